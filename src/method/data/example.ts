@@ -1,0 +1,40 @@
+/** @file The unit of all data: a user, the user's history h, a query x and the response y that the user wrote. */
+
+/** One earlier text of a user. */
+export interface HistoryItem {
+  readonly id: string;
+  /** ISO 8601 date or date-time; strictly before the response's. */
+  readonly time?: string;
+  /** What the earlier text answered, such as a title. */
+  readonly query: string;
+  /** What the user wrote. */
+  readonly text: string;
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** Who decided a stretch of a simulated response (docs: simulator). */
+export type Cause = 'user' | 'query' | 'both' | 'neither';
+
+/** A stretch of `response`, in UTF-16 code units, end exclusive; the spans of an example cover its response. */
+export interface CauseSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly cause: Cause;
+  /** The generator's own log p(choice | user, query) − log p(choice | query), nats; only where the choice was open. */
+  readonly logRatio?: number;
+}
+
+export type Split = 'train' | 'validation' | 'test';
+
+/** One example: history is oldest first, each item strictly before the response. */
+export interface Example {
+  readonly id: string;
+  readonly user: string;
+  readonly time?: string;
+  readonly query: string;
+  readonly response: string;
+  readonly history: readonly HistoryItem[];
+  readonly split?: Split;
+  readonly causes?: readonly CauseSpan[];
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
