@@ -1,0 +1,225 @@
+/** @file Safetensors files: open with every claim checked, read tensors as f32, write whole or not at all. */
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { ShapeError, WeightsError } from '../../base/errors.ts';
+import { bf16FromF32, f16FromF32, f32FromBf16, f32FromF16 } from '../../base/half.ts';
+import { headerLength, parseHeader, type SafetensorsHeader } from './safetensors-header.ts';
+import { DTYPE_BYTES, elementCount, type TensorEntry } from './tensor-entry.ts';
+
+/** Bytes that are read or converted at a time; far below the 2 GiB at which one system call ends. */
+const PIECE_BYTES = 32 << 20;
+
+/** An opened file: its directory of tensors; the bytes stay on disk. */
+export interface SafetensorsFile extends SafetensorsHeader {
+  /** The real path: links resolved, so that a runtime can map the file by folder and name. */
+  readonly path: string;
+}
+
+/** One tensor to be written. */
+export interface TensorToWrite {
+  readonly name: string;
+  readonly dtype: 'F32' | 'F16' | 'BF16';
+  readonly shape: readonly number[];
+  /** The values, or how to get them when their turn has come, so that a whole model need not be in memory. */
+  readonly data: Float32Array | (() => Promise<Float32Array>);
+}
+
+/**
+ * Opens a safetensors file and checks its whole header against the file.
+ * @throws {WeightsError} when the file is missing, truncated, or not what the format allows; names file and tensor
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const real = await realpath(path).catch((cause) => {
+    throw unreadable(path, cause);
+  });
+  if (!(await stat(real)).isFile())
+    throw new WeightsError(`${path}: expected a file, got something else`, {
+      code: 'weights/not-a-file',
+      hint: 'Name the .safetensors file itself.',
+    });
+  return withFile(real, path, async (file) => {
+    const { size } = await file.stat();
+    const start = new Uint8Array(Math.min(8, size));
+    await readFully(file, start, 0, path);
+    const header = new Uint8Array(headerLength(path, start, size));
+    await readFully(file, header, 8, path);
+    return { path: real, ...parseHeader(path, header, size) };
+  });
+}
+
+/**
+ * One tensor as f32, whatever float dtype it has on disk (F64 is rounded).
+ * @returns f32[elements], row-major
+ * @throws {WeightsError} when there is no such tensor, its dtype is not a float, or the file has changed since
+ * Cost: the f32 tensor, and up to 32 MiB where it must be converted.
+ */
+export async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array> {
+  const entry = entryOf(file, name);
+  const convert = toF32[entry.dtype];
+  if (!convert)
+    throw new WeightsError(
+      `${file.path}: tensor ${JSON.stringify(name)}: expected a float dtype, got ${entry.dtype}`,
+      {
+        code: 'weights/unsupported-dtype',
+        hint: 'Export the weights as F32, F16 or BF16.',
+      },
+    );
+  const elementBytes = DTYPE_BYTES[entry.dtype];
+  const values = new Float32Array(entry.byteLength / elementBytes);
+  await withFile(file.path, file.path, async (handle) => {
+    if (entry.dtype === 'F32') return readFully(handle, bytesOf(values), entry.byteOffset, file.path);
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, entry.byteLength));
+    for (let at = 0; at < entry.byteLength; at += piece.byteLength) {
+      const bytes = piece.subarray(0, Math.min(piece.byteLength, entry.byteLength - at));
+      await readFully(handle, bytes, entry.byteOffset + at, file.path);
+      convert(bytes, values.subarray(at / elementBytes, (at + bytes.byteLength) / elementBytes));
+    }
+  });
+  return values;
+}
+
+/** The entry of a tensor. @throws {WeightsError} when the file has none of this name. */
+export function entryOf(file: SafetensorsFile, name: string): TensorEntry {
+  const entry = file.tensors.get(name);
+  if (entry) return entry;
+  throw new WeightsError(`${file.path}: expected a tensor named ${JSON.stringify(name)}, got none`, {
+    code: 'weights/missing-tensor',
+    hint: 'Check that the weights belong to the config.json beside them.',
+  });
+}
+
+/**
+ * Writes a safetensors file: whole or not at all, flushed to disk.
+ *
+ * Tensors keep their order, but F32 ones come before the 16-bit ones, so that each begins at a multiple of its
+ * element size, which readers of other languages need.
+ * @param metadata strings for the header's `__metadata__`
+ * @throws {ShapeError} when values and shape do not fit, or a name occurs twice
+ * @throws {EngineError} when the disk is full or the place cannot be written to
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const given = [...tensors];
+  const ordered = [...given.filter((t) => t.dtype === 'F32'), ...given.filter((t) => t.dtype !== 'F32')];
+  const header = headerBytes(path, ordered, metadata);
+  await writeFileAtomically(path, async (file) => {
+    await writeAll(file, header);
+    for (const tensor of ordered) {
+      const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
+      checkCount(path, tensor, data);
+      await writeValues(file, tensor.dtype, data);
+    }
+  });
+}
+
+function headerBytes(
+  path: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  // A Map and hand-joined members: an object would move names that look like numbers to the front.
+  const members = new Map<string, string>();
+  if (Object.keys(metadata).length > 0) members.set('__metadata__', JSON.stringify(metadata));
+  let offset = 0;
+  for (const tensor of tensors) {
+    if (members.has(tensor.name) || tensor.name === '__metadata__')
+      throw new ShapeError(
+        `${path}: expected each tensor name once, got ${JSON.stringify(tensor.name)} again`,
+        {
+          code: 'weights/duplicate-tensor',
+        },
+      );
+    if (typeof tensor.data !== 'function') checkCount(path, tensor, tensor.data);
+    const count = elementCount(tensor.shape);
+    if (count === undefined) throw badShape(path, tensor, 'no number of elements');
+    const end = offset + count * DTYPE_BYTES[tensor.dtype];
+    const { dtype, shape } = tensor;
+    members.set(tensor.name, JSON.stringify({ dtype, shape, data_offsets: [offset, end] }));
+    offset = end;
+  }
+  const json = `{${[...members].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
+  const text = new TextEncoder().encode(json);
+  const padded = Math.ceil(text.byteLength / 8) * 8;
+  const bytes = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(text, 8);
+  return bytes;
+}
+
+function checkCount(path: string, tensor: TensorToWrite, data: Float32Array): void {
+  if (data.length !== elementCount(tensor.shape)) throw badShape(path, tensor, `${data.length} values`);
+}
+
+function badShape(path: string, tensor: TensorToWrite, got: string): ShapeError {
+  return new ShapeError(
+    `${path}: tensor ${JSON.stringify(tensor.name)}: expected values for shape [${tensor.shape.join(', ')}], got ${got}`,
+    { code: 'shape/mismatch' },
+  );
+}
+
+async function writeValues(
+  file: FileHandle,
+  dtype: TensorToWrite['dtype'],
+  data: Float32Array,
+): Promise<void> {
+  if (dtype === 'F32') return writeAll(file, bytesOf(data));
+  const convert = dtype === 'F16' ? f16FromF32 : bf16FromF32;
+  const piece = new Uint16Array(Math.min(data.length, PIECE_BYTES / 2));
+  for (let at = 0; at < data.length; at += piece.length) {
+    const values = data.subarray(at, at + piece.length);
+    const bits = piece.subarray(0, values.length);
+    convert(values, bits);
+    await writeAll(file, bytesOf(bits));
+  }
+}
+
+const toF32: {
+  readonly [dtype in TensorEntry['dtype']]?: (bytes: Uint8Array, target: Float32Array) => void;
+} = {
+  F32: (bytes, target) => bytesOf(target).set(bytes),
+  F16: (bytes, target) => f32FromF16(new Uint16Array(bytes.buffer, bytes.byteOffset, target.length), target),
+  BF16: (bytes, target) =>
+    f32FromBf16(new Uint16Array(bytes.buffer, bytes.byteOffset, target.length), target),
+  F64: (bytes, target) => target.set(new Float64Array(bytes.buffer, bytes.byteOffset, target.length)),
+};
+
+const bytesOf = (array: Float32Array | Uint16Array) =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** Fills `bytes` from `position` on, in as many reads as it takes. */
+async function readFully(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const length = Math.min(1 << 30, bytes.byteLength - done);
+    const { bytesRead } = await file.read(bytes, done, length, position + done);
+    if (bytesRead === 0)
+      throw new WeightsError(
+        `${path}: expected ${bytes.byteLength} bytes at ${position}, got ${done}; the file is truncated`,
+        { code: 'weights/truncated', hint: 'Download or copy the file again.' },
+      );
+    done += bytesRead;
+  }
+}
+
+async function withFile<T>(real: string, shown: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(real, 'r').catch((cause) => {
+    throw unreadable(shown, cause);
+  });
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): WeightsError {
+  const missing = cause.code === 'ENOENT';
+  return new WeightsError(`${path}: expected a readable file, got ${missing ? 'none' : cause.code}`, {
+    code: missing ? 'weights/missing-file' : 'weights/unreadable-file',
+    hint: missing ? 'Check the path.' : 'Check that the file may be read.',
+    cause,
+  });
+}
