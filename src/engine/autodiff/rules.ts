@@ -1,0 +1,262 @@
+/** @file The one gradient rule of every operator, as a table typed over the operators: a missing rule does not compile. */
+import { addDims, type Dim, sameShape, sizeOf, subtractDims } from '../ops/dimension.ts';
+import {
+  add,
+  barrier,
+  concat,
+  div,
+  exp,
+  expand,
+  gatherElements,
+  gatherRows,
+  gemm,
+  lessEqual,
+  matmul,
+  mul,
+  neg,
+  reduceSum,
+  reshape,
+  rotary,
+  scatterAddElements,
+  scatterAddRows,
+  sigmoid,
+  slice,
+  sub,
+  transpose,
+  where,
+  zeros,
+} from '../ops/operators.ts';
+import type { Node, OpName, Value } from '../ops/value.ts';
+
+/** Differentiates a whole expression: what a rule whose operator contains one calls. */
+export type PullBack = (output: Value, variables: readonly Value[], dy: Value) => (Value | undefined)[];
+
+/**
+ * Cotangents of the inputs from the cotangent of the (first) output.
+ * `needed[i]` says whether input i wants one; undefined means none.
+ */
+export type VjpRule<K extends OpName> = (
+  node: Node<K>,
+  dy: Value,
+  needed: readonly boolean[],
+  pullBack: PullBack,
+) => (Value | undefined)[];
+
+/** Sums `dy` over the axes that broadcasting had added or stretched. */
+function unbroadcast(dy: Value, shape: readonly Dim[]): Value {
+  if (sameShape(dy.shape, shape)) return dy;
+  const added = dy.shape.length - shape.length;
+  const axes = dy.shape.flatMap((dim, axis) =>
+    axis < added || (shape[axis - added] === 1 && dim !== 1) ? [axis] : [],
+  );
+  return reshape(axes.length === 0 ? dy : reduceSum(dy, axes, true), shape);
+}
+
+type Partial2 = (a: Value, b: Value, dy: Value, y: Value) => Value;
+
+function binary<K extends OpName>(da: Partial2, db: Partial2): VjpRule<K> {
+  return (node, dy, needed) => {
+    const [a, b] = node.inputs as [Value, Value];
+    const y = node.outputs[0]!;
+    return [
+      needed[0] ? unbroadcast(da(a, b, dy, y), a.shape) : undefined,
+      needed[1] ? unbroadcast(db(a, b, dy, y), b.shape) : undefined,
+    ];
+  };
+}
+
+function unary<K extends OpName>(dx: (x: Value, y: Value, dy: Value) => Value): VjpRule<K> {
+  return (node, dy) => [dx(node.inputs[0]!, node.outputs[0]!, dy)];
+}
+
+/** For operators whose result does not vary smoothly with any input. */
+const none = () => [];
+
+export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
+  input: none,
+  weight: none,
+  constant: none,
+  greater: none,
+  lessEqual: none,
+  and: none,
+  cast: none,
+  stopGradient: none,
+  add: binary(
+    (_a, _b, dy) => dy,
+    (_a, _b, dy) => dy,
+  ),
+  sub: binary(
+    (_a, _b, dy) => dy,
+    (_a, _b, dy) => neg(dy),
+  ),
+  mul: binary(
+    (_a, b, dy) => mul(dy, b),
+    (a, _b, dy) => mul(dy, a),
+  ),
+  // d(a/b) = da/b − (a/b)/b · db
+  div: binary(
+    (_a, b, dy) => div(dy, b),
+    (_a, b, dy, y) => neg(div(mul(dy, y), b)),
+  ),
+  // At a tie the whole gradient goes to the first operand.
+  maximum: binary(
+    (a, b, dy) => where(lessEqual(b, a), dy, 0),
+    (a, b, dy) => where(lessEqual(b, a), 0, dy),
+  ),
+  minimum: binary(
+    (a, b, dy) => where(lessEqual(a, b), dy, 0),
+    (a, b, dy) => where(lessEqual(a, b), 0, dy),
+  ),
+  where: (node, dy, needed) => {
+    const [condition, a, b] = node.inputs as [Value, Value, Value];
+    return [
+      undefined,
+      needed[1] ? unbroadcast(where(condition, dy, 0), a.shape) : undefined,
+      needed[2] ? unbroadcast(where(condition, 0, dy), b.shape) : undefined,
+    ];
+  },
+  neg: unary((_x, _y, dy) => neg(dy)),
+  exp: unary((_x, y, dy) => mul(dy, y)),
+  log: unary((x, _y, dy) => div(dy, x)),
+  // d sqrt(x) = dx / (2 sqrt(x))
+  sqrt: unary((_x, y, dy) => div(mul(dy, 0.5), y)),
+  // d tanh(x) = (1 − tanh²(x)) dx
+  tanh: unary((_x, y, dy) => mul(dy, sub(1, mul(y, y)))),
+  // d σ(x) = σ(x)(1 − σ(x)) dx
+  sigmoid: unary((_x, y, dy) => mul(dy, mul(y, sub(1, y)))),
+  // d(xσ(x)) = (σ + y(1 − σ)) dx, y = xσ(x)
+  silu: unary((x, y, dy) => {
+    const gate = sigmoid(x);
+    return mul(dy, add(gate, mul(y, sub(1, gate))));
+  }),
+  barrier: (_node, dy) => [dy],
+  // The body runs again on inputs that wait for the cotangent, so that its values live only during this gradient.
+  recompute: (node, dy, needed, pullBack) => {
+    const inputs = node.inputs.slice(1);
+    const again = inputs.map((value) => (value.dtype === 'f32' ? barrier(value, dy) : value));
+    const output = node.attributes.body(...again);
+    const wanted = again.filter((_, i) => needed[i + 1]);
+    const gradients = pullBack(output, wanted, dy);
+    return [
+      undefined,
+      ...again.map((value) => (wanted.includes(value) ? gradients[wanted.indexOf(value)] : undefined)),
+    ];
+  },
+  reduceSum: (node, dy) => {
+    const x = node.inputs[0]!;
+    const kept = x.shape.map((dim, axis) => (node.attributes.axes.includes(axis) ? 1 : dim));
+    return [expand(reshape(dy, kept), x.shape)];
+  },
+  // dx = y ⊙ (dy − Σ dy ⊙ y)
+  softmax: unary((_x, y, dy) => mul(y, sub(dy, reduceSum(mul(dy, y), [-1], true)))),
+  // dx = dy − softmax(x) Σ dy
+  logSoftmax: unary((_x, y, dy) => sub(dy, mul(exp(y), reduceSum(dy, [-1], true)))),
+  // dx[s, v] = dy[s] (1[v = target] − softmax(x)[s, v])
+  selectedLogProbability: (node, dy) => {
+    const [logits, targets] = node.inputs as [Value, Value];
+    const column = [logits.shape[0]!, 1];
+    const spread = mul(exp(node.outputs[1]!), neg(reshape(dy, column)));
+    return [scatterAddElements(spread, reshape(targets, column), reshape(dy, column)), undefined];
+  },
+  // y = x·r·w with r = (mean x² + ε)^−½:  dx = r (dy·w − x r² mean(x·dy·w)),  dw = Σ dy·x·r
+  rmsNorm: (node, dy, needed) => {
+    const [x, scale] = node.inputs as [Value, Value];
+    const inverse = node.outputs[1]!;
+    const width = x.shape.at(-1) as number;
+    const scaled = mul(dy, scale);
+    const projection = mul(reduceSum(mul(x, scaled), [-1], true), mul(mul(inverse, inverse), 1 / width));
+    return [
+      needed[0] ? mul(inverse, sub(scaled, mul(x, projection))) : undefined,
+      needed[1] ? unbroadcast(mul(dy, mul(x, inverse)), scale.shape) : undefined,
+    ];
+  },
+  // Y = α·A·B + C:  dA = α·dY·Bᵀ,  dB = α·Aᵀ·dY,  dC = dY; with transposed operands the factors change places.
+  gemm: (node, dy, needed) => {
+    const [a, b, c] = node.inputs as [Value, Value, Value | undefined];
+    const { transA, transB, alpha } = node.attributes;
+    return [
+      needed[0]
+        ? transA
+          ? gemm(b, dy, { transA: transB, transB: true, alpha })
+          : gemm(dy, b, { transB: !transB, alpha })
+        : undefined,
+      needed[1]
+        ? transB
+          ? gemm(dy, a, { transA: true, transB: transA, alpha })
+          : gemm(a, dy, { transA: !transA, alpha })
+        : undefined,
+      needed[2] && c !== undefined ? unbroadcast(dy, c.shape) : undefined,
+    ];
+  },
+  matmul: (node, dy, needed) => {
+    const [a, b] = node.inputs as [Value, Value];
+    const { transA, transB, alpha } = node.attributes;
+    return [
+      needed[0]
+        ? transA
+          ? matmul(b, dy, { transA: transB, transB: true, alpha })
+          : matmul(dy, b, { transB: !transB, alpha })
+        : undefined,
+      needed[1]
+        ? transB
+          ? matmul(dy, a, { transA: true, transB: transA, alpha })
+          : matmul(a, dy, { transA: !transA, alpha })
+        : undefined,
+    ];
+  },
+  reshape: (node, dy) => [reshape(dy, node.inputs[0]!.shape)],
+  expand: (node, dy) => [unbroadcast(dy, node.inputs[0]!.shape)],
+  transpose: (node, dy) => {
+    const { permutation } = node.attributes;
+    return [
+      transpose(
+        dy,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+    ];
+  },
+  slice: (node, dy) => {
+    const x = node.inputs[0]!;
+    const { axis, start, end } = node.attributes;
+    const blank = (length: Dim) =>
+      zeros({ dtype: 'f32', shape: x.shape.map((d, i) => (i === axis ? length : d)) });
+    const after = subtractDims(x.shape[axis]!, end);
+    const parts = [start === 0 ? [] : [blank(start)], [dy], after === 0 ? [] : [blank(after)]].flat();
+    return [concat(parts, axis)];
+  },
+  concat: (node, dy, needed) => {
+    const { axis } = node.attributes;
+    let start: Dim = 0;
+    return node.inputs.map((part, index) => {
+      const end = addDims(start, part.shape[axis]!);
+      const gradient = needed[index] ? slice(dy, axis, start, end) : undefined;
+      start = end;
+      return gradient;
+    });
+  },
+  gatherRows: (node, dy) => {
+    const [table, indices] = node.inputs as [Value, Value];
+    const width = table.shape[1]!;
+    const rows = sizeOf(indices.shape);
+    return [scatterAddRows(zeros(table), reshape(indices, [rows]), reshape(dy, [rows, width])), undefined];
+  },
+  scatterAddRows: (node, dy, needed) => [
+    needed[0] ? dy : undefined,
+    undefined,
+    needed[2] ? gatherRows(dy, node.inputs[1]!) : undefined,
+  ],
+  gatherElements: (node, dy) => {
+    const [x, indices] = node.inputs as [Value, Value];
+    return [scatterAddElements(zeros(x), indices, dy), undefined];
+  },
+  scatterAddElements: (node, dy, needed) => [
+    needed[0] ? dy : undefined,
+    undefined,
+    needed[2] ? gatherElements(dy, node.inputs[1]!) : undefined,
+  ],
+  // A rotation's transpose is the rotation by the opposite angle.
+  rotary: (node, dy) => {
+    const [, positions, cosines, sines] = node.inputs as [Value, Value, Value, Value];
+    return [rotary(dy, positions, cosines, neg(sines), node.attributes.heads)];
+  },
+};

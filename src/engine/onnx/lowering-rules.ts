@@ -1,0 +1,141 @@
+/** @file How every operator becomes ONNX nodes, as a table typed over the operators. */
+import { sizeOf } from '../ops/dimension.ts';
+import type { Node, OpName, Value } from '../ops/value.ts';
+import { type Emitter, MICROSOFT } from './emit.ts';
+import { TensorProto_DataType as DataType } from './onnx_pb.ts';
+
+/** Emits one node: `inputs` and `outputs` are names of the graph under construction. */
+export type LoweringRule<K extends OpName> = (
+  emit: Emitter,
+  node: Node<K>,
+  inputs: readonly string[],
+  outputs: readonly string[],
+) => void;
+
+function direct<K extends OpName>(type: string): LoweringRule<K> {
+  return (emit, _node, inputs, outputs) => emit.node(type, inputs, outputs);
+}
+
+function lastAxis<K extends OpName>(type: string): LoweringRule<K> {
+  return (emit, _node, inputs, outputs) => emit.node(type, inputs, outputs, { axis: { int: -1 } });
+}
+
+const leaf = () => {};
+
+const int = (flag: boolean) => ({ int: flag ? 1 : 0 });
+
+export const onnxTypes = { f32: DataType.FLOAT, i64: DataType.INT64, bool: DataType.BOOL } as const;
+
+export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
+  input: leaf,
+  weight: leaf,
+  constant: leaf,
+  stopGradient: leaf,
+  recompute: leaf,
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  maximum: direct('Max'),
+  minimum: direct('Min'),
+  greater: direct('Greater'),
+  lessEqual: direct('LessOrEqual'),
+  and: direct('And'),
+  where: direct('Where'),
+  neg: direct('Neg'),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  tanh: direct('Tanh'),
+  sigmoid: direct('Sigmoid'),
+  // QuickGelu is x · sigmoid(α x).
+  silu: (emit, _node, inputs, outputs) => emit.node('QuickGelu', inputs, outputs, { alpha: 1 }, MICROSOFT),
+  cast: (emit, node, inputs, outputs) =>
+    emit.node('Cast', inputs, outputs, { to: { int: onnxTypes[node.attributes.to] } }),
+  // x + 0 · (one element of what must come first): ONNX Runtime orders nodes by data alone.
+  barrier: (emit, node, inputs, outputs) => {
+    const [x, after] = inputs as [string, string];
+    const zero = emit.shared(`barrier ${after}`, () => {
+      const rank = node.inputs[1]!.shape.length;
+      const axes = node.inputs[1]!.shape.map((_, axis) => axis);
+      const element =
+        rank === 0
+          ? after
+          : emit.call('Slice', [
+              after,
+              emit.integers(axes.map(() => 0)),
+              emit.integers(axes.map(() => 1)),
+              emit.integers(axes),
+            ]);
+      const scalar = emit.call('Reshape', [element, emit.integers([1])]);
+      return emit.call('Mul', [scalar, emit.floats(Float32Array.of(0), [1])]);
+    });
+    emit.node('Add', [x, zero], outputs);
+  },
+  reduceSum: (emit, node, inputs, outputs) =>
+    emit.node('ReduceSum', [inputs[0]!, emit.integers(node.attributes.axes)], outputs, {
+      keepdims: int(node.attributes.keepDims),
+    }),
+  softmax: lastAxis('Softmax'),
+  logSoftmax: lastAxis('LogSoftmax'),
+  selectedLogProbability: (emit, _node, [logits, targets], [selected, logProbabilities]) => {
+    emit.node('LogSoftmax', [logits!], [logProbabilities!], { axis: { int: -1 } });
+    const column = emit.call('Unsqueeze', [targets!, emit.integers([1])]);
+    const picked = emit.call('GatherElements', [logProbabilities!, column], { axis: { int: 1 } });
+    emit.node('Squeeze', [picked, emit.integers([1])], [selected!]);
+  },
+  rmsNorm: (emit, node, inputs, outputs) =>
+    emit.node('SimplifiedLayerNormalization', inputs, outputs, {
+      axis: { int: -1 },
+      epsilon: node.attributes.epsilon,
+      stash_type: { int: 1 },
+    }),
+  gemm: (emit, node, inputs, outputs) => {
+    const { transA, transB, alpha } = node.attributes;
+    emit.node('Gemm', inputs, outputs, { transA: int(transA), transB: int(transB), alpha, beta: 1 });
+  },
+  matmul: (emit, node, inputs, outputs) => {
+    const { transA, transB, alpha } = node.attributes;
+    emit.node('FusedMatMul', inputs, outputs, { transA: int(transA), transB: int(transB), alpha }, MICROSOFT);
+  },
+  // One unknown dimension needs no arithmetic: −1 stands for it.
+  reshape: (emit, node, inputs, outputs) => {
+    const { shape } = node.attributes;
+    const unknown = shape.filter((dim) => typeof dim !== 'number').length;
+    const from = node.inputs[0]!.shape;
+    const kept = shape.map((dim, axis) => (typeof dim === 'number' ? dim : dim === from[axis] ? 0 : -1));
+    const target =
+      unknown <= 1 && sizeOf(shape) !== 0
+        ? emit.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)))
+        : kept.filter((dim) => dim === -1).length <= 1
+          ? emit.integers(kept)
+          : emit.shape(shape);
+    emit.node('Reshape', [inputs[0]!, target], outputs);
+  },
+  expand: (emit, node, inputs, outputs) =>
+    emit.node('Expand', [inputs[0]!, emit.shape(node.attributes.shape)], outputs),
+  transpose: (emit, node, inputs, outputs) =>
+    emit.node('Transpose', inputs, outputs, { perm: node.attributes.permutation }),
+  slice: (emit, node, inputs, outputs) => {
+    const { axis, start, end } = node.attributes;
+    emit.node('Slice', [inputs[0]!, emit.shape([start]), emit.shape([end]), emit.integers([axis])], outputs);
+  },
+  concat: (emit, node, inputs, outputs) =>
+    emit.node('Concat', inputs, outputs, { axis: { int: node.attributes.axis } }),
+  gatherRows: (emit, _node, inputs, outputs) => emit.node('Gather', inputs, outputs, { axis: { int: 0 } }),
+  // ScatterElements adds one element after the other. ScatterND adds in parallel without a lock, so that rows
+  // that occur twice race (onnxruntime issue 23396) and a run does not repeat.
+  scatterAddRows: (emit, node, [base, indices, updates], outputs) => {
+    const column = emit.call('Unsqueeze', [indices!, emit.integers([1])]);
+    const spread = emit.call('Expand', [column, emit.shape((node.inputs[2] as Value).shape)]);
+    emit.node('ScatterElements', [base!, spread, updates!], outputs, { axis: { int: 0 }, ...ADD });
+  },
+  gatherElements: (emit, _node, inputs, outputs) =>
+    emit.node('GatherElements', inputs, outputs, { axis: { int: 1 } }),
+  scatterAddElements: (emit, _node, inputs, outputs) =>
+    emit.node('ScatterElements', inputs, outputs, { axis: { int: 1 }, ...ADD }),
+  rotary: (emit, node, inputs, outputs) =>
+    emit.node('RotaryEmbedding', inputs, outputs, { num_heads: { int: node.attributes.heads } }, MICROSOFT),
+};
+
+const ADD = { reduction: { text: 'add' } };

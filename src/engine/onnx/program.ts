@@ -1,0 +1,127 @@
+/** @file Lowers expressions to the bytes of one ONNX model. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import { GraphError } from '../../base/errors.ts';
+import { aliasedValue, nodesInOrder, type OpName, type TensorType, type Value } from '../ops/value.ts';
+import { createEmitter, type ExternalTensor, MICROSOFT } from './emit.ts';
+import { type LoweringRule, loweringRules, onnxTypes } from './lowering-rules.ts';
+import { ModelProtoSchema, type ValueInfoProto, ValueInfoProtoSchema } from './onnx_pb.ts';
+import { verify } from './verify.ts';
+
+/** A compiled graph: what a session is made of. */
+export interface Program {
+  /** A serialized ONNX ModelProto; frozen weights are references into files. */
+  readonly bytes: Uint8Array;
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+}
+
+// ONNX operator set and format that onnxruntime 1.30 knows, and every operator above is in.
+const OPSET = 20n;
+const MICROSOFT_OPSET = 1n;
+const IR_VERSION = 10n;
+
+/**
+ * One ONNX model that computes `outputs` by name.
+ * @param weights where each frozen weight lies, by the name it was built with
+ * @throws {GraphError} when names clash, a weight has no place, or a symbol no input
+ */
+export function compile(
+  outputs: Readonly<Record<string, Value>>,
+  weights: ReadonlyMap<string, ExternalTensor> = new Map(),
+): Program {
+  const roots = Object.values(outputs);
+  verify(outputs);
+  const emit = createEmitter();
+  const names = new Map<Value, string>();
+  const nodes = nodesInOrder(roots);
+  const inputs = new Map<string, TensorType>();
+
+  for (const node of nodes) {
+    if (node.op !== 'input') continue;
+    const { name, shape, dtype } = node.attributes as { name: string } & TensorType;
+    inputs.set(name, { dtype, shape });
+    shape.forEach((dim, axis) => {
+      if (typeof dim === 'string' && !/[*+]/.test(dim)) emit.bind(dim, name, axis);
+    });
+  }
+  // Results get the caller's names where they have a node of their own to carry them.
+  const copies: [string, Value][] = [];
+  for (const [name, value] of Object.entries(outputs)) {
+    const source = aliasedValue(value);
+    if (source.node.inputs.length === 0 || names.has(source)) copies.push([name, source]);
+    else names.set(source, name);
+  }
+  const nameOf = (value: Value): string => {
+    const source = aliasedValue(value);
+    const known = names.get(source);
+    if (known !== undefined) return known;
+    const name = emit.fresh();
+    names.set(source, name);
+    return name;
+  };
+
+  for (const node of nodes) {
+    const [value] = node.outputs as [Value];
+    if (aliasedValue(value) !== value) continue;
+    if (node.op === 'input') {
+      names.set(value, (node.attributes as { name: string }).name);
+    } else if (node.op === 'weight') {
+      const { name } = node.attributes as { name: string };
+      const where = weights.get(name);
+      if (where === undefined)
+        throw new GraphError(`weight ${name}: no file holds it`, { code: 'graph/missing-weight' });
+      emit.external(name, value.shape as number[], where);
+      names.set(value, name);
+    } else if (node.op === 'constant') {
+      const { data } = node.attributes as { data: Float32Array };
+      const key = data.length === 1 ? `float ${data[0]} ${value.shape.length}` : undefined;
+      const make = () => emit.floats(data, value.shape as number[]);
+      names.set(value, key === undefined ? make() : emit.shared(key, make));
+    } else {
+      const rule = loweringRules[node.op] as LoweringRule<OpName>;
+      rule(emit, node, node.inputs.map(nameOf), node.outputs.map(nameOf));
+    }
+  }
+  for (const [name, value] of copies) emit.node('Identity', [nameOf(value)], [name]);
+
+  const outputTypes = new Map(
+    Object.entries(outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+  );
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: 'nextquill',
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: MICROSOFT, version: MICROSOFT_OPSET },
+    ],
+    graph: {
+      name: 'nextquill',
+      node: emit.nodes,
+      initializer: emit.initializers,
+      input: [...inputs].map(([name, type]) => valueInfo(name, type)),
+      output: [...outputTypes].map(([name, type]) => valueInfo(name, type)),
+    },
+  });
+  return { bytes: toBinary(ModelProtoSchema, model), inputs, outputs: outputTypes };
+}
+
+function valueInfo(name: string, type: TensorType): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: onnxTypes[type.dtype],
+          shape: {
+            dim: type.shape.map((dim) =>
+              typeof dim === 'number'
+                ? { value: { case: 'dimValue' as const, value: BigInt(dim) } }
+                : { value: { case: 'dimParam' as const, value: dim } },
+            ),
+          },
+        },
+      },
+    },
+  });
+}

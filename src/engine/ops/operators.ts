@@ -1,0 +1,157 @@
+/** @file Builders: one function per operator, and the few compositions that every model shares. */
+import { type Dim, multiplyDims, sameShape } from './dimension.ts';
+import { type DType, makeNode, type TensorType, type Value } from './value.ts';
+
+/** A tensor fed at every run. */
+export function input(name: string, dtype: DType, shape: readonly Dim[]): Value {
+  return makeNode('input', [], { name, dtype, shape })[0]!;
+}
+
+/** A frozen f32 tensor, mapped from a weights file when the session is made; `shape` is all numbers. */
+export function weight(name: string, shape: readonly number[]): Value {
+  return makeNode('weight', [], { name, dtype: 'f32', shape })[0]!;
+}
+
+/** f32 numbers held by the graph; a scalar when `data` is a number. */
+export function constant(data: number | Float32Array, shape?: readonly number[]): Value {
+  const values = typeof data === 'number' ? Float32Array.of(data) : data;
+  const type = { dtype: 'f32' as const, shape: shape ?? (typeof data === 'number' ? [] : [data.length]) };
+  return makeNode('constant', [], { ...type, data: values })[0]!;
+}
+
+type Operand = Value | number;
+const operand = (x: Operand): Value => (typeof x === 'number' ? constant(x) : x);
+
+export const add = (a: Operand, b: Operand): Value => makeNode('add', [operand(a), operand(b)], {})[0]!;
+export const sub = (a: Operand, b: Operand): Value => makeNode('sub', [operand(a), operand(b)], {})[0]!;
+export const mul = (a: Operand, b: Operand): Value => makeNode('mul', [operand(a), operand(b)], {})[0]!;
+export const div = (a: Operand, b: Operand): Value => makeNode('div', [operand(a), operand(b)], {})[0]!;
+export const maximum = (a: Operand, b: Operand): Value =>
+  makeNode('maximum', [operand(a), operand(b)], {})[0]!;
+export const minimum = (a: Operand, b: Operand): Value =>
+  makeNode('minimum', [operand(a), operand(b)], {})[0]!;
+/** `a > b`, a bool without gradient. */
+export const greater = (a: Operand, b: Operand): Value =>
+  makeNode('greater', [operand(a), operand(b)], {})[0]!;
+/** `a ≤ b`, a bool without gradient. */
+export const lessEqual = (a: Operand, b: Operand): Value =>
+  makeNode('lessEqual', [operand(a), operand(b)], {})[0]!;
+export const and = (a: Value, b: Value): Value => makeNode('and', [a, b], {})[0]!;
+/** `a` where `condition` holds, else `b`. */
+export const where = (condition: Value, a: Operand, b: Operand): Value =>
+  makeNode('where', [condition, operand(a), operand(b)], {})[0]!;
+export const neg = (x: Value): Value => makeNode('neg', [x], {})[0]!;
+export const exp = (x: Value): Value => makeNode('exp', [x], {})[0]!;
+/** Natural logarithm. */
+export const log = (x: Value): Value => makeNode('log', [x], {})[0]!;
+export const sqrt = (x: Value): Value => makeNode('sqrt', [x], {})[0]!;
+export const tanh = (x: Value): Value => makeNode('tanh', [x], {})[0]!;
+export const sigmoid = (x: Value): Value => makeNode('sigmoid', [x], {})[0]!;
+/** `x · sigmoid(x)`. */
+export const silu = (x: Value): Value => makeNode('silu', [x], {})[0]!;
+/** Another dtype; carries no gradient. */
+export const cast = (x: Value, to: DType): Value => (x.dtype === to ? x : makeNode('cast', [x], { to })[0]!);
+/** The same numbers, through which no gradient flows. */
+export const stopGradient = (x: Value): Value => makeNode('stopGradient', [x], {})[0]!;
+/** The same numbers, not computed before `after` is: orders a recomputation behind the gradient that asks for it. */
+export const barrier = (x: Value, after: Value): Value => makeNode('barrier', [x, after], {})[0]!;
+
+/**
+ * `body(...inputs)`, whose inner values are not kept for the backward pass but computed again there.
+ * Gradient: through `body`, at the price of running it twice. Saves the memory of everything inside.
+ */
+export function recompute(body: (...inputs: Value[]) => Value, ...inputs: Value[]): Value {
+  return makeNode('recompute', [body(...inputs), ...inputs], { body })[0]!;
+}
+
+/** Sum over `axes` (negative ones count from the end). */
+export function reduceSum(x: Value, axes: readonly number[], keepDims = false): Value {
+  const positive = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+  return makeNode('reduceSum', [x], { axes: positive, keepDims })[0]!;
+}
+
+/** Softmax over the last axis. */
+export const softmax = (x: Value): Value => makeNode('softmax', [x], {})[0]!;
+/** Log-softmax over the last axis, nats. */
+export const logSoftmax = (x: Value): Value => makeNode('logSoftmax', [x], {})[0]!;
+
+/**
+ * log softmax(logits)[row, target], nats: minus the cross-entropy of each row.
+ * @param logits f32[S, V]
+ * @param targets i64[S]
+ * @returns f32[S], at most 0
+ */
+export const selectedLogProbability = (logits: Value, targets: Value): Value =>
+  makeNode('selectedLogProbability', [logits, targets], {})[0]!;
+
+/** `x / sqrt(mean(x²) + epsilon) · weight` over the last axis. @param weight f32[D] */
+export const rmsNorm = (x: Value, scale: Value, epsilon: number): Value =>
+  makeNode('rmsNorm', [x, scale], { epsilon })[0]!;
+
+export interface ProductOptions {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+  /** Factor of the product (not of `c`). */
+  readonly alpha?: number;
+}
+
+/** `alpha · a · b + c` of matrices, either transposed. */
+export function gemm(a: Value, b: Value, options: ProductOptions & { readonly c?: Value } = {}): Value {
+  const { transA = false, transB = false, alpha = 1, c } = options;
+  return makeNode('gemm', c === undefined ? [a, b] : [a, b, c], { transA, transB, alpha })[0]!;
+}
+
+/** `alpha · a · b` over the last two axes, the others being equal batch axes. */
+export function matmul(a: Value, b: Value, options: ProductOptions = {}): Value {
+  const { transA = false, transB = false, alpha = 1 } = options;
+  return makeNode('matmul', [a, b], { transA, transB, alpha })[0]!;
+}
+
+export const reshape = (x: Value, shape: readonly Dim[]): Value =>
+  sameShape(x.shape, shape) ? x : makeNode('reshape', [x], { shape })[0]!;
+/** Broadcasts to `shape`. */
+export const expand = (x: Operand, shape: readonly Dim[]): Value =>
+  sameShape(operand(x).shape, shape) ? operand(x) : makeNode('expand', [operand(x)], { shape })[0]!;
+export const transpose = (x: Value, permutation: readonly number[]): Value =>
+  makeNode('transpose', [x], { permutation })[0]!;
+/** `x[start:end]` along `axis`. */
+export const slice = (x: Value, axis: number, start: Dim, end: Dim): Value =>
+  makeNode('slice', [x], { axis, start, end })[0]!;
+export const concat = (parts: readonly Value[], axis: number): Value =>
+  parts.length === 1 ? parts[0]! : makeNode('concat', parts, { axis })[0]!;
+export const zeros = (type: TensorType): Value => expand(0, type.shape);
+
+/** Rows of a table. @param table f32[V, D] @param indices i64 of any shape @returns f32[...indices, D] */
+export const gatherRows = (table: Value, indices: Value): Value =>
+  makeNode('gatherRows', [table, indices], {})[0]!;
+/** `base` with `updates[n]` added to row `indices[n]`; repeated rows add up, always in the same order. */
+export const scatterAddRows = (base: Value, indices: Value, updates: Value): Value =>
+  makeNode('scatterAddRows', [base, indices, updates], {})[0]!;
+/** `x[s, indices[s, j]]` of f32[S, V] and i64[S, J]. */
+export const gatherElements = (x: Value, indices: Value): Value =>
+  makeNode('gatherElements', [x, indices], {})[0]!;
+/** `base[s, indices[s, j]] += updates[s, j]`. */
+export const scatterAddElements = (base: Value, indices: Value, updates: Value): Value =>
+  makeNode('scatterAddElements', [base, indices, updates], {})[0]!;
+
+/**
+ * Rotary position embedding, each head's halves rotated against each other (Hugging Face's `rotate_half`).
+ * @param x f32[B, T, heads · E]
+ * @param positions i64[B, T], rows of the tables
+ * @param cosines f32[P, E/2]
+ * @param sines f32[P, E/2]
+ */
+export const rotary = (x: Value, positions: Value, cosines: Value, sines: Value, heads: number): Value =>
+  makeNode('rotary', [x, positions, cosines, sines], { heads })[0]!;
+
+/**
+ * `x · weightᵀ + bias` for x of any rank: leading axes are folded into rows.
+ * @param x f32[..., in]
+ * @param matrix f32[out, in], PyTorch's layout
+ */
+export function linear(x: Value, matrix: Value, bias?: Value): Value {
+  const leading = x.shape.slice(0, -1);
+  const rows = reshape(x, [leading.reduce<Dim>(multiplyDims, 1), x.shape.at(-1)!]);
+  const product = gemm(rows, matrix, bias === undefined ? { transB: true } : { transB: true, c: bias });
+  return reshape(product, [...leading, matrix.shape[0]!]);
+}
