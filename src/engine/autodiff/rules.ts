@@ -133,7 +133,9 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
   // The body runs again on inputs that wait for the cotangent, so that its values live only during this gradient.
   recompute: (node, dy, needed, pullBack) => {
     const inputs = node.inputs.slice(1);
-    const again = inputs.map((value) => (value.dtype === 'f32' ? barrier(value, dy) : value));
+    // Parameters need not wait: they are in memory all the time.
+    const waits = (value: Value, i: number) => needed[i + 1] === true && value.node.inputs.length > 0;
+    const again = inputs.map((value, i) => (waits(value, i) ? barrier(value, dy) : value));
     const output = node.attributes.body(...again);
     const wanted = again.filter((_, i) => needed[i + 1]);
     const gradients = pullBack(output, wanted, dy);

@@ -27,7 +27,10 @@ export function vjp(loss: Value, variables: readonly Value[], cotangent?: Value)
   });
 }
 
-/** As {@link vjp}, with undefined for variables that no gradient reaches. */
+/**
+ * As {@link vjp}, with undefined for variables that no gradient reaches. Variables are independent of each other:
+ * what one of them is computed from gets nothing through it.
+ */
 export function pullBack(loss: Value, variables: readonly Value[], cotangent: Value): (Value | undefined)[] {
   // Every node up to the variables: a recompute node's hidden inputs count here, its inside does not.
   const order = nodesInOrder([loss]).filter((node) => !insideRecompute(node, loss));
@@ -37,7 +40,9 @@ export function pullBack(loss: Value, variables: readonly Value[], cotangent: Va
     if (relevant.some((value) => dependent.has(value))) for (const out of node.outputs) dependent.add(out);
   }
   const cotangents = new Map<Value, Value>([[loss, cotangent]]);
+  const ends = new Set(variables.map((variable) => variable.node));
   for (const node of order.reverse()) {
+    if (ends.has(node)) continue;
     const outer = node.outputs.map((output) => cotangents.get(output));
     if (outer.every((value) => value === undefined)) continue;
     const needed = node.inputs.map(

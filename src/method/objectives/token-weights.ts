@@ -1,0 +1,59 @@
+/** @file From effects to weights of tokens in the loss: the rules, and the normalisation within an example. */
+import {
+  div,
+  gemm,
+  greater,
+  maximum,
+  minimum,
+  mul,
+  reshape,
+  stopGradient,
+  where,
+} from '../../engine/ops/operators.ts';
+import { type Value, withScope } from '../../engine/ops/value.ts';
+
+/** How the S response tokens of a microbatch belong to its B examples. */
+export interface TokenGroups {
+  /** f32[B, S], 1 where the token belongs to the example. */
+  readonly membership: Value;
+  /** f32[S], 1 / number of response tokens of the token's example. */
+  readonly uniform: Value;
+  /** f32[S], 1 / number of examples of the whole step, so that accumulated microbatches equal one batch. */
+  readonly exampleShare: Value;
+  /** f32[S], 1 where the token's example has a history, else 0: there both passes are one and every effect is 0. */
+  readonly hasHistory: Value;
+}
+
+/**
+ * ω = highWeight where effect > effectThreshold, else lowWeight; reference code train.py:CustomTrainer3.
+ * Gradient: none.
+ */
+export function thresholdWeights(effect: Value, threshold: number, high: number, low: number): Value {
+  return where(greater(stopGradient(effect), threshold), high, low);
+}
+
+/** ω = clip(log ratio, low, high) of PerCE (arXiv 2603.06595). Gradient: none. */
+export function clippedWeights(logRatio: Value, low: number, high: number): Value {
+  return minimum(maximum(stopGradient(logRatio), low), high);
+}
+
+/**
+ * $$ \tilde\omega_t = \omega_t / \sum_{S} \omega $$ within each example; uniform where an example has no history.
+ * @param weights ω, f32[S], positive
+ * @returns f32[S], summing to 1 over each example
+ * Gradient: through both the weight and the sum, where `weights` carries one.
+ */
+export function normaliseWithinExamples(weights: Value, groups: TokenGroups): Value {
+  return withScope('normaliseWithinExamples', () => {
+    const count = weights.shape[0]!;
+    const used = where(greater(groups.hasHistory, 0), weights, 1);
+    const sums = gemm(groups.membership, reshape(used, [count, 1])); // f32[B, 1]
+    const perToken = reshape(gemm(groups.membership, sums, { transA: true }), [count]);
+    return div(used, perToken);
+  });
+}
+
+/** The loss of a step's share: Σ_t exampleShare_t · weight_t · value_t. */
+export function weightedSum(values: Value, weights: Value, groups: TokenGroups): Value {
+  return mul(mul(values, weights), groups.exampleShare);
+}
