@@ -39,7 +39,14 @@ const MIN_ADDRESSES_TO_SPLIT = 3;
  * Tables, stage directions, footnotes and passages that repeat an earlier one are left out; typographic quotes and dashes,
  * which betray the transcriber and not the president, are made plain.
  */
-export function sotuPassages(): SotuPassage[] {
+export function sotuPassages(): readonly SotuPassage[] {
+  cut ??= cutAll();
+  return cut;
+}
+
+let cut: readonly SotuPassage[] | undefined; // cutting takes most of a second and depends on nothing
+
+function cutAll(): SotuPassage[] {
   const byPresident = new Map<string, Address[]>();
   for (const address of sotu() as Address[]) {
     const user = presidentOf(address.name);
