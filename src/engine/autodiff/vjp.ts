@@ -98,8 +98,8 @@ function applyRule(node: Node, cotangents: (Value | undefined)[], needed: boolea
   return rule(node, cotangents[0]!, needed, pullBack);
 }
 
-/** a + b, folded into a product or a scatter that can take the other as its starting value. */
-function accumulate(a: Value, b: Value): Value {
+/** a + b, folded into a product or a scatter that can take the other as its starting value: no pass of its own. */
+export function accumulate(a: Value, b: Value): Value {
   for (const [term, other] of [
     [b, a],
     [a, b],

@@ -1,0 +1,168 @@
+/** @file One ONNX graph for a training step: both passes over shared weights, the objective, and all gradients. */
+import { EngineError } from '../../base/errors.ts';
+import { randomStream } from '../../base/random.ts';
+import { accumulate, vjp } from '../../engine/autodiff/vjp.ts';
+import {
+  rotaryInputs,
+  rotaryTables,
+  type TokenBatch,
+  tokenFeeds,
+  tokenInputs,
+} from '../../engine/models/blocks.ts';
+import type { Model } from '../../engine/models/model.ts';
+import { type LoraOptions, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
+import { compile } from '../../engine/onnx/program.ts';
+import { input } from '../../engine/ops/operators.ts';
+import { type Value, withScope } from '../../engine/ops/value.ts';
+import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
+import { createSession, type HostTensor } from '../../engine/runtime/session.ts';
+import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
+import { readTensor } from '../../engine/weights/safetensors.ts';
+import { groupFeeds, groupInputs } from '../objectives/groups.ts';
+import {
+  type ObjectiveName,
+  type ObjectiveOptions,
+  objectiveLoss,
+  type Passes,
+  passesOf,
+} from '../objectives/objectives.ts';
+
+/** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */
+export interface PassBatch extends TokenBatch {
+  readonly responseRows: BigInt64Array; // [S]
+  readonly targets: BigInt64Array; // [S]
+  /** The example of each response token. */
+  readonly exampleOf: ArrayLike<number>; // [S]
+}
+
+/** A microbatch; both passes hold the same examples in the same order, and the same response tokens. */
+export interface TrainingBatch {
+  readonly withHistory?: PassBatch;
+  readonly withoutHistory?: PassBatch;
+  /** For each example. */
+  readonly hasHistory: readonly boolean[];
+}
+
+export interface TrainingGraphOptions {
+  readonly model: Model;
+  readonly objective: ObjectiveName;
+  readonly objectiveOptions?: ObjectiveOptions;
+  /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
+  readonly lora?: LoraOptions;
+  /** Draws the adapter's first values. */
+  readonly seed: number;
+  readonly threads?: number;
+}
+
+/** The graph with its trained state. */
+export interface TrainingGraph extends AsyncDisposable {
+  readonly parameters: FlatParameters;
+  readonly passes: Passes;
+  /**
+   * Adds this microbatch's gradients to `parameters.gradients`.
+   * @param stepExamples examples of the whole step, over all its microbatches
+   * @returns the microbatch's share of the step's loss and of its parts, nats
+   * @throws {EngineError} when the loss is not a number
+   */
+  accumulate(batch: TrainingBatch, stepExamples: number): Promise<Record<string, number>>;
+}
+
+const passNames = {
+  withHistory: ['withHistory'],
+  withoutHistory: ['withoutHistory'],
+  pair: ['withHistory', 'withoutHistory'],
+} as const;
+
+/** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
+export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
+  const { model, objective, objectiveOptions, lora, seed, threads } = options;
+  const { config, architecture } = model;
+  const source = lora === undefined ? trainedParameters() : loraParameters(lora);
+  const passes = passesOf(objective);
+  const tables = rotaryInputs(config.headSize);
+  const logitsOf = (pass: string, length: string): Value =>
+    withScope(pass, () => {
+      const rows = input(`${pass}.rows`, 'i64', ['S']);
+      const hidden = architecture.hidden(config, source, tokenInputs(pass, 'B', length), tables, rows);
+      return architecture.logits(config, source, hidden);
+    });
+  const lengths = { withHistory: 'T', withoutHistory: 'U' };
+  const logits = Object.fromEntries(passNames[passes].map((pass) => [pass, logitsOf(pass, lengths[pass])]));
+  const { loss, parts } = objectiveLoss(
+    objective,
+    { ...logits, targets: input('targets', 'i64', ['S']), groups: groupInputs() },
+    objectiveOptions,
+  );
+  const names = [...source.trainable.keys()];
+  const gradients = vjp(loss, [...source.trainable.values()]);
+  const outputs: Record<string, Value> = { loss };
+  for (const [name, value] of Object.entries(parts)) outputs[`part.${name}`] = value;
+  // Sums over microbatches inside the graph: where the gradient is a product, the sum costs no pass of its own.
+  for (const [i, name] of names.entries())
+    outputs[`gradient.${name}`] = accumulate(input(`sum.${name}`, 'f32', gradients[i]!.shape), gradients[i]!);
+
+  const mapped = mappedWeights(model.weights);
+  const session = await createSession(compile(outputs, mapped.tensors), {
+    weightsFolder: mapped.folder,
+    packWeights: false,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const parameters = flatParameters(
+    [...source.trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
+  );
+  await initialise(parameters, model, lora, seed);
+  const weights = viewsOf(parameters, parameters.weights);
+  const sums = viewsOf(parameters, parameters.gradients, 'sum.');
+  const into = viewsOf(parameters, parameters.gradients, 'gradient.');
+  let rotaryFeeds: Record<string, HostTensor> = {};
+  let positions = 0;
+
+  return {
+    parameters,
+    passes,
+    accumulate: async (batch, stepExamples) => {
+      const feeds: Record<string, HostTensor> = { ...weights, ...sums };
+      let main: PassBatch | undefined;
+      for (const pass of passNames[passes]) {
+        const tokens = batch[pass]!;
+        main ??= tokens;
+        Object.assign(feeds, tokenFeeds(pass, tokens));
+        feeds[`${pass}.rows`] = { data: tokens.responseRows, shape: [tokens.responseRows.length] };
+        if (tokens.length > positions) {
+          positions = Math.max(64, 2 ** Math.ceil(Math.log2(tokens.length)));
+          rotaryFeeds = rotaryTables(config.ropeTheta, config.headSize, positions);
+        }
+      }
+      Object.assign(feeds, rotaryFeeds, groupFeeds(main!.exampleOf, batch.hasHistory, stepExamples));
+      feeds.targets = { data: main!.targets, shape: [main!.targets.length] };
+      const results = await session.run(feeds, into);
+      const record: Record<string, number> = { loss: results.loss!.data[0] as number };
+      for (const name of Object.keys(parts)) record[name] = results[`part.${name}`]!.data[0] as number;
+      if (!Number.isFinite(record.loss))
+        throw new EngineError(`loss: expected a finite number, got ${record.loss}`, {
+          code: 'training/nan-loss',
+          hint: 'Lower the learning rate, or resume from the last checkpoint with a smaller one.',
+        });
+      return record;
+    },
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+/** PEFT's start: A uniform in ±1/√in (kaiming_uniform with a = √5), B zero, so that the adapter changes nothing yet. */
+async function initialise(
+  parameters: FlatParameters,
+  model: Model,
+  lora: LoraOptions | undefined,
+  seed: number,
+): Promise<void> {
+  for (const { name, shape, offset, size } of parameters.tensors) {
+    const view = parameters.weights.subarray(offset, offset + size);
+    if (lora === undefined) view.set(await readTensor(model.weights, name));
+    else if (name.includes('.lora_A.')) {
+      const random = randomStream(seed, `lora/init/${name}`);
+      const bound = 1 / Math.sqrt(shape[1]!);
+      for (let i = 0; i < size; i++) view[i] = (2 * random.next() - 1) * bound;
+    }
+  }
+}
