@@ -1,6 +1,6 @@
 /** @file Estimates with intervals: means, paired differences and ROC AUC, resampled by user because users, not tokens, are drawn. */
 import { DataError } from './errors.ts';
-import { type RandomStream, randomStream } from './random.ts';
+import { randomStream } from './random.ts';
 
 /** A measured number and its interval; where one user gives all the data, low = high = value: no interval is known. */
 export interface Estimate {
@@ -13,8 +13,8 @@ export interface Estimate {
 export interface BootstrapOptions {
   /** Seed of the resampling; default 0. */
   readonly seed?: number;
-  /** Number of resamples of the users; default 2000. */
-  readonly resamples?: number;
+  /** Number of random resamples of the users (default 2000), or the resamples: indices of users as they first occur. */
+  readonly resamples?: number | readonly (readonly number[])[];
   /** Coverage of the interval, in (0, 1); default 0.95. */
   readonly level?: number;
 }
@@ -68,8 +68,12 @@ export function meanByUser(rows: readonly UserValue[], options: BootstrapOptions
   const means = Float64Array.from([...sums.values()], ({ sum, count }) => sum / count);
   const meanOf = (counts: Int32Array) => {
     let total = 0;
-    for (let u = 0; u < means.length; u++) total += counts[u]! * means[u]!;
-    return total / means.length;
+    let drawn = 0;
+    for (let u = 0; u < means.length; u++) {
+      total += counts[u]! * means[u]!;
+      drawn += counts[u]!;
+    }
+    return total / drawn;
   };
   return bootstrapUsers(means.length, meanOf, options);
 }
@@ -161,11 +165,13 @@ function bootstrapUsers(
 ): Estimate {
   const value = statistic(new Int32Array(users).fill(1));
   if (users === 1) return { value, low: value, high: value };
-  const stream = randomStream(seed, 'statistics/bootstrap');
   const counts = new Int32Array(users);
   const drawn: number[] = [];
-  for (let b = 0; b < resamples; b++) {
-    drawUsers(stream, counts);
+  for (const resample of typeof resamples === 'number'
+    ? randomResamples(users, resamples, seed)
+    : resamples) {
+    counts.fill(0);
+    for (const user of resample) counts[user]! += 1;
     const resampled = statistic(counts);
     if (!Number.isNaN(resampled)) drawn.push(resampled);
   }
@@ -175,9 +181,10 @@ function bootstrapUsers(
   return { value, low: quantileOfSorted(sorted, tail), high: quantileOfSorted(sorted, 1 - tail) };
 }
 
-function drawUsers(stream: RandomStream, counts: Int32Array): void {
-  counts.fill(0);
-  for (let i = 0; i < counts.length; i++) counts[stream.integer(counts.length)]! += 1;
+function* randomResamples(users: number, count: number, seed: number): Generator<Int32Array> {
+  const stream = randomStream(seed, 'statistics/bootstrap');
+  const resample = new Int32Array(users);
+  for (let b = 0; b < count; b++) yield resample.map(() => stream.integer(users));
 }
 
 /** concordance[u · U + v]: pairs (positive of u, negative of v) in the right order, ties half. Cost: O(N log N + P · U). */

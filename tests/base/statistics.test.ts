@@ -1,8 +1,33 @@
 /** @file Statistics against hand-computed cases and brute force. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { randomStream } from '../../src/base/random.ts';
-import { auc, aucByUser, meanByUser, pairedDifferenceByUser, quantile } from '../../src/base/statistics.ts';
+import {
+  auc,
+  aucByUser,
+  meanByUser,
+  pairedDifferenceByUser,
+  quantile,
+  type UserScore,
+  type UserValue,
+} from '../../src/base/statistics.ts';
+
+interface Golden {
+  readonly auc: { name: string; scores: number[]; positives: boolean[]; auc: number }[];
+  readonly quantiles: { values: number[]; probabilities: number[]; quantiles: number[] }[];
+  readonly meanByUser: Bootstrap<UserValue>;
+  readonly aucByUser: Bootstrap<UserScore>;
+}
+interface Bootstrap<Row> {
+  readonly rows: Row[];
+  readonly value: number;
+  readonly resamples: number[][];
+  readonly intervals: { level: number; low: number; high: number }[];
+}
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/statistics.json', import.meta.url), 'utf8'),
+) as Golden;
 
 /** Floating-point sums of a few numbers. */
 const EXACT = 12;
@@ -197,5 +222,37 @@ describe('aucByUser', () => {
       { user: 'b', score: 1, positive: false },
     ];
     expect(aucByUser(lopsided)).toEqual({ value: 1, low: 1, high: 1 });
+  });
+});
+
+describe('the golden statistics of numpy and scikit-learn', () => {
+  it.each(golden.auc)('agree on the AUC of $name', ({ scores, positives, auc: expected }) => {
+    expect(auc(scores, positives)).toBeCloseTo(expected, EXACT);
+  });
+
+  it.each(golden.quantiles)('agree on the quantiles of $values', ({ values, probabilities, quantiles }) => {
+    for (const [i, probability] of probabilities.entries()) {
+      expect(quantile(values, probability)).toBeCloseTo(quantiles[i]!, EXACT);
+    }
+  });
+
+  it('agree on means by user and their intervals, resample for resample', () => {
+    const { rows, value, resamples, intervals } = golden.meanByUser;
+    for (const { level, low, high } of intervals) {
+      const estimate = meanByUser(rows, { resamples, level });
+      expect(estimate.value).toBeCloseTo(value, EXACT);
+      expect(estimate.low).toBeCloseTo(low, EXACT);
+      expect(estimate.high).toBeCloseTo(high, EXACT);
+    }
+  });
+
+  it('agree on the pooled AUC and its intervals, resample for resample', () => {
+    const { rows, value, resamples, intervals } = golden.aucByUser;
+    for (const { level, low, high } of intervals) {
+      const estimate = aucByUser(rows, { resamples, level });
+      expect(estimate.value).toBeCloseTo(value, EXACT);
+      expect(estimate.low).toBeCloseTo(low, EXACT);
+      expect(estimate.high).toBeCloseTo(high, EXACT);
+    }
   });
 });
