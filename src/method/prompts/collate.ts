@@ -1,0 +1,90 @@
+/** @file From prompts of different lengths to one padded batch, with the place of every response token. */
+import { DataError, ShapeError } from '../../base/errors.ts';
+
+/** A prompt and the response that follows it. */
+export interface PromptWithResponse {
+  readonly promptIds: readonly number[];
+  readonly responseIds: readonly number[];
+}
+
+/** A padded batch; B rows of T tokens, S response tokens in all. */
+export interface CollatedBatch {
+  readonly batch: number;
+  readonly length: number;
+  readonly tokenIds: BigInt64Array; // [B · T]
+  /** 0 at the first real token of each row, counting on. */
+  readonly positionIds: BigInt64Array; // [B · T]
+  /** 1 for a token, 0 for padding. */
+  readonly attentionMask: Float32Array; // [B · T]
+  /** Flat position b · T + t whose logits predict the response token: the one before it. */
+  readonly responseRows: BigInt64Array; // [S]
+  readonly targets: BigInt64Array; // [S]
+  /** Row of each response token. */
+  readonly exampleOf: Int32Array; // [S]
+}
+
+/**
+ * Pads rows to the longest of them.
+ * @throws {DataError} when a row has no response token (all labels masked) or no prompt token to predict it from
+ */
+export function collate(
+  rows: readonly PromptWithResponse[],
+  { padId, side }: { readonly padId: number; readonly side: 'left' | 'right' },
+): CollatedBatch {
+  rows.forEach(({ promptIds, responseIds }, index) => {
+    if (promptIds.length === 0 || responseIds.length === 0)
+      throw new DataError(
+        `row ${index} of the batch: expected a prompt and a response, got ${promptIds.length} and ${responseIds.length} tokens`,
+        {
+          code: 'data/all-masked',
+          hint: 'Remove examples without a response: a loss over no token is no loss.',
+        },
+      );
+  });
+  if (rows.length === 0)
+    throw new DataError('batch: expected at least one row, got none', { code: 'data/all-masked' });
+  const batch = rows.length;
+  const length = Math.max(...rows.map((row) => row.promptIds.length + row.responseIds.length));
+  const responses = rows.reduce((sum, row) => sum + row.responseIds.length, 0);
+  const collated: CollatedBatch = {
+    batch,
+    length,
+    tokenIds: new BigInt64Array(batch * length).fill(BigInt(padId)),
+    positionIds: new BigInt64Array(batch * length),
+    attentionMask: new Float32Array(batch * length),
+    responseRows: new BigInt64Array(responses),
+    targets: new BigInt64Array(responses),
+    exampleOf: new Int32Array(responses),
+  };
+  let s = 0;
+  rows.forEach(({ promptIds, responseIds }, row) => {
+    const used = promptIds.length + responseIds.length;
+    const first = row * length + (side === 'left' ? length - used : 0);
+    for (let t = 0; t < used; t++) {
+      const id = t < promptIds.length ? promptIds[t]! : responseIds[t - promptIds.length]!;
+      collated.tokenIds[first + t] = BigInt(id);
+      collated.positionIds[first + t] = BigInt(t);
+      collated.attentionMask[first + t] = 1;
+    }
+    for (let r = 0; r < responseIds.length; r++, s++) {
+      collated.responseRows[s] = BigInt(first + promptIds.length + r - 1);
+      collated.targets[s] = BigInt(responseIds[r]!);
+      collated.exampleOf[s] = row;
+    }
+  });
+  return collated;
+}
+
+/**
+ * Checks that two passes predict the same response tokens in the same order: effects compare them one by one.
+ * @throws {ShapeError} naming the first that differs
+ */
+export function checkAligned(a: CollatedBatch, b: CollatedBatch): void {
+  const differs = a.targets.findIndex((id, s) => id !== b.targets[s] || a.exampleOf[s] !== b.exampleOf[s]);
+  if (a.targets.length === b.targets.length && differs < 0) return;
+  const at = differs < 0 ? Math.min(a.targets.length, b.targets.length) : differs;
+  throw new ShapeError(
+    `response token ${at}: expected the same in both passes, got ${a.targets[at]} and ${b.targets[at]}`,
+    { code: 'prompt/misaligned', hint: 'Make both prompts from one example and one tokenizer.' },
+  );
+}

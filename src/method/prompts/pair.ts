@@ -1,0 +1,145 @@
+/** @file The pair of prompts of an example: same query, same response, with the history and without. */
+import { DataError } from '../../base/errors.ts';
+import { chatPieces } from '../../engine/tokenizer/chat-template.ts';
+import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
+import { promptTemplate, type ReferenceValue } from './template.ts';
+
+/** How prompts are made; saved beside every adapter, so that training and scoring cannot differ. */
+export interface PromptSettings {
+  /** Id of the template. */
+  readonly template: string;
+  readonly reference: ReferenceValue;
+  /** Tokens of prompt and response together at most; the oldest history items are dropped until they fit. */
+  readonly maxTokens: number;
+  /** Latest history items used at most. */
+  readonly maxHistory: number;
+}
+
+/** The reference code's numbers: the 8 latest items, 2,048 tokens; here no more than the model's own positions. */
+export function defaultPromptSettings(maxPositions = 2048): PromptSettings {
+  return {
+    template: 'default',
+    reference: 'removed',
+    maxTokens: Math.min(2048, maxPositions),
+    maxHistory: 8,
+  };
+}
+
+/** Token ids of both prompts and of the one response that follows either. */
+export interface PromptPair {
+  readonly withHistoryIds: readonly number[];
+  readonly withoutHistoryIds: readonly number[];
+  /** The response's tokens and the end-of-turn token. */
+  readonly responseIds: readonly number[];
+  /** UTF-16 offsets in the response; those of the end-of-turn token are its length. */
+  readonly responseStarts: readonly number[];
+  readonly responseEnds: readonly number[];
+  /** Items that fitted: the latest ones. */
+  readonly historyItemsUsed: number;
+  /** False when no item is used: both prompts are then the same. */
+  readonly hasHistory: boolean;
+}
+
+/** What stands for the history in a pair. */
+export interface PairHistories {
+  /** In place of the example's own history, such as another user's. */
+  readonly history?: readonly HistoryItem[];
+  /** The items of the reference value `placebo`. */
+  readonly placebo?: readonly HistoryItem[];
+}
+
+/**
+ * The pair of prompts of an example. Prompt and response are tokenised separately, and the texts of users never
+ * yield a special token.
+ * @throws {DataError} when the response is too long, or the prompt does not fit even without history
+ */
+export function promptPair(
+  example: Example,
+  tokenizer: Tokenizer,
+  settings: PromptSettings,
+  histories: PairHistories = {},
+): PromptPair {
+  const { ids, starts, ends } = tokenizer.encode(example.response);
+  if (ids.length === 0)
+    throw new DataError(`example ${example.id}: response: expected text, got none that gives a token`, {
+      code: 'data/empty-response',
+      hint: 'Remove the example.',
+    });
+  const responseIds = [...ids, tokenizer.endOfTurnId];
+  const room = settings.maxTokens - responseIds.length;
+  const prompt = (history: readonly HistoryItem[] | 'none' | undefined) =>
+    promptIds(example.query, history, tokenizer, settings.template);
+
+  const bare = prompt(undefined);
+  if (bare.length > room)
+    throw new DataError(
+      `example ${example.id}: prompt of ${bare.length} and response of ${responseIds.length} tokens: expected at most ${settings.maxTokens} in all, even without history`,
+      { code: 'data/too-long', hint: 'Raise maxTokens, shorten the texts, or remove the example.' },
+    );
+  const own = fitHistory(histories.history ?? example.history, settings, room, prompt);
+  const hasHistory = own.items > 0;
+  const reference = (): readonly number[] => {
+    if (settings.reference === 'removed' || !hasHistory) return bare;
+    if (settings.reference === 'placebo')
+      return fitHistory(histories.placebo ?? [], settings, room, prompt).ids ?? bare;
+    const none = prompt('none');
+    return none.length <= room ? none : bare;
+  };
+  return {
+    withHistoryIds: own.ids ?? bare,
+    withoutHistoryIds: reference(),
+    responseIds,
+    responseStarts: [...starts, example.response.length],
+    responseEnds: [...ends, example.response.length],
+    historyItemsUsed: own.items,
+    hasHistory,
+  };
+}
+
+/** The prompt with as many of the latest items as fit into `room` tokens. */
+function fitHistory(
+  history: readonly HistoryItem[],
+  { maxHistory }: PromptSettings,
+  room: number,
+  prompt: (history: readonly HistoryItem[]) => number[],
+): { items: number; ids: number[] | undefined } {
+  for (let items = Math.min(maxHistory, history.length); items > 0; items--) {
+    const ids = prompt(history.slice(history.length - items));
+    if (ids.length <= room) return { items, ids };
+  }
+  return { items: 0, ids: undefined };
+}
+
+/**
+ * The ids of a prompt: the template's message inside the model's chat template, up to where the assistant speaks.
+ * A model without a chat template gets the message and a blank line.
+ */
+export function promptIds(
+  query: string,
+  history: readonly HistoryItem[] | 'none' | undefined,
+  tokenizer: Tokenizer,
+  templateId: string,
+): number[] {
+  const message = promptTemplate(templateId).message(query, history);
+  if (tokenizer.chatTemplate === undefined) {
+    const begin = tokenizer.beginId === undefined ? [] : [tokenizer.beginId];
+    return [...begin, ...tokenizer.encodeParts([...message, { text: '\n\n', isTemplate: true }])];
+  }
+  const parts = chatParts(tokenizer).flatMap((piece): readonly TextPart[] =>
+    'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : message,
+  );
+  return tokenizer.encodeParts(parts);
+}
+
+const chatPartsOf = new WeakMap<Tokenizer, ReturnType<typeof chatPieces>>();
+
+/** Rendering Jinja for every prompt would take longer than tokenising it. */
+function chatParts(tokenizer: Tokenizer): ReturnType<typeof chatPieces> {
+  let parts = chatPartsOf.get(tokenizer);
+  if (parts === undefined) {
+    parts = chatPieces(tokenizer.chatTemplate!, ['user'], true, tokenizer.specialTokenTexts);
+    chatPartsOf.set(tokenizer, parts);
+  }
+  return parts;
+}

@@ -1,0 +1,134 @@
+/** @file The training loop: steps of microbatches, clipping, the optimizer and its schedule. No I/O of its own. */
+import { EngineError, throwIfAborted } from '../../base/errors.ts';
+import { createAdamW } from '../../engine/optim/adamw.ts';
+import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
+import { checkAligned, collate } from '../prompts/collate.ts';
+import type { PromptPair } from '../prompts/pair.ts';
+import { planEpoch, stepsPerEpoch } from './plan.ts';
+import type { PassBatch, TrainingBatch, TrainingGraph } from './training-graph.ts';
+
+/** Numbers of the loop; defaults are the reference code's where it has one. */
+export interface LoopOptions {
+  readonly learningRate: number;
+  readonly schedule: Schedule;
+  readonly warmupRatio: number;
+  readonly weightDecay: number;
+  readonly maxGradientNorm: number;
+  readonly batchSize: number;
+  readonly gradientAccumulation: number;
+  readonly epochs: number;
+  /** Ends the run earlier; the schedule ends with it. */
+  readonly maxSteps?: number;
+  readonly seed: number;
+  readonly threads?: number;
+  /** The last step that has been taken already; 0 for a fresh run. */
+  readonly startStep?: number;
+  readonly padId: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What one step did. */
+export interface StepRecord {
+  /** 1 for the first. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  /** Loss of the step and its parts, nats, means over examples. */
+  readonly loss: number;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+  readonly examples: number;
+  /** Tokens that the passes saw, padding not counted. */
+  readonly tokens: number;
+}
+
+/** Steps of a run of `examples` examples. */
+export function totalSteps(examples: number, options: LoopOptions): number {
+  const perEpoch = stepsPerEpoch({ ...options, lengths: new Array<number>(examples).fill(0) });
+  return Math.min(options.maxSteps ?? Number.POSITIVE_INFINITY, perEpoch * options.epochs);
+}
+
+/**
+ * Trains in place and yields each step after its update.
+ * A run that starts at `startStep` with the weights and moments of that step goes on exactly as one never stopped.
+ * @throws {EngineError} when the loss or the gradients are not finite; the weights are then those of the step before
+ * @throws {AbortedError} between steps, when the signal says so
+ */
+export async function* trainingLoop(
+  graph: TrainingGraph,
+  pairs: readonly PromptPair[],
+  options: LoopOptions,
+): AsyncGenerator<StepRecord, void> {
+  const { startStep = 0, signal } = options;
+  const total = totalSteps(pairs.length, options);
+  const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
+  const perEpoch = stepsPerEpoch({ ...options, lengths });
+  await using optimizer = await createAdamW(options);
+  let plan: number[][][] = [];
+  for (let step = startStep + 1; step <= total; step++) {
+    throwIfAborted(signal);
+    const epoch = Math.floor((step - 1) / perEpoch);
+    const place = (step - 1) % perEpoch;
+    if (place === 0 || plan.length === 0) plan = planEpoch({ ...options, lengths }, epoch);
+    const microbatches = plan[place]!;
+    const examples = microbatches.reduce((sum, microbatch) => sum + microbatch.length, 0);
+    graph.parameters.gradients.fill(0);
+    const sums: Record<string, number> = {};
+    let tokens = 0;
+    for (const microbatch of microbatches) {
+      const batch = trainingBatch(
+        microbatch.map((index) => pairs[index]!),
+        graph.passes,
+        options.padId,
+      );
+      for (const [name, share] of Object.entries(await graph.accumulate(batch, examples)))
+        sums[name] = (sums[name] ?? 0) + share;
+      tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);
+      throwIfAborted(signal);
+    }
+    const gradientNorm = await optimizer.gradientNorm(graph.parameters);
+    if (!Number.isFinite(gradientNorm))
+      throw new EngineError(`step ${step}: gradient norm: expected a finite number, got ${gradientNorm}`, {
+        code: 'training/nan-gradient',
+        hint: 'Lower the learning rate and resume from the last checkpoint.',
+      });
+    const learningRate = learningRateAt(step, { ...options, totalSteps: total });
+    await optimizer.update(graph.parameters, step, learningRate, gradientNorm);
+    const { loss, ...parts } = sums;
+    yield {
+      step,
+      totalSteps: total,
+      epoch,
+      loss: loss!,
+      parts,
+      learningRate,
+      gradientNorm,
+      examples,
+      tokens,
+    };
+  }
+}
+
+/** The passes of some examples that an objective needs, padded on the right. */
+export function trainingBatch(
+  pairs: readonly PromptPair[],
+  passes: TrainingGraph['passes'],
+  padId: number,
+): TrainingBatch {
+  const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
+    collate(
+      pairs.map((pair) => ({ promptIds: pair[ids], responseIds: pair.responseIds })),
+      { padId, side: 'right' },
+    );
+  const hasHistory = pairs.map((pair) => pair.hasHistory);
+  if (passes === 'withHistory') return { hasHistory, withHistory: pass('withHistoryIds') };
+  if (passes === 'withoutHistory') return { hasHistory, withoutHistory: pass('withoutHistoryIds') };
+  const both = { withHistory: pass('withHistoryIds'), withoutHistory: pass('withoutHistoryIds') };
+  checkAligned(both.withHistory, both.withoutHistory);
+  return { hasHistory, ...both };
+}
+
+function tokenCount(pass: PassBatch | undefined): number {
+  return pass === undefined ? 0 : pass.attentionMask.reduce((sum, flag) => sum + flag, 0);
+}
