@@ -1,0 +1,117 @@
+/** @file Which tokens are special, begin a text, end a turn and fill a batch, by the model's own configuration. */
+import { WeightsError } from '../../base/errors.ts';
+import type { TokenizerJson } from './tokenizer-json.ts';
+
+/** The configuration files beside tokenizer.json, as they are; empty objects where they are missing. */
+export interface TokenizerConfigs {
+  /** tokenizer_config.json. */
+  readonly tokenizer: Readonly<Record<string, unknown>>;
+  /** generation_config.json. */
+  readonly generation: Readonly<Record<string, unknown>>;
+  /** config.json. */
+  readonly model: Readonly<Record<string, unknown>>;
+}
+
+/** Texts of the named special tokens, such as `bos_token`; what chat templates refer to. */
+export type SpecialTokenTexts = Readonly<Record<string, string>>;
+
+const NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'];
+
+/** Texts of the special tokens that tokenizer_config.json names. */
+export function specialTokenTexts({ tokenizer }: TokenizerConfigs): SpecialTokenTexts {
+  const texts = NAMES.map((name) => [name, textOf(tokenizer[name])] as const);
+  return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Ids of the tokens that no user's text may yield: flagged special in either file, or named by the configuration. */
+export function specialIds(json: TokenizerJson, configs: TokenizerConfigs): Set<number> {
+  const ids = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
+  const byText = idsByText(json);
+  const names = [
+    ...Object.values(specialTokenTexts(configs)),
+    ...(Array.isArray(configs.tokenizer.additional_special_tokens)
+      ? configs.tokenizer.additional_special_tokens.map(textOf)
+      : []),
+  ];
+  for (const text of names) {
+    const id = text === undefined ? undefined : byText(text);
+    if (id !== undefined) ids.add(id);
+  }
+  for (const [id, token] of Object.entries(asObject(configs.tokenizer.added_tokens_decoder)))
+    if (asObject(token).special === true) ids.add(Number(id));
+  return ids;
+}
+
+/**
+ * The token that ends a turn: the first special token after the assistant's text in the chat template; without one
+ * `eos_token` of tokenizer_config.json, `eos_token_id` of generation_config.json or config.json, or a usual name.
+ * @param afterResponse what the chat template writes after an assistant's text, as ids; undefined without a template
+ * @throws {WeightsError} when nothing names one
+ */
+export function endOfTurnId(
+  json: TokenizerJson,
+  configs: TokenizerConfigs,
+  isSpecial: (id: number) => boolean,
+  afterResponse: readonly number[] | undefined,
+): number {
+  const byText = idsByText(json);
+  const named = textOf(configs.tokenizer.eos_token);
+  const candidates = [
+    afterResponse?.find(isSpecial),
+    named === undefined ? undefined : byText(named),
+    firstId(configs.generation.eos_token_id),
+    firstId(configs.model.eos_token_id),
+    ...['<|im_end|>', '<|endoftext|>', '<|end|>', '</s>', '<eos>'].map(byText),
+  ];
+  const id = candidates.find((candidate) => candidate !== undefined);
+  if (id !== undefined) return id;
+  throw new WeightsError('tokenizer_config.json: eos_token: expected a token that ends a turn, got none', {
+    code: 'tokenizer/no-end-of-turn',
+    hint: "Name the model's end-of-turn token as eos_token in tokenizer_config.json.",
+  });
+}
+
+/** The token that the tokenizer itself puts before a text; undefined where it puts none. */
+export function beginId(json: TokenizerJson, configs: TokenizerConfigs): number | undefined {
+  const text = textOf(configs.tokenizer.bos_token);
+  const id = text === undefined ? undefined : idsByText(json)(text);
+  if (id === undefined || configs.tokenizer.add_bos_token === false) return undefined;
+  return configs.tokenizer.add_bos_token === true || putsFirst(json.post_processor, text!) ? id : undefined;
+}
+
+/** The token that fills rows of a batch: `pad_token`, else the given one (its value is never looked at). */
+export function padId(json: TokenizerJson, configs: TokenizerConfigs, otherwise: number): number {
+  const text = textOf(configs.tokenizer.pad_token);
+  return (
+    (text === undefined ? undefined : idsByText(json)(text)) ??
+    firstId(configs.model.pad_token_id) ??
+    otherwise
+  );
+}
+
+/** Whether a post-processor's template begins with the token. */
+function putsFirst(processor: unknown, token: string): boolean {
+  const { type, processors, single } = asObject(processor);
+  if (type === 'Sequence' && Array.isArray(processors))
+    return processors.some((inner) => putsFirst(inner, token));
+  if (type !== 'TemplateProcessing' || !Array.isArray(single)) return false;
+  return asObject(asObject(single[0]).SpecialToken).id === token;
+}
+
+const idsByText = (json: TokenizerJson) => (text: string) =>
+  json.added_tokens.find((token) => token.content === text)?.id ??
+  (Object.hasOwn(json.model.vocab, text) ? json.model.vocab[text] : undefined);
+
+/** The text of a token, which may be a string or an object with `content`. */
+function textOf(token: unknown): string | undefined {
+  const text = typeof token === 'string' ? token : asObject(token).content;
+  return typeof text === 'string' && text !== '' ? text : undefined;
+}
+
+const firstId = (value: unknown): number | undefined => {
+  const id: unknown = Array.isArray(value) ? value[0] : value;
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 ? id : undefined;
+};
+
+const asObject = (value: unknown): Record<string, unknown> =>
+  value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
