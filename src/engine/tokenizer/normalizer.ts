@@ -76,10 +76,10 @@ function* matches(
 }
 
 /**
- * Stretches that Unicode normalisation treats alone: a character and what can combine with it, which is a mark, or
- * a medial or final letter of a Korean syllable.
+ * Stretches that Unicode normalisation treats alone: a character and what can combine with it, which is a mark, a
+ * medial or final letter of a Korean syllable, or a vowel of Kirat Rai.
  */
-const COMBINING_STRETCH = /[\s\S][\p{M}\u1160-\u11ff]*/gu;
+const COMBINING_STRETCH = /[\s\S][\p{M}\u1160-\u11ff\u{16d67}]*/gu;
 
 function unicode(tracked: TrackedText, form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): TrackedText {
   if (tracked.text.normalize(form) === tracked.text) return tracked;
