@@ -180,11 +180,11 @@ function pieceFacts({ token, positions }: DisplayPiece, names: readonly EffectNa
   ];
 }
 
-/** `−1.94 (14.4 %)`. */
+/** `−1.94 (14.4%)`. */
 function logProbText(logProb: number): string {
   const percent = 100 * Math.exp(logProb);
   const text = percent >= 99.95 ? '100' : percent >= 10 ? percent.toFixed(1) : percent.toPrecision(2);
-  return `${decimal(logProb)} (${percent < 0.01 ? '< 0.01' : text} %)`;
+  return `${decimal(logProb)} (${percent < 0.01 ? '< 0.01' : text}%)`;
 }
 
 function effectText(name: EffectName, value: number): string {

@@ -48,7 +48,7 @@ describe('renderEffectMapHtml', () => {
     const weighted = { ...map, tokens: map.tokens.map((token) => ({ ...token, weight: 0.0321 })) };
     const facts = /data-facts="([^"]*)"/.exec(renderEffectMapHtml([weighted]))![1]!;
     expect(facts).toBe(
-      'position=0|log p with history=−2.50 (8.2 %)|log p without history=−4.00 (1.8 %)|log ratio=+1.50|probability difference=+0.064|divergence=0.150|weight=0.0321',
+      'position=0|log p with history=−2.50 (8.2%)|log p without history=−4.00 (1.8%)|log ratio=+1.50|probability difference=+0.064|divergence=0.150|weight=0.0321',
     );
   });
 

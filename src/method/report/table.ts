@@ -1,0 +1,67 @@
+/** @file The table of systems as aligned plain text, for terminals and logs. */
+
+import { estimateText } from '../explain/number-format.ts';
+import { displayWidth, terminalText } from '../explain/terminal-text.ts';
+import { type Measure, measureDescriptions, type SystemResult } from './results.ts';
+
+/** Measures that are columns, in order. */
+export const systemMeasures = [
+  'nllWithHistory',
+  'nllWithoutHistory',
+  'nllOtherHistory',
+  'authorIdentification',
+] as const satisfies readonly Measure[];
+
+/** Heads of the columns: short, since the interval beneath is what needs the room. */
+export const systemHeads: Readonly<Record<(typeof systemMeasures)[number], string>> = {
+  nllWithHistory: 'NLL with history',
+  nllWithoutHistory: 'without',
+  nllOtherHistory: 'another user’s',
+  authorIdentification: 'author identified',
+};
+
+/**
+ * One line for each system, `value [low, high]` in every cell, columns aligned; ends with a line feed.
+ * @param systems in the order of the lines; what a system lacks is `–`
+ */
+export function systemsTable(systems: readonly SystemResult[]): string {
+  const columns = systemMeasures.filter((measure) => systems.some((system) => system[measure] !== undefined));
+  const rows = systems.map((system) => [
+    terminalText(system.name),
+    ...columns.map((measure) => {
+      const estimate = system[measure];
+      return estimate === undefined ? '–' : estimateText(estimate);
+    }),
+  ]);
+  const head = ['system', ...columns.map((measure) => systemHeads[measure])];
+  const lines = alignedColumns([head, ...rows]);
+  const identified = systems.find((system) => system.authorIdentification)?.authorIdentification;
+  return [
+    lines[0]!,
+    '─'.repeat(displayWidth(lines[0]!)),
+    ...lines.slice(1),
+    `NLL in ${measureDescriptions.nllWithHistory.unit}; mean over users [95% interval by user]`,
+    ...(identified === undefined
+      ? []
+      : [
+          `author identified among ${identified.k}, matched by ${terminalText(identified.matching)}; chance ${(1 / identified.k).toFixed(2)}`,
+        ]),
+    '',
+  ].join('\n');
+}
+
+/** Rows of equal cells as lines: the first column to the left, the others to the right, two spaces between. */
+export function alignedColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const space = ' '.repeat(widths[column]! - displayWidth(cell));
+        return column === 0 ? cell + space : space + cell;
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
