@@ -44,7 +44,11 @@ export const effectMapScript = `
   });
   document.addEventListener('focusin', (event) => { const token = tokenOf(event); if (token) show(token); else hide(); });
   document.addEventListener('focusout', hide);
-  addEventListener('scroll', hide, { passive: true });
+  addEventListener('scroll', () => {
+    const focused = document.activeElement;
+    hide();
+    if (focused && focused.matches('.t[data-facts]')) show(focused);
+  }, { passive: true });
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') return hide();
     const token = tokenOf(event);
