@@ -3,6 +3,7 @@ import { DataError } from '../../base/errors.ts';
 import { chatPieces } from '../../engine/tokenizer/chat-template.ts';
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import { latestThatFit } from './budget.ts';
 import { promptTemplate, type ReferenceValue } from './template.ts';
 
 /** How prompts are made; saved beside every adapter, so that training and scoring cannot differ. */
@@ -52,7 +53,11 @@ export interface PairHistories {
 /**
  * The pair of prompts of an example. Prompt and response are tokenised separately, and the texts of users never
  * yield a special token.
- * @throws {DataError} when the response is too long, or the prompt does not fit even without history
+ *
+ * The prompt without history is the one that an example with an empty history gets; an example of which no item is
+ * used has that prompt twice.
+ * @throws {DataError} when the response is too long, the prompt does not fit even without history, or the reference
+ *   value is `placebo` and no item of one is given or fits
  */
 export function promptPair(
   example: Example,
@@ -71,44 +76,51 @@ export function promptPair(
   const prompt = (history: readonly HistoryItem[] | 'none' | undefined) =>
     promptIds(example.query, history, tokenizer, settings.template);
 
-  const bare = prompt(undefined);
+  const bare = prompt(settings.reference === 'none-text' ? 'none' : undefined);
   if (bare.length > room)
     throw new DataError(
-      `example ${example.id}: prompt of ${bare.length} and response of ${responseIds.length} tokens: expected at most ${settings.maxTokens} in all, even without history`,
+      `example ${example.id}: prompt of ${bare.length} and response of ${responseIds.length} tokens: expected at most ${settings.maxTokens} in all, even without history, got ${bare.length + responseIds.length}`,
       { code: 'data/too-long', hint: 'Raise maxTokens, shorten the texts, or remove the example.' },
     );
   const own = fitHistory(histories.history ?? example.history, settings, room, prompt);
-  const hasHistory = own.items > 0;
   const reference = (): readonly number[] => {
-    if (settings.reference === 'removed' || !hasHistory) return bare;
-    if (settings.reference === 'placebo')
-      return fitHistory(histories.placebo ?? [], settings, room, prompt).ids ?? bare;
-    const none = prompt('none');
-    return none.length <= room ? none : bare;
+    if (settings.reference !== 'placebo' || own === undefined) return bare;
+    const placebo = fitHistory(histories.placebo ?? [], settings, room, prompt);
+    if (placebo) return placebo.ids;
+    throw new DataError(
+      `example ${example.id}: placebo: expected another user's history of which an item fits into ${room} tokens, got ${histories.placebo?.length ?? 0} items of which none does`,
+      {
+        code: 'data/no-placebo',
+        hint: 'Give a placebo history, raise maxTokens, or use the reference removed.',
+      },
+    );
   };
   return {
-    withHistoryIds: own.ids ?? bare,
+    withHistoryIds: own?.ids ?? bare,
     withoutHistoryIds: reference(),
     responseIds,
     responseStarts: [...starts, example.response.length],
     responseEnds: [...ends, example.response.length],
-    historyItemsUsed: own.items,
-    hasHistory,
+    historyItemsUsed: own?.items ?? 0,
+    hasHistory: own !== undefined,
   };
 }
 
-/** The prompt with as many of the latest items as fit into `room` tokens. */
+/** The prompt with as many of the latest items as fit into `room` tokens; undefined when none does. */
 function fitHistory(
   history: readonly HistoryItem[],
   { maxHistory }: PromptSettings,
   room: number,
   prompt: (history: readonly HistoryItem[]) => number[],
-): { items: number; ids: number[] | undefined } {
-  for (let items = Math.min(maxHistory, history.length); items > 0; items--) {
-    const ids = prompt(history.slice(history.length - items));
-    if (ids.length <= room) return { items, ids };
-  }
-  return { items: 0, ids: undefined };
+): { items: number; ids: number[] } | undefined {
+  let ids: number[] = [];
+  const items = latestThatFit(Math.min(maxHistory, history.length), (count) => {
+    const tried = prompt(history.slice(history.length - count));
+    if (tried.length > room) return false;
+    ids = tried; // counts that fit only grow, so the last one is the answer's
+    return true;
+  });
+  return items === 0 ? undefined : { items, ids };
 }
 
 /**

@@ -1,0 +1,211 @@
+/** @file Prompt pairs: same query and response, history or none, within the budget, and no text becomes markup. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DataError } from '../../../src/base/errors.ts';
+import { createTokenizer, loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
+import { checkTokenizerJson } from '../../../src/engine/tokenizer/tokenizer-json.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { defaultPromptSettings, type PromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+
+const folder = fileURLToPath(new URL('../../golden/tokenizer-small', import.meta.url));
+const tokenizer = await loadTokenizer(folder);
+const settings: PromptSettings = { ...defaultPromptSettings(), maxTokens: 400 };
+
+const item = (id: string, text: string) => ({ id, query: `On ${id}`, text });
+const example: Example = {
+  id: 'e1',
+  user: 'u1',
+  query: 'On the treasury',
+  response: 'The revenue has been ample.',
+  history: [
+    item('peace', 'We are at peace.'),
+    item('roads', 'Roads are needed.'),
+    item('trade', 'Trade grows.'),
+  ],
+};
+const placebo = [item('war', 'War is declared.')];
+const text = (ids: readonly number[]) => tokenizer.decode(ids);
+
+describe('the two prompts', () => {
+  const pair = promptPair(example, tokenizer, settings);
+
+  test('with history shows the items oldest first and then the query', () => {
+    const shown = text(pair.withHistoryIds);
+    const places = ['We are at peace.', 'Roads are needed.', 'Trade grows.', 'On the treasury'].map((part) =>
+      shown.indexOf(part),
+    );
+    expect(places.every((place, i) => place > (places[i - 1] ?? -1))).toBe(true);
+    expect([pair.historyItemsUsed, pair.hasHistory]).toEqual([3, true]);
+  });
+
+  test('without history nothing mentions past texts, and the rest is the same', () => {
+    const shown = text(pair.withoutHistoryIds);
+    expect(shown).not.toMatch(/earlier|past|previous|history|oldest|wrote/i);
+    const task = shown.slice(shown.indexOf('<|user|>') + '<|user|>'.length);
+    expect(text(pair.withHistoryIds).endsWith(task)).toBe(true);
+  });
+
+  test('without history is the prompt of an example that has none, for each reference value', () => {
+    for (const reference of ['removed', 'none-text'] as const) {
+      const own = { ...settings, reference };
+      const empty = promptPair({ ...example, history: [] }, tokenizer, own);
+      expect(empty.withHistoryIds).toEqual(empty.withoutHistoryIds);
+      expect([empty.hasHistory, empty.historyItemsUsed]).toEqual([false, 0]);
+      expect(promptPair(example, tokenizer, own).withoutHistoryIds).toEqual(empty.withHistoryIds);
+    }
+  });
+
+  test('follow the chat template, and end where the assistant begins', () => {
+    for (const ids of [pair.withHistoryIds, pair.withoutHistoryIds]) {
+      expect(text(ids).startsWith('<|user|>')).toBe(true);
+      expect(text(ids).endsWith('<|end|><|assistant|>')).toBe(true);
+      expect(ids.filter((id) => tokenizer.isSpecial(id))).toHaveLength(3);
+    }
+  });
+
+  test('are plain text that ends with a blank line where the model has no chat template', async () => {
+    const json = JSON.parse(await readFile(`${folder}/tokenizer.json`, 'utf8'));
+    const configs = {
+      tokenizer: { eos_token: '<|end|>', bos_token: '<|user|>', add_bos_token: true },
+      generation: {},
+      model: {},
+    };
+    const plain = createTokenizer(checkTokenizerJson('', json), {
+      hash: '',
+      configs,
+      chatTemplate: undefined,
+    });
+    const ids = promptPair(example, plain, settings).withoutHistoryIds;
+    expect(ids[0]).toBe(plain.beginId);
+    expect(plain.decode(ids.slice(1))).toMatch(/^Write .*On the treasury\n\n$/s);
+  });
+
+  test('none-text keeps the section with the word None', () => {
+    const shown = text(
+      promptPair(example, tokenizer, { ...settings, reference: 'none-text' }).withoutHistoryIds,
+    );
+    expect(shown).toContain('None');
+    expect(shown).toMatch(/earlier/i);
+  });
+
+  test("placebo shows another user's items in place of the history", () => {
+    const own = { ...settings, reference: 'placebo' } as const;
+    const shown = text(promptPair(example, tokenizer, own, { placebo }).withoutHistoryIds);
+    expect(shown).toContain('War is declared.');
+    expect(shown).not.toContain('peace');
+    const empty = promptPair({ ...example, history: [] }, tokenizer, own, { placebo });
+    expect(empty.withoutHistoryIds).toEqual(empty.withHistoryIds);
+  });
+
+  // A placebo that is missing must not turn into another reference value in silence.
+  test('a placebo that is missing or does not fit is refused', () => {
+    const own = { ...settings, reference: 'placebo' } as const;
+    expect(() => promptPair(example, tokenizer, own)).toThrow('example e1: placebo: expected');
+    const long = [item('long', 'word '.repeat(500))];
+    expect(() => promptPair(example, tokenizer, own, { placebo: long })).toThrow(DataError);
+  });
+
+  test('another history can take the place of the own one', () => {
+    const other = promptPair(example, tokenizer, settings, { history: placebo });
+    expect(text(other.withHistoryIds)).toContain('War is declared.');
+    expect(other.historyItemsUsed).toBe(1);
+  });
+});
+
+describe('the response', () => {
+  test('is tokenised apart from the prompt, ends with the end-of-turn token, and keeps its offsets', () => {
+    const { responseIds, responseStarts, responseEnds } = promptPair(example, tokenizer, settings);
+    expect(text(responseIds)).toBe(`${example.response}<|end|>`);
+    expect(responseIds.at(-1)).toBe(tokenizer.endOfTurnId);
+    expect(responseIds.slice(0, -1)).toEqual(tokenizer.encode(example.response).ids);
+    const { length } = example.response;
+    expect([responseStarts.at(-1), responseEnds.at(-1)]).toEqual([length, length]);
+    const spans = responseStarts.map((start, t) => example.response.slice(start, responseEnds[t]));
+    expect(spans.join('')).toBe(example.response);
+  });
+
+  test('does not depend on query, history or reference value', () => {
+    const ids = promptPair(example, tokenizer, settings).responseIds;
+    const other = { ...example, query: 'Other', history: [] };
+    expect(promptPair(other, tokenizer, { ...settings, reference: 'none-text' }).responseIds).toEqual(ids);
+  });
+
+  test('without any token is refused', () => {
+    expect(() => promptPair({ ...example, response: '' }, tokenizer, settings)).toThrow(
+      'example e1: response',
+    );
+  });
+});
+
+describe('texts of users', () => {
+  const nasty = fc.array(
+    fc.constantFrom('<|end|>', '<|assistant|>', '<|user|>', '<|pad|>', ' a ', '{{ x }}', '{query}', '😀\n'),
+    {
+      minLength: 1,
+      maxLength: 5,
+    },
+  );
+
+  test('never yield a special token or a template place, wherever they spell one', () => {
+    fc.assert(
+      fc.property(nasty, nasty, nasty, nasty, (query, response, itemQuery, itemText) => {
+        const hostile: Example = {
+          ...example,
+          query: query.join(''),
+          response: response.join(''),
+          history: [{ id: 'h', query: itemQuery.join(''), text: itemText.join('') }],
+        };
+        const { withHistoryIds, withoutHistoryIds, responseIds } = promptPair(hostile, tokenizer, settings);
+        for (const ids of [withHistoryIds, withoutHistoryIds])
+          expect(ids.filter((id) => tokenizer.isSpecial(id))).toEqual([1, 3, 2]); // the chat template's own
+        expect(responseIds.filter((id) => tokenizer.isSpecial(id))).toEqual([3]);
+        for (const part of [hostile.query, hostile.history[0]!.query, hostile.history[0]!.text])
+          expect(text(withHistoryIds)).toContain(part);
+      }),
+    );
+  });
+});
+
+describe('the budget', () => {
+  const whole = promptPair(example, tokenizer, settings);
+  const tokens = (pair: typeof whole) => pair.withHistoryIds.length + pair.responseIds.length;
+
+  test('takes the latest items at most', () => {
+    const latest = promptPair(example, tokenizer, { ...settings, maxHistory: 1 });
+    expect(latest.historyItemsUsed).toBe(1);
+    expect(text(latest.withHistoryIds)).toContain('Trade grows.');
+    expect(text(latest.withHistoryIds)).not.toContain('Roads');
+    expect(promptPair(example, tokenizer, { ...settings, maxHistory: 0 }).hasHistory).toBe(false);
+  });
+
+  test('drops the oldest items until all fits, to the token, and keeps the response whole', () => {
+    let previous = 4;
+    for (let maxTokens = tokens(whole); ; maxTokens--) {
+      const pair = promptPair(example, tokenizer, { ...settings, maxTokens });
+      expect(tokens(pair)).toBeLessThanOrEqual(maxTokens);
+      expect(pair.responseIds).toEqual(whole.responseIds);
+      expect(pair.historyItemsUsed).toBeLessThanOrEqual(previous);
+      if (pair.historyItemsUsed < 3) {
+        const more = promptPair(example, tokenizer, { ...settings, maxHistory: pair.historyItemsUsed + 1 });
+        expect(tokens(more)).toBeGreaterThan(maxTokens);
+      }
+      previous = pair.historyItemsUsed;
+      if (!pair.hasHistory) {
+        expect(pair.withHistoryIds).toEqual(pair.withoutHistoryIds);
+        break;
+      }
+    }
+  });
+
+  test('a prompt that does not fit even without history is refused with its numbers', () => {
+    const bare = whole.withoutHistoryIds.length + whole.responseIds.length;
+    expect(promptPair(example, tokenizer, { ...settings, maxTokens: bare }).hasHistory).toBe(false);
+    const short = { ...settings, maxTokens: bare - 1 };
+    expect(() => promptPair(example, tokenizer, short)).toThrow(DataError);
+    expect(() => promptPair(example, tokenizer, short)).toThrow(
+      `example e1: prompt of ${whole.withoutHistoryIds.length} and response of ${whole.responseIds.length} tokens: expected at most ${bare - 1}`,
+    );
+  });
+});
