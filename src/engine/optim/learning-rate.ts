@@ -1,6 +1,9 @@
 /** @file Learning-rate schedules as plain functions of the step. */
 
-export type Schedule = 'constant' | 'linear' | 'cosine';
+export type Schedule = 'constant' | 'linear' | 'cosine' | 'stable-decay';
+
+/** Share of all steps in which `stable-decay` goes down. */
+const DECAY_SHARE = 0.2;
 
 export interface ScheduleOptions {
   readonly learningRate: number;
@@ -11,8 +14,9 @@ export interface ScheduleOptions {
 }
 
 /**
- * The learning rate of a step: linear warm-up, then constant, linear to 0 or half a cosine to 0
- * (transformers' get_*_schedule_with_warmup, whose first step after warm-up has the full rate).
+ * The learning rate of a step: linear warm-up, then constant, linear to 0, half a cosine to 0
+ * (transformers' get_*_schedule_with_warmup, whose first step after warm-up has the full rate), or `stable-decay`:
+ * constant until the last fifth of all steps, then linear to 0, so that a run can be prolonged before its decay.
  * @param step 1 for the first update
  */
 export function learningRateAt(step: number, options: ScheduleOptions): number {
@@ -22,6 +26,8 @@ export function learningRateAt(step: number, options: ScheduleOptions): number {
   if (step <= warmup) return (learningRate * step) / (warmup + 1);
   const progress = (step - 1 - warmup) / Math.max(1, totalSteps - warmup);
   if (schedule === 'constant') return learningRate;
+  if (schedule === 'stable-decay')
+    return learningRate * Math.min(1, (1 - (step - 1) / totalSteps) / DECAY_SHARE);
   if (schedule === 'linear') return learningRate * Math.max(0, 1 - progress);
   return learningRate * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress)));
 }

@@ -61,13 +61,13 @@ function exampleOf(
     id: passage.id,
     user: passage.user,
     time: String(passage.year),
-    query: queryOf(passage),
+    query: sotuQuery(passage),
     response: passage.text,
     history: history.map(
       (item): HistoryItem => ({
         id: item.id,
         time: String(item.year),
-        query: queryOf(item),
+        query: sotuQuery(item),
         text: words === undefined ? item.text : firstSentences(item.text, words),
       }),
     ),
@@ -76,7 +76,8 @@ function exampleOf(
   };
 }
 
-function queryOf(passage: SotuPassage): string {
+/** What asks for a passage: the year and its opening. */
+export function sotuQuery(passage: SotuPassage): string {
   return `State of the Union, ${passage.year}: ${passage.opening}`;
 }
 

@@ -14,6 +14,8 @@ export interface LoopOptions {
   readonly warmupRatio: number;
   readonly weightDecay: number;
   readonly maxGradientNorm: number;
+  /** AdamW's second decay; 0.999 by default. */
+  readonly beta2?: number;
   readonly batchSize: number;
   readonly gradientAccumulation: number;
   readonly epochs: number;

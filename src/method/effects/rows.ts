@@ -1,0 +1,164 @@
+/** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
+import { ConfigError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { Example } from '../data/example.ts';
+import { matchedCandidates } from '../data/matching.ts';
+import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { createScorer, type PairEffects, type ScoredModel, type ScorerOptions } from './scorer.ts';
+
+/** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
+export interface EffectRow {
+  readonly example: string;
+  readonly user: string;
+  /** Counts response tokens; the last one is the end-of-turn token, with start = end = length. */
+  readonly position: number;
+  readonly tokenId: number;
+  readonly token: string;
+  /** UTF-16 offsets in the response. */
+  readonly start: number;
+  readonly end: number;
+  readonly logProbWithHistory: number;
+  readonly logProbWithoutHistory: number;
+  readonly effectProbability: number;
+  readonly effectLogRatio: number;
+  readonly effectDivergence: number;
+  /** B: mean log ratio of other users' histories; where placebos were asked for. */
+  readonly effectPlacebo?: number;
+  /** C = log ratio − B. */
+  readonly effectUserSpecific?: number;
+  /** The objective's weight, normalised within the example; uniform when no objective is named. */
+  readonly weight: number;
+  /** On the first row of an example, where prompts were asked for. */
+  readonly promptIdsWithHistory?: readonly number[];
+  readonly promptIdsWithoutHistory?: readonly number[];
+  readonly responseIds?: readonly number[];
+}
+
+export interface EffectRowsOptions extends ScorerOptions {
+  readonly prompt: PromptSettings;
+  /** Other users' histories for each example, matched in period, domain and length; 0 by default. */
+  readonly placebo?: number;
+  /** Where other users' histories come from; the examples themselves by default. */
+  readonly pool?: readonly Example[];
+  readonly withPrompts?: boolean;
+  readonly onProgress?: ProgressListener;
+}
+
+/** An example with its prompts and the effects of its tokens. */
+export interface ExampleEffects {
+  readonly example: Example;
+  readonly pair: PromptPair;
+  readonly effects: PairEffects;
+  /** Mean over other users v of log p(y_t | h_v), f32[S], nats; where placebos were asked for and there is a history. */
+  readonly logProbWithPlacebo?: Float32Array;
+}
+
+/** Examples scored together, so that runs are full and rows still come while later examples are computed. */
+const EXAMPLES_TOGETHER = 64;
+
+/** Scores examples and yields them in order. @throws {DataError} when a prompt does not fit or too few users have a history */
+export async function* exampleEffects(
+  scored: ScoredModel,
+  examples: readonly Example[],
+  options: EffectRowsOptions,
+): AsyncGenerator<ExampleEffects> {
+  const { prompt, placebo = 0, pool = examples, onProgress } = options;
+  if (!Number.isInteger(placebo) || placebo < 0)
+    throw new ConfigError(`placebo: expected a whole number of at least 0, got ${placebo}`, {
+      code: 'config/placebo',
+    });
+  if (prompt.reference === 'placebo' && placebo === 0)
+    throw new ConfigError('placebo: expected at least 1 with the reference value placebo, got 0', {
+      code: 'config/placebo',
+      hint: 'Ask for placebo histories.',
+    });
+  await using scorer = createScorer(scored, options);
+  const { tokenizer } = scored.model;
+  for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
+    const group = examples.slice(start, start + EXAMPLES_TOGETHER);
+    const others = group.map((example) =>
+      placebo === 0 || example.history.length === 0
+        ? []
+        : matchedCandidates(pool, example, placebo + 1).others,
+    );
+    const pairs = group.map((example, i) =>
+      promptPair(
+        example,
+        tokenizer,
+        prompt,
+        others[i]!.length === 0 ? {} : { placebo: others[i]![0]!.history },
+      ),
+    );
+    const effects = await scorer.effects(pairs);
+    const placebos = group.flatMap((example, i) =>
+      pairs[i]!.hasHistory
+        ? others[i]!.map(({ history }) => ({ i, pair: promptPair(example, tokenizer, prompt, { history }) }))
+        : [],
+    );
+    const logProbabilities = await scorer.logProbabilities(
+      placebos.map(({ pair }) => ({ promptIds: pair.withHistoryIds, responseIds: pair.responseIds })),
+    );
+    for (const [i, example] of group.entries()) {
+      const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
+      const mean = (_: number, t: number) => mine.reduce((sum, values) => sum + values[t]!, 0) / mine.length;
+      yield {
+        example,
+        pair: pairs[i]!,
+        effects: effects[i]!,
+        ...(mine.length === 0 ? {} : { logProbWithPlacebo: mine[0]!.map(mean) }),
+      };
+    }
+    onProgress?.({
+      stage: 'effects',
+      done: Math.min(examples.length, start + group.length),
+      total: examples.length,
+      unit: 'examples',
+    });
+  }
+}
+
+/** One row for each response token, in order. Cost: two passes an example, and one for each placebo. */
+export async function* effectRows(
+  scored: ScoredModel,
+  examples: readonly Example[],
+  options: EffectRowsOptions,
+): AsyncGenerator<EffectRow> {
+  const { tokenizer } = scored.model;
+  for await (const { example, pair, effects, logProbWithPlacebo } of exampleEffects(
+    scored,
+    examples,
+    options,
+  )) {
+    for (const [position, tokenId] of pair.responseIds.entries()) {
+      const withPlacebo = logProbWithPlacebo?.[position];
+      yield {
+        example: example.id,
+        user: example.user,
+        position,
+        tokenId,
+        token: tokenizer.tokenText(tokenId),
+        start: pair.responseStarts[position]!,
+        end: pair.responseEnds[position]!,
+        logProbWithHistory: effects.logProbWithHistory[position]!,
+        logProbWithoutHistory: effects.logProbWithoutHistory[position]!,
+        effectProbability: effects.probability[position]!,
+        effectLogRatio: effects.logRatio[position]!,
+        effectDivergence: effects.divergence[position]!,
+        ...(withPlacebo === undefined
+          ? {}
+          : {
+              effectPlacebo: withPlacebo - effects.logProbWithoutHistory[position]!,
+              effectUserSpecific: effects.logProbWithHistory[position]! - withPlacebo,
+            }),
+        weight: effects.weight[position]!,
+        ...(options.withPrompts && position === 0
+          ? {
+              promptIdsWithHistory: pair.withHistoryIds,
+              promptIdsWithoutHistory: pair.withoutHistoryIds,
+              responseIds: pair.responseIds,
+            }
+          : {}),
+      };
+    }
+  }
+}

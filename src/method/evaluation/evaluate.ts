@@ -1,0 +1,180 @@
+/** @file Does a system personalise? Held-out likelihood with the user's history, without, and with other users'. */
+import { DataError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import {
+  type BootstrapOptions,
+  type ExampleValue,
+  meanByUser,
+  pairedDifferenceByUser,
+} from '../../base/statistics.ts';
+import type { Example } from '../data/example.ts';
+import { describeMatching, matchedCandidates } from '../data/matching.ts';
+import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
+import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../report/results.ts';
+
+export interface EvaluationOptions extends ScorerOptions {
+  readonly prompt: PromptSettings;
+  /** Histories that author identification chooses among, the true one included; 4 by default. */
+  readonly candidates?: number;
+  /** Where other users' histories come from; the examples themselves by default. */
+  readonly pool?: readonly Example[];
+  readonly bootstrap?: BootstrapOptions;
+  readonly onProgress?: ProgressListener;
+}
+
+/** What was measured on one example; nats a response token. */
+export interface ExampleScore {
+  readonly example: string;
+  readonly user: string;
+  readonly tokens: number;
+  readonly nllWithHistory: number;
+  readonly nllWithoutHistory: number;
+  /** Mean over the other candidates. */
+  readonly nllOtherHistory: number;
+  /** 1 where the user's own history makes the text likeliest, ties shared. */
+  readonly identified: number;
+}
+
+/** A system's numbers, and the examples they come from. */
+export interface SystemEvaluation {
+  readonly system: SystemResult;
+  readonly historyEffect: HistoryEffect;
+  readonly scores: readonly ExampleScore[];
+  /** Examples without history, which these measures say nothing about. */
+  readonly withoutHistory: number;
+}
+
+/**
+ * Scores examples with their own history, without, and with k − 1 others matched in domain, period and length.
+ * @throws {DataError} when no example has a history, or too few users have one
+ * Cost: k + 1 passes an example, one more where its history is longer than the candidates'.
+ */
+export async function evaluate(
+  name: string,
+  scored: ScoredModel,
+  examples: readonly Example[],
+  options: EvaluationOptions,
+): Promise<SystemEvaluation> {
+  const { prompt, candidates: k = 4, pool = examples, bootstrap, onProgress } = options;
+  const { tokenizer } = scored.model;
+  const used = examples.filter((example) => promptPair(example, tokenizer, prompt).hasHistory);
+  if (used.length === 0)
+    throw new DataError(`evaluate: expected examples with a history, got ${examples.length} without`, {
+      code: 'data/no-history',
+      hint: 'Give examples whose history is not empty and fits the budget.',
+    });
+  const matches = used.map((example) => matchedCandidates(pool, example, k));
+  // For each example: own history, none, then the candidates with the true one first.
+  const prompts = used.flatMap((example, i) => {
+    const own = promptPair(example, tokenizer, prompt);
+    const histories = [matches[i]!.own, ...matches[i]!.others.map((other) => other.history)];
+    const candidates = histories.map(
+      (history) => promptPair(example, tokenizer, prompt, { history }).withHistoryIds,
+    );
+    return [own.withHistoryIds, own.withoutHistoryIds, ...candidates].map((promptIds) => ({
+      promptIds,
+      responseIds: own.responseIds,
+    }));
+  });
+  const perExample = k + 2;
+  await using scorer = createScorer(scored, options);
+  const distinct = distinctPrompts(prompts);
+  const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
+    onProgress?.({ stage: `evaluating ${name}`, done, total: distinct.prompts.length, unit: 'prompts' }),
+  );
+  const nll = prompts.map((_, p) => {
+    const values = logProbabilities[distinct.index[p]!]!;
+    return -values.reduce((sum, value) => sum + value, 0) / values.length;
+  });
+  const scores = used.map((example, i): ExampleScore => {
+    const [withHistory, withoutHistory, own, ...others] = nll.slice(i * perExample, (i + 1) * perExample) as [
+      number,
+      number,
+      number,
+      ...number[],
+    ];
+    const candidates = [own, ...others];
+    const best = Math.min(...candidates);
+    return {
+      example: example.id,
+      user: example.user,
+      tokens: prompts[i * perExample]!.responseIds.length,
+      nllWithHistory: withHistory,
+      nllWithoutHistory: withoutHistory,
+      nllOtherHistory: others.reduce((sum, value) => sum + value, 0) / others.length,
+      identified: own === best ? 1 / candidates.filter((value) => value === best).length : 0,
+    };
+  });
+  const mean = (value: (score: ExampleScore) => number) =>
+    meanByUser(
+      scores.map((score) => ({ user: score.user, value: value(score) })),
+      bootstrap,
+    );
+  return {
+    system: {
+      name,
+      nllWithHistory: mean((s) => s.nllWithHistory),
+      nllWithoutHistory: mean((s) => s.nllWithoutHistory),
+      nllOtherHistory: mean((s) => s.nllOtherHistory),
+      authorIdentification: { ...mean((s) => s.identified), k, matching: describeMatching(matches) },
+    },
+    historyEffect: {
+      system: name,
+      total: mean(measureOf.totalEffect),
+      generic: mean((s) => s.nllWithoutHistory - s.nllOtherHistory),
+      userSpecific: mean(measureOf.userSpecificEffect),
+    },
+    scores,
+    withoutHistory: examples.length - used.length,
+  };
+}
+
+const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {
+  nllWithHistory: (s) => s.nllWithHistory,
+  nllWithoutHistory: (s) => s.nllWithoutHistory,
+  nllOtherHistory: (s) => s.nllOtherHistory,
+  authorIdentification: (s) => s.identified,
+  totalEffect: (s) => s.nllWithoutHistory - s.nllWithHistory,
+  userSpecificEffect: (s) => s.nllOtherHistory - s.nllWithHistory,
+};
+
+/** `system` − `baseline` in the given measures, on the same examples, with intervals by user. */
+export function pairedDifferences(
+  system: SystemEvaluation,
+  baseline: SystemEvaluation,
+  measures: readonly Measure[],
+  bootstrap?: BootstrapOptions,
+): PairedDifference[] {
+  const values = (evaluation: SystemEvaluation, measure: Measure): ExampleValue[] =>
+    evaluation.scores.map((score) => ({
+      example: score.example,
+      user: score.user,
+      value: measureOf[measure](score),
+    }));
+  return measures.map((measure) => ({
+    system: system.system.name,
+    baseline: baseline.system.name,
+    measure,
+    estimate: pairedDifferenceByUser(values(system, measure), values(baseline, measure), bootstrap),
+  }));
+}
+
+type Prompts = readonly { readonly promptIds: readonly number[]; readonly responseIds: readonly number[] }[];
+
+/** Prompts that occur twice, such as a history that is as short as the candidates', are scored once. */
+function distinctPrompts(prompts: Prompts): { prompts: Prompts; index: number[] } {
+  const places = new Map<string, number>();
+  const kept: Prompts[number][] = [];
+  const index = prompts.map((prompt) => {
+    const key = `${prompt.promptIds.join()}|${prompt.responseIds.join()}`;
+    let place = places.get(key);
+    if (place === undefined) {
+      place = kept.length;
+      places.set(key, place);
+      kept.push(prompt);
+    }
+    return place;
+  });
+  return { prompts: kept, index };
+}

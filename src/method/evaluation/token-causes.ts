@@ -1,0 +1,50 @@
+/** @file Which token has which known cause, and how well effects tell them apart. */
+import { aucByUser, type BootstrapOptions, type Estimate, type UserScore } from '../../base/statistics.ts';
+import type { Cause, CauseSpan, Example } from '../data/example.ts';
+import type { ExampleEffects } from '../effects/rows.ts';
+
+/**
+ * The cause of most of a token's non-space characters; undefined for a token without any, such as the end of turn.
+ * At a tie the cause that comes first in the text.
+ */
+export function causeOfToken(
+  response: string,
+  start: number,
+  end: number,
+  spans: readonly CauseSpan[],
+): Cause | undefined {
+  const counts = new Map<Cause, number>();
+  for (const span of spans) {
+    const from = Math.max(start, span.start);
+    const to = Math.min(end, span.end);
+    for (let i = from; i < to; i++) {
+      if (!/\s/.test(response[i]!)) counts.set(span.cause, (counts.get(span.cause) ?? 0) + 1);
+    }
+  }
+  let best: Cause | undefined;
+  for (const [cause, count] of counts) if (best === undefined || count > counts.get(best)!) best = cause;
+  return best;
+}
+
+/** Signed log ratios against known causes: positives are tokens of cause `user` and `both`. */
+export function causeScores(effects: readonly ExampleEffects[]): UserScore[] {
+  return effects.flatMap(({ example, pair, effects: values }) => {
+    const { causes } = example;
+    if (causes === undefined) return [];
+    return pair.responseIds.flatMap((_, t) => {
+      const cause = causeOfToken(example.response, pair.responseStarts[t]!, pair.responseEnds[t]!, causes);
+      if (cause === undefined) return [];
+      return [
+        { user: example.user, score: values.logRatio[t]!, positive: cause === 'user' || cause === 'both' },
+      ];
+    });
+  });
+}
+
+/** ROC AUC of the log ratio against known causes, pooled over tokens, with an interval by user. */
+export function effectAuc(effects: readonly ExampleEffects[], options: BootstrapOptions = {}): Estimate {
+  return aucByUser(causeScores(effects), options);
+}
+
+/** Whether an example carries known causes. */
+export const hasCauses = (example: Example): boolean => example.causes !== undefined;
