@@ -28,7 +28,7 @@ export async function writeFileAtomically(
     await syncFolder(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
-    throw describe(path, error);
+    throw describeFileError(path, error);
   }
 }
 
@@ -43,7 +43,7 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
 }
 
 /** Makes the rename itself durable; systems that cannot open a folder (Windows) do without. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   if (!handle) return;
   try {
@@ -53,7 +53,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function describe(path: string, error: unknown): unknown {
+/** What a failed write becomes: a full disk and other refusals of the system are EngineErrors, the rest passes unchanged. */
+export function describeFileError(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   const isSystemError = typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string';
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')

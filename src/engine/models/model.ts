@@ -5,6 +5,7 @@ import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
 import { mappedF32 } from '../weights/f32-cache.ts';
+import { weightsFingerprint } from '../weights/fingerprint.ts';
 import { fileWithTensor, openModelFolder } from '../weights/model-folder.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import { type DecoderConfig, parseDecoderConfig } from './hf-config.ts';
@@ -20,7 +21,7 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** The f32 file that sessions map. */
   readonly weights: SafetensorsFile;
-  /** Names the model in manifests: config, weights' header and tokenizer. */
+  /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
 }
 
@@ -58,11 +59,9 @@ export async function loadModel(folder: string, cacheFolder = defaultCacheFolder
     cacheFolder,
     parameters.map(({ name }) => name),
   );
-  const tensors = [...opened.weights[0]!.tensors.values()].map(({ name, dtype, shape }) => [
-    name,
-    dtype,
-    shape,
-  ]);
-  const hash = sha256(canonicalJson({ config: opened.config, tensors, tokenizer: tokenizer.hash }));
+  const fingerprint = await weightsFingerprint(opened.weights[0]!);
+  const hash = sha256(
+    canonicalJson({ config: opened.config, weights: fingerprint, tokenizer: tokenizer.hash }),
+  );
   return { folder: opened.path, config, architecture, parameters, tokenizer, weights, hash };
 }

@@ -1,0 +1,70 @@
+/** @file Folders that are whole or absent: filled under another name, flushed to disk, then renamed into place. */
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { describeFileError, syncFolder } from './atomic-file.ts';
+
+/**
+ * Makes a folder so that a crash, a kill or a full disk at any moment leaves it whole or absent; one that is there
+ * already is replaced.
+ * @param path where the folder shall be; its parent must exist
+ * @param fill writes the files into the temporary folder that it is given, `.name.tmp` beside the path
+ * @throws {EngineError} `file/disk-full` or `file/cannot-write`; the temporary folder is removed
+ */
+export async function writeFolderAtomically(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = besideAs(path, '.tmp');
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    await fill(temporary);
+    await syncTree(temporary);
+    await replace(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw describeFileError(path, error);
+  }
+}
+
+/** Removes what killed writes have left in a folder: names that end in `.tmp`. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true });
+}
+
+/** A folder cannot be renamed onto one that holds files: the old one steps aside first. */
+async function replace(temporary: string, path: string): Promise<void> {
+  const old = besideAs(path, '.old.tmp');
+  await rm(old, { recursive: true, force: true });
+  const existed = await rename(path, old).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  await rename(temporary, path);
+  if (existed) await rm(old, { recursive: true, force: true });
+}
+
+/** Hidden and in the same folder, so that the rename stays within one file system. */
+const besideAs = (path: string, ending: string) => join(dirname(path), `.${basename(path)}${ending}`);
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      await syncTree(path);
+      continue;
+    }
+    const file = await open(path, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+  await syncFolder(folder);
+}
