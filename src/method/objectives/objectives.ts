@@ -135,7 +135,7 @@ export function objectiveWeights(
   groups: TokenGroups,
   options: ObjectiveOptions = {},
 ): Value {
-  return objectives[name].weights(pair, groups, withDefaults(options));
+  return objectives[name].weights(pair, groups, resolveObjectiveOptions(options));
 }
 
 /**
@@ -150,7 +150,7 @@ export function objectiveLoss(
   options: ObjectiveOptions = {},
 ): ObjectiveLoss {
   const objective: Objective = objectives[name];
-  const settings = withDefaults(options);
+  const settings = resolveObjectiveOptions(options);
   const { targets, groups } = inputs;
   return withScope(name, () => {
     const main = objective.passes === 'withoutHistory' ? inputs.withoutHistory! : inputs.withHistory!;
@@ -174,7 +174,8 @@ export function objectiveLoss(
   });
 }
 
-function withDefaults(options: ObjectiveOptions): Required<ObjectiveOptions> {
+/** All numbers of an objective, defaults filled in; what a manifest records. */
+export function resolveObjectiveOptions(options: ObjectiveOptions): Required<ObjectiveOptions> {
   return {
     effectThreshold: 0.05,
     highWeight: 0.9,

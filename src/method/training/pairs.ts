@@ -1,0 +1,64 @@
+/** @file The prompt pairs that a run trains on, and the placebo histories where the reference value asks for them. */
+import { ConfigError, DataError } from '../../base/errors.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { Example } from '../data/example.ts';
+import { matchedCandidates } from '../data/matching.ts';
+import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+
+/**
+ * One pair for each example, in their order.
+ * With the reference value `placebo` the prompt "without" history shows another user's, matched in period, domain and length.
+ * @throws {DataError} when there are no examples, or one does not fit
+ * @throws {ConfigError} when the prompts may be longer than the model allows
+ */
+export function trainingPairs(
+  examples: readonly Example[],
+  model: Model,
+  settings: PromptSettings,
+  seed: number,
+): PromptPair[] {
+  if (settings.maxTokens > model.config.maxPositions)
+    throw new ConfigError(
+      `maxTokens: expected at most the model's ${model.config.maxPositions} positions, got ${settings.maxTokens}`,
+      { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
+    );
+  return examples.map((example) => {
+    const needsPlacebo = settings.reference === 'placebo' && example.history.length > 0;
+    const placebo = needsPlacebo
+      ? matchedCandidates(examples, example, 2, { seed }).others[0]!.history
+      : undefined;
+    return promptPair(example, model.tokenizer, settings, placebo === undefined ? {} : { placebo });
+  });
+}
+
+/**
+ * Checks that there is something to learn from every pair, before anything is written.
+ * @throws {DataError} when there are no pairs, or one has no response token (all labels masked) or no prompt
+ */
+export function checkPairs(pairs: readonly PromptPair[], ids: readonly string[], model: Model): void {
+  if (pairs.length === 0)
+    throw new DataError('examples: expected at least one to train on, got none', {
+      code: 'data/no-examples',
+      hint: 'Check the data, its splits and the limit on examples.',
+    });
+  pairs.forEach(({ withHistoryIds, withoutHistoryIds, responseIds }, index) => {
+    const fail = (what: string, code: string, hint: string) =>
+      new DataError(`example ${ids[index]}: ${what}`, { code, hint });
+    if (responseIds.length === 0)
+      throw fail(
+        'response: expected at least one token to learn, got none (all labels masked)',
+        'data/all-masked',
+        'Remove the example: a loss over no token is no loss.',
+      );
+    const shortest = Math.min(withHistoryIds.length, withoutHistoryIds.length);
+    if (shortest === 0)
+      throw fail('prompt: expected at least one token, got none', 'data/empty-prompt', 'Give it a query.');
+    const longest = Math.max(withHistoryIds.length, withoutHistoryIds.length) + responseIds.length;
+    if (longest > model.config.maxPositions)
+      throw fail(
+        `expected at most the model's ${model.config.maxPositions} positions, got ${longest} tokens`,
+        'data/too-long',
+        'Lower maxTokens or remove the example.',
+      );
+  });
+}

@@ -1,0 +1,53 @@
+/** @file nextquill.json: how an adapter or model was trained, so that whoever loads it makes the same prompts. */
+import { join } from 'node:path';
+import { WeightsError } from '../../base/errors.ts';
+import { type AdapterInfo, INFO_FILE, readInfo } from '../../engine/lora/adapter-folder.ts';
+import type { ObjectiveName, ObjectiveOptions } from '../objectives/objectives.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import type { Manifest } from './manifest.ts';
+
+/** Content of nextquill.json. */
+export interface RunInfo extends AdapterInfo {
+  readonly formatVersion: 1;
+  /** Of the model that training began from. */
+  readonly modelHash: string;
+  readonly tokenizerHash: string;
+  readonly objective: ObjectiveName;
+  readonly objectiveOptions: Required<ObjectiveOptions>;
+  /** Absent when token ids were given. */
+  readonly prompt?: PromptSettings;
+}
+
+/** What the result of a run says of itself. */
+export function runInfo({ recipe, model }: Manifest): RunInfo {
+  const { objective, objectiveOptions, prompt } = recipe;
+  return {
+    formatVersion: 1,
+    modelHash: model.hash,
+    tokenizerHash: model.tokenizerHash,
+    objective,
+    objectiveOptions,
+    ...(prompt === undefined ? {} : { prompt }),
+  };
+}
+
+/**
+ * The settings that an adapter's or a model's folder was trained with; undefined for one made elsewhere.
+ * @throws {WeightsError} when the file is damaged or of another format
+ */
+export async function readRunInfo(folder: string): Promise<RunInfo | undefined> {
+  const info = await readInfo(folder);
+  if (info === undefined) return undefined;
+  const { prompt } = info as Partial<RunInfo>;
+  const isPrompt =
+    prompt === undefined ||
+    (typeof prompt.template === 'string' &&
+      typeof prompt.reference === 'string' &&
+      Number.isInteger(prompt.maxTokens) &&
+      Number.isInteger(prompt.maxHistory));
+  if (info.formatVersion === 1 && typeof info.objective === 'string' && isPrompt) return info as RunInfo;
+  throw new WeightsError(
+    `${join(folder, INFO_FILE)}: expected format 1 with objective and prompt, got another`,
+    { code: 'run/info', hint: 'Use the version of NextQuill that wrote the folder.' },
+  );
+}

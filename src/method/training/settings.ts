@@ -1,0 +1,112 @@
+/** @file The numbers of a training run: what a caller may leave out, where each default comes from, and their checks. */
+import { availableParallelism } from 'node:os';
+import { ConfigError } from '../../base/errors.ts';
+import { adaptedLayers } from '../../engine/lora/layers.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { LoraOptions } from '../../engine/models/parameters.ts';
+import type { Schedule } from '../../engine/optim/learning-rate.ts';
+import {
+  type ObjectiveName,
+  type ObjectiveOptions,
+  resolveObjective,
+  resolveObjectiveOptions,
+} from '../objectives/objectives.ts';
+
+/** Settings of a run; "reference" is the paper's reference code. */
+export interface TrainingSettings {
+  /** Name or alias of an objective. */
+  readonly objective: string;
+  readonly objectiveOptions?: ObjectiveOptions;
+  /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
+  readonly lora?: LoraOptions;
+  /** Peak rate: 2e-4 with LoRA (QLoRA's, arXiv 2305.14314, table 9), else 5e-5 (transformers' default; the reference has 5e-6 for 3B). */
+  readonly learningRate?: number;
+  /** `linear`, as the reference. */
+  readonly schedule?: Schedule;
+  /** Share of the steps; 0.01, the reference's. */
+  readonly warmupRatio?: number;
+  /** Of matrices; 0.025, the reference's. */
+  readonly weightDecay?: number;
+  /** 1, the reference's. */
+  readonly maxGradientNorm?: number;
+  /** Examples of a microbatch; 4. With `gradientAccumulation` 4 a step has the reference's 16 examples. */
+  readonly batchSize?: number;
+  readonly gradientAccumulation?: number;
+  /** 1; the reference has 5. */
+  readonly epochs?: number;
+  /** Ends the run and its schedule earlier. */
+  readonly maxSteps?: number;
+  /** 0. */
+  readonly seed?: number;
+  /** The machine's processors. Part of what a run repeats bit for bit under. */
+  readonly threads?: number;
+  /** Steps between checkpoints; 50. */
+  readonly checkpointEvery?: number;
+  /** The newest so many checkpoints are kept, older ones removed once a new one is in place; 2. */
+  readonly keepCheckpoints?: number;
+}
+
+/** Settings with nothing left open, but for what may be absent. */
+export interface ResolvedSettings
+  extends Required<Omit<TrainingSettings, 'lora' | 'maxSteps' | 'objective' | 'objectiveOptions'>> {
+  readonly objective: ObjectiveName;
+  readonly objectiveOptions: Required<ObjectiveOptions>;
+  readonly lora?: LoraOptions;
+  readonly maxSteps?: number;
+}
+
+/**
+ * Fills in the defaults and checks every number.
+ * @throws {ConfigError} naming the setting
+ */
+export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
+  const { lora, maxSteps } = settings;
+  const resolved: ResolvedSettings = {
+    objective: resolveObjective(settings.objective),
+    objectiveOptions: resolveObjectiveOptions(settings.objectiveOptions ?? {}),
+    ...(lora === undefined ? {} : { lora }),
+    learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
+    schedule: settings.schedule ?? 'linear',
+    warmupRatio: settings.warmupRatio ?? 0.01,
+    weightDecay: settings.weightDecay ?? 0.025,
+    maxGradientNorm: settings.maxGradientNorm ?? 1,
+    batchSize: settings.batchSize ?? 4,
+    gradientAccumulation: settings.gradientAccumulation ?? 4,
+    epochs: settings.epochs ?? 1,
+    ...(maxSteps === undefined ? {} : { maxSteps }),
+    seed: settings.seed ?? 0,
+    threads: settings.threads ?? availableParallelism(),
+    checkpointEvery: settings.checkpointEvery ?? 50,
+    keepCheckpoints: settings.keepCheckpoints ?? 2,
+  };
+  const wholeNumbers = [
+    'batchSize',
+    'gradientAccumulation',
+    'epochs',
+    'maxSteps',
+    'threads',
+    'checkpointEvery',
+    'keepCheckpoints',
+  ] as const;
+  for (const name of wholeNumbers)
+    check(name, resolved[name] ?? 1, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
+  check('seed', resolved.seed, 'a whole number', Number.isSafeInteger);
+  check('learningRate', resolved.learningRate, 'a positive number', (v) => v > 0 && Number.isFinite(v));
+  check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);
+  check('weightDecay', resolved.weightDecay, 'a number of 0 or more', (v) => v >= 0 && Number.isFinite(v));
+  check('warmupRatio', resolved.warmupRatio, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
+  if (lora !== undefined) {
+    check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
+    check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));
+    adaptedLayers(model, lora);
+  }
+  return resolved;
+}
+
+function check(name: string, value: number, expected: string, holds: (value: number) => boolean): void {
+  if (typeof value === 'number' && holds(value)) return;
+  throw new ConfigError(`${name}: expected ${expected}, got ${JSON.stringify(value)}`, {
+    code: 'training/setting',
+    hint: `Set ${name} to ${expected}.`,
+  });
+}

@@ -1,0 +1,213 @@
+/** @file Training as users call it: from examples, from prompt pairs, and on from a run that was stopped or killed. */
+import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { Example } from '../data/example.ts';
+import { forTraining } from '../data/splits.ts';
+import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import { restoreNewest } from './checkpoint.ts';
+import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
+import {
+  currentMachine,
+  currentVersions,
+  type DataRecord,
+  type Manifest,
+  readManifest,
+  type TrainSummary,
+  writeManifest,
+} from './manifest.ts';
+import { checkPairs, trainingPairs } from './pairs.ts';
+import { type Job, type TrainEvent, workOff } from './run.ts';
+import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
+import { resolveSettings, type TrainingSettings } from './settings.ts';
+import { cutStepLog } from './step-log.ts';
+import { totalSteps } from './trainer.ts';
+import { createTrainingGraph, type TrainingGraph } from './training-graph.ts';
+
+/** What every way to train needs. */
+interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds from any origin, for the times that are reported; `performance.now` by default. */
+  readonly clock?: () => number;
+}
+
+interface FreshOptions extends TrainingSettings, RunOptions {
+  /** Opened. */
+  readonly model: Model;
+  /** How the caller named the model: `resume` opens it again by this. */
+  readonly modelSource: string;
+  /** How the caller named the data. */
+  readonly dataSource: string;
+  /** The run folder; must be new or empty. */
+  readonly out: string;
+}
+
+/** Options of {@link train}. */
+export interface TrainOptions extends FreshOptions {
+  readonly examples: readonly Example[];
+  /** How prompts are made; {@link defaultPromptSettings} for what is left out. */
+  readonly prompt?: Partial<PromptSettings>;
+}
+
+/** Options of {@link trainPairs}. */
+export interface TrainPairsOptions extends FreshOptions {
+  readonly pairs: readonly PromptPair[];
+}
+
+/** Options of {@link resume}. */
+export interface ResumeOptions extends RunOptions {
+  /** How model and data are opened again by the names in the manifest. */
+  readonly open: {
+    model(source: string): Promise<Model>;
+    examples(source: string): Promise<readonly Example[]>;
+  };
+}
+
+/**
+ * Fine-tunes a model on examples: on the `train` rows where they name splits, else on all.
+ * Yields events, and returns the summary; leaving the loop early stops the run with a checkpoint, as the signal does.
+ * @throws {ConfigError} a setting is wrong, or `out` is in use; nothing has been written then
+ * @throws {DataError} there is nothing to train on, or an example does not fit; nothing has been written then
+ * @throws {AbortedError} stopped by the signal, after a checkpoint
+ * @throws {EngineError} NaN loss or gradient, a full disk; the last checkpoint is whole
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainSummary> {
+  const { examples: given, prompt: settings, model, dataSource } = options;
+  throwIfAborted(options.signal);
+  const examples = forTraining(given);
+  const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
+  const pairs = trainingPairs(examples, model, prompt, options.seed ?? 0);
+  const record = dataRecord(dataSource, examples.map(asItem), pairs);
+  return yield* begin(options, pairs, record, prompt);
+}
+
+/** Fine-tunes a model on token ids, for callers who make their own; see {@link train}. */
+export async function* trainPairs(options: TrainPairsOptions): AsyncGenerator<TrainEvent, TrainSummary> {
+  const { pairs, dataSource } = options;
+  throwIfAborted(options.signal);
+  return yield* begin(options, pairs, dataRecord(dataSource, pairs.map(pairItem), pairs));
+}
+
+/**
+ * Goes on with a run from its newest whole checkpoint, or from the beginning before the first: the result is bit for
+ * bit that of a run that was never stopped, on the same machine and versions. A finished run gives its summary again.
+ * @throws {CheckpointError} there is no run, or its model or data have changed
+ * @throws as {@link train} otherwise
+ */
+export async function* resume(run: string, options: ResumeOptions): AsyncGenerator<TrainEvent, TrainSummary> {
+  throwIfAborted(options.signal);
+  const manifest = await readManifest(run);
+  const { prompt, seed } = manifest.recipe;
+  if (prompt === undefined)
+    throw new CheckpointError(`${run}: expected a run on examples, got one on token ids`, {
+      code: 'run/pairs',
+      hint: 'Resume it with resumePairs.',
+    });
+  const model = await options.open.model(manifest.model.source);
+  const found = await options.open.examples(manifest.data.source);
+  const examples = recordedItems(manifest.data, found);
+  const pairs = trainingPairs(examples, model, prompt, seed);
+  const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
+  return yield* goOn(run, manifest, model, pairs, record, options);
+}
+
+/** Goes on with a run of {@link trainPairs}; see {@link resume}. */
+export async function* resumePairs(
+  run: string,
+  options: RunOptions & { readonly model: Model; readonly pairs: readonly PromptPair[] },
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  throwIfAborted(options.signal);
+  const manifest = await readManifest(run);
+  const { model, pairs } = options;
+  const record = dataRecord(manifest.data.source, pairs.map(pairItem), pairs);
+  return yield* goOn(run, manifest, model, pairs, record, options);
+}
+
+const asItem = (example: Example) => ({ id: example.id, content: example });
+const pairItem = (pair: PromptPair, index: number) => ({ id: String(index), content: pair });
+
+async function* begin(
+  options: FreshOptions,
+  pairs: readonly PromptPair[],
+  data: DataRecord,
+  prompt?: PromptSettings,
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  const { model, modelSource, out, objective } = options;
+  const settings = resolveSettings(options, model);
+  checkPairs(pairs, data.examples, model);
+  await checkFree(out);
+  const manifest: Manifest = {
+    formatVersion: 1,
+    status: 'running',
+    step: 0,
+    totalSteps: totalSteps(pairs.length, { ...settings, padId: model.tokenizer.padId }),
+    recipe: { ...settings, objectiveRequested: objective, ...(prompt === undefined ? {} : { prompt }) },
+    model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
+    data,
+    versions: await currentVersions(),
+    machine: currentMachine(settings.threads),
+  };
+  const job = jobOf(out, manifest, model, pairs, options);
+  await using graph = await graphOf(job);
+  await createRunFolder(out, manifest);
+  return yield* workOff(job, graph, [], 0);
+}
+
+async function* goOn(
+  run: string,
+  manifest: Manifest,
+  model: Model,
+  pairs: readonly PromptPair[],
+  data: DataRecord,
+  options: RunOptions,
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  if (model.hash !== manifest.model.hash || model.tokenizer.hash !== manifest.model.tokenizerHash)
+    throw new CheckpointError(
+      `model ${manifest.model.source}: expected the one that the run began with, got another ${model.tokenizer.hash === manifest.model.tokenizerHash ? 'config or weights' : 'tokenizer'}`,
+      { code: 'run/model-changed', hint: 'Restore the model, or start a new run.' },
+    );
+  checkUnchanged(manifest.data, data);
+  if (await isFinished(run, manifest)) {
+    const summary = { run, ...manifest.summary! };
+    yield { type: 'done', summary };
+    return summary;
+  }
+  await tidyRunFolder(run);
+  const { reason: _, summary: __, ...rest } = manifest;
+  const job = jobOf(run, { ...rest, status: 'running' }, model, pairs, options);
+  await using graph = await graphOf(job);
+  const { step, damaged } = await restoreNewest(run, graph.parameters);
+  const lines = await cutStepLog(run, step);
+  for (const message of [...damaged, ...(await differences(manifest))]) yield { type: 'warning', message };
+  if (lines.length < step)
+    yield {
+      type: 'warning',
+      message: `${run}: steps.jsonl has lost the lines after step ${lines.length}; training goes on from step ${step}`,
+    };
+  await writeManifest(run, { ...job.manifest, step });
+  return yield* workOff(job, graph, lines, step);
+}
+
+/** What computes otherwise than when the run began, so that bits may differ. */
+async function differences({ versions, machine, recipe }: Manifest): Promise<string[]> {
+  const now = { ...(await currentVersions()), ...currentMachine(recipe.threads) };
+  const then = { ...versions, ...machine };
+  return Object.entries(now).flatMap(([name, value]) =>
+    then[name as keyof typeof then] === value
+      ? []
+      : `${name} is ${value} now and was ${then[name as keyof typeof then]} when the run began: its last digits may differ`,
+  );
+}
+
+function jobOf(
+  run: string,
+  manifest: Manifest,
+  model: Model,
+  pairs: readonly PromptPair[],
+  { signal, clock = () => performance.now() }: RunOptions,
+): Job {
+  return { run, manifest, model, pairs, clock, ...(signal === undefined ? {} : { signal }) };
+}
+
+function graphOf({ model, manifest: { recipe } }: Job): Promise<TrainingGraph> {
+  return createTrainingGraph({ ...recipe, model });
+}

@@ -1,0 +1,55 @@
+/** @file The tiny random Llama of the goldens as an opened model, and prompt pairs of random token ids for it. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { canonicalJson, sha256 } from '../../src/base/hash.ts';
+import { randomStream } from '../../src/base/random.ts';
+import { parseDecoderConfig } from '../../src/engine/models/hf-config.ts';
+import type { Model } from '../../src/engine/models/model.ts';
+import { architectureOf } from '../../src/engine/models/registry.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer/tokenizer.ts';
+import { weightsFingerprint } from '../../src/engine/weights/fingerprint.ts';
+import { openSafetensors } from '../../src/engine/weights/safetensors.ts';
+import type { PromptPair } from '../../src/method/prompts/pair.ts';
+
+/** A tokenizer for tests that hand over ids: it only says how to pad. */
+const idsOnly = { vocabularySize: 61, hash: 'ids-only', padId: 0, endOfTurnId: 2 } as Tokenizer;
+
+/** Opens a golden model that has no tokenizer beside it. */
+export async function tinyModel(name = 'tiny-llama', tokenizer: Tokenizer = idsOnly): Promise<Model> {
+  const folder = resolve(import.meta.dirname, '../golden', name);
+  const json = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+  const config = parseDecoderConfig(json, folder);
+  const weights = await openSafetensors(join(folder, 'model.safetensors'));
+  const architecture = architectureOf(config);
+  const hash = sha256(canonicalJson([json, await weightsFingerprint(weights), tokenizer.hash]));
+  return {
+    folder,
+    config,
+    architecture,
+    parameters: architecture.parameters(config),
+    tokenizer,
+    weights,
+    hash,
+  };
+}
+
+/** Pairs of random ids and lengths; every fourth has no history. */
+export function randomPairs(count: number, seed = 0): PromptPair[] {
+  const random = randomStream(seed, 'tests/pairs');
+  const ids = (least: number, most: number) =>
+    Array.from({ length: least + random.integer(most - least + 1) }, () => 3 + random.integer(58));
+  return Array.from({ length: count }, (_, index) => {
+    const hasHistory = index % 4 !== 3;
+    const query = ids(2, 4);
+    const response = ids(1, 6);
+    return {
+      withHistoryIds: hasHistory ? [...ids(3, 9), ...query] : query,
+      withoutHistoryIds: query,
+      responseIds: [...response, 2],
+      responseStarts: [...response.keys(), response.length],
+      responseEnds: [...response.map((_, i) => i + 1), response.length],
+      historyItemsUsed: hasHistory ? 1 : 0,
+      hasHistory,
+    };
+  });
+}
