@@ -1,0 +1,108 @@
+/** @file Twelve steps of training against PyTorch, transformers and PEFT (tests/golden/make/training_trajectory.py). */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
+import { createAdamW } from '../../../src/engine/optim/adamw.ts';
+import { viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
+import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import { trainingBatch } from '../../../src/method/training/trainer.ts';
+import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
+import { tinyModel } from '../../support/tiny-model.ts';
+
+interface Golden {
+  readonly adapter: string;
+  readonly settings: { learningRate: number; weightDecay: number; maxNorm: number };
+  readonly batches: Pick<PromptPair, 'withHistoryIds' | 'withoutHistoryIds' | 'responseIds'>[][];
+  readonly runs: {
+    readonly method: 'full' | 'lora';
+    readonly objective: ObjectiveName;
+    readonly losses: number[];
+    readonly gradientNorms: number[];
+    readonly checksums: Record<string, { sum: number; sumOfSquares: number }>;
+  }[];
+}
+
+/** The golden's own runs, padded and unpadded, differ by up to 2e-6 in a loss and in a parameter. */
+const LOSS_TOLERANCE = 1e-5;
+/** Relative: norms are about 10, and unlike losses they sum the errors of every gradient. */
+const NORM_TOLERANCE = 1e-4;
+/** Of sums over some thousand numbers, relative to 1 + |sum|. */
+const CHECKSUM_TOLERANCE = 1e-5;
+
+const golden = JSON.parse(readFileSync('tests/golden/training-trajectory.json', 'utf8')) as Golden;
+const model = await tinyModel();
+const pairOf = (ids: Golden['batches'][number][number]): PromptPair => ({
+  ...ids,
+  responseStarts: [],
+  responseEnds: [],
+  historyItemsUsed: 1,
+  hasHistory: true,
+});
+
+async function trained(method: 'full' | 'lora', objective: ObjectiveName, shift = 0) {
+  const { settings } = golden;
+  const adapter = await loadAdapter(golden.adapter, model);
+  await using graph = await createTrainingGraph({
+    model,
+    objective,
+    seed: 0,
+    threads: 1,
+    ...(method === 'lora' ? { lora: adapter.lora } : {}),
+  });
+  // PyTorch decays every tensor, norms too.
+  const parameters = { ...graph.parameters, decayed: graph.parameters.size };
+  const tensors = viewsOf(parameters, parameters.weights);
+  if (method === 'lora')
+    for (const [name, { data }] of Object.entries(adapter.tensors)) tensors[name]!.data.set(data);
+  await using optimizer = await createAdamW({
+    weightDecay: settings.weightDecay,
+    maxGradientNorm: settings.maxNorm,
+    threads: 1,
+  });
+  const losses: number[] = [];
+  const norms: number[] = [];
+  for (const [index, batch] of golden.batches.entries()) {
+    parameters.gradients.fill(0);
+    const pairs = batch.map(pairOf);
+    const passes = trainingBatch(pairs, graph.passes, 0);
+    for (const pass of [passes.withHistory, passes.withoutHistory])
+      for (let s = 0; s < (pass?.responseRows.length ?? 0); s++) pass!.responseRows[s]! -= BigInt(shift);
+    losses.push((await graph.accumulate(passes, pairs.length)).loss!);
+    const norm = await optimizer.gradientNorm(parameters);
+    norms.push(norm);
+    await optimizer.update(parameters, index + 1, settings.learningRate, norm);
+  }
+  return { losses, norms, tensors };
+}
+
+const largest = (a: readonly number[], b: readonly number[]) =>
+  Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+
+const largestRelative = (a: readonly number[], b: readonly number[]) =>
+  Math.max(...a.map((value, i) => Math.abs(value / b[i]! - 1)));
+
+describe.each(golden.runs)('$method training by $objective', ({ method, objective, ...expected }) => {
+  it('has the losses, gradient norms and final tensors of PyTorch', async () => {
+    const { losses, norms, tensors } = await trained(method, objective);
+    expect(losses).toHaveLength(expected.losses.length);
+    expect(largest(losses, expected.losses)).toBeLessThan(LOSS_TOLERANCE);
+    expect(largestRelative(norms, expected.gradientNorms)).toBeLessThan(NORM_TOLERANCE);
+    expect(Object.keys(tensors).sort()).toEqual(Object.keys(expected.checksums).sort());
+    for (const [name, { sum, sumOfSquares }] of Object.entries(expected.checksums)) {
+      const { data } = tensors[name]!;
+      const total = data.reduce((a, b) => a + b, 0);
+      const squares = data.reduce((a, b) => a + b * b, 0);
+      expect(Math.abs(total - sum) / (1 + Math.abs(sum)), name).toBeLessThan(CHECKSUM_TOLERANCE);
+      expect(Math.abs(squares - sumOfSquares) / (1 + sumOfSquares), name).toBeLessThan(CHECKSUM_TOLERANCE);
+    }
+  });
+});
+
+it('does not have the losses of PyTorch when labels are shifted by one', async () => {
+  const { losses } = await trained('lora', 'nextquill-code', 1);
+  const { losses: expected } = golden.runs.find(
+    (run) => run.method === 'lora' && run.objective === 'nextquill-code',
+  )!;
+  expect(largest(losses, expected)).toBeGreaterThan(100 * LOSS_TOLERANCE);
+});
