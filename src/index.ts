@@ -1,4 +1,63 @@
 /** @file The public API as a table of contents; nothing else. */
+
+export { writeEffectRows } from './app/effect-file.ts';
+// Models: a folder in Hugging Face's layout, or the embedded one; with an adapter and its prompt settings.
+export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/model-source.ts';
+// The main job on the embedded model.
+export { type QuickstartOptions, type QuickstartResult, quickstart } from './app/quickstart/quickstart.ts';
+export { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from './app/scored-model.ts';
+// Errors, each with a code and a hint; progress.
 export * from './base/errors.ts';
 export type { Progress, ProgressListener } from './base/progress.ts';
+export type { Estimate } from './base/statistics.ts';
+export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
+export { loadModel, type Model } from './engine/models/model.ts';
+export type { LoraOptions } from './engine/models/parameters.ts';
+// Data: users with histories, real and simulated.
 export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/data/example.ts';
+export { writeExamples } from './method/data/jsonl.ts';
+export { checkLeakage, type LeakageOptions } from './method/data/leakage.ts';
+export { type ReadOptions, readExamples } from './method/data/source.ts';
+export {
+  forEvaluation,
+  forTraining,
+  forValidation,
+  type SplitShares,
+  splitByUser,
+} from './method/data/splits.ts';
+// Effects: what the history changes at every response token.
+export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/effects/rows.ts';
+export type { ScoredModel } from './method/effects/scorer.ts';
+// Evaluation: does it personalise?
+export {
+  type EvaluationOptions,
+  type ExampleScore,
+  evaluate,
+  pairedDifferences,
+  type SystemEvaluation,
+} from './method/evaluation/evaluate.ts';
+export type { EffectMap, EffectName, EffectToken } from './method/explain/effect-map.ts';
+export { type EffectMapJson, effectMapJson } from './method/explain/effect-map-json.ts';
+// Explanation: heat maps.
+export { type ExplainOptions, explain, explainAll } from './method/explain/explain.ts';
+export { type EffectMapHtmlOptions, renderEffectMapHtml } from './method/explain/html.ts';
+export { type EffectMapTerminalOptions, renderEffectMapTerminal } from './method/explain/terminal.ts';
+// Generation: with the history, without, or in between.
+export { type GeneratedToken, type GenerationOptions, generate } from './method/generation/generate.ts';
+// Training: by any objective, full or LoRA, resumable.
+export { type ObjectiveName, type ObjectiveOptions, objectiveNames } from './method/objectives/objectives.ts';
+// Prompts: the same query with the history and without.
+export {
+  defaultPromptSettings,
+  type PairHistories,
+  type PromptPair,
+  type PromptSettings,
+  promptPair,
+} from './method/prompts/pair.ts';
+export type { ReferenceValue } from './method/prompts/template.ts';
+export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/report/results.ts';
+export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
+export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';
+export type { TrainEvent } from './method/training/run.ts';
+export type { TrainingSettings } from './method/training/settings.ts';
+export { type ResumeOptions, resume, type TrainOptions, train } from './method/training/train.ts';

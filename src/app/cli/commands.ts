@@ -1,0 +1,23 @@
+/** @file The commands in the order of the help text. */
+import type { CliCommand } from './command.ts';
+import { effectsCommand } from './commands/effects.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { explainCommand } from './commands/explain.ts';
+import { generateCommand } from './commands/generate.ts';
+import { helpCommand } from './commands/help.ts';
+import { laterCommands } from './commands/later.ts';
+import { quickstartCommand } from './commands/quickstart.ts';
+import { simulateCommand } from './commands/simulate.ts';
+import { trainCommand } from './commands/train.ts';
+
+export const commands: readonly CliCommand[] = [
+  quickstartCommand,
+  trainCommand,
+  effectsCommand,
+  explainCommand,
+  evaluateCommand,
+  generateCommand,
+  simulateCommand,
+  ...laterCommands,
+  helpCommand,
+];

@@ -1,0 +1,66 @@
+/** @file `nextquill effects`: one row per response token, as lines, a file or a readable summary. */
+
+import type { EffectRow } from '../../../method/effects/rows.ts';
+import { objectiveNames, resolveObjective } from '../../../method/objectives/objectives.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { effectSummary } from '../effect-summary.ts';
+import { addDataFlags, addFlag, addModelFlags, addSplitFlag, oneOf, wholeNumber } from '../flags.ts';
+import { openForScoring, type ScoringFlags } from '../scoring.ts';
+
+interface EffectsFlags extends ScoringFlags {
+  readonly objective?: string;
+  readonly placebo?: number;
+  readonly withPrompts?: boolean;
+  readonly out?: string;
+}
+
+export const effectsCommand: CliCommand = {
+  name: 'effects',
+  summary: 'what the history changes at every token: one row per response token',
+  define: (command) => {
+    addModelFlags(command);
+    addDataFlags(command);
+    addSplitFlag(command, 'all');
+    addFlag(command, '--out <file>', 'write rows to FILE.jsonl or FILE.parquet');
+    addFlag(command, '--objective <name>', 'whose token weights are reported (default: uniform)', (flag) =>
+      oneOf(flag, objectiveNames),
+    );
+    addFlag(command, '--placebo <K>', 'compare with K other users’ histories', (flag) =>
+      wholeNumber(flag, 1),
+    );
+    command.option('--with-prompts', 'add the token ids of prompts and responses');
+    command.addHelpText(
+      'after',
+      '\nExample: nextquill effects --model embedded --data sotu --max-examples 20 --json',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const { out, objective, placebo, withPrompts } = flags as EffectsFlags;
+    const { checkEffectFile, writeEffectRows } = await import('../../effect-file.ts');
+    if (out !== undefined) checkEffectFile(out);
+    const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
+    const { effectRows } = await import('../../../method/effects/rows.ts');
+    const { threads, json } = session.options;
+    const effects = effectRows(opened, rows, {
+      prompt: opened.prompt,
+      pool: all,
+      ...(objective !== undefined && { objective: resolveObjective(objective) }),
+      ...(placebo !== undefined && { placebo }),
+      ...(withPrompts && { withPrompts }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+      onProgress: session.progress,
+    });
+    if (out !== undefined) {
+      const count = await writeEffectRows(out, effects);
+      if (json) session.print(`${JSON.stringify({ out, examples: rows.length, rows: count })}\n`);
+      else session.print(`${count} rows of ${rows.length} examples: ${out}\n`);
+      session.note(`${out} holds users’ texts.`);
+    } else if (json) await printLines(effects, session);
+    else session.print(await effectSummary(effects));
+  },
+};
+
+async function printLines(rows: AsyncIterable<EffectRow>, session: Session): Promise<void> {
+  for await (const row of rows) session.print(`${JSON.stringify(row)}\n`);
+}

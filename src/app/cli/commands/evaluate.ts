@@ -1,0 +1,92 @@
+/** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
+import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
+import { warnOfLeakage } from '../../example-rows.ts';
+import { trainedExamples } from '../../trained-on.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
+import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
+import { estimateText, textTable } from '../table.ts';
+
+interface EvaluateFlags extends ScoringFlags {
+  readonly candidates?: number;
+}
+
+export const evaluateCommand: CliCommand = {
+  name: 'evaluate',
+  summary: 'held-out likelihood with, without and with others’ histories; author identification',
+  define: (command) => {
+    addModelFlags(command);
+    addDataFlags(command);
+    addSplitFlag(command, 'test where the data has splits');
+    addFlag(command, '--candidates <K>', 'histories that identification chooses among (default: 4)', (flag) =>
+      wholeNumber(flag, 2),
+    );
+    command.addHelpText(
+      'after',
+      '\nExample: nextquill evaluate --model embedded --adapter runs/a/adapter --data sotu',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const given = flags as EvaluateFlags;
+    const scoring = await openForScoring(given, 'test', session);
+    warnOfLeakage(scoring.all, session.warn);
+    await warnOfTrainedRows(given.adapter ?? given.model!, scoring, session);
+    const { evaluate } = await import('../../../method/evaluation/evaluate.ts');
+    const { opened, rows, all } = scoring;
+    const { seed, threads } = session.options;
+    const evaluation = await evaluate(opened.name, opened, rows, {
+      prompt: opened.prompt,
+      pool: all,
+      ...(given.candidates !== undefined && { candidates: given.candidates }),
+      ...(seed !== undefined && { bootstrap: { seed } }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+      onProgress: session.progress,
+    });
+    printEvaluation(evaluation, session);
+  },
+};
+
+async function warnOfTrainedRows(folder: string, { rows }: Scoring, session: Session): Promise<void> {
+  const trained = await trainedExamples(folder);
+  const seen = rows.filter(({ id }) => trained?.has(id));
+  if (seen.length > 0)
+    session.warn(
+      `${seen.length} of ${rows.length} examples were trained on by the run of ${folder}, such as "${seen[0]!.id}": their numbers are not held out`,
+    );
+}
+
+function printEvaluation(
+  { system, historyEffect, scores, withoutHistory }: SystemEvaluation,
+  session: Session,
+): void {
+  const users = new Set(scores.map(({ user }) => user)).size;
+  const { system: _, ...effects } = historyEffect;
+  if (session.options.json) {
+    const document = { ...system, historyEffect: effects, users, examples: scores.length, withoutHistory };
+    session.print(`${JSON.stringify(document)}\n`);
+    return;
+  }
+  const { name, nllWithHistory, nllWithoutHistory, nllOtherHistory, authorIdentification: author } = system;
+  session.print(
+    `${name}: ${scores.length} examples of ${users} users; means over users, 95 % intervals by user\n\n` +
+      textTable([
+        ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
+        ['NLL without history', estimateText(nllWithoutHistory), 'nats a token'],
+        ['NLL with others’ histories', estimateText(nllOtherHistory), 'nats a token'],
+        ['history effect, total (A)', estimateText(effects.total), 'nats a token; above 0 the history helps'],
+        ['  of it generic (B)', estimateText(effects.generic), 'another user’s history would do as well'],
+        ['  of it user-specific (C)', estimateText(effects.userSpecific), 'only this user’s history does'],
+        ...(author === undefined
+          ? []
+          : [
+              [
+                'author identified',
+                estimateText(author),
+                `of ${author.k} candidates, chance ${(1 / author.k).toFixed(3)}; ${author.matching}`,
+              ],
+            ]),
+      ]) +
+      (withoutHistory > 0 ? `\n${withoutHistory} examples without history are left out.\n` : ''),
+  );
+}

@@ -1,0 +1,107 @@
+/** @file `nextquill explain`: the heat map of one example, in the terminal or as HTML or JSON by the file's ending. */
+import { writeFileAtomically } from '../../../base/atomic-file.ts';
+import { ConfigError } from '../../../base/errors.ts';
+import { type EffectMap, type EffectName, effectDescriptions } from '../../../method/explain/effect-map.ts';
+import { effectMapJson } from '../../../method/explain/effect-map-json.ts';
+import { renderEffectMapHtml } from '../../../method/explain/html.ts';
+import { renderEffectMapTerminal } from '../../../method/explain/terminal.ts';
+import { exampleById } from '../../example-rows.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addFlag, addModelFlags, oneOf, required, wholeNumber } from '../flags.ts';
+import { openForScoring, type ScoringFlags } from '../scoring.ts';
+
+interface ExplainFlags extends ScoringFlags {
+  readonly example?: string;
+  readonly out?: string;
+  readonly effect?: EffectName;
+  readonly placebo?: number;
+  readonly redact?: boolean;
+}
+
+const effectNames = Object.keys(effectDescriptions) as EffectName[];
+
+export const explainCommand: CliCommand = {
+  name: 'explain',
+  summary: 'heat map of one example: terminal, HTML or JSON',
+  define: (command) => {
+    addModelFlags(command);
+    addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
+    addFlag(command, '--example <N>', 'id of the example');
+    addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
+    addFlag(
+      command,
+      '--effect <name>',
+      `which effect colours: ${effectNames.join(', ')} (default: logRatio)`,
+      (flag) => oneOf(flag, effectNames),
+    );
+    addFlag(command, '--placebo <K>', 'compare with K other users’ histories', (flag) =>
+      wholeNumber(flag, 1),
+    );
+    command.option('--redact', 'replace every text by its length');
+    command.addHelpText(
+      'after',
+      '\nExample: nextquill explain --model embedded --data sotu --example ID --out map.html',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const { out, redact = false, effect, placebo, example: id, ...given } = flags as ExplainFlags;
+    const wanted = required(id, '--example', 'Name an example by its id.');
+    if (out !== undefined && !/\.(html|json)$/.test(out))
+      throw new ConfigError(`--out: expected a name that ends in .html or .json, got "${out}"`, {
+        code: 'usage/out',
+        hint: 'Leave --out away to draw in the terminal.',
+      });
+    const { opened, all, source } = await openForScoring(given, 'all', session);
+    const example = exampleById(all, wanted, source);
+    const { explain } = await import('../../../method/explain/explain.ts');
+    const { threads } = session.options;
+    const needed = effect === 'placebo' || effect === 'userSpecific' ? 1 : undefined;
+    const count = placebo ?? needed;
+    const map = await explain(opened, example, {
+      prompt: opened.prompt,
+      modelName: opened.name,
+      pool: all,
+      ...(count !== undefined && { placebo: count }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+    });
+    await show(map, { out, redact, effect }, session);
+  },
+};
+
+interface Showing {
+  readonly out: string | undefined;
+  readonly redact: boolean;
+  readonly effect: EffectName | undefined;
+}
+
+async function show(map: EffectMap, { out, redact, effect }: Showing, session: Session): Promise<void> {
+  const json = () => `${JSON.stringify(effectMapJson(map, { redact }), null, out === undefined ? 0 : 2)}\n`;
+  const coloured = effect === undefined ? {} : { effect };
+  if (out === undefined) {
+    const { stdout } = session;
+    session.print(
+      session.options.json
+        ? json()
+        : renderEffectMapTerminal(map, {
+            width: Math.min(stdout.columns ?? 80, 110),
+            color: terminalColor(stdout),
+            redact,
+            ...coloured,
+          }),
+    );
+    return;
+  }
+  const text = out.endsWith('.json') ? json() : renderEffectMapHtml([map], { redact, ...coloured });
+  await writeFileAtomically(out, (file) => file.writeFile(text));
+  session.print(
+    session.options.json ? `${JSON.stringify({ out, tokens: map.tokens.length })}\n` : `${out}\n`,
+  );
+  if (!redact) session.note(`${out} holds this user’s texts; --redact replaces them by their lengths.`);
+}
+
+/** 24-bit where the terminal says so, the palette on other terminals, marks elsewhere. */
+function terminalColor(stream: NodeJS.WriteStream): boolean | '256' {
+  if (process.env.NO_COLOR || (stream.isTTY !== true && !process.env.FORCE_COLOR)) return false;
+  return /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') ? true : '256';
+}

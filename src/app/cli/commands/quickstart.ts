@@ -1,0 +1,78 @@
+/** @file `nextquill quickstart`: the main job on the embedded model, offline, in under three minutes on two cores. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '../../../base/errors.ts';
+import type { SystemResult } from '../../../method/report/results.ts';
+import type { QuickstartResult } from '../../quickstart/quickstart.ts';
+import type { CliCommand } from '../command.ts';
+import { addFlag } from '../flags.ts';
+import { clock } from '../progress.ts';
+import { estimateText, textTable } from '../table.ts';
+
+export const quickstartCommand: CliCommand = {
+  name: 'quickstart',
+  summary: 'the main job on the embedded model: offline, under 3 minutes on 2 cores',
+  define: (command) => {
+    addFlag(command, '--out <folder>', 'where runs and report go (default: nextquill-quickstart)');
+  },
+  run: async (_operands, flags, session) => {
+    const { out: wanted } = flags as { out?: string };
+    const out = wanted ?? freeFolder('nextquill-quickstart');
+    if (wanted !== undefined && existsSync(join(wanted, 'runs')))
+      throw new ConfigError(`--out: expected a folder without runs, got ${wanted}, which has some`, {
+        code: 'usage/exists',
+        hint: 'Choose another folder, or remove this one.',
+      });
+    const { quickstart } = await import('../../quickstart/quickstart.ts');
+    const { seed, threads, json } = session.options;
+    const result = await quickstart({
+      out,
+      ...(seed !== undefined && { seed }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+      onProgress: session.progress,
+      onWarning: session.warn,
+    });
+    session.print(json ? `${JSON.stringify(result)}\n` : resultText(result));
+  },
+};
+
+/** The name, or the name with the first number that is free: a second quickstart keeps the first. */
+function freeFolder(name: string): string {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? name : `${name}-${number}`;
+    if (!existsSync(candidate)) return candidate;
+  }
+}
+
+function resultText({ systems, speeches, effects, report, runs, seconds }: QuickstartResult): string {
+  return [
+    'NLL in nats a response token; author: is the true history the likeliest; means over held-out users, 95 % intervals\n',
+    `\nSimulated users never trained on\n${systemTable(systems)}`,
+    `\nState of the Union addresses never trained on\n${systemTable(speeches.systems)}`,
+    `\nAUC of the effects against the known causes (${effects.auc.system}): ${estimateText(effects.auc)}\n`,
+    `\nreport  ${report}\n`,
+    ...runs.map((run) => `run     ${run}\n`),
+    `time    ${clock(seconds)}\n`,
+  ].join('');
+}
+
+function systemTable(systems: readonly SystemResult[]): string {
+  const author = systems[0]?.authorIdentification;
+  const rows = systems.map((system) => [
+    system.name,
+    estimateText(system.nllWithHistory),
+    estimateText(system.nllWithoutHistory),
+    estimateText(system.nllOtherHistory),
+    system.authorIdentification === undefined ? '' : estimateText(system.authorIdentification, 2),
+  ]);
+  const heads = [
+    'system',
+    'with history',
+    'without',
+    'with others’',
+    author ? `author of ${author.k}` : 'author',
+  ];
+  return textTable([heads, ...rows]);
+}

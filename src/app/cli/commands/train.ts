@@ -1,0 +1,241 @@
+/** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { ConfigError } from '../../../base/errors.ts';
+import { readExamples } from '../../../method/data/source.ts';
+import { objectiveNames } from '../../../method/objectives/objectives.ts';
+import type { TrainSummary } from '../../../method/training/manifest.ts';
+import type { TrainEvent } from '../../../method/training/run.ts';
+import type { RunSpec } from '../../config/recipe.ts';
+import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
+import { resolveRecipe } from '../../config/resolve-recipe.ts';
+import { readRows, warnOfLeakage } from '../../example-rows.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addDataFlags, addFlag, oneOf, wholeNumber } from '../flags.ts';
+
+/** Flags that stand for a key of the recipe. */
+const recipeKeys = {
+  model: 'model',
+  data: 'data',
+  objective: 'objective',
+  out: 'out',
+  loraRank: 'lora.rank',
+  maxSteps: 'training.maxSteps',
+  maxExamples: 'limits.maxExamples',
+  maxHistory: 'prompt.maxHistory',
+  maxTokens: 'prompt.maxTokens',
+  reference: 'prompt.reference',
+  seed: 'seed',
+  threads: 'threads',
+} as const;
+
+type TrainFlags = Partial<Record<keyof typeof recipeKeys, string | number>> & { readonly resume?: string };
+
+export const trainCommand: CliCommand = {
+  name: 'train',
+  summary: 'fine-tune by a recipe or by flags; --resume RUN continues',
+  define: (command: Command) => {
+    command
+      .argument('[recipe]', 'RECIPE.yaml')
+      .argument('[overrides...]', 'key=value, such as training.learningRate=1e-4');
+    addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, or embedded');
+    addDataFlags(command);
+    addFlag(command, '--objective <name>', `what is minimised: ${objectiveNames.join(', ')}`, (flag) =>
+      oneOf(flag, objectiveNames),
+    );
+    addFlag(command, '--out <folder>', 'folder of the run; must not hold a run yet');
+    addFlag(
+      command,
+      '--lora-rank <R>',
+      'train low-rank adapters; without it all weights are trained',
+      (flag) => wholeNumber(flag, 1),
+    );
+    addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
+    addFlag(command, '--max-history <n>', 'history items shown at most, the latest', (flag) =>
+      wholeNumber(flag, 0),
+    );
+    addFlag(command, '--max-tokens <n>', 'tokens of prompt and response at most', (flag) =>
+      wholeNumber(flag, 8),
+    );
+    addFlag(
+      command,
+      '--reference <name>',
+      'the prompt without history: removed, none-text or placebo',
+      (flag) => oneOf(flag, ['removed', 'none-text', 'placebo']),
+    );
+    addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
+    command.addHelpText(
+      'after',
+      '\nExamples:\n  nextquill train recipes/quickstart-sotu.yaml out=runs/a training.maxSteps=50\n' +
+        '  nextquill train --model embedded --data sotu --objective nextquill --lora-rank 16 --out runs/a\n' +
+        '  nextquill train --resume runs/a\n' +
+        'A run folder holds ids of examples, and weights that have learnt from users’ texts: keep it where the data may be.',
+    );
+  },
+  run: async (operands, flags, session) => {
+    const { resume: folder, ...given } = flags as TrainFlags;
+    const summary =
+      folder === undefined
+        ? await trainFresh(await specOf(operands, given, session), session)
+        : await goOn(folder, operands, given, session);
+    printSummary(summary, session);
+  },
+};
+
+/** The recipe under the flags, and both under the overrides of the command line. */
+async function specOf(operands: readonly string[], flags: TrainFlags, session: Session): Promise<RunSpec> {
+  const { seed, threads } = session.options;
+  const [first, ...rest] = operands;
+  const isRecipe = first !== undefined && !first.includes('=');
+  const words = isRecipe ? rest : operands;
+  const all: TrainFlags = {
+    ...flags,
+    ...(seed !== undefined && { seed }),
+    ...(threads !== undefined && { threads }),
+  };
+  const overrides: Override[] = Object.entries(recipeKeys).flatMap(([flag, key]) => {
+    const value = all[flag as keyof typeof recipeKeys];
+    return value === undefined ? [] : [{ key, value, place: flagName(flag) }];
+  });
+  if (flags.loraRank !== undefined) overrides.push({ key: 'full', value: undefined, place: '--lora-rank' });
+  overrides.push(...words.map(parseOverride));
+  if (isRecipe) return resolveRecipe(readRecipe(await recipeText(first), first), overrides);
+  for (const flag of ['model', 'data', 'objective', 'out'] as const)
+    if (!overrides.some(({ key }) => key === flag))
+      throw new ConfigError(`--${flag}: expected a value, or a recipe that has it, got neither`, {
+        code: 'usage/missing-flag',
+        hint: 'Give --model, --data, --objective and --out, or name a RECIPE.yaml.',
+      });
+  const adapted = overrides.some(({ key }) => key.startsWith('lora'));
+  const value = adapted ? {} : { full: true };
+  return resolveRecipe({ value, places: new Map([['', 'flags']]) }, overrides);
+}
+
+async function recipeText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(
+      `${path}: expected a recipe, got ${cause.code === 'ENOENT' ? 'no such file' : cause.code}`,
+      {
+        code: 'recipe/missing-file',
+        hint: 'Name a YAML file, such as one of the folder recipes/.',
+        cause,
+      },
+    );
+  });
+}
+
+async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
+  const { settings, prompt, maxExamples } = spec;
+  const dataSource = lastingSource(spec.data);
+  const modelSource = spec.model === 'embedded' ? spec.model : resolve(spec.model);
+  const { rows, all } = await readRows(dataSource, 'train', {
+    ...(maxExamples !== undefined && { limit: maxExamples }),
+    onWarning: session.warn,
+    signal: session.signal,
+  });
+  warnOfLeakage(all, session.warn);
+  const { openModel } = await import('../../model-source.ts');
+  const model = await openModel(spec.model, session.options);
+  const { train } = await import('../../../method/training/train.ts');
+  const { signal } = session;
+  const events = train({
+    ...settings,
+    prompt,
+    model,
+    modelSource,
+    dataSource,
+    examples: rows,
+    out: spec.out,
+    signal,
+  });
+  return follow(events, settings.objective, session);
+}
+
+async function goOn(
+  run: string,
+  operands: readonly string[],
+  flags: TrainFlags,
+  session: Session,
+): Promise<TrainSummary> {
+  const extra = [...operands, ...Object.keys(flags).map(flagName)];
+  if (extra.length > 0)
+    throw new ConfigError(
+      `--resume: expected no recipe and no flags of one beside it, got ${extra.join(' ')}`,
+      {
+        code: 'usage/resume',
+        hint: 'A run continues with the recipe of its manifest; start a new run to change it.',
+      },
+    );
+  const { resume } = await import('../../../method/training/train.ts');
+  const { readManifest } = await import('../../../method/training/manifest.ts');
+  const { openModel } = await import('../../model-source.ts');
+  const { signal, warn } = session;
+  const { recipe } = await readManifest(run);
+  const events = resume(run, {
+    open: {
+      model: (source) => openModel(source, session.options),
+      examples: (source) => readExamples(source, { onWarning: warn, signal }),
+    },
+    signal,
+  });
+  return follow(events, recipe.objectiveRequested, session);
+}
+
+/** Draws the events, and returns the summary. */
+async function follow(
+  events: AsyncGenerator<TrainEvent, TrainSummary>,
+  objective: string,
+  session: Session,
+): Promise<TrainSummary> {
+  const stage = `training ${objective}`;
+  for (;;) {
+    const next = await events.next();
+    if (next.done) return next.value;
+    const event = next.value;
+    if (event.type === 'warning') session.warn(event.message);
+    else if (event.type === 'started') {
+      const { steps, startStep, examples, trainedParameters, run } = event;
+      const from = startStep === 0 ? '' : `, from step ${startStep}`;
+      session.note(
+        `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
+      );
+      session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
+    } else if (event.type === 'step')
+      session.progress({
+        stage,
+        done: event.step,
+        total: event.totalSteps,
+        unit: 'steps',
+        detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
+      });
+  }
+}
+
+/** The name of the data with its path made absolute, so that a run can be resumed from any folder. */
+function lastingSource(data: string): string {
+  if (data.startsWith('acl:')) return `acl:${resolve(data.slice('acl:'.length))}`;
+  return /\.jsonl(\.gz)?$/.test(data) ? resolve(data) : data;
+}
+
+function printSummary(summary: TrainSummary, session: Session): void {
+  if (session.options.json) {
+    session.print(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const { run, steps, finalLoss, examplesPerSecond, tokensPerSecond, peakMemoryBytes, adapter, weights } =
+    summary;
+  session.print(
+    [
+      `run          ${run}`,
+      adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
+      `steps        ${steps}`,
+      `final loss   ${finalLoss.toFixed(4)} nats`,
+      `speed        ${examplesPerSecond.toFixed(2)} examples/s, ${Math.round(tokensPerSecond)} tokens/s`,
+      `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
+      '',
+    ].join('\n'),
+  );
+}
+
+const flagName = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

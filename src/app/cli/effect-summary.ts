@@ -1,0 +1,95 @@
+/** @file The rows of `effects` for a reader: one line an example, the tokens that the history changes most, and the sum. */
+import type { EffectRow } from '../../method/effects/rows.ts';
+import { oneLine, textTable } from './table.ts';
+
+const EXAMPLES_SHOWN = 20;
+const TOKENS_SHOWN = 10;
+
+interface ExampleSum {
+  readonly example: string;
+  readonly user: string;
+  tokens: number;
+  withHistory: number;
+  withoutHistory: number;
+  strongest: EffectRow;
+}
+
+/** A text of tables; rows are read once and not kept. */
+export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<string> {
+  const sums: ExampleSum[] = [];
+  let top: EffectRow[] = [];
+  for await (const row of rows) {
+    let sum = sums.at(-1);
+    if (sum?.example !== row.example) {
+      sum = {
+        example: row.example,
+        user: row.user,
+        tokens: 0,
+        withHistory: 0,
+        withoutHistory: 0,
+        strongest: row,
+      };
+      sums.push(sum);
+    }
+    sum.tokens += 1;
+    sum.withHistory += row.logProbWithHistory;
+    sum.withoutHistory += row.logProbWithoutHistory;
+    if (row.effectLogRatio > sum.strongest.effectLogRatio) sum.strongest = row;
+    if (top.length < TOKENS_SHOWN || row.effectLogRatio > top.at(-1)!.effectLogRatio)
+      top = [...top, row].sort((a, b) => b.effectLogRatio - a.effectLogRatio).slice(0, TOKENS_SHOWN);
+  }
+  const tokens = sums.reduce((total, sum) => total + sum.tokens, 0);
+  const effect = sums.reduce((total, sum) => total + sum.withHistory - sum.withoutHistory, 0);
+  return [
+    'Mean log-probability of a response token, nats; effect = with − without history\n',
+    exampleTable(sums.slice(0, EXAMPLES_SHOWN)),
+    sums.length > EXAMPLES_SHOWN
+      ? `… and ${sums.length - EXAMPLES_SHOWN} more examples; --json or --out has all\n`
+      : '',
+    '\nTokens that the history makes likelier, most first\n',
+    tokenTable(top),
+    `\n${tokens} tokens of ${sums.length} examples, mean effect ${signed(effect / tokens)} nats a token\n`,
+  ].join('');
+}
+
+function exampleTable(sums: readonly ExampleSum[]): string {
+  const rows = sums.map((sum) => [
+    oneLine(sum.example, 24),
+    oneLine(sum.user, 24),
+    String(sum.tokens),
+    (sum.withHistory / sum.tokens).toFixed(3),
+    (sum.withoutHistory / sum.tokens).toFixed(3),
+    signed((sum.withHistory - sum.withoutHistory) / sum.tokens),
+    `${shownToken(sum.strongest.token)} ${signed(sum.strongest.effectLogRatio, 2)}`,
+  ]);
+  return textTable(
+    [['example', 'user', 'tokens', 'with', 'without', 'effect', 'strongest'], ...rows],
+    [2, 3, 4, 5],
+  );
+}
+
+function tokenTable(rows: readonly EffectRow[]): string {
+  return textTable(
+    [
+      ['token', 'log ratio', 'p with', 'p without', 'example', 'position'],
+      ...rows.map((row) => [
+        shownToken(row.token),
+        signed(row.effectLogRatio, 2),
+        probability(row.logProbWithHistory),
+        probability(row.logProbWithoutHistory),
+        oneLine(row.example, 24),
+        String(row.position),
+      ]),
+    ],
+    [1, 2, 3, 5],
+  );
+}
+
+const shownToken = (token: string) => JSON.stringify(oneLine(token, 20));
+
+const signed = (value: number, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+
+function probability(logProbability: number): string {
+  const p = Math.exp(logProbability);
+  return p >= 0.001 ? p.toFixed(3) : p.toExponential(0);
+}

@@ -1,0 +1,94 @@
+/** @file Flags that several commands share, and how the texts of flags become values. */
+import { type Command, Option } from 'commander';
+import { ConfigError, nearestName } from '../../base/errors.ts';
+
+/** Parses a whole number of at least `least`. */
+export function wholeNumber(flag: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+      throw new ConfigError(`${flag}: expected a whole number of at least ${least}, got "${text}"`, {
+        code: 'usage/number',
+        hint: `Write ${flag} as a whole number such as ${Math.max(least, 1)}.`,
+      });
+    return value;
+  };
+}
+
+/** Parses a number in a closed range. */
+export function numberBetween(flag: string, low: number, high: number): (text: string) => number {
+  const range = Number.isFinite(high) ? `from ${low} to ${high}` : `of at least ${low}`;
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= low && value <= high))
+      throw new ConfigError(`${flag}: expected a number ${range}, got "${text}"`, {
+        code: 'usage/number',
+        hint: `Write ${flag} as a number ${range}.`,
+      });
+    return value;
+  };
+}
+
+/** Parses one of some names, and suggests the nearest. */
+export function oneOf<T extends string>(flag: string, names: readonly T[]): (text: string) => T {
+  return (text) => {
+    if ((names as readonly string[]).includes(text)) return text as T;
+    const near = nearestName(text, names);
+    throw new ConfigError(`${flag}: expected one of ${names.join(', ')}, got "${text}"`, {
+      code: 'usage/name',
+      hint: near === undefined ? 'Choose one of these names.' : `Did you mean "${near}"?`,
+    });
+  };
+}
+
+/** Adds a flag whose text is parsed; the error names the flag. */
+export function addFlag(
+  command: Command,
+  flags: string,
+  description: string,
+  parse?: (flag: string) => (text: string) => unknown,
+): void {
+  const option = new Option(flags, description);
+  if (parse !== undefined) option.argParser(parse(option.long ?? flags));
+  command.addOption(option);
+}
+
+/** A required flag that is missing, as an error. */
+export function required<T>(value: T | undefined, flag: string, hint: string): T {
+  if (value !== undefined) return value;
+  throw new ConfigError(`${flag}: expected a value, got none`, { code: 'usage/missing-flag', hint });
+}
+
+/** Adds `--model`, `--adapter` and the settings of the prompt that they carry. */
+export function addModelFlags(command: Command): void {
+  addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, or embedded');
+  addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, with its prompt settings');
+  addFlag(command, '--max-history <n>', 'history items shown at most, the latest', (flag) =>
+    wholeNumber(flag, 0),
+  );
+  addFlag(command, '--max-tokens <n>', 'tokens of prompt and response at most', (flag) =>
+    wholeNumber(flag, 8),
+  );
+  addFlag(
+    command,
+    '--reference <name>',
+    'the prompt without history: removed, none-text or placebo',
+    (flag) => oneOf(flag, ['removed', 'none-text', 'placebo']),
+  );
+}
+
+/** Adds `--data` and the bounds of what is read of it. */
+export function addDataFlags(command: Command): void {
+  addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
+  addFlag(command, '--max-examples <n>', 'examples at most', (flag) => wholeNumber(flag, 1));
+}
+
+/** Adds `--split`. */
+export function addSplitFlag(command: Command, fallback: string): void {
+  addFlag(
+    command,
+    '--split <name>',
+    `rows to use: train, validation, test or all (default: ${fallback})`,
+    (flag) => oneOf(flag, ['train', 'validation', 'test', 'all']),
+  );
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+/** @file The program: one command, its signals, its streams and its exit code. Nothing else ends the process. */
+import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import pc from 'picocolors';
+import type { Session } from './command.ts';
+import { describeFailure } from './failure.ts';
+import { helpText, parseArguments } from './program.ts';
+import { progressDisplay } from './progress.ts';
+
+const packageFile = new URL('../../../package.json', import.meta.url);
+
+async function main(words: readonly string[]): Promise<number> {
+  const { stdout, stderr } = process;
+  const stop = new AbortController();
+  const display = progressDisplay({
+    write: (text) => stderr.write(text),
+    live: stderr.isTTY === true && process.env.TERM !== 'dumb',
+    columns: () => stderr.columns ?? 80,
+    now: () => performance.now(),
+  });
+  const colors = pc.createColors(colorsWanted(stderr));
+  // A reader that has enough (`| head`) closes the pipe: there is nothing left to say, and nobody to say it to.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  process.on('SIGINT', () => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new Error('interrupted'));
+    display.line(colors.yellow('stopping; press Ctrl-C again to stop at once'));
+  });
+  process.on('SIGTERM', () => stop.abort(new Error('terminated')));
+  try {
+    const request = parseArguments(words, packageVersion());
+    if (request.kind === 'show') {
+      stdout.write(request.text);
+      return 0;
+    }
+    const { globals } = request;
+    const session: Session = {
+      options: globals,
+      signal: stop.signal,
+      stdout,
+      helpText: (name) => helpText(name, packageVersion()),
+      progress: globals.quiet ? () => {} : (progress) => display.report(progress),
+      print: (text) => {
+        display.clear();
+        stdout.write(text);
+      },
+      warn: (message) => display.line(`${colors.yellow('warning:')} ${message}`),
+      note: (message) => {
+        if (!globals.quiet) display.line(message);
+      },
+    };
+    await request.run(session);
+    return 0;
+  } catch (error) {
+    display.end();
+    const flag = (name: string) => words.includes(name);
+    const failure = describeFailure(error, { colors, verbose: flag('--verbose'), json: flag('--json') });
+    stderr.write(failure.text);
+    return stop.signal.aborted ? 130 : failure.exitCode;
+  } finally {
+    display.end();
+  }
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+}
+
+function colorsWanted(stream: NodeJS.WriteStream): boolean {
+  if (process.env.NO_COLOR) return false;
+  if (process.env.FORCE_COLOR) return process.env.FORCE_COLOR !== '0';
+  return stream.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,135 @@
+/** @file The command line as a whole: its commands, the flags that all have, and wrong usage told in our words. */
+import { Command, CommanderError } from 'commander';
+import { ConfigError, nearestName } from '../../base/errors.ts';
+import type { CliCommand, GlobalOptions, Session } from './command.ts';
+import { commands } from './commands.ts';
+import { usageError } from './failure.ts';
+import { addFlag, wholeNumber } from './flags.ts';
+
+/** What was asked for: a command with its words and flags, or a text to show. */
+export type Request =
+  | { readonly kind: 'show'; readonly text: string }
+  | {
+      readonly kind: 'run';
+      readonly globals: GlobalOptions;
+      readonly run: (session: Session) => Promise<void>;
+    };
+
+/**
+ * Reads the words after `nextquill`.
+ * @throws {ConfigError} for an unknown command or flag, a missing or malformed value
+ */
+export function parseArguments(words: readonly string[], version: string): Request {
+  let request: Request | undefined;
+  let shown = '';
+  const program = buildProgram(version, (command, operands, flags, globals) => {
+    request = { kind: 'run', globals, run: (session) => command.run(operands, flags, session) };
+  });
+  const show = (text: string) => {
+    shown += text;
+  };
+  for (const each of [program, ...program.commands])
+    each.configureOutput({ writeOut: show, writeErr: () => {}, outputError: () => {} });
+  const named = words.find((word) => program.commands.some((each) => each.name() === word));
+  try {
+    program.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'show', text: shown };
+    const target = program.commands.find((each) => each.name() === named);
+    const flags = [...(target?.options ?? []), ...program.options].flatMap(({ long }) => long ?? []);
+    if (/unknownCommand|commander\.help/.test(error.code)) throw unknownCommand(words);
+    throw usageError(error, named ?? '', flags);
+  }
+  if (request === undefined) throw unknownCommand(words);
+  return request;
+}
+
+/** The help text of a command, or of the whole. @throws {ConfigError} for an unknown command */
+export function helpText(name: string | undefined, version: string): string {
+  const program = buildProgram(version, () => {});
+  const command = name === undefined ? program : program.commands.find((each) => each.name() === name);
+  if (command === undefined) throw unknownCommand([name!]);
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  return text;
+}
+
+type Chosen = (
+  command: CliCommand,
+  operands: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  globals: GlobalOptions,
+) => void;
+
+function buildProgram(version: string, onChosen: Chosen): Command {
+  const program = new Command('nextquill');
+  program
+    .description(
+      'Personalise language models by asking of every token what the user’s history changes.\n' +
+        'Results go to stdout, progress and warnings to stderr. Nothing leaves this machine.',
+    )
+    .usage('<command> [flags]')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureHelp({
+      showGlobalOptions: true,
+      helpWidth: 110,
+      subcommandTerm: (command) => command.name(),
+      visibleGlobalOptions: (command) =>
+        command === program ? [] : program.options.filter((option) => option.long !== '--version'),
+    })
+    .option('--json', 'one JSON document on stdout, or JSON lines where the result is rows');
+  addFlag(program, '--seed <n>', 'seed of every random draw', (flag) => wholeNumber(flag, 0));
+  addFlag(program, '--threads <n>', 'threads of the engine (default: all cores)', (flag) =>
+    wholeNumber(flag, 1),
+  );
+  program
+    .option('--quiet', 'no progress and no notes on stderr; warnings stay')
+    .option('--offline', 'never use the network')
+    .option('--verbose', 'show the stack of an error')
+    .addHelpText(
+      'after',
+      '\nM is a model folder or embedded; F is FILE.jsonl, sotu or acl:PATH. More: nextquill help <command>\n' +
+        'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 130 stopped by Ctrl-C',
+    );
+  const globalNames = new Set(program.options.map((option) => option.attributeName()));
+  for (const command of commands) {
+    const child = program.command(command.name).description(command.summary);
+    command.define(child);
+    child.action(() => {
+      const all = child.optsWithGlobals<Record<string, unknown>>();
+      const entries = Object.entries(all);
+      onChosen(
+        command,
+        child.args,
+        Object.fromEntries(entries.filter(([key]) => !globalNames.has(key))),
+        Object.fromEntries(entries.filter(([key]) => globalNames.has(key))),
+      );
+    });
+  }
+  return program;
+}
+
+function unknownCommand(words: readonly string[]): ConfigError {
+  const word = words.find((each) => !each.startsWith('-'));
+  const names = commands.map(({ name }) => name);
+  if (word === undefined)
+    return new ConfigError('command: expected one, got none', {
+      code: 'usage/no-command',
+      hint: 'Run "nextquill quickstart" to see it work, or "nextquill help" for all commands.',
+    });
+  const near = nearestName(word, names);
+  return new ConfigError(`${word}: expected a command of nextquill, got an unknown one`, {
+    code: 'usage/unknown-command',
+    hint: near === undefined ? 'See "nextquill help" for all commands.' : `Did you mean "nextquill ${near}"?`,
+  });
+}

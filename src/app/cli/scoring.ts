@@ -1,0 +1,60 @@
+/** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
+import type { Example } from '../../method/data/example.ts';
+import type { PromptSettings } from '../../method/prompts/pair.ts';
+import type { ReferenceValue } from '../../method/prompts/template.ts';
+import { readRows, type SplitChoice } from '../example-rows.ts';
+import type { OpenedModel } from '../scored-model.ts';
+import type { Session } from './command.ts';
+import { required } from './flags.ts';
+
+export interface ScoringFlags {
+  readonly model?: string;
+  readonly adapter?: string;
+  readonly data?: string;
+  readonly split?: SplitChoice;
+  readonly maxExamples?: number;
+  readonly maxHistory?: number;
+  readonly maxTokens?: number;
+  readonly reference?: ReferenceValue;
+}
+
+/** A model, the rows to score, and all examples of the data. */
+export interface Scoring {
+  readonly opened: OpenedModel;
+  readonly rows: readonly Example[];
+  readonly all: readonly Example[];
+  readonly source: string;
+}
+
+/** Opens what `--model`, `--adapter` and `--data` name. @throws {ConfigError} when one is missing or unknown */
+export async function openForScoring(
+  flags: ScoringFlags,
+  defaultSplit: SplitChoice,
+  session: Session,
+): Promise<Scoring> {
+  const model = required(flags.model, '--model', 'Name a model folder, or embedded.');
+  const source = required(flags.data, '--data', 'Name the examples: FILE.jsonl, sotu or acl:PATH.');
+  const { offline } = session.options;
+  // No seed: the splits of sotu and acl stay, whatever the seed, so that training and scoring can never mix them.
+  const { rows, all } = await readRows(source, flags.split ?? defaultSplit, {
+    ...(flags.maxExamples !== undefined && { limit: flags.maxExamples }),
+    onWarning: session.warn,
+    signal: session.signal,
+  });
+  const { openScoredModel } = await import('../scored-model.ts');
+  const opened = await openScoredModel(model, {
+    ...(flags.adapter !== undefined && { adapter: flags.adapter }),
+    ...(offline !== undefined && { offline }),
+    prompt: promptOverrides(flags),
+    onWarning: session.warn,
+  });
+  return { opened, rows, all, source };
+}
+
+function promptOverrides({ maxHistory, maxTokens, reference }: ScoringFlags): Partial<PromptSettings> {
+  return {
+    ...(maxHistory !== undefined && { maxHistory }),
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(reference !== undefined && { reference }),
+  };
+}

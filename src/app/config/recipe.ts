@@ -1,0 +1,162 @@
+/** @file The training recipe: every key with its type, unit, default and where the default comes from. */
+import { z } from 'zod';
+import { ConfigError } from '../../base/errors.ts';
+import { allLinearLayers, type LoraOptions } from '../../engine/models/parameters.ts';
+import { objectiveNames } from '../../method/objectives/objectives.ts';
+import type { PromptSettings } from '../../method/prompts/pair.ts';
+import { referenceValues } from '../../method/prompts/template.ts';
+import type { TrainingSettings } from '../../method/training/settings.ts';
+
+const positive = z.number().positive();
+const share = z.number().min(0).max(1);
+const count = z.int().min(1);
+
+const objectiveOptions = z
+  .strictObject({
+    effectThreshold: share
+      .optional()
+      .describe('δ: a token counts as preference-driven above this effect; default 0.05'),
+    highWeight: z.number().min(0).optional().describe('λ: weight of preference-driven tokens; default 0.9'),
+    lowWeight: z.number().min(0).optional().describe('ε: weight of the other tokens; default 0.1'),
+    effectWeight: z
+      .number()
+      .min(0)
+      .optional()
+      .describe('α: factor of the loss on the logit difference; default 0.1'),
+    stopGradient: z.boolean().optional().describe('no gradient into the pass without history; default false'),
+    weightGradient: z.boolean().optional().describe('gradient through divergence weights; default false'),
+  })
+  .describe('Numbers of the objective; defaults are those of the reference code.');
+
+const lora = z
+  .strictObject({
+    rank: count.optional().describe('R of the low-rank matrices; default 16'),
+    loraAlpha: positive.optional().describe('scaling is loraAlpha / rank; default 2 × rank'),
+    targetModules: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe(
+        'last parts of the names of the layers that get an adapter; default: all linear layers of a block',
+      ),
+  })
+  .describe('Low-rank adapters on a frozen base.');
+
+const prompt = z
+  .strictObject({
+    reference: z
+      .enum(referenceValues as ['removed', 'none-text', 'placebo'])
+      .optional()
+      .describe('what stands for no history; default removed: no history section at all'),
+    maxTokens: z
+      .int()
+      .min(8)
+      .optional()
+      .describe('tokens of prompt and response; default 2048, or what the model can hold'),
+    maxHistory: z.int().min(0).optional().describe('latest history items shown at most; default 8'),
+  })
+  .describe('How prompts are made; saved beside the adapter.');
+
+const training = z
+  .strictObject({
+    learningRate: positive.optional().describe('peak rate of AdamW; default 2e-4 with lora, 5e-5 with full'),
+    schedule: z
+      .enum(['constant', 'linear', 'cosine'])
+      .optional()
+      .describe('after the warm-up; default linear'),
+    warmupRatio: share.optional().describe('share of all steps; default 0.01'),
+    weightDecay: z.number().min(0).optional().describe('of matrices; default 0.025'),
+    maxGradientNorm: positive.optional().describe('gradients are clipped to this norm; default 1'),
+    batchSize: count.optional().describe('examples of one microbatch; default 4'),
+    gradientAccumulation: count.optional().describe('microbatches of one step; default 4'),
+    epochs: count.optional().describe('passes over the data; default 1'),
+    maxSteps: count.optional().describe('ends the run and its schedule earlier; default: none'),
+    checkpointEvery: count.optional().describe('steps between checkpoints; default 50'),
+    keepCheckpoints: count.optional().describe('newest checkpoints that are kept; default 2'),
+  })
+  .describe('The loop.');
+
+/** The schema of a recipe. Defaults are said here and filled in by the trainer, which other callers share. */
+export const recipeSchema = z
+  .strictObject({
+    model: z.string().min(1).describe('a model folder, or embedded'),
+    data: z.string().min(1).describe('examples: FILE.jsonl, sotu or acl:PATH'),
+    objective: z.enum(objectiveNames as [string, ...string[]]).describe('what is minimised'),
+    objectiveOptions: objectiveOptions.optional(),
+    lora: lora.optional(),
+    full: z.literal(true).optional().describe('true: train all weights; in place of lora'),
+    prompt: prompt.optional(),
+    training: training.optional(),
+    limits: z
+      .strictObject({ maxExamples: count.optional().describe('examples read at most; default: all') })
+      .optional()
+      .describe('Bounds of the data.'),
+    seed: z.int().min(0).optional().describe('of every random draw; default 0'),
+    threads: count.optional().describe('of the engine; default: all processors'),
+    out: z.string().min(1).describe('folder of the run'),
+  })
+  .describe('A training recipe of NextQuill.');
+
+/** A recipe as it is written. */
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** What a recipe asks for, in the words of the method: typed options, no configuration. */
+export interface RunSpec {
+  readonly model: string;
+  readonly data: string;
+  readonly out: string;
+  readonly maxExamples?: number;
+  readonly prompt: Partial<PromptSettings>;
+  readonly settings: TrainingSettings;
+}
+
+/**
+ * The run that a recipe describes.
+ * @throws {ConfigError} when not exactly one of lora and full is given
+ */
+export function runSpec(recipe: Recipe, where: string): RunSpec {
+  const { model, data, out, objective, objectiveOptions: numbers, lora: adapter, full, limits } = recipe;
+  if ((adapter === undefined) === (full === undefined))
+    throw new ConfigError(
+      `${where}: lora or full: expected one of them, got ${adapter === undefined ? 'neither' : 'both'}`,
+      {
+        code: 'recipe/lora-or-full',
+        hint: 'Write "lora: {rank: 16}" for an adapter, or "full: true" to train all weights.',
+      },
+    );
+  return {
+    model,
+    data,
+    out,
+    ...(limits?.maxExamples !== undefined && { maxExamples: limits.maxExamples }),
+    prompt: withoutUndefined(recipe.prompt ?? {}),
+    settings: {
+      objective,
+      ...(numbers !== undefined && { objectiveOptions: withoutUndefined(numbers) }),
+      ...(adapter !== undefined && { lora: loraOptions(adapter) }),
+      ...withoutUndefined(recipe.training ?? {}),
+      ...(recipe.seed !== undefined && { seed: recipe.seed }),
+      ...(recipe.threads !== undefined && { threads: recipe.threads }),
+    },
+  };
+}
+
+function loraOptions({
+  rank = 16,
+  loraAlpha = 2 * rank,
+  targetModules = [...allLinearLayers],
+}: z.infer<typeof lora>): LoraOptions {
+  return { rank, loraAlpha, targetModules };
+}
+
+/** Zod types an absent key as possibly undefined; the method's options are absent or there. */
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+/** The JSON Schema of recipes, for editors. */
+export function recipeJsonSchema(): object {
+  return z.toJSONSchema(recipeSchema, { io: 'input' });
+}

@@ -1,0 +1,107 @@
+/** @file From a sourced recipe to a run: checked by the schema, with every complaint telling file, line, key, expected and got. */
+import type { z } from 'zod';
+import { ConfigError, nearestName } from '../../base/errors.ts';
+import { type RunSpec, recipeJsonSchema, recipeSchema, runSpec } from './recipe.ts';
+import { applyOverrides, describe, type Override, placeOf, type SourcedRecipe } from './recipe-source.ts';
+
+/**
+ * The run that a recipe and its overrides describe: defaults < recipe < overrides.
+ * @throws {ConfigError} for the first key that is unknown, missing or of the wrong type or range
+ */
+export function resolveRecipe(recipe: SourcedRecipe, overrides: readonly Override[] = []): RunSpec {
+  const merged = applyOverrides(recipe, overrides);
+  const parsed = recipeSchema.safeParse(merged.value);
+  if (parsed.success) return runSpec(parsed.data, placeOf(merged, []));
+  // An unknown key first: it is often the reason why another is missing.
+  const { issues } = parsed.error;
+  throw issueError(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!, merged);
+}
+
+function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe): ConfigError {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const siblings = keysOf(path);
+    const near = nearestName(key, siblings);
+    const where = placeOf(recipe, [...path, key]);
+    return new ConfigError(
+      `${where}: ${[...path, key].join('.')}: expected a key of a recipe, got an unknown one`,
+      {
+        code: 'recipe/unknown-key',
+        hint: near === undefined ? elsewhere(key, siblings) : `Did you mean "${[...path, near].join('.')}"?`,
+      },
+    );
+  }
+  const got = valueAt(recipe.value, path);
+  const key = path.join('.');
+  if (got === undefined)
+    return new ConfigError(`${placeOf(recipe, path)}: ${key}: expected ${expectation(issue)}, got nothing`, {
+      code: 'recipe/missing-key',
+      hint: `Add "${key}: …", or ${key}=… on the command line.`,
+    });
+  const near =
+    issue.code === 'invalid_value' ? nearestName(String(got), issue.values.map(String)) : undefined;
+  return new ConfigError(
+    `${placeOf(recipe, path)}: ${key}: expected ${expectation(issue)}, got ${describe(got)}`,
+    {
+      code: 'recipe/value',
+      hint: near === undefined ? `Change ${key}.` : `Did you mean "${near}"?`,
+    },
+  );
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+};
+
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return kinds[issue.expected] ?? issue.expected;
+    case 'invalid_value':
+      return issue.values.length === 1 ? String(issue.values[0]) : `one of ${issue.values.join(', ')}`;
+    case 'too_small':
+      if (issue.origin === 'string') return 'a text that is not empty';
+      if (issue.origin === 'array') return 'a list that is not empty';
+      return `a number ${issue.inclusive ? 'of at least' : 'above'} ${issue.minimum}`;
+    case 'too_big':
+      return `a number ${issue.inclusive ? 'of at most' : 'below'} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+/** When a key is known in another group, where it belongs. */
+function elsewhere(key: string, siblings: readonly string[]): string {
+  const places = allKeys().filter((dotted) => dotted.split('.').at(-1) === key);
+  if (places.length > 0) return `Did you mean "${places[0]}"?`;
+  return `Use one of ${siblings.join(', ')}.`;
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+}
+
+function keysOf(path: readonly string[]): string[] {
+  let node = recipeJsonSchema() as SchemaNode;
+  for (const name of path) node = node.properties?.[name] ?? {};
+  return Object.keys(node.properties ?? {});
+}
+
+function allKeys(): string[] {
+  const dotted = (node: SchemaNode, prefix: string): string[] =>
+    Object.entries(node.properties ?? {}).flatMap(([name, child]) => [
+      prefix + name,
+      ...dotted(child, `${prefix}${name}.`),
+    ]);
+  return dotted(recipeJsonSchema() as SchemaNode, '');
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], value);
+}
