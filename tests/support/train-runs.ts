@@ -1,0 +1,61 @@
+/** @file The small run that tests of stopping, killing and full disks share, and what must be equal after any of them. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TrainEvent } from '../../src/method/training/run.ts';
+import type { TrainPairsOptions } from '../../src/method/training/train.ts';
+import { randomPairs, tinyModel } from './tiny-model.ts';
+
+/** How a child process runs. */
+export interface ChildOptions {
+  readonly method: 'full' | 'lora';
+  /** Rest after each event. */
+  readonly stepMilliseconds?: number;
+  /** Rest before each flush to disk. */
+  readonly flushMilliseconds?: number;
+}
+
+/** 24 steps, checkpoints after every fourth. */
+export async function childRun({ method }: ChildOptions) {
+  const model = await tinyModel();
+  const pairs = randomPairs(48);
+  const fresh: Omit<TrainPairsOptions, 'out'> = {
+    model,
+    modelSource: 'tiny-llama',
+    pairs,
+    dataSource: 'random pairs',
+    objective: 'nextquill-code',
+    ...(method === 'lora' ? { lora: { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'] } } : {}),
+    learningRate: 1e-3,
+    batchSize: 2,
+    gradientAccumulation: 2,
+    epochs: 2,
+    seed: 7,
+    threads: 1,
+    checkpointEvery: 4,
+  };
+  return { fresh, again: { model, pairs } };
+}
+
+/** Reads all events of a run. */
+export async function allEvents(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const list: TrainEvent[] = [];
+  for await (const event of events) list.push(event);
+  return list;
+}
+
+/** What must not depend on interruptions: the bytes of the result, and the steps but for time and memory. */
+export async function outcomeOf(run: string): Promise<{ files: Record<string, string>; steps: unknown[] }> {
+  const manifest = JSON.parse(await readFile(join(run, 'manifest.json'), 'utf8')) as {
+    recipe: { lora?: unknown };
+  };
+  const result = join(run, manifest.recipe.lora === undefined ? 'weights' : 'adapter');
+  const files: Record<string, string> = {};
+  for (const name of (await readdir(result)).sort())
+    files[name] = (await readFile(join(result, name))).toString('base64');
+  const lines = (await readFile(join(run, 'steps.jsonl'), 'utf8')).trimEnd().split('\n');
+  const steps = lines.map((line) => {
+    const { seconds: _, tokensPerSecond: __, peakMemoryBytes: ___, ...same } = JSON.parse(line);
+    return same as unknown;
+  });
+  return { files, steps };
+}
