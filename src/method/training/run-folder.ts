@@ -1,7 +1,7 @@
 /** @file A run folder: it appears with its manifest complete, and ends with the adapter or the weights. */
 import { access, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeFileAtomically } from '../../base/atomic-file.ts';
+import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
 import { removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { CheckpointError, ConfigError } from '../../base/errors.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
@@ -21,7 +21,7 @@ export async function checkFree(run: string): Promise<void> {
   const names = await readdir(run).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR') return [run];
-    throw error;
+    throw describeFileError(run, error);
   });
   if (names.length > 0)
     throw new ConfigError(`${run}: expected a new or empty folder for the run, got one that is in use`, {
@@ -32,7 +32,9 @@ export async function checkFree(run: string): Promise<void> {
 
 /** Makes the folder: a manifest, an empty steps.jsonl and a place for checkpoints, all at once. */
 export async function createRunFolder(run: string, manifest: Manifest): Promise<void> {
-  await mkdir(dirname(run), { recursive: true });
+  await mkdir(dirname(run), { recursive: true }).catch((error: unknown) => {
+    throw describeFileError(run, error);
+  });
   await writeFolderAtomically(run, async (temporary) => {
     await mkdir(join(temporary, CHECKPOINTS));
     await writeFileAtomically(join(temporary, STEPS_FILE), async () => {});

@@ -53,8 +53,14 @@ export interface TrainPairsOptions extends FreshOptions {
   readonly pairs: readonly PromptPair[];
 }
 
+/** What every way to go on takes. */
+interface AgainOptions extends RunOptions {
+  /** In place of the run's number; the last digits may then differ from a run that was never stopped. */
+  readonly threads?: number;
+}
+
 /** Options of {@link resume}. */
-export interface ResumeOptions extends RunOptions {
+export interface ResumeOptions extends AgainOptions {
   /** How model and data are opened again by the names in the manifest. */
   readonly open: {
     model(source: string): Promise<Model>;
@@ -113,7 +119,7 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
 /** Goes on with a run of {@link trainPairs}; see {@link resume}. */
 export async function* resumePairs(
   run: string,
-  options: RunOptions & { readonly model: Model; readonly pairs: readonly PromptPair[] },
+  options: AgainOptions & { readonly model: Model; readonly pairs: readonly PromptPair[] },
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   throwIfAborted(options.signal);
   const manifest = await readManifest(run);
@@ -158,7 +164,7 @@ async function* goOn(
   model: Model,
   pairs: readonly PromptPair[],
   data: DataRecord,
-  options: RunOptions,
+  options: AgainOptions,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   if (model.hash !== manifest.model.hash || model.tokenizer.hash !== manifest.model.tokenizerHash)
     throw new CheckpointError(
@@ -173,11 +179,19 @@ async function* goOn(
   }
   await tidyRunFolder(run);
   const { reason: _, summary: __, ...rest } = manifest;
-  const job = jobOf(run, { ...rest, status: 'running' }, model, pairs, options);
+  const threads = options.threads ?? manifest.recipe.threads;
+  const current: Manifest = {
+    ...rest,
+    status: 'running',
+    recipe: { ...rest.recipe, threads },
+    machine: { ...rest.machine, threads },
+  };
+  const job = jobOf(run, current, model, pairs, options);
   await using graph = await graphOf(job);
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
-  for (const message of [...damaged, ...(await differences(manifest))]) yield { type: 'warning', message };
+  for (const message of [...damaged, ...(await differences(manifest, threads))])
+    yield { type: 'warning', message };
   if (lines.length < step)
     yield {
       type: 'warning',
@@ -188,13 +202,13 @@ async function* goOn(
 }
 
 /** What computes otherwise than when the run began, so that bits may differ. */
-async function differences({ versions, machine, recipe }: Manifest): Promise<string[]> {
-  const now = { ...(await currentVersions()), ...currentMachine(recipe.threads) };
+async function differences({ versions, machine }: Manifest, threads: number): Promise<string[]> {
+  const now = { ...(await currentVersions()), ...currentMachine(threads) };
   const then = { ...versions, ...machine };
   return Object.entries(now).flatMap(([name, value]) =>
     then[name as keyof typeof then] === value
       ? []
-      : `${name} is ${value} now and was ${then[name as keyof typeof then]} when the run began: its last digits may differ`,
+      : `${name} is ${value} now and was ${then[name as keyof typeof then]} when the run began: the last digits may differ`,
   );
 }
 

@@ -100,7 +100,7 @@ describe('a write that fails', () => {
     const handle = await open(import.meta.filename);
     const prototype = Object.getPrototypeOf(handle) as typeof handle;
     await handle.close();
-    const { write } = prototype;
+    const write = prototype.write as (bytes: Uint8Array, offset: number, length: number) => Promise<unknown>;
     vi.spyOn(prototype, 'write').mockImplementation(async function (
       this: typeof handle,
       ...given: unknown[]

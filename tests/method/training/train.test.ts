@@ -262,6 +262,15 @@ describe('a stopped run', () => {
     expect([...readdirSync(run), ...readdirSync(join(run, 'checkpoints'))].join()).not.toContain('.tmp');
   });
 
+  it('warns when it goes on with another number of threads, and records it', async () => {
+    const run = await stoppedAfter(20);
+    const events = await allEvents(resumePairs(run, { ...again, threads: 2 }));
+    expect(events.flatMap((e) => (e.type === 'warning' ? e.message : []))).toEqual([
+      expect.stringContaining('threads is 2 now and was 1'),
+    ]);
+    expect((await readManifest(run)).machine.threads).toBe(2);
+  });
+
   it('is refused with other data or another model, by what has changed', async () => {
     const run = await stoppedAfter(2);
     const changed = again.pairs.map((pair, i) => (i === 5 ? { ...pair, responseIds: [9, 2] } : pair));
