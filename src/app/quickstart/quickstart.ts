@@ -1,0 +1,245 @@
+/**
+ * @file The main job, end to end and offline: fine-tune the embedded model by `sft` and by `nextquill` on the same
+ * data and seed, score both and the base on people and passages never trained on, and draw what the history changes.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../base/atomic-file.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { Estimate } from '../../base/statistics.ts';
+import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
+import { allLinearLayers } from '../../engine/models/parameters.ts';
+import type { Example } from '../../method/data/example.ts';
+import { checkLeakage } from '../../method/data/leakage.ts';
+import { type ExampleEffects, exampleEffects } from '../../method/effects/rows.ts';
+import type { ScoredModel } from '../../method/effects/scorer.ts';
+import { evaluate, pairedDifferences, type SystemEvaluation } from '../../method/evaluation/evaluate.ts';
+import { effectAuc } from '../../method/evaluation/token-causes.ts';
+import { effectMapOf } from '../../method/explain/explain.ts';
+import type { PromptSettings } from '../../method/prompts/pair.ts';
+import { describeFindings } from '../../method/report/findings.ts';
+import { type LossCurve, renderReport } from '../../method/report/html-report.ts';
+import type { Evaluation, SystemResult } from '../../method/report/results.ts';
+import { train } from '../../method/training/train.ts';
+import { openModel } from '../model-source.ts';
+import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
+import { introduction, provenance } from './words.ts';
+
+export interface QuickstartOptions {
+  /** Folder for the report and the two runs; made when it is not there. */
+  readonly out: string;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly sizes?: QuickstartSizes;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: ProgressListener;
+  readonly onWarning?: (message: string) => void;
+  /** Seconds since some start; for tests. */
+  readonly clock?: () => number;
+}
+
+/** What `quickstart --json` prints. */
+export interface QuickstartResult {
+  /** On simulated users never trained on. */
+  readonly systems: readonly SystemResult[];
+  /** The same systems on the last address of each president. */
+  readonly speeches: { readonly systems: readonly SystemResult[] };
+  /** Of the log ratio against the known causes; `system` says whose effects. */
+  readonly effects: { readonly auc: Estimate & { readonly system: string } };
+  readonly report: string;
+  readonly runs: readonly string[];
+  readonly seconds: number;
+}
+
+/** Systems that are fine-tuned, in the order of the table; `base` comes before them. */
+const OBJECTIVES = ['sft', 'nextquill'] as const;
+
+/** Fine-tuning of both systems: chosen on validation seeds (docs/log.md), the same for both. */
+const TRAINING = {
+  lora: { rank: 16, loraAlpha: 32, targetModules: allLinearLayers },
+  learningRate: 1e-3,
+  schedule: 'linear',
+  warmupRatio: 0.05,
+  batchSize: 8,
+  gradientAccumulation: 1,
+  epochs: 1,
+} as const;
+
+const CANDIDATES = 4;
+const MAPS_OF_EACH = 3;
+const BOOTSTRAP = { seed: 0 };
+
+interface Scored {
+  readonly simulated: SystemEvaluation;
+  readonly speeches: SystemEvaluation;
+  readonly effects: readonly ExampleEffects[];
+  readonly model: ScoredModel;
+}
+
+/** Runs the quickstart. @throws {AbortedError} when the signal says so; the folder then holds what was finished */
+export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
+  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress } = options;
+  const clock = options.clock ?? (() => performance.now() / 1000);
+  const start = clock();
+  const model = await openModel('embedded');
+  const prompt: PromptSettings = {
+    template: 'default',
+    reference: 'removed',
+    maxTokens: model.config.maxPositions,
+    maxHistory: 3,
+  };
+  const data = quickstartData(seed, sizes);
+  checkLeakage([...data.train, ...data.simulated, ...data.speeches]);
+  await mkdir(out, { recursive: true });
+  const shared = {
+    prompt,
+    ...(threads === undefined ? {} : { threads }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
+
+  const score = async (name: string, scored: ScoredModel): Promise<Scored> => {
+    const settings = { ...shared, candidates: CANDIDATES, bootstrap: BOOTSTRAP };
+    const simulated = await evaluate(name, scored, data.simulated, settings);
+    const speeches = await evaluate(name, scored, data.speeches, { ...settings, pool: data.speechPool });
+    const effects: ExampleEffects[] = [];
+    for await (const effect of exampleEffects(scored, data.simulated, {
+      ...shared,
+      ...stage(`effects of ${name}`, onProgress),
+    }))
+      effects.push(effect);
+    return { simulated, speeches, effects, model: scored };
+  };
+
+  const results = new Map<string, Scored>([['base', await score('base', { model })]]);
+  const curves: LossCurve[] = [];
+  const runs: string[] = [];
+  for (const objective of OBJECTIVES) {
+    const run = join(out, 'runs', objective);
+    const steps: { step: number; loss: number }[] = [];
+    const events = train({
+      ...TRAINING,
+      ...shared,
+      model,
+      modelSource: 'embedded',
+      examples: data.train,
+      dataSource: `quickstart, seed ${seed}`,
+      objective,
+      seed,
+      out: run,
+    });
+    for await (const event of events) {
+      if (event.type !== 'step') continue;
+      // The cross-entropy part is what the two systems have in common.
+      steps.push({ step: event.step, loss: event.parts.crossEntropy! });
+      onProgress?.({
+        stage: `training ${objective}`,
+        done: event.step,
+        total: event.totalSteps,
+        unit: 'steps',
+        detail: `loss ${event.loss.toFixed(3)}`,
+      });
+    }
+    curves.push({ system: objective, steps });
+    runs.push(run);
+    const adapter = await loadAdapter(join(run, 'adapter'), model);
+    results.set(objective, await score(objective, { model, adapter }));
+  }
+
+  const evaluations = [
+    evaluationOf('Simulated users', results, 'simulated', true),
+    evaluationOf('Presidents', results, 'speeches', false),
+  ];
+  const findings = describeFindings(evaluations);
+  const chosen = results.get('nextquill')!;
+  const speechMaps = exampleEffects(chosen.model, pickMaps(data.speeches), {
+    ...shared,
+    ...stage('maps', onProgress),
+  });
+  const mapped: ExampleEffects[] = pickMaps(chosen.effects);
+  for await (const effect of speechMaps) mapped.push(effect);
+  const seconds = clock() - start;
+  const report = join(out, 'report.html');
+  const html = renderReport({
+    title: 'NextQuill quickstart',
+    createdAt: `Seed ${seed}, ${Math.round(seconds)} seconds`,
+    introduction: introduction(data, CANDIDATES),
+    evaluations,
+    lossCurves: curves,
+    maps: mapped.map((effect) =>
+      effectMapOf(
+        effect,
+        { model },
+        { modelName: 'embedded, nextquill', title: titleOf(effect.example), prompt },
+      ),
+    ),
+    findings: findings.found,
+    cautions: findings.notFound,
+    provenance: provenance(model, data, seed, seconds, TRAINING),
+  });
+  await writeFileAtomically(report, (file) => file.writeFile(html));
+  const best = evaluations[0]!.effectAuc!.find((auc) => auc.system === 'nextquill')!;
+  return {
+    systems: evaluations[0]!.systems,
+    speeches: { systems: evaluations[1]!.systems },
+    effects: { auc: best },
+    report,
+    runs,
+    seconds,
+  };
+}
+
+function evaluationOf(
+  name: string,
+  results: ReadonlyMap<string, Scored>,
+  part: 'simulated' | 'speeches',
+  withCauses: boolean,
+): Evaluation {
+  const of = (system: string) => results.get(system)![part];
+  const systems = [...results.keys()];
+  const scores = of('base').scores;
+  return {
+    name,
+    users: new Set(scores.map((score) => score.user)).size,
+    examples: scores.length,
+    systems: systems.map((system) => of(system).system),
+    historyEffects: systems.map((system) => of(system).historyEffect),
+    differences: [
+      ...pairedDifferences(
+        of('nextquill'),
+        of('sft'),
+        ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect', 'authorIdentification'],
+        BOOTSTRAP,
+      ),
+      ...OBJECTIVES.flatMap((system) =>
+        pairedDifferences(
+          of(system),
+          of('base'),
+          ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect'],
+          BOOTSTRAP,
+        ),
+      ),
+    ],
+    ...(withCauses
+      ? {
+          effectAuc: systems.map((system) => ({
+            ...effectAuc(results.get(system)!.effects, BOOTSTRAP),
+            system,
+          })),
+        }
+      : {}),
+  };
+}
+
+/** The first few: examples come in random order of users. */
+const pickMaps = <T>(items: readonly T[]): T[] => items.slice(0, MAPS_OF_EACH);
+
+function titleOf(example: Example): string {
+  return example.causes === undefined ? `${example.user}, ${example.time}` : `Simulated user ${example.user}`;
+}
+
+function stage(name: string, onProgress: ProgressListener | undefined): { onProgress?: ProgressListener } {
+  return onProgress === undefined
+    ? {}
+    : { onProgress: (progress) => onProgress({ ...progress, stage: name }) };
+}

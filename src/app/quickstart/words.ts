@@ -1,0 +1,36 @@
+/** @file The words of the quickstart's report that are not findings: what was done, and with what. */
+import type { Model } from '../../engine/models/model.ts';
+import type { QuickstartData } from './data.ts';
+
+/** What was compared, for someone who has not read the paper. */
+export function introduction(data: QuickstartData, candidates: number): string[] {
+  return [
+    'What does a model take from a user’s earlier texts? NextQuill asks this of every token: the same text is scored twice, once with the user’s history in the prompt and once without. Where the history makes a token likelier, the token is the user’s own.',
+    `A small model that ships with the project (base) was fine-tuned on ${data.train.length} examples in two ways: by plain cross-entropy (sft), and by NextQuill’s objective, which weighs the tokens that the history makes likelier and fits the difference between the two passes (nextquill). Same data, same seed, same steps.`,
+    `Both were scored on ${data.simulated.length} simulated users that no training has seen, whose every word has a known cause, and on ${data.speeches.length} passages from the last State of the Union addresses of presidents. Author identification asks which of ${candidates} histories makes the text likeliest; chance is ${(100 / candidates).toFixed(0)} %.`,
+  ];
+}
+
+/** Name and value of everything that is needed to repeat the run. */
+export function provenance(
+  model: Model,
+  data: QuickstartData,
+  seed: number,
+  seconds: number,
+  training: Readonly<Record<string, unknown>>,
+): [string, string][] {
+  const settings = Object.entries(training).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return [
+    ['Model', `embedded, ${model.parameters.length} tensors, hash ${model.hash.slice(0, 12)}`],
+    [
+      'Training data',
+      `${data.train.length} examples: simulated users, and State of the Union passages (CC0)`,
+    ],
+    ['Held-out data', `${data.simulated.length} simulated users, ${data.speeches.length} passages`],
+    ['Training', settings.join(', ')],
+    ['Seed', String(seed)],
+    ['Node', process.version],
+    ['Seconds', seconds.toFixed(0)],
+    ['Command', `nextquill quickstart --seed ${seed}`],
+  ];
+}

@@ -1,0 +1,111 @@
+/** @file Scoring pairs: what must not change the numbers, and what must. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createScorer, type PairEffects, type ScoredModel } from '../../../src/method/effects/scorer.ts';
+import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
+
+/** f32 sums over rows of other lengths. */
+const TOLERANCE = 1e-5;
+
+let scored: ScoredModel;
+const pairs = randomPairs(9, 3);
+
+beforeAll(async () => {
+  scored = { model: await tinyModel() };
+});
+
+async function effectsOf(some: readonly PromptPair[], tokensPerRun?: number): Promise<PairEffects[]> {
+  await using scorer = createScorer(scored, {
+    threads: 1,
+    ...(tokensPerRun === undefined ? {} : { tokensPerRun }),
+  });
+  return await scorer.effects(some);
+}
+
+const worst = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+
+describe('effects of pairs', () => {
+  it('do not depend on which pairs are scored together', async () => {
+    const together = await effectsOf(pairs);
+    const alone = await effectsOf(pairs, 1);
+    for (const [i, effects] of together.entries()) {
+      for (const name of Object.keys(effects) as (keyof PairEffects)[])
+        expect(worst(effects[name], alone[i]![name]), name).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('are exactly zero everywhere for an empty history', async () => {
+    const empty = pairs.filter((pair) => !pair.hasHistory);
+    expect(empty.length).toBeGreaterThan(0);
+    for (const {
+      probability,
+      logRatio,
+      divergence,
+      logProbWithHistory,
+      logProbWithoutHistory,
+    } of await effectsOf(empty)) {
+      expect([...probability, ...logRatio, ...divergence].every((value) => value === 0)).toBe(true);
+      expect(logProbWithHistory).toEqual(logProbWithoutHistory);
+    }
+  });
+
+  it('change their sign when the prompts are swapped, but for the divergence', async () => {
+    const some = pairs.filter((pair) => pair.hasHistory);
+    const swap = (pair: PromptPair) => ({
+      ...pair,
+      withHistoryIds: pair.withoutHistoryIds,
+      withoutHistoryIds: pair.withHistoryIds,
+    });
+    const straight = await effectsOf(some);
+    const swapped = await effectsOf(some.map(swap));
+    for (const [i, effects] of straight.entries()) {
+      const other = swapped[i]!;
+      expect(
+        worst(
+          effects.logRatio,
+          other.logRatio.map((v) => -v),
+        ),
+      ).toBeLessThan(TOLERANCE);
+      expect(
+        worst(
+          effects.probability,
+          other.probability.map((v) => -v),
+        ),
+      ).toBeLessThan(TOLERANCE);
+      expect(worst(effects.divergence, other.divergence)).toBeLessThan(TOLERANCE);
+      expect(Math.max(...effects.logRatio.map(Math.abs))).toBeGreaterThan(0.01);
+    }
+  });
+
+  it('agree with the log-probabilities of single passes', async () => {
+    await using scorer = createScorer(scored, { threads: 1 });
+    const effects = await scorer.effects(pairs);
+    const single = await scorer.logProbabilities(
+      pairs.map((pair) => ({ promptIds: pair.withHistoryIds, responseIds: pair.responseIds })),
+    );
+    for (const [i, values] of single.entries())
+      expect(worst(values, effects[i]!.logProbWithHistory)).toBeLessThan(TOLERANCE);
+  });
+
+  it('are others when the labels are shifted by one', async () => {
+    const shifted = pairs.map((pair) => ({
+      ...pair,
+      responseIds: [...pair.responseIds.slice(1), pair.responseIds[0]!],
+    }));
+    const straight = await effectsOf(pairs);
+    const wrong = await effectsOf(shifted);
+    const total = (effects: PairEffects[]) =>
+      effects.map((e) => e.logProbWithHistory.reduce((a, b) => a + b, 0));
+    expect(worst(total(straight), total(wrong))).toBeGreaterThan(0.1);
+  });
+});
+
+describe('weights', () => {
+  it('sum to one over each example, uniform without an objective', async () => {
+    await using scorer = createScorer(scored, { threads: 1, objective: 'nextquill-code' });
+    const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
+    for (const { weight } of await scorer.effects(pairs)) expect(sum(weight)).toBeCloseTo(1, 5);
+    for (const { weight } of await effectsOf(pairs)) expect(weight.every((w) => w === weight[0])).toBe(true);
+  });
+});
