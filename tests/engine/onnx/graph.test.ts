@@ -18,7 +18,7 @@ describe('errors name the node', () => {
     expect(() => ops.gatherRows(x, ops.input('i', 'f32', ['S']))).toThrowError(
       'indices: expected i64, got f32',
     );
-    expect(() => ops.reshape(x, [2, 'B'])).toThrowError('number of elements: expected 2*B, got 4*B');
+    expect(() => ops.reshape(x, [2, 'B'])).toThrowError('number of elements: expected 4*B, got 2*B');
   });
 
   it('a symbol that no input binds is refused', () => {
