@@ -7,6 +7,7 @@ import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';
 import { progressDisplay } from './progress.ts';
+import { isLive, wantsColor } from './terminal.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
@@ -15,11 +16,11 @@ async function main(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   const display = progressDisplay({
     write: (text) => stderr.write(text),
-    live: stderr.isTTY === true && process.env.TERM !== 'dumb',
+    live: isLive(stderr),
     columns: () => stderr.columns ?? 80,
     now: () => performance.now(),
   });
-  const colors = pc.createColors(colorsWanted(stderr));
+  const colors = pc.createColors(wantsColor(stderr));
   // A reader that has enough (`| head`) closes the pipe: there is nothing left to say, and nobody to say it to.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
@@ -67,12 +68,6 @@ async function main(words: readonly string[]): Promise<number> {
 
 function packageVersion(): string {
   return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
-}
-
-function colorsWanted(stream: NodeJS.WriteStream): boolean {
-  if (process.env.NO_COLOR) return false;
-  if (process.env.FORCE_COLOR) return process.env.FORCE_COLOR !== '0';
-  return stream.isTTY === true && process.env.TERM !== 'dumb';
 }
 
 process.exitCode = await main(process.argv.slice(2));

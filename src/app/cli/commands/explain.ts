@@ -9,6 +9,7 @@ import { exampleById } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addFlag, addModelFlags, oneOf, required, wholeNumber } from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { mapColor } from '../terminal.ts';
 
 interface ExplainFlags extends ScoringFlags {
   readonly example?: string;
@@ -85,7 +86,7 @@ async function show(map: EffectMap, { out, redact, effect }: Showing, session: S
         ? json()
         : renderEffectMapTerminal(map, {
             width: Math.min(stdout.columns ?? 80, 110),
-            color: terminalColor(stdout),
+            color: mapColor(stdout),
             redact,
             ...coloured,
           }),
@@ -98,10 +99,4 @@ async function show(map: EffectMap, { out, redact, effect }: Showing, session: S
     session.options.json ? `${JSON.stringify({ out, tokens: map.tokens.length })}\n` : `${out}\n`,
   );
   if (!redact) session.note(`${out} holds this user’s texts; --redact replaces them by their lengths.`);
-}
-
-/** 24-bit where the terminal says so, the palette on other terminals, marks elsewhere. */
-function terminalColor(stream: NodeJS.WriteStream): boolean | '256' {
-  if (process.env.NO_COLOR || (stream.isTTY !== true && !process.env.FORCE_COLOR)) return false;
-  return /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') ? true : '256';
 }

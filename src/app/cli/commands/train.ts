@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { ConfigError } from '../../../base/errors.ts';
+import { AbortedError, ConfigError } from '../../../base/errors.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { TrainSummary } from '../../../method/training/manifest.ts';
@@ -149,7 +149,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     out: spec.out,
     signal,
   });
-  return follow(events, settings.objective, session);
+  return follow(events, spec.out, settings.objective, session);
 }
 
 async function goOn(
@@ -179,37 +179,46 @@ async function goOn(
     },
     signal,
   });
-  return follow(events, recipe.objectiveRequested, session);
+  return follow(events, run, recipe.objectiveRequested, session);
 }
 
-/** Draws the events, and returns the summary. */
+/** Draws the events, and returns the summary. @throws {AbortedError} with the command that goes on */
 async function follow(
   events: AsyncGenerator<TrainEvent, TrainSummary>,
+  run: string,
   objective: string,
   session: Session,
 ): Promise<TrainSummary> {
-  const stage = `training ${objective}`;
-  for (;;) {
-    const next = await events.next();
-    if (next.done) return next.value;
-    const event = next.value;
-    if (event.type === 'warning') session.warn(event.message);
-    else if (event.type === 'started') {
-      const { steps, startStep, examples, trainedParameters, run } = event;
-      const from = startStep === 0 ? '' : `, from step ${startStep}`;
-      session.note(
-        `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
-      );
-      session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
-    } else if (event.type === 'step')
-      session.progress({
-        stage,
-        done: event.step,
-        total: event.totalSteps,
-        unit: 'steps',
-        detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
-      });
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return next.value;
+      report(next.value, `training ${objective}`, session);
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error;
+    const hint = `Run "nextquill train --resume ${run}" to go on from there.`;
+    throw new AbortedError(error.message, { code: error.code, hint, cause: error });
   }
+}
+
+function report(event: TrainEvent, stage: string, session: Session): void {
+  if (event.type === 'warning') session.warn(event.message);
+  else if (event.type === 'started') {
+    const { steps, startStep, examples, trainedParameters, run } = event;
+    const from = startStep === 0 ? '' : `, from step ${startStep}`;
+    session.note(
+      `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
+    );
+    session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
+  } else if (event.type === 'step')
+    session.progress({
+      stage,
+      done: event.step,
+      total: event.totalSteps,
+      unit: 'steps',
+      detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
+    });
 }
 
 /** The name of the data with its path made absolute, so that a run can be resumed from any folder. */

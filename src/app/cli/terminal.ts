@@ -1,0 +1,19 @@
+/** @file What a stream can show: a terminal or not, with colours or without, as its user wants it. */
+
+/** Whether lines can be drawn over. */
+export function isLive(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+/** Colours on terminals; NO_COLOR and FORCE_COLOR decide otherwise. */
+export function wantsColor(stream: NodeJS.WriteStream): boolean {
+  if (process.env.NO_COLOR) return false;
+  if (process.env.FORCE_COLOR) return process.env.FORCE_COLOR !== '0';
+  return isLive(stream);
+}
+
+/** Backgrounds of a heat map: 24-bit where the terminal says so, the palette elsewhere, marks without colour. */
+export function mapColor(stream: NodeJS.WriteStream): boolean | '256' {
+  if (!wantsColor(stream)) return false;
+  return /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') ? true : '256';
+}
