@@ -2,6 +2,7 @@
 import { addDims, type Dim, sameShape, sizeOf, subtractDims } from '../ops/dimension.ts';
 import {
   add,
+  attentionProbabilities,
   barrier,
   concat,
   div,
@@ -10,6 +11,7 @@ import {
   gatherElements,
   gatherRows,
   gemm,
+  greater,
   lessEqual,
   matmul,
   mul,
@@ -204,6 +206,28 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
           ? matmul(dy, a, { transA: true, transB: transA, alpha })
           : matmul(a, dy, { transA: !transA, alpha })
         : undefined,
+    ];
+  },
+  // With P = softmax(S), O = P·V (FlashAttention, arXiv 2205.14135, appendix B.2):
+  //   dV = Pᵀ·dO,  dS = P ⊙ (dO·Vᵀ − D) with D = Σ_e dO ⊙ O,  dQ = α·dS·K,  dK = α·dSᵀ·Q.
+  // −D rides along as one more column of dO against ones in V, so that no pass over the scores is spent on it.
+  attend: (node, dy, needed) => {
+    const [query, key, value, bias] = node.inputs as [Value, Value, Value, Value];
+    const { group, scale } = node.attributes;
+    // The scores wait for the cotangent, so that one layer's live at a time.
+    const again = attentionProbabilities(barrier(query, dy), key, bias, group, scale);
+    const rows = neg(reduceSum(mul(dy, node.outputs[0]!), [-1], true)); // f32[B, K, G·Q, 1]
+    const ones = expand(1, [...value.shape.slice(0, 3), 1]);
+    const inner = matmul(concat([dy, rows], 3), concat([value, ones], 3), { transB: true });
+    const scores = mul(inner, again);
+    // ONNX Runtime clears only the first head of a product over no queries at all.
+    const some = greater(reduceSum(expand(1, [query.shape[2]!]), [0]), 0);
+    const overQueries = (x: Value) => where(some, x, 0);
+    return [
+      needed[0] ? matmul(scores, key, { alpha: scale }) : undefined,
+      needed[1] ? overQueries(matmul(scores, query, { transA: true, alpha: scale })) : undefined,
+      needed[2] ? overQueries(matmul(again, dy, { transA: true })) : undefined,
+      undefined,
     ];
   },
   reshape: (node, dy) => [reshape(dy, node.inputs[0]!.shape)],

@@ -1,18 +1,18 @@
 /** @file The parts that decoders share: masks, rotary tables, grouped-query attention, gated feed-forward. */
-import type { Dim } from '../ops/dimension.ts';
+import { addDims, type Dim, multiplyDims } from '../ops/dimension.ts';
 import {
-  add,
   and,
+  attend,
+  concat,
   greater,
   input,
   lessEqual,
-  matmul,
   mul,
   recompute,
   reshape,
   rotary,
   silu,
-  softmax,
+  slice,
   transpose,
   where,
 } from '../ops/operators.ts';
@@ -26,8 +26,11 @@ export interface TokenInputs {
   readonly positions: Value; // i64[B, T]
   /** 1 where there is a token, 0 where there is padding. */
   readonly mask: Value; // f32[B, T]
-  /** 0 … T−1: order within the row, which padding on the left shifts against the positions. */
-  readonly order: Value; // i64[T]
+  /**
+   * 0 … T−1 in blocks of queries: order within the row, which padding on the left shifts against the positions.
+   * A block sees keys up to its own end only.
+   */
+  readonly order: readonly Value[]; // i64[T0], i64[T1], …
 }
 
 /** Cosines and sines of the rotary embedding, shared by all passes; P positions. */
@@ -36,13 +39,18 @@ export interface RotaryTables {
   readonly sines: Value; // f32[P, E/2]
 }
 
-/** Declares the inputs of a pass, named `prefix`.tokenIds and so on. */
-export function tokenInputs(prefix: string, batch: Dim, length: Dim): TokenInputs {
+/** Blocks of queries of a pass: more save more of the hidden triangle, and cost more small operators (measured). */
+const QUERY_BLOCKS = 4;
+
+/** Declares the inputs of a pass, named `prefix`.tokenIds and so on; its length T is the sum of its blocks' sizes. */
+export function tokenInputs(prefix: string, batch: Dim, lengthSymbol: string): TokenInputs {
+  const blocks = Array.from({ length: QUERY_BLOCKS }, (_, i) => `${lengthSymbol}${i}`);
+  const length = blocks.reduce<Dim>(addDims, 0);
   return {
     tokenIds: input(`${prefix}.tokenIds`, 'i64', [batch, length]),
     positions: input(`${prefix}.positions`, 'i64', [batch, length]),
     mask: input(`${prefix}.mask`, 'f32', [batch, length]),
-    order: input(`${prefix}.order`, 'i64', [length]),
+    order: blocks.map((block, i) => input(`${prefix}.order.${i}`, 'i64', [block])),
   };
 }
 
@@ -74,12 +82,19 @@ export function rotaryTables(theta: number, headSize: number, positions: number)
 /** Added to scores that must not be seen; finite, so that rows of padding alone stay finite too. */
 const HIDDEN_SCORE = -1e30;
 
-/** f32[B, 1, 1, T, T]: 0 where the key is a token not after the query, else a very negative number. */
-export function causalBias({ mask, order }: TokenInputs): Value {
+/** For each block of Q queries, f32[B, 1, 1, Q, P]: 0 where one of its P keys is a token not after the query, else a very negative number. */
+export function causalBias({ mask, order }: TokenInputs): Value[] {
   const [batch, length] = mask.shape as [Dim, Dim];
-  const causal = lessEqual(reshape(order, [1, 1, length]), reshape(order, [1, length, 1]));
-  const visible = and(causal, greater(reshape(mask, [batch, 1, length]), 0));
-  return reshape(where(visible, 0, HIDDEN_SCORE), [batch, 1, 1, length, length]);
+  const present = greater(reshape(mask, [batch, 1, length]), 0);
+  let end: Dim = 0;
+  return order.map((queries, block) => {
+    const count = queries.shape[0]!;
+    end = addDims(end, count);
+    const keys = reshape(concat(order.slice(0, block + 1), 0), [1, 1, end]);
+    const causal = lessEqual(keys, reshape(queries, [1, count, 1]));
+    const visible = and(causal, slice(present, 2, 0, end));
+    return reshape(where(visible, 0, HIDDEN_SCORE), [batch, 1, 1, count, end]);
+  });
 }
 
 /** Heads of queries and of keys and values, and the width E of one. */
@@ -90,39 +105,44 @@ export interface AttentionShape {
 }
 
 /**
- * Grouped-query attention of rotated queries and keys.
- * The G = heads / keyValueHeads queries of a group are folded into rows, so keys and values are never repeated.
+ * Grouped-query attention of rotated queries and keys, block of queries by block: what lies after a block is not computed.
  * @param query f32[B, T, heads · E]
  * @param key f32[B, T, keyValueHeads · E]
  * @param value f32[B, T, keyValueHeads · E]
- * @param bias f32[B, 1, 1, T, T]
+ * @param biases for each block, f32[B, 1, 1, Q, P] of its Q queries and of the P keys up to its end
  * @returns f32[B, T, heads · E]
- * Gradient: to query, key and value; probabilities are computed again, not kept: O(T²) memory for one layer at a time.
+ * Gradient: to query, key and value; probabilities are computed again, not kept: O(Q·T) memory for one block at a time.
  */
 export function groupedQueryAttention(
   query: Value,
   key: Value,
   value: Value,
-  bias: Value,
+  biases: readonly Value[],
   shape: AttentionShape,
 ): Value {
   const { heads, keyValueHeads, headSize } = shape;
   const [batch, length] = query.shape as [Dim, Dim];
   const group = heads / keyValueHeads;
-  const folded = typeof length === 'number' ? group * length : `${group === 1 ? '' : `${group}*`}${length}`;
   const perHead = (x: Value) => transpose(reshape(x, [batch, length, keyValueHeads, headSize]), [0, 2, 1, 3]); // f32[B, K, T, E]
-  const attend = (q: Value, k: Value, v: Value, b: Value) => {
-    const rows = reshape(
-      transpose(reshape(q, [batch, length, keyValueHeads, group, headSize]), [0, 2, 3, 1, 4]),
-      [batch, keyValueHeads, folded, headSize],
-    ); // f32[B, K, G·T, E]
-    const scores = matmul(rows, perHead(k), { transB: true, alpha: headSize ** -0.5 });
-    const masked = add(reshape(scores, [batch, keyValueHeads, group, length, length]), b);
-    const probabilities = reshape(softmax(masked), [batch, keyValueHeads, folded, length]);
-    const mixed = reshape(matmul(probabilities, perHead(v)), [batch, keyValueHeads, group, length, headSize]);
-    return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [batch, length, heads * headSize]);
-  };
-  return recompute(attend, query, key, value, bias);
+  const keys = perHead(key);
+  const values = perHead(value);
+  let start: Dim = 0;
+  const blocks = biases.map((bias) => {
+    const [count, end] = bias.shape.slice(3) as [Dim, Dim];
+    const queries = reshape(slice(query, 1, start, end), [batch, count, keyValueHeads, group, headSize]);
+    const rows = reshape(transpose(queries, [0, 2, 3, 1, 4]), [
+      batch,
+      keyValueHeads,
+      multiplyDims(group, count),
+      headSize,
+    ]); // f32[B, K, G·Q, E]
+    start = end;
+    const seen = (x: Value) => slice(x, 2, 0, end);
+    const mixed = attend(rows, seen(keys), seen(values), bias, { group, scale: headSize ** -0.5 });
+    const apart = reshape(mixed, [batch, keyValueHeads, group, count, headSize]);
+    return reshape(transpose(apart, [0, 3, 1, 2, 4]), [batch, count, heads * headSize]);
+  });
+  return concat(blocks, 1);
 }
 
 /** Rotates every head of x by its position. @param x f32[B, T, heads · E] */
@@ -159,9 +179,17 @@ export function tokenFeeds(prefix: string, tokens: TokenBatch): Record<string, H
     [`${prefix}.tokenIds`]: { data: tokens.tokenIds, shape },
     [`${prefix}.positions`]: { data: tokens.positionIds, shape },
     [`${prefix}.mask`]: { data: tokens.attentionMask, shape },
-    [`${prefix}.order`]: {
-      data: BigInt64Array.from({ length: tokens.length }, (_, t) => BigInt(t)),
-      shape: [tokens.length],
-    },
+    ...Object.fromEntries(
+      blockSizes(tokens.length).map(([start, size], i) => [
+        `${prefix}.order.${i}`,
+        { data: BigInt64Array.from({ length: size }, (_, t) => BigInt(start + t)), shape: [size] },
+      ]),
+    ),
   };
+}
+
+/** Start and size of each block of queries: as equal as whole numbers are. */
+function blockSizes(length: number): [start: number, size: number][] {
+  const starts = Array.from({ length: QUERY_BLOCKS + 1 }, (_, i) => Math.ceil((i * length) / QUERY_BLOCKS));
+  return starts.slice(1).map((end, i) => [starts[i]!, end - starts[i]!]);
 }

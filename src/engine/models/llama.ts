@@ -51,7 +51,7 @@ export function llamaHidden(
   rows: Value,
 ): Value {
   const { hiddenSize, vocabularySize, normEpsilon } = config;
-  const bias = withScope('mask', () => causalBias(tokens));
+  const biases = withScope('mask', () => causalBias(tokens));
   const norm = (name: string, x: Value) =>
     rmsNorm(x, source.tensor(`${name}.weight`, [hiddenSize]), normEpsilon);
   let x = withScope('embed', () =>
@@ -61,7 +61,7 @@ export function llamaHidden(
     const name = layerName(layer);
     const isLast = layer === config.layers - 1;
     const attended = withScope(`layers.${layer}.attention`, () =>
-      attention(config, source, name, norm(`${name}.input_layernorm`, x), tokens, tables, bias),
+      attention(config, source, name, norm(`${name}.input_layernorm`, x), tokens, tables, biases),
     );
     withScope(`layers.${layer}`, () => {
       const pick = (value: Value) => (isLast ? gatherRows(foldRows(value), rows) : value);
@@ -97,14 +97,14 @@ function attention(
   x: Value,
   tokens: TokenInputs,
   tables: RotaryTables,
-  bias: Value,
+  biases: readonly Value[],
 ): Value {
   const { heads, keyValueHeads, headSize, hiddenSize } = config;
   const project = (part: string, count: number) =>
     source.linear(`${name}.self_attn.${part}_proj`, count * headSize, hiddenSize).apply(x);
   const query = rotate(project('q', heads), tokens, tables, heads);
   const key = rotate(project('k', keyValueHeads), tokens, tables, keyValueHeads);
-  return groupedQueryAttention(query, key, project('v', keyValueHeads), bias, {
+  return groupedQueryAttention(query, key, project('v', keyValueHeads), biases, {
     heads,
     keyValueHeads,
     headSize,

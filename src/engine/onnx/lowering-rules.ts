@@ -1,5 +1,5 @@
 /** @file How every operator becomes ONNX nodes, as a table typed over the operators. */
-import { sizeOf } from '../ops/dimension.ts';
+import { type Dim, sizeOf } from '../ops/dimension.ts';
 import type { Node, OpName, Value } from '../ops/value.ts';
 import { type Emitter, MICROSOFT } from './emit.ts';
 import { TensorProto_DataType as DataType } from './onnx_pb.ts';
@@ -67,7 +67,12 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
               emit.integers(axes.map(() => 1)),
               emit.integers(axes),
             ]);
-      const scalar = emit.call('Reshape', [element, emit.integers([1])]);
+      // A sum, so that it is there when `after` is empty.
+      const sum =
+        rank === 0
+          ? element
+          : emit.call('ReduceSum', [element, emit.integers(axes)], { keepdims: int(true) });
+      const scalar = emit.call('Reshape', [sum, emit.integers([1])]);
       return emit.call('Mul', [scalar, emit.floats(Float32Array.of(0), [1])]);
     });
     emit.node('Add', [x, zero], outputs);
@@ -98,19 +103,39 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     const { transA, transB, alpha } = node.attributes;
     emit.node('FusedMatMul', inputs, outputs, { transA: int(transA), transB: int(transB), alpha }, MICROSOFT);
   },
+  attend: (emit, node, [query, key, value, bias], outputs) => {
+    const { group, scale } = node.attributes;
+    const product = (a: string, b: string, transB: boolean, alpha: number) =>
+      emit.call('FusedMatMul', [a, b], { transA: int(false), transB: int(transB), alpha }, MICROSOFT);
+    const scores = product(query!, key!, true, scale);
+    // [B, K, G · Q, P] as [B, K, G, Q, P]: Q is the only size that is not known or copied.
+    const split = emit.call('Reshape', [scores, emit.shape(scoreShape(node, group))], SIZES);
+    const masked = emit.call('Add', [split, bias!]);
+    const probabilities = emit.call('Softmax', [masked], { axis: { int: -1 } });
+    const folded = emit.call('Reshape', [probabilities, emit.call('Shape', [scores])], SIZES);
+    emit.node(
+      'FusedMatMul',
+      [folded, value!],
+      outputs,
+      { transA: int(false), transB: int(false), alpha: 1 },
+      MICROSOFT,
+    );
+  },
   // One unknown dimension needs no arithmetic: −1 stands for it.
   reshape: (emit, node, inputs, outputs) => {
     const { shape } = node.attributes;
     const unknown = shape.filter((dim) => typeof dim !== 'number').length;
     const from = node.inputs[0]!.shape;
     const kept = shape.map((dim, axis) => (typeof dim === 'number' ? dim : dim === from[axis] ? 0 : -1));
-    const target =
-      unknown <= 1 && sizeOf(shape) !== 0
-        ? emit.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)))
-        : kept.filter((dim) => dim === -1).length <= 1
-          ? emit.integers(kept)
-          : emit.shape(shape);
-    emit.node('Reshape', [inputs[0]!, target], outputs);
+    if (unknown <= 1 && sizeOf(shape) !== 0)
+      emit.node(
+        'Reshape',
+        [inputs[0]!, emit.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)))],
+        outputs,
+      );
+    else if (kept.filter((dim) => dim === -1).length <= 1)
+      emit.node('Reshape', [inputs[0]!, emit.integers(kept)], outputs);
+    else emit.node('Reshape', [inputs[0]!, emit.shape(shape)], outputs, SIZES);
   },
   expand: (emit, node, inputs, outputs) =>
     emit.node('Expand', [inputs[0]!, emit.shape(node.attributes.shape)], outputs),
@@ -137,5 +162,14 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   rotary: (emit, node, inputs, outputs) =>
     emit.node('RotaryEmbedding', inputs, outputs, { num_heads: { int: node.attributes.heads } }, MICROSOFT),
 };
+
+/** [B, K, G, Q, P] of an attend node. */
+function scoreShape(node: Node<'attend'>, group: number): Dim[] {
+  const [query, , , bias] = node.inputs as [Value, Value, Value, Value];
+  return [query.shape[0]!, query.shape[1]!, group, bias.shape[3]!, bias.shape[4]!];
+}
+
+/** Of a Reshape: a size of 0 is a size, not the mark of one to be copied. */
+const SIZES = { allowzero: { int: 1 } };
 
 const ADD = { reduction: { text: 'add' } };

@@ -21,6 +21,12 @@ const MICROSOFT_OPSET = 1n;
 const IR_VERSION = 10n;
 
 /**
+ * The first output of every graph, an empty sequence: onnxruntime-node converts outputs in their order and ends with an
+ * error at the first that is no tensor. A session asks for it to keep the binding from copying what was written in place.
+ */
+export const NO_COPIES = 'no copies';
+
+/**
  * One ONNX model that computes `outputs` by name.
  * @param weights where each frozen weight lies, by the name it was built with
  * @throws {GraphError} when names clash, a weight has no place, or a symbol no input
@@ -83,6 +89,7 @@ export function compile(
     }
   }
   for (const [name, value] of copies) emit.node('Identity', [nameOf(value)], [name]);
+  emit.node('SequenceEmpty', [], [NO_COPIES]);
 
   const outputTypes = new Map(
     Object.entries(outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
@@ -99,10 +106,18 @@ export function compile(
       node: emit.nodes,
       initializer: emit.initializers,
       input: [...inputs].map(([name, type]) => valueInfo(name, type)),
-      output: [...outputTypes].map(([name, type]) => valueInfo(name, type)),
+      output: [emptySequence(), ...[...outputTypes].map(([name, type]) => valueInfo(name, type))],
     },
   });
   return { bytes: toBinary(ModelProtoSchema, model), inputs, outputs: outputTypes };
+}
+
+function emptySequence(): ValueInfoProto {
+  const elemType = { value: { case: 'tensorType' as const, value: { elemType: onnxTypes.f32 } } };
+  return create(ValueInfoProtoSchema, {
+    name: NO_COPIES,
+    type: { value: { case: 'sequenceType', value: { elemType } } },
+  });
 }
 
 function valueInfo(name: string, type: TensorType): ValueInfoProto {

@@ -107,6 +107,38 @@ export function matmul(a: Value, b: Value, options: ProductOptions = {}): Value 
   return makeNode('matmul', [a, b], { transA, transB, alpha })[0]!;
 }
 
+/**
+ * softmax(scale · query · keyᵀ + bias) · value for each head; the G query heads of a group are folded into rows, so that
+ * keys and values are not repeated.
+ * @param query f32[B, K, G · Q, E]
+ * @param key f32[B, K, P, E]
+ * @param value f32[B, K, P, E]
+ * @param bias f32[B, 1, 1, Q, P], added to the scores
+ * @returns f32[B, K, G · Q, E]
+ * Gradient: to query, key and value; probabilities are computed again, not kept.
+ */
+export const attend = (
+  query: Value,
+  key: Value,
+  value: Value,
+  bias: Value,
+  attributes: { readonly group: number; readonly scale: number },
+): Value => makeNode('attend', [query, key, value, bias], attributes)[0]!;
+
+/** The probabilities inside {@link attend}. @returns f32[B, K, G · Q, P] */
+export function attentionProbabilities(
+  query: Value,
+  key: Value,
+  bias: Value,
+  group: number,
+  scale: number,
+): Value {
+  const scores = matmul(query, key, { transB: true, alpha: scale });
+  const [batch, heads, , keys] = scores.shape as [Dim, Dim, Dim, Dim];
+  const masked = add(reshape(scores, [batch, heads, group, bias.shape[3]!, keys]), bias);
+  return reshape(softmax(masked), scores.shape);
+}
+
 export const reshape = (x: Value, shape: readonly Dim[]): Value =>
   sameShape(x.shape, shape) ? x : makeNode('reshape', [x], { shape })[0]!;
 /** Broadcasts to `shape`. */

@@ -155,6 +155,20 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     expectDim(b.at(transB ? -1 : -2), a.at(transA ? -2 : -1), 'inner dimension');
     return [{ dtype: 'f32', shape: [...a.slice(0, -2), a.at(transA ? -1 : -2)!, b.at(transB ? -2 : -1)!] }];
   },
+  attend: (inputs, { group }) => {
+    arity(inputs, 4);
+    const query = expectDType(inputs[0], 'f32', 'query');
+    const [batch, heads, rows, width] = expectRank(query, 4, 'query') as [Dim, Dim, Dim, Dim];
+    const bias = expectRank(expectDType(inputs[3], 'f32', 'bias'), 5, 'bias');
+    expectDim(multiplyDims(group, bias[3]!), rows, 'bias: queries × group');
+    for (const [index, what] of ['query', 'key', 'value'].entries()) {
+      if (index === 0) continue;
+      const shape = expectDType(inputs[index], 'f32', what).shape;
+      if (!sameShape(shape, [batch, heads, bias[4]!, width]))
+        fail(`${what}: expected [${[batch, heads, bias[4], width].join(', ')}], got [${shape.join(', ')}]`);
+    }
+    return [query];
+  },
   reshape: (inputs, { shape }) => {
     arity(inputs, 1);
     expectDim(sizeOf(shape), sizeOf(inputs[0]!.shape), 'number of elements');

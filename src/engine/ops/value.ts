@@ -54,6 +54,8 @@ export interface OpAttributes {
   // Products.
   gemm: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
+  /** softmax(scale · query · keyᵀ + bias) · value, with `group` query heads to one of keys and values. */
+  attend: { readonly group: number; readonly scale: number };
   // Movement.
   reshape: { readonly shape: readonly Dim[] };
   expand: { readonly shape: readonly Dim[] };

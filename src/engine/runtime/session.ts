@@ -1,7 +1,7 @@
 /** @file Owns ONNX Runtime sessions: typed, named feeds and fetches, and the options that were measured to matter. */
 import * as ort from 'onnxruntime-node';
 import { EngineError, ShapeError } from '../../base/errors.ts';
-import type { Program } from '../onnx/program.ts';
+import { NO_COPIES, type Program } from '../onnx/program.ts';
 import { evaluateDim } from '../ops/dimension.ts';
 import { printType, type TensorType } from '../ops/value.ts';
 
@@ -72,21 +72,22 @@ export async function createSession(program: Program, options: SessionOptions = 
   return {
     program,
     run: async (feeds, into = {}, wanted = [...program.outputs.keys()]) => {
-      checkFeeds(program, feeds);
+      const sizes = checkFeeds(program, feeds);
       const inputs: Record<string, ort.Tensor> = {};
       for (const name of program.inputs.keys()) inputs[name] = toNative(feeds[name]!);
-      const outputs: Record<string, ort.Tensor | null> = {};
-      for (const name of wanted) outputs[name] = into[name] === undefined ? null : toNative(into[name]);
-      let results: ort.InferenceSession.OnnxValueMapType;
-      try {
-        results = await native.run(inputs, outputs);
-      } catch (cause) {
-        throw new EngineError(`run: ${messageOf(cause)}`, { code: 'engine/run', cause });
-      }
+      // Every buffer is ours: onnxruntime-node would copy each output that it hands back, also one that we gave.
       const tensors: Record<string, HostTensor> = {};
+      const outputs: Record<string, ort.Tensor | null> = { [NO_COPIES]: null };
       for (const name of wanted) {
-        const result = results[name] as ort.Tensor;
-        tensors[name] = into[name] ?? { data: result.data as Float32Array, shape: result.dims };
+        tensors[name] = into[name] ?? emptyTensor(program.outputs.get(name)!, sizes);
+        outputs[name] = toNative(tensors[name]);
+      }
+      try {
+        await native.run(inputs, outputs);
+      } catch (cause) {
+        // The run is over and the buffers are written: this is the conversion that we do not want.
+        if (!messageOf(cause).includes(NO_COPIES_MESSAGE))
+          throw new EngineError(`run: ${messageOf(cause)}`, { code: 'engine/run', cause });
       }
       return tensors;
     },
@@ -99,6 +100,15 @@ export function scalar(value: number): HostTensor {
   return { data: Float32Array.of(value), shape: [] };
 }
 
+/** What onnxruntime-node says of an output that is no tensor, after the run. */
+const NO_COPIES_MESSAGE = 'Non tensor type is temporarily not supported';
+
+function emptyTensor({ dtype, shape }: TensorType, sizes: ReadonlyMap<string, number>): HostTensor {
+  const dims = shape.map((dim) => evaluateDim(dim, sizes));
+  const length = dims.reduce((a, b) => a * b, 1);
+  return { data: dtype === 'i64' ? new BigInt64Array(length) : new Float32Array(length), shape: dims };
+}
+
 function toNative(tensor: HostTensor): ort.Tensor {
   const dims = [...tensor.shape];
   return tensor.data instanceof BigInt64Array
@@ -106,7 +116,11 @@ function toNative(tensor: HostTensor): ort.Tensor {
     : new ort.Tensor('float32', tensor.data, dims);
 }
 
-function checkFeeds(program: Program, feeds: Readonly<Record<string, HostTensor>>): void {
+/** The sizes of the symbols of all inputs. @throws {ShapeError} when a feed is missing or does not fit */
+function checkFeeds(
+  program: Program,
+  feeds: Readonly<Record<string, HostTensor>>,
+): ReadonlyMap<string, number> {
   const symbols = new Map<string, number>();
   const fits = (name: string, type: TensorType, tensor: HostTensor, bind: boolean) => {
     const dtype = tensor.data instanceof BigInt64Array ? 'i64' : 'f32';
@@ -134,6 +148,7 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, HostTensor>
       fits(name, type, tensor, pass === 'bind');
     }
   }
+  return symbols;
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

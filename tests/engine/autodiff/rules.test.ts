@@ -118,6 +118,22 @@ const cases: Case[] = [
       build: (v) => ops.matmul(v.x!, v.b!, p),
     }),
   ),
+  {
+    op: 'attend',
+    of: 'attend with two query heads to a group and a hidden key',
+    variables: {
+      query: { shape: [2, 2, 6, 4] },
+      key: { shape: [2, 2, 5, 4] },
+      value: { shape: [2, 2, 5, 4] },
+    },
+    fixed: {
+      bias: {
+        data: Float32Array.from({ length: 30 }, (_, i) => (i % 7 === 3 ? -1e30 : 0.1 * (i % 4))),
+        shape: [2, 1, 1, 3, 5],
+      },
+    },
+    build: (v) => ops.attend(v.query!, v.key!, v.value!, v.bias!, { group: 2, scale: 0.7 }),
+  },
   unary('reshape', (v) => ops.reshape(ops.mul(v, v), [2, 6])),
   {
     op: 'expand',
