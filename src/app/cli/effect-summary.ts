@@ -54,7 +54,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
 
 function exampleTable(sums: readonly ExampleSum[]): string {
   const rows = sums.map((sum) => [
-    oneLine(sum.example, 24),
+    oneLine(sum.example, 60),
     oneLine(sum.user, 24),
     String(sum.tokens),
     (sum.withHistory / sum.tokens).toFixed(3),
@@ -77,7 +77,7 @@ function tokenTable(rows: readonly EffectRow[]): string {
         signed(row.effectLogRatio, 2),
         probability(row.logProbWithHistory),
         probability(row.logProbWithoutHistory),
-        oneLine(row.example, 24),
+        oneLine(row.example, 60),
         String(row.position),
       ]),
     ],

@@ -88,7 +88,12 @@ function buildProgram(version: string, onChosen: Chosen): Command {
         command === program ? [] : program.options.filter((option) => option.long !== '--version'),
     })
     .option('--json', 'one JSON document on stdout, or JSON lines where the result is rows');
-  addFlag(program, '--seed <n>', 'seed of every random draw', (flag) => wholeNumber(flag, 0));
+  addFlag(
+    program,
+    '--seed <n>',
+    'seed of every random draw; the splits of sotu and acl do not depend on it',
+    (flag) => wholeNumber(flag, 0),
+  );
   addFlag(program, '--threads <n>', 'threads of the engine (default: all cores)', (flag) =>
     wholeNumber(flag, 1),
   );

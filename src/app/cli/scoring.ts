@@ -1,5 +1,6 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 import type { Example } from '../../method/data/example.ts';
+import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import { readRows, type SplitChoice } from '../example-rows.ts';
@@ -49,6 +50,11 @@ export async function openForScoring(
     onWarning: session.warn,
   });
   return { opened, rows, all, source };
+}
+
+/** Other users' histories that must be drawn even where none were asked for: by the reference value, or by the effect shown. */
+export function neededPlacebos({ reference }: PromptSettings, effect?: EffectName): number {
+  return reference === 'placebo' || effect === 'placebo' || effect === 'userSpecific' ? 1 : 0;
 }
 
 function promptOverrides({ maxHistory, maxTokens, reference }: ScoringFlags): Partial<PromptSettings> {

@@ -1,5 +1,13 @@
 /** @file The command line as a process: what each command prints, what each mistake says, and every exit code. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +28,7 @@ const FIRST = 's7u000000-r2';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nextquill-cli-'));
   await writeModelFolder(join(folder, 'model'));
+  mkdirSync(join(folder, 'taken/runs'), { recursive: true });
   const made = await run(
     'simulate --users 12 --seed 7 --history-items 2 --split-shares 0.5,0.1,0.4 --out users.jsonl',
   );
@@ -163,6 +172,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['train none.yaml', 'none.yaml: expected a recipe, got no such file', 'recipes/'],
     ['train --resume nowhere', 'expected the manifest of a run, got no such file', 'run'],
     ['train --resume nowhere --lora-rank 2', '--resume: expected no recipe', 'start a new run'],
+    ['quickstart --out taken', '--out: expected a folder without runs, got taken', 'Choose another folder'],
     ['audit --model model', 'nextquill audit: not yet', 'nextquill evaluate'],
   ];
   it.concurrent.each(cases)('%s', async (words, message, hint) => {
@@ -270,6 +280,23 @@ describe('effects', () => {
     const bytes = readFileSync(join(folder, 'rows.parquet'));
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
     expect(await parquetReadObjects({ file })).toEqual(rows);
+  });
+
+  it('takes the first rows of the split that is asked for', async () => {
+    const { stdout } = await run(
+      'effects --model model --data users.jsonl --split test --max-examples 2 --json --quiet',
+    );
+    const test = jsonLines(readFileSync(join(folder, 'users.jsonl'), 'utf8')).filter(
+      ({ split }) => split === 'test',
+    );
+    const ids = new Set(jsonLines(stdout).map((row) => row.example));
+    expect([...ids]).toEqual(test.slice(0, 2).map(({ id }) => id));
+  });
+
+  it('draws another user’s history by itself where that is the reference value', async () => {
+    const { code, stdout, stderr } = await run(`${effects} --reference placebo --json`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(jsonLines(stdout).every((row) => typeof row.effectUserSpecific === 'number')).toBe(true);
   });
 
   it('prints a summary for people, with the examples and the sum', async () => {

@@ -5,7 +5,7 @@ import { objectiveNames, resolveObjective } from '../../../method/objectives/obj
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, oneOf, wholeNumber } from '../flags.ts';
-import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: string;
@@ -41,11 +41,12 @@ export const effectsCommand: CliCommand = {
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { effectRows } = await import('../../../method/effects/rows.ts');
     const { threads, json } = session.options;
+    const placebos = placebo ?? neededPlacebos(opened.prompt);
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,
       pool: all,
       ...(objective !== undefined && { objective: resolveObjective(objective) }),
-      ...(placebo !== undefined && { placebo }),
+      ...(placebos > 0 && { placebo: placebos }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,

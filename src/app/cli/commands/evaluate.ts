@@ -83,10 +83,11 @@ function printEvaluation(
               [
                 'author identified',
                 estimateText(author),
-                `of ${author.k} candidates, chance ${(1 / author.k).toFixed(3)}; ${author.matching}`,
+                `of ${author.k} candidates; chance ${(1 / author.k).toFixed(3)}`,
               ],
             ]),
       ]) +
+      (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
       (withoutHistory > 0 ? `\n${withoutHistory} examples without history are left out.\n` : ''),
   );
 }

@@ -8,7 +8,7 @@ import { renderEffectMapTerminal } from '../../../method/explain/terminal.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addFlag, addModelFlags, oneOf, required, wholeNumber } from '../flags.ts';
-import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
 import { mapColor } from '../terminal.ts';
 
 interface ExplainFlags extends ScoringFlags {
@@ -56,13 +56,12 @@ export const explainCommand: CliCommand = {
     const example = exampleById(all, wanted, source);
     const { explain } = await import('../../../method/explain/explain.ts');
     const { threads } = session.options;
-    const needed = effect === 'placebo' || effect === 'userSpecific' ? 1 : undefined;
-    const count = placebo ?? needed;
+    const count = placebo ?? neededPlacebos(opened.prompt, effect);
     const map = await explain(opened, example, {
       prompt: opened.prompt,
       modelName: opened.name,
       pool: all,
-      ...(count !== undefined && { placebo: count }),
+      ...(count > 0 && { placebo: count }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,
     });

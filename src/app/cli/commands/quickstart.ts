@@ -48,7 +48,8 @@ function freeFolder(name: string): string {
 
 function resultText({ systems, speeches, effects, report, runs, seconds }: QuickstartResult): string {
   return [
-    'NLL in nats a response token; author: is the true history the likeliest; means over held-out users, 95 % intervals\n',
+    'NLL in nats a response token, lower is better. Author: share of texts that the true user’s history, among\n',
+    'others, makes likeliest. Means over held-out users with 95 % intervals by user.\n',
     `\nSimulated users never trained on\n${systemTable(systems)}`,
     `\nState of the Union addresses never trained on\n${systemTable(speeches.systems)}`,
     `\nAUC of the effects against the known causes (${effects.auc.system}): ${estimateText(effects.auc)}\n`,
