@@ -293,12 +293,6 @@ describe('effects', () => {
     expect([...ids]).toEqual(test.slice(0, 2).map(({ id }) => id));
   });
 
-  it('draws another user’s history by itself where that is the reference value', async () => {
-    const { code, stdout, stderr } = await run(`${effects} --reference placebo --json`);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(jsonLines(stdout).every((row) => typeof row.effectUserSpecific === 'number')).toBe(true);
-  });
-
   it('prints a summary for people, with the examples and the sum', async () => {
     const { code, stdout } = await run(effects);
     expect(code).toBe(0);
