@@ -27,7 +27,7 @@ export const promptSettings: PromptSettings = {
 
 /** Simulated users by the number of their earlier reviews, and the share of prompts without any. */
 const SIMULATED_EXAMPLES = 14_000;
-const WITHOUT_HISTORY = 0.25;
+const WITHOUT_HISTORY = 0.2;
 
 /** Words of an earlier passage that a prompt shows. */
 const SOTU_ITEM_WORDS = 60;
@@ -41,31 +41,33 @@ export function corpusTexts(): string[] {
   ]);
 }
 
-/** All examples of the corpus, in a fixed order. */
-export function corpusExamples(): Example[] {
-  return [...simulatedExamples(SIMULATED_EXAMPLES), ...sotuExamplesForTraining()];
+/** Rows of plain language modelling, whole prompts with their responses: the simulated ones, and all. */
+export function corpusPairs(tokenizer: Tokenizer): { simulated: PromptPair[]; all: PromptPair[] } {
+  const rows = (examples: readonly Example[]) =>
+    examples.map((example) => {
+      const { withHistoryIds, responseIds } = promptPair(example, tokenizer, promptSettings);
+      return fittedWhole([...withHistoryIds, ...responseIds]);
+    });
+  const simulated = rows(simulatedExamples(SIMULATED_EXAMPLES));
+  return { simulated, all: [...simulated, ...rows(sotuExamplesForTraining())] };
 }
 
-/** Pairs whose "response" is everything after the first token: plain language modelling over whole prompts. */
-export function corpusPairs(tokenizer: Tokenizer): PromptPair[] {
-  return corpusExamples().map((example) => {
-    const { withHistoryIds, responseIds } = promptPair(example, tokenizer, promptSettings);
-    const [first, ...rest] = [...withHistoryIds, ...responseIds];
-    return {
-      withHistoryIds: [first!],
-      withoutHistoryIds: [first!],
-      responseIds: rest,
-      responseStarts: [],
-      responseEnds: [],
-      historyItemsUsed: 0,
-      hasHistory: false,
-    };
-  });
+/** A pair whose "response" is everything after the first token. */
+function fittedWhole([first, ...rest]: readonly number[]): PromptPair {
+  return {
+    withHistoryIds: [first!],
+    withoutHistoryIds: [first!],
+    responseIds: rest,
+    responseStarts: [],
+    responseEnds: [],
+    historyItemsUsed: 0,
+    hasHistory: false,
+  };
 }
 
 function simulatedExamples(count: number): Example[] {
   const random = randomStream(PRETRAINING_SEED, 'embedded/simulated');
-  const examples = simulate({ users: count, seed: PRETRAINING_SEED, historyItems: [1, 4] });
+  const examples = simulate({ users: count, seed: PRETRAINING_SEED, historyItems: [2, 4] });
   return examples.map((example) => (random.next() < WITHOUT_HISTORY ? { ...example, history: [] } : example));
 }
 

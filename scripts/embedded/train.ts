@@ -16,9 +16,11 @@ import { config, writeInitialWeights } from './initial-weights.ts';
 import { writeTokenizer } from './tokenizer.ts';
 
 /** Steps in all; the rate is constant until the last fifth. */
-const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 2000);
-const WARMUP_STEPS = 40;
-const CHECKPOINT_EVERY = 50;
+const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 4000);
+const WARMUP_STEPS = 80;
+/** Steps on simulated users alone, where looking back into the history pays most, before everything. */
+const SIMULATED_STEPS = 800;
+const CHECKPOINT_EVERY = 100;
 const THREADS = 2;
 
 const options: LoopOptions = {
@@ -28,7 +30,7 @@ const options: LoopOptions = {
   weightDecay: 0.1,
   beta2: 0.99,
   maxGradientNorm: 1,
-  batchSize: 16,
+  batchSize: 8,
   gradientAccumulation: 1,
   epochs: 100,
   maxSteps: TOTAL_STEPS,
@@ -46,9 +48,9 @@ if (!existsSync(join(start, 'model.safetensors'))) {
   await writeInitialWeights(start);
 }
 const model = await loadModel(start, join(work, 'cache'));
-const pairs = corpusPairs(model.tokenizer);
+const { simulated, all } = corpusPairs(model.tokenizer);
 console.log(
-  `${pairs.length} prompts of ${pairs.reduce((sum, p) => sum + p.responseIds.length + 1, 0)} tokens in all`,
+  `${all.length} rows of ${all.reduce((sum, p) => sum + p.responseIds.length + 1, 0)} tokens in all`,
 );
 const graph = await createTrainingGraph({
   model,
@@ -79,15 +81,24 @@ async function save(step: number): Promise<void> {
 let tokens = 0;
 const began = performance.now();
 const log = join(work, 'steps.jsonl');
-for await (const record of trainingLoop(graph, pairs, { ...options, startStep })) {
-  tokens += record.tokens;
-  const seconds = (performance.now() - began) / 1000;
-  writeFileSync(log, `${JSON.stringify({ ...record, seconds })}\n`, { flag: 'a' });
-  if (record.step % 10 === 0)
-    console.log(
-      `step ${record.step} loss ${record.loss.toFixed(3)} ${(tokens / seconds).toFixed(0)} tokens/s`,
-    );
-  if (record.step % CHECKPOINT_EVERY === 0) await save(record.step);
+const phases = [
+  { pairs: simulated, until: SIMULATED_STEPS },
+  { pairs: all, until: TOTAL_STEPS },
+];
+for (const { pairs, until } of phases) {
+  if (startStep >= until) continue;
+  for await (const record of trainingLoop(graph, pairs, { ...options, startStep })) {
+    tokens += record.tokens;
+    const seconds = (performance.now() - began) / 1000;
+    writeFileSync(log, `${JSON.stringify({ ...record, seconds })}\n`, { flag: 'a' });
+    if (record.step % 25 === 0)
+      console.log(
+        `step ${record.step} loss ${record.loss.toFixed(3)} ${(tokens / seconds).toFixed(0)} tokens/s`,
+      );
+    if (record.step % CHECKPOINT_EVERY === 0) await save(record.step);
+    startStep = record.step;
+    if (record.step === until) break;
+  }
 }
 
 const out = join(work, 'embedded');

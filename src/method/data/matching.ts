@@ -241,6 +241,9 @@ function tooFew(example: Example, k: number, got: number | undefined): DataError
   const found = got === undefined ? 'an empty history of its own' : `${got}`;
   return new DataError(
     `example "${example.id}": expected ${k - 1} other users with histories to compare, got ${found}`,
-    { code: 'data/too-few-candidates', hint: 'Lower k, or give more users with histories.' },
+    {
+      code: 'data/too-few-candidates',
+      hint: 'Ask for fewer candidates or placebos, or give more users with histories.',
+    },
   );
 }

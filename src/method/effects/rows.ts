@@ -1,9 +1,9 @@
 /** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import type { Example } from '../data/example.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
 import { matchedCandidates } from '../data/matching.ts';
-import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { type PairHistories, type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { createScorer, type PairEffects, type ScoredModel, type ScorerOptions } from './scorer.ts';
 
 /** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
@@ -81,18 +81,17 @@ export async function* exampleEffects(
         ? []
         : matchedCandidates(pool, example, placebo + 1).others,
     );
-    const pairs = group.map((example, i) =>
-      promptPair(
-        example,
-        tokenizer,
-        prompt,
-        others[i]!.length === 0 ? {} : { placebo: others[i]![0]!.history },
-      ),
+    const pairs = group.map((example, i) => promptPair(example, tokenizer, prompt, placeboOf(others[i]!)));
+    const scoredBefore = start;
+    const effects = await scorer.effects(pairs, (done) =>
+      onProgress?.({ stage: 'effects', done: scoredBefore + done, total: examples.length, unit: 'examples' }),
     );
-    const effects = await scorer.effects(pairs);
     const placebos = group.flatMap((example, i) =>
       pairs[i]!.hasHistory
-        ? others[i]!.map(({ history }) => ({ i, pair: promptPair(example, tokenizer, prompt, { history }) }))
+        ? others[i]!.map(({ history }) => ({
+            i,
+            pair: promptPair(example, tokenizer, prompt, { history, ...placeboOf(others[i]!) }),
+          }))
         : [],
     );
     const logProbabilities = await scorer.logProbabilities(
@@ -108,13 +107,12 @@ export async function* exampleEffects(
         ...(mine.length === 0 ? {} : { logProbWithPlacebo: mine[0]!.map(mean) }),
       };
     }
-    onProgress?.({
-      stage: 'effects',
-      done: Math.min(examples.length, start + group.length),
-      total: examples.length,
-      unit: 'examples',
-    });
   }
+}
+
+/** What the reference value `placebo` shows: the first of the other users' histories. */
+function placeboOf(others: readonly { readonly history: readonly HistoryItem[] }[]): PairHistories {
+  return others.length === 0 ? {} : { placebo: others[0]!.history };
 }
 
 /** One row for each response token, in order. Cost: two passes an example, and one for each placebo. */

@@ -58,7 +58,10 @@ export async function evaluate(
 ): Promise<SystemEvaluation> {
   const { prompt, candidates: k = 4, pool = examples, bootstrap, onProgress } = options;
   const { tokenizer } = scored.model;
-  const used = examples.filter((example) => promptPair(example, tokenizer, prompt).hasHistory);
+  // Whether an item fits does not depend on the reference value.
+  const used = examples.filter(
+    (example) => promptPair(example, tokenizer, { ...prompt, reference: 'removed' }).hasHistory,
+  );
   if (used.length === 0)
     throw new DataError(`evaluate: expected examples with a history, got ${examples.length} without`, {
       code: 'data/no-history',
@@ -67,10 +70,11 @@ export async function evaluate(
   const matches = used.map((example) => matchedCandidates(pool, example, k));
   // For each example: own history, none, then the candidates with the true one first.
   const prompts = used.flatMap((example, i) => {
-    const own = promptPair(example, tokenizer, prompt);
+    const placebo = matches[i]!.others[0]!.history;
+    const own = promptPair(example, tokenizer, prompt, { placebo });
     const histories = [matches[i]!.own, ...matches[i]!.others.map((other) => other.history)];
     const candidates = histories.map(
-      (history) => promptPair(example, tokenizer, prompt, { history }).withHistoryIds,
+      (history) => promptPair(example, tokenizer, prompt, { history, placebo }).withHistoryIds,
     );
     return [own.withHistoryIds, own.withoutHistoryIds, ...candidates].map((promptIds) => ({
       promptIds,

@@ -10,7 +10,7 @@ import { compile } from '../../engine/onnx/program.ts';
 import { input } from '../../engine/ops/operators.ts';
 import { createSession } from '../../engine/runtime/session.ts';
 import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
-import type { Example } from '../data/example.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 
@@ -18,6 +18,8 @@ export interface GenerationOptions {
   readonly prompt: PromptSettings;
   /** Whether the history is used at all; true by default. */
   readonly history?: boolean;
+  /** Another user's items, for the reference value `placebo`. */
+  readonly placebo?: readonly HistoryItem[];
   /** s: 0 as without history, 1 as trained (default), above 1 more of the user. */
   readonly strength?: number;
   readonly maxNewTokens?: number;
@@ -92,7 +94,12 @@ export async function* generate(
     return logits!.data as Float32Array;
   };
 
-  const pair = promptPair({ ...example, response: example.response || '?' }, tokenizer, options.prompt);
+  const pair = promptPair(
+    { ...example, response: example.response || '?' },
+    tokenizer,
+    options.prompt,
+    options.placebo === undefined ? {} : { placebo: options.placebo },
+  );
   const random = randomStream(seed, `generation/${example.id}`);
   const generated: number[] = [];
   let written = '';
