@@ -52,6 +52,11 @@ export interface TrainingGraphOptions {
   /** Draws the adapter's first values. */
   readonly seed: number;
   readonly threads?: number;
+  /**
+   * Whether gradients of several microbatches add up (default). Without, each run overwrites the gradients of the one
+   * before: for steps of one microbatch, a pass over all gradients and their clearing less.
+   */
+  readonly accumulates?: boolean;
 }
 
 /** The graph with its trained state. */
@@ -59,7 +64,7 @@ export interface TrainingGraph extends AsyncDisposable {
   readonly parameters: FlatParameters;
   readonly passes: Passes;
   /**
-   * Adds this microbatch's gradients to `parameters.gradients`.
+   * Adds this microbatch's gradients to `parameters.gradients`, or writes them there if the graph does not accumulate.
    * @param stepExamples examples of the whole step, over all its microbatches
    * @returns the microbatch's share of the step's loss and of its parts, nats
    * @throws {EngineError} when the loss is not a number
@@ -75,7 +80,7 @@ const passNames = {
 
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
-  const { model, objective, objectiveOptions, lora, seed, threads } = options;
+  const { model, objective, objectiveOptions, lora, seed, threads, accumulates = true } = options;
   const { config, architecture } = model;
   const source = lora === undefined ? trainedParameters() : loraParameters(lora);
   const passes = passesOf(objective);
@@ -99,7 +104,9 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   for (const [name, value] of Object.entries(parts)) outputs[`part.${name}`] = value;
   // Sums over microbatches inside the graph: where the gradient is a product, the sum costs no pass of its own.
   for (const [i, name] of names.entries())
-    outputs[`gradient.${name}`] = accumulate(input(`sum.${name}`, 'f32', gradients[i]!.shape), gradients[i]!);
+    outputs[`gradient.${name}`] = accumulates
+      ? accumulate(input(`sum.${name}`, 'f32', gradients[i]!.shape), gradients[i]!)
+      : gradients[i]!;
 
   const mapped = mappedWeights(model.weights);
   const session = await createSession(compile(outputs, mapped.tensors), {
@@ -112,7 +119,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   );
   await initialise(parameters, model, lora, seed);
   const weights = viewsOf(parameters, parameters.weights);
-  const sums = viewsOf(parameters, parameters.gradients, 'sum.');
+  const sums = accumulates ? viewsOf(parameters, parameters.gradients, 'sum.') : {};
   const into = viewsOf(parameters, parameters.gradients, 'gradient.');
   let rotaryFeeds: Record<string, HostTensor> = {};
   let positions = 0;

@@ -1,6 +1,7 @@
 /** @file AdamW with clipping and schedules against PyTorch's trajectory (tests/golden/make/adamw.py). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../src/base/random.ts';
 import { createAdamW } from '../../../src/engine/optim/adamw.ts';
 import { flatParameters, viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
 
@@ -54,3 +55,13 @@ describe.each(cases)('AdamW: $name', ({ weightDecay, start, steps }) => {
 });
 
 it('the golden has a case of each kind', () => expect(cases.length).toBeGreaterThanOrEqual(2));
+
+it('the gradient norm of a million numbers keeps six digits', async () => {
+  // One long f32 sum over half a million squares was off by 2e-5.
+  const parameters = flatParameters([{ name: 'x', shape: [1001, 1000] }]);
+  const random = randomStream(1, 'norm');
+  for (let i = 0; i < parameters.gradients.length; i++) parameters.gradients[i] = random.next();
+  const exact = Math.sqrt(parameters.gradients.reduce((sum, g) => sum + g * g, 0));
+  await using optimizer = await createAdamW({ threads: 1 });
+  expect(Math.abs((await optimizer.gradientNorm(parameters)) / exact - 1)).toBeLessThan(1e-6);
+});

@@ -1,0 +1,51 @@
+/** @file Attention in blocks of queries: passes shorter than there are blocks, whose last blocks are empty. */
+import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../src/base/random.ts';
+import { checkGradient } from '../../../src/engine/autodiff/gradient-check.ts';
+import {
+  causalBias,
+  groupedQueryAttention,
+  tokenFeeds,
+  tokenInputs,
+} from '../../../src/engine/models/blocks.ts';
+import { input } from '../../../src/engine/ops/operators.ts';
+
+/** Central differences in f32 with a step of 1e-3. */
+const TOLERANCE = 2e-3;
+
+describe('attention', () => {
+  it.each([1, 2, 3, 4, 9])('of %i tokens has the gradient that differences show', async (length) => {
+    const batch = 2;
+    const random = randomStream(length, 'short-passes');
+    const draw = (width: number) => ({
+      data: Float32Array.from({ length: batch * length * width }, () => random.normal()),
+      shape: [batch, length, width],
+    });
+    const tokens = tokenInputs('x', 'B', 'T');
+    const symbolic = tokens.mask.shape[1]!;
+    const [query, key, value, cotangent] = [8, 4, 4, 8].map((width, i) =>
+      input(['query', 'key', 'value', 'cotangent'][i]!, 'f32', ['B', symbolic, width]),
+    );
+    const shape = { heads: 4, keyValueHeads: 2, headSize: 2 };
+    const attended = groupedQueryAttention(query!, key!, value!, causalBias(tokens), shape);
+    const size = batch * length;
+    const ids = new BigInt64Array(size);
+    const mask = new Float32Array(size).fill(1);
+    const batchFeeds = { batch, length, tokenIds: ids, positionIds: ids, attentionMask: mask };
+    const feeds = {
+      ...tokenFeeds('x', batchFeeds),
+      query: draw(8),
+      key: draw(4),
+      value: draw(4),
+      cotangent: draw(8),
+    };
+    const check = await checkGradient(
+      attended,
+      { query: query!, key: key!, value: value! },
+      cotangent!,
+      feeds,
+    );
+    expect(check.checked).toBe(size * 16);
+    expect(check.worst, check.where).toBeLessThan(TOLERANCE);
+  });
+});
