@@ -81,8 +81,11 @@ export async function benchStep(options: StepOptions): Promise<StepReport> {
   for (const [batch, length] of shapes) {
     for (const mode of modes) {
       const settings = { mode, batch, length, threads, seed };
+      const name = `${mode} ${batch}x${length}`;
       const loadBefore = loadavg()[0]!;
+      log(`${name}: starting`);
       const peers = await startPeers(options, settings, weights.path);
+      log(`${name}: ready`);
       try {
         for (const peer of peers.values()) Object.assign(versions, peer.ready.versions);
         const result = await measure(peers, settings, { rounds, warmups, log, peak });
