@@ -41,15 +41,27 @@ export function corpusTexts(): string[] {
   ]);
 }
 
-/** Rows of plain language modelling, whole prompts with their responses: the simulated ones, and all. */
-export function corpusPairs(tokenizer: Tokenizer): { simulated: PromptPair[]; all: PromptPair[] } {
+/** Rows of plain language modelling, whole prompts with their responses. */
+export interface CorpusRows {
+  readonly simulated: readonly PromptPair[];
+  readonly all: readonly PromptPair[];
+  /** All simulated ones and every fourth passage. */
+  readonly mostlySimulated: readonly PromptPair[];
+}
+
+export function corpusRows(tokenizer: Tokenizer): CorpusRows {
   const rows = (examples: readonly Example[]) =>
     examples.map((example) => {
       const { withHistoryIds, responseIds } = promptPair(example, tokenizer, promptSettings);
       return fittedWhole([...withHistoryIds, ...responseIds]);
     });
   const simulated = rows(simulatedExamples(SIMULATED_EXAMPLES));
-  return { simulated, all: [...simulated, ...rows(sotuExamplesForTraining())] };
+  const speeches = rows(sotuExamplesForTraining());
+  return {
+    simulated,
+    all: [...simulated, ...speeches],
+    mostlySimulated: [...simulated, ...speeches.filter((_, i) => i % 4 === 0)],
+  };
 }
 
 /** A pair whose "response" is everything after the first token. */

@@ -11,15 +11,13 @@ import { loadModel } from '../../src/engine/models/model.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../src/engine/weights/safetensors.ts';
 import { type LoopOptions, trainingLoop } from '../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../src/method/training/training-graph.ts';
-import { corpusPairs, PRETRAINING_SEED } from './corpus.ts';
+import { corpusRows, PRETRAINING_SEED } from './corpus.ts';
 import { config, writeInitialWeights } from './initial-weights.ts';
 import { writeTokenizer } from './tokenizer.ts';
 
 /** Steps in all; the rate is constant until the last fifth. */
 const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 4000);
 const WARMUP_STEPS = 80;
-/** Steps on simulated users alone, where looking back into the history pays most, before everything. */
-const SIMULATED_STEPS = 800;
 const CHECKPOINT_EVERY = 100;
 const THREADS = 2;
 
@@ -48,9 +46,9 @@ if (!existsSync(join(start, 'model.safetensors'))) {
   await writeInitialWeights(start);
 }
 const model = await loadModel(start, join(work, 'cache'));
-const { simulated, all } = corpusPairs(model.tokenizer);
+const rows = corpusRows(model.tokenizer);
 console.log(
-  `${all.length} rows of ${all.reduce((sum, p) => sum + p.responseIds.length + 1, 0)} tokens in all`,
+  `${rows.all.length} rows of ${rows.all.reduce((sum, p) => sum + p.responseIds.length + 1, 0)} tokens in all`,
 );
 const graph = await createTrainingGraph({
   model,
@@ -81,9 +79,11 @@ async function save(step: number): Promise<void> {
 let tokens = 0;
 const began = performance.now();
 const log = join(work, 'steps.jsonl');
+// Simulated users first: looking back into the history pays most there.
 const phases = [
-  { pairs: simulated, until: SIMULATED_STEPS },
-  { pairs: all, until: TOTAL_STEPS },
+  { pairs: rows.simulated, until: 800 },
+  { pairs: rows.all, until: 1300 },
+  { pairs: rows.mostlySimulated, until: TOTAL_STEPS },
 ];
 for (const { pairs, until } of phases) {
   if (startStep >= until) continue;
