@@ -98,7 +98,14 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   if (lora !== undefined) {
     check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
     check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));
-    adaptedLayers(model, lora);
+    // B·A of a higher rank than the widest layer says nothing more, and takes memory without bound.
+    const widest = Math.max(...adaptedLayers(model, lora).map(({ out, inputs }) => Math.min(out, inputs)));
+    check(
+      'lora.rank',
+      lora.rank,
+      `at most ${widest}, the full rank of this model's layers`,
+      (v) => v <= widest,
+    );
   }
   return resolved;
 }

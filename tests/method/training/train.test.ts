@@ -175,6 +175,7 @@ describe('nothing is written when', () => {
     ['warmupRatio', { warmupRatio: 2 }],
     ['keepCheckpoints', { keepCheckpoints: 0 }],
     ['lora.rank', { lora: { rank: 0, loraAlpha: 1, targetModules: ['q_proj'] } }],
+    ['lora.rank', { lora: { rank: 33, loraAlpha: 1, targetModules: ['q_proj'] } }],
     ['target modules', { lora: { rank: 1, loraAlpha: 1, targetModules: ['q_prj'] } }],
   ])('%s is wrong: %j', async (name, changes) => {
     const error = await refusal(changes);
