@@ -42,6 +42,9 @@ export interface RotaryTables {
 /** Blocks of queries of a pass: more save more of the hidden triangle, and cost more small operators (measured). */
 const QUERY_BLOCKS = 4;
 
+/** The least queries of a block worth its operators (measured). */
+const LEAST_QUERIES = 128;
+
 /** Declares the inputs of a pass, named `prefix`.tokenIds and so on; its length T is the sum of its blocks' sizes. */
 export function tokenInputs(prefix: string, batch: Dim, lengthSymbol: string): TokenInputs {
   const blocks = Array.from({ length: QUERY_BLOCKS }, (_, i) => `${lengthSymbol}${i}`);
@@ -188,8 +191,11 @@ export function tokenFeeds(prefix: string, tokens: TokenBatch): Record<string, H
   };
 }
 
-/** Start and size of each block of queries: as equal as whole numbers are. */
+/** Start and size of each block of queries: equal ones, the last of them empty where the pass is short. */
 function blockSizes(length: number): [start: number, size: number][] {
-  const starts = Array.from({ length: QUERY_BLOCKS + 1 }, (_, i) => Math.ceil((i * length) / QUERY_BLOCKS));
-  return starts.slice(1).map((end, i) => [starts[i]!, end - starts[i]!]);
+  const size = Math.max(LEAST_QUERIES, Math.ceil(length / QUERY_BLOCKS));
+  return Array.from({ length: QUERY_BLOCKS }, (_, i) => {
+    const start = Math.min(length, i * size);
+    return [start, Math.min(length, start + size) - start];
+  });
 }

@@ -52,30 +52,17 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   silu: (emit, _node, inputs, outputs) => emit.node('QuickGelu', inputs, outputs, { alpha: 1 }, MICROSOFT),
   cast: (emit, node, inputs, outputs) =>
     emit.node('Cast', inputs, outputs, { to: { int: onnxTypes[node.attributes.to] } }),
-  // x + 0 · (one element of what must come first): ONNX Runtime orders nodes by data alone.
-  barrier: (emit, node, inputs, outputs) => {
+  // ONNX Runtime orders nodes by data alone: x reshaped to its own shape + 0 · (a size of what must come first).
+  // A Reshape copies nothing. Where sizes are constants the order may be lost, and with it only memory.
+  barrier: (emit, _node, inputs, outputs) => {
     const [x, after] = inputs as [string, string];
     const zero = emit.shared(`barrier ${after}`, () => {
-      const rank = node.inputs[1]!.shape.length;
-      const axes = node.inputs[1]!.shape.map((_, axis) => axis);
-      const element =
-        rank === 0
-          ? after
-          : emit.call('Slice', [
-              after,
-              emit.integers(axes.map(() => 0)),
-              emit.integers(axes.map(() => 1)),
-              emit.integers(axes),
-            ]);
-      // A sum, so that it is there when `after` is empty.
-      const sum =
-        rank === 0
-          ? element
-          : emit.call('ReduceSum', [element, emit.integers(axes)], { keepdims: int(true) });
-      const scalar = emit.call('Reshape', [sum, emit.integers([1])]);
-      return emit.call('Mul', [scalar, emit.floats(Float32Array.of(0), [1])]);
+      const sizes = emit.call('Concat', [emit.call('Shape', [after]), emit.integers([0])], {
+        axis: { int: 0 },
+      });
+      return emit.call('ReduceProd', [sizes, emit.integers([0])], { keepdims: int(true) });
     });
-    emit.node('Add', [x, zero], outputs);
+    emit.node('Reshape', [x, emit.call('Add', [emit.call('Shape', [x]), zero])], outputs, SIZES);
   },
   reduceSum: (emit, node, inputs, outputs) =>
     emit.node('ReduceSum', [inputs[0]!, emit.integers(node.attributes.axes)], outputs, {
