@@ -62,14 +62,15 @@ async function main(): Promise<void> {
     threads: count('threads', 1),
     seed: 0,
     log: (line) => console.error(line),
+    save: async (partial) => {
+      if (values.out === undefined) return;
+      await mkdir(dirname(values.out), { recursive: true });
+      await writeFile(values.out, `${JSON.stringify(partial, null, 2)}\n`);
+    },
   });
   console.log(stepTable(report));
   if (values.python === undefined)
     console.log('Ours alone: PyTorch was not measured (name a Python by --python).');
-  if (values.out !== undefined) {
-    await mkdir(dirname(values.out), { recursive: true });
-    await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
-  }
 }
 
 await main();

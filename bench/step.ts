@@ -19,6 +19,8 @@ export interface StepOptions {
   readonly threads: number;
   readonly seed: number;
   readonly log: (line: string) => void;
+  /** Receives the report after every configuration, so that a run that is stopped has left something. */
+  readonly save: (report: StepReport) => Promise<void>;
 }
 
 /** One peer in one configuration. */
@@ -72,12 +74,35 @@ const OURS = 'ours';
 
 /** Runs all configurations one after the other. Cost: minutes; ours and PyTorch's models are in memory together. */
 export async function benchStep(options: StepOptions): Promise<StepReport> {
-  const { modes, shapes, threads, rounds, warmups, seed, log } = options;
+  const { modes, shapes, threads, rounds, warmups, seed, log, save } = options;
   const config = smolLm2();
   await using weights = await randomWeights(config, seed);
   await using peak = await createMatmulPeak(threads);
   const results: Omit<StepResult, 'fractionOfPeak'>[] = [];
   const versions: Record<string, string> = { node: process.versions.node, onnxruntime: onnxruntimeVersion() };
+  const report = (): StepReport => {
+    const best = Math.max(...Object.values(peak.gigaflops));
+    return {
+      bench: 'step',
+      date: new Date().toISOString(),
+      commit: commit(),
+      machine: {
+        cpu: cpuName(),
+        cores: availableParallelism(),
+        memoryGiB: Math.round(totalmem() / 2 ** 30),
+        system: `${process.platform} ${release().split('-')[0]} ${process.arch}`,
+      },
+      versions,
+      threads,
+      rounds,
+      warmups,
+      matmulGigaflops: peak.gigaflops,
+      results: results.map((result) => ({
+        ...result,
+        fractionOfPeak: result.gigaflops / result.peers[OURS]!.best / best,
+      })),
+    };
+  };
   for (const [batch, length] of shapes) {
     for (const mode of modes) {
       const settings = { mode, batch, length, threads, seed };
@@ -93,29 +118,10 @@ export async function benchStep(options: StepOptions): Promise<StepReport> {
       } finally {
         for (const peer of peers.values()) await peer.quit();
       }
+      await save(report());
     }
   }
-  const best = Math.max(...Object.values(peak.gigaflops));
-  return {
-    bench: 'step',
-    date: new Date().toISOString(),
-    commit: commit(),
-    machine: {
-      cpu: cpuName(),
-      cores: availableParallelism(),
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      system: `${process.platform} ${release().split('-')[0]} ${process.arch}`,
-    },
-    versions,
-    threads,
-    rounds,
-    warmups,
-    matmulGigaflops: peak.gigaflops,
-    results: results.map((result) => ({
-      ...result,
-      fractionOfPeak: result.gigaflops / result.peers[OURS]!.best / best,
-    })),
-  };
+  return report();
 }
 
 async function startPeers({ python }: StepOptions, settings: PeerSettings, weights: string) {
