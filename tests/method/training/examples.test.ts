@@ -13,12 +13,12 @@ import { readManifest } from '../../../src/method/training/manifest.ts';
 import type { TrainEvent } from '../../../src/method/training/run.ts';
 import { readRunInfo } from '../../../src/method/training/run-info.ts';
 import { resume, type TrainOptions, train } from '../../../src/method/training/train.ts';
-import { writeTinyModelFolder } from '../../support/tiny-model-folder.ts';
+import { writeModelFolder } from '../../support/model-folder.ts';
 import { allEvents, outcomeOf } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-examples-'));
 const folder = join(home, 'model');
-await writeTinyModelFolder(folder);
+await writeModelFolder(folder);
 const model = await loadModel(folder);
 const examples = simulate({ users: 12, seed: 3, historyItems: 2 });
 const options: Omit<TrainOptions, 'out'> = {
@@ -59,7 +59,7 @@ describe('training on examples', () => {
     expect(recipe.prompt).toEqual({
       template: 'default',
       reference: 'removed',
-      maxTokens: 512,
+      maxTokens: 1024,
       maxHistory: 8,
     });
     expect(recorded).toEqual({ source: folder, hash: model.hash, tokenizerHash: model.tokenizer.hash });
@@ -73,7 +73,7 @@ describe('training on examples', () => {
     expect(await readRunInfo(adapter)).toMatchObject({
       objective: 'nextquill-code',
       tokenizerHash: model.tokenizer.hash,
-      prompt: { template: 'default', reference: 'removed', maxTokens: 512, maxHistory: 8 },
+      prompt: { template: 'default', reference: 'removed', maxTokens: 1024, maxHistory: 8 },
     });
   });
 
@@ -109,7 +109,7 @@ describe('training on examples', () => {
   it.each<[string, Partial<TrainOptions>, new (...given: never[]) => Error]>([
     ['there are no examples', { examples: [] }, DataError],
     ['a prompt does not fit even without history', { prompt: { maxTokens: 10 } }, DataError],
-    ['prompts may be longer than the model allows', { prompt: { maxTokens: 513 } }, ConfigError],
+    ['prompts may be longer than the model allows', { prompt: { maxTokens: 1025 } }, ConfigError],
     ['the template is unknown', { prompt: { template: 'none' } }, ConfigError],
     [
       'there are splits without train rows',
@@ -145,7 +145,7 @@ describe('resuming by names alone', () => {
   it('is refused when the weights are others of the same shape', async () => {
     const run = await begun('other-model');
     const other = join(home, 'other-weights');
-    await writeTinyModelFolder(other, 1);
+    await writeModelFolder(other, 1);
     const error = await failureOf(resume(run, opening(examples, other)));
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error!.message).toContain('config or weights');
