@@ -1,10 +1,8 @@
 /** @file Example files: JSON lines, one example a line, plain or gzipped; read with exact errors, written whole or not at all. */
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { DataError, EngineError, NextQuillError } from '../../base/errors.ts';
+import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { DataError } from '../../base/errors.ts';
 import type { Example } from './example.ts';
 import { readLines } from './lines.ts';
 import { parseExample } from './parse-example.ts';
@@ -68,24 +66,12 @@ export async function examplesFromJsonl(path: string, options: JsonlOptions = {}
  */
 export async function writeExamples(path: string, examples: readonly Example[]): Promise<void> {
   const lines = serialise(examples);
-  const partial = `${path}.${process.pid}-${++writes}.partial`;
-  const file = createWriteStream(partial, { flush: true, flags: 'wx' });
-  try {
-    const source = Readable.from(lines);
-    await (path.endsWith('.gz') ? pipeline(source, createGzip(), file) : pipeline(source, file));
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true });
-    if (cause instanceof NextQuillError) throw cause;
-    throw new EngineError(`${path}: expected to write examples, got ${(cause as Error).message}`, {
-      code: 'data/write',
-      hint: 'Check that the folder exists, may be written, and has room.',
-      cause,
-    });
-  }
+  const bytes = Readable.from(lines.map((line) => Buffer.from(line)));
+  const chunks: AsyncIterable<Buffer> = path.endsWith('.gz') ? bytes.pipe(createGzip()) : bytes;
+  await writeFileAtomically(path, async (file) => {
+    for await (const chunk of chunks) await writeAll(file, chunk);
+  });
 }
-
-let writes = 0; // numbers the partial files of this process
 
 function serialise(examples: readonly Example[]): string[] {
   if (examples.length === 0)

@@ -213,7 +213,7 @@ describe('writeExamples', () => {
     );
     await expect(writeExamples(path, [])).rejects.toThrow('examples: expected at least one to write');
     expect(readFileSync(path, 'utf8')).toBe(before);
-    expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
   it('says which file it could not write', async () => {
@@ -221,7 +221,9 @@ describe('writeExamples', () => {
     const good: Example = { id: 'e', user: 'u', query: 'q', response: 'r', history: [] };
     const error = await writeExamples(path, [good]).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(EngineError);
-    expect((error as Error).message).toContain(`${path}: expected to write examples, got ENOENT`);
+    expect((error as Error).message).toContain(
+      `${path}: expected a place that can be written to, got ENOENT`,
+    );
   });
 
   it('compresses a file whose name ends in .gz', async () => {
