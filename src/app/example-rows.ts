@@ -2,8 +2,8 @@
 import { DataError, nearestName } from '../base/errors.ts';
 import type { Example } from '../method/data/example.ts';
 import { checkLeakage } from '../method/data/leakage.ts';
-import { type ReadOptions, readExamples } from '../method/data/source.ts';
-import { forEvaluation, forTraining, forValidation, takeAcrossUsers } from '../method/data/splits.ts';
+import { type ReadOptions, readExamples, takeOfSource } from '../method/data/source.ts';
+import { forEvaluation, forTraining, forValidation } from '../method/data/splits.ts';
 
 export type SplitChoice = 'train' | 'validation' | 'test' | 'all';
 
@@ -27,9 +27,7 @@ export async function readRows(
 ): Promise<{ readonly rows: readonly Example[]; readonly all: readonly Example[] }> {
   const all = await readExamples(source, options);
   const rows = select[split](all);
-  if (limit === undefined) return { rows, all };
-  const isFile = /\.jsonl(\.gz)?$/.test(source);
-  return { rows: isFile ? rows.slice(0, limit) : takeAcrossUsers(rows, limit), all };
+  return { rows: limit === undefined ? rows : takeOfSource(source, rows, limit), all };
 }
 
 /** The example of an id. @throws {DataError} with the nearest id when there is none */

@@ -16,6 +16,8 @@ export interface ReadOptions {
 interface ExampleSource {
   /** How it is typed. */
   readonly form: string;
+  /** Whether a limit takes the first examples, in the order that somebody chose, or some of every user. */
+  readonly isOrdered: boolean;
   /** What the reader gets, or undefined when the text does not name this source. */
   readonly match: (source: string) => string | undefined;
   /** Readers are loaded when they are used: a data set costs nothing to those who do not read it. */
@@ -25,6 +27,7 @@ interface ExampleSource {
 const SOURCES: readonly ExampleSource[] = [
   {
     form: 'sotu',
+    isOrdered: false,
     match: (source) => (source === 'sotu' ? source : undefined),
     read: async (_, { seed = 0, limit = Number.POSITIVE_INFINITY }) => {
       const { sotuExamples } = await import('./sotu.ts');
@@ -33,6 +36,7 @@ const SOURCES: readonly ExampleSource[] = [
   },
   {
     form: 'acl:PATH',
+    isOrdered: false,
     match: (source) => (/^acl:./.test(source) ? source.slice('acl:'.length) : undefined),
     read: async (path, { limit = Number.POSITIVE_INFINITY, ...options }) => {
       const { aclExamples } = await import('./acl.ts');
@@ -41,6 +45,7 @@ const SOURCES: readonly ExampleSource[] = [
   },
   {
     form: 'FILE.jsonl or FILE.jsonl.gz',
+    isOrdered: true,
     match: (source) => (/.\.jsonl(?:\.gz)?$/.test(source) ? source : undefined),
     read: async (path, { limit, onWarning, signal }) => {
       const { examplesFromJsonl } = await import('./jsonl.ts');
@@ -78,4 +83,10 @@ export async function readExamples(source: string, options: ReadOptions = {}): P
     code: 'config/data-source',
     hint: near === undefined ? 'Name one of these sources.' : `Did you mean "${near}"? Name a known source.`,
   });
+}
+
+/** At most `limit` of the examples of a source: the first ones of a file, or spread over users of `sotu` and `acl`. */
+export function takeOfSource(source: string, examples: readonly Example[], limit: number): Example[] {
+  const isOrdered = SOURCES.find(({ match }) => match(source) !== undefined)?.isOrdered ?? true;
+  return isOrdered ? examples.slice(0, limit) : takeAcrossUsers(examples, limit);
 }
