@@ -1,6 +1,7 @@
 /** @file Flags that several commands share, and how the texts of flags become values. */
 import { type Command, Option } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
+import { referenceValues } from '../../method/prompts/template.ts';
 
 /** Parses a whole number of at least `least`. */
 export function wholeNumber(flag: string, least: number): (text: string) => number {
@@ -63,6 +64,11 @@ export function required<T>(value: T | undefined, flag: string, hint: string): T
 export function addModelFlags(command: Command): void {
   addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, or embedded');
   addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, with its prompt settings');
+  addPromptFlags(command);
+}
+
+/** Adds the settings of the prompt. */
+export function addPromptFlags(command: Command): void {
   addFlag(command, '--max-history <n>', 'history items shown at most, the latest', (flag) =>
     wholeNumber(flag, 0),
   );
@@ -73,7 +79,7 @@ export function addModelFlags(command: Command): void {
     command,
     '--reference <name>',
     'the prompt without history: removed, none-text or placebo',
-    (flag) => oneOf(flag, ['removed', 'none-text', 'placebo']),
+    (flag) => oneOf(flag, referenceValues),
   );
 }
 

@@ -17,3 +17,8 @@ export function mapColor(stream: NodeJS.WriteStream): boolean | '256' {
   if (!wantsColor(stream)) return false;
   return /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') ? true : '256';
 }
+
+/** A text of a user, a file or a model that cannot steer the terminal: control characters show as U+FFFD. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '\u{fffd}');
+}

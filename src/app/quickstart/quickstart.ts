@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../base/atomic-file.ts';
+import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
@@ -78,7 +78,7 @@ interface Scored {
 
 /** Runs the quickstart. @throws {AbortedError} when the signal says so; the folder then holds what was finished */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
-  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress } = options;
+  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress, onWarning } = options;
   const clock = options.clock ?? (() => performance.now() / 1000);
   const start = clock();
   const model = await openModel('embedded');
@@ -90,7 +90,9 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   };
   const data = quickstartData(seed, sizes);
   checkLeakage([...data.train, ...data.simulated, ...data.speeches]);
-  await mkdir(out, { recursive: true });
+  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    throw describeFileError(out, error);
+  });
   const shared = {
     prompt,
     ...(threads === undefined ? {} : { threads }),
@@ -129,6 +131,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       out: run,
     });
     for await (const event of events) {
+      if (event.type === 'warning') onWarning?.(event.message);
       if (event.type !== 'step') continue;
       // The cross-entropy part is what the two systems have in common.
       steps.push({ step: event.step, loss: event.parts.crossEntropy! });

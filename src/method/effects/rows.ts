@@ -3,7 +3,13 @@ import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { matchedCandidates } from '../data/matching.ts';
-import { type PairHistories, type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import {
+  hiddenHistoryWarning,
+  type PairHistories,
+  type PromptPair,
+  type PromptSettings,
+  promptPair,
+} from '../prompts/pair.ts';
 import { createScorer, type PairEffects, type ScoredModel, type ScorerOptions } from './scorer.ts';
 
 /** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
@@ -22,7 +28,7 @@ export interface EffectRow {
   readonly effectProbability: number;
   readonly effectLogRatio: number;
   readonly effectDivergence: number;
-  /** B: mean log ratio of other users' histories; where placebos were asked for. */
+  /** B: mean log ratio of other users' histories; where placebos were asked for. 0 without a history, as every effect. */
   readonly effectPlacebo?: number;
   /** C = log ratio − B. */
   readonly effectUserSpecific?: number;
@@ -42,6 +48,8 @@ export interface EffectRowsOptions extends ScorerOptions {
   readonly pool?: readonly Example[];
   readonly withPrompts?: boolean;
   readonly onProgress?: ProgressListener;
+  /** Told once, at the end, how many histories did not fit. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** An example with its prompts and the effects of its tokens. */
@@ -49,7 +57,10 @@ export interface ExampleEffects {
   readonly example: Example;
   readonly pair: PromptPair;
   readonly effects: PairEffects;
-  /** Mean over other users v of log p(y_t | h_v), f32[S], nats; where placebos were asked for and there is a history. */
+  /**
+   * Mean over other users v of log p(y_t | h_v), f32[S], nats; where placebos were asked for. Without a history there is
+   * nothing to compare with another's: it is then log p(y_t | ∅), so that B and C are 0 as every effect is.
+   */
   readonly logProbWithPlacebo?: Float32Array;
 }
 
@@ -62,7 +73,7 @@ export async function* exampleEffects(
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
-  const { prompt, placebo = 0, pool = examples, onProgress } = options;
+  const { prompt, placebo = 0, pool = examples, onProgress, onWarning } = options;
   if (!Number.isInteger(placebo) || placebo < 0)
     throw new ConfigError(`placebo: expected a whole number of at least 0, got ${placebo}`, {
       code: 'config/placebo',
@@ -74,6 +85,7 @@ export async function* exampleEffects(
     });
   await using scorer = createScorer(scored, options);
   const { tokenizer } = scored.model;
+  const allPairs: PromptPair[] = [];
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
     const group = examples.slice(start, start + EXAMPLES_TOGETHER);
     const others = group.map((example) =>
@@ -82,6 +94,7 @@ export async function* exampleEffects(
         : matchedCandidates(pool, example, placebo + 1).others,
     );
     const pairs = group.map((example, i) => promptPair(example, tokenizer, prompt, placeboOf(others[i]!)));
+    allPairs.push(...pairs);
     const scoredBefore = start;
     const effects = await scorer.effects(pairs, (done) =>
       onProgress?.({ stage: 'effects', done: scoredBefore + done, total: examples.length, unit: 'examples' }),
@@ -100,14 +113,17 @@ export async function* exampleEffects(
     for (const [i, example] of group.entries()) {
       const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
       const mean = (_: number, t: number) => mine.reduce((sum, values) => sum + values[t]!, 0) / mine.length;
+      const logProbWithPlacebo = mine[0]?.map(mean) ?? effects[i]!.logProbWithoutHistory;
       yield {
         example,
         pair: pairs[i]!,
         effects: effects[i]!,
-        ...(mine.length === 0 ? {} : { logProbWithPlacebo: mine[0]!.map(mean) }),
+        ...(placebo === 0 ? {} : { logProbWithPlacebo }),
       };
     }
   }
+  const warning = hiddenHistoryWarning(examples, allPairs, prompt);
+  if (warning !== undefined) onWarning?.(warning);
 }
 
 /** What the reference value `placebo` shows: the first of the other users' histories. */

@@ -15,7 +15,7 @@ import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../
 
 export interface EvaluationOptions extends ScorerOptions {
   readonly prompt: PromptSettings;
-  /** Histories that author identification chooses among, the true one included; 4 by default. */
+  /** Histories that author identification chooses among, the true one included; by default 4, or fewer where fewer users have one. */
   readonly candidates?: number;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
@@ -41,7 +41,7 @@ export interface SystemEvaluation {
   readonly system: SystemResult;
   readonly historyEffect: HistoryEffect;
   readonly scores: readonly ExampleScore[];
-  /** Examples without history, which these measures say nothing about. */
+  /** Examples without a history that fits, which these measures say nothing about. */
   readonly withoutHistory: number;
 }
 
@@ -56,17 +56,21 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, candidates: k = 4, pool = examples, bootstrap, onProgress } = options;
+  const { prompt, pool = examples, bootstrap, onProgress } = options;
   const { tokenizer } = scored.model;
   // Whether an item fits does not depend on the reference value.
   const used = examples.filter(
     (example) => promptPair(example, tokenizer, { ...prompt, reference: 'removed' }).hasHistory,
   );
   if (used.length === 0)
-    throw new DataError(`evaluate: expected examples with a history, got ${examples.length} without`, {
-      code: 'data/no-history',
-      hint: 'Give examples whose history is not empty and fits the budget.',
-    });
+    throw new DataError(
+      `evaluate: expected examples with a history that fits into ${prompt.maxTokens} tokens, got ${examples.length} without`,
+      {
+        code: 'data/no-history',
+        hint: 'Give examples whose history is not empty and fits the budget.',
+      },
+    );
+  const k = options.candidates ?? defaultCandidates(used, pool);
   const matches = used.map((example) => matchedCandidates(pool, example, k));
   // For each example: own history, none, then the candidates with the true one first.
   const prompts = used.flatMap((example, i) => {
@@ -132,6 +136,16 @@ export async function evaluate(
     scores,
     withoutHistory: examples.length - used.length,
   };
+}
+
+/** Candidates of author identification where the data have as many users with a history. */
+export const DEFAULT_CANDIDATES = 4;
+
+/** As many as every example can be given, but no more than {@link DEFAULT_CANDIDATES}; 2 at least, which may be refused. */
+function defaultCandidates(examples: readonly Example[], pool: readonly Example[]): number {
+  const users = new Set(pool.flatMap(({ user, history }) => (history.length > 0 ? [user] : [])));
+  const others = Math.min(...examples.map(({ user }) => users.size - (users.has(user) ? 1 : 0)));
+  return Math.max(2, Math.min(DEFAULT_CANDIDATES, others + 1));
 }
 
 const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {

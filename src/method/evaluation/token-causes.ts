@@ -1,6 +1,6 @@
 /** @file Which token has which known cause, and how well effects tell them apart. */
 import { aucByUser, type BootstrapOptions, type Estimate, type UserScore } from '../../base/statistics.ts';
-import type { Cause, CauseSpan, Example } from '../data/example.ts';
+import type { Cause, CauseSpan } from '../data/example.ts';
 import type { ExampleEffects } from '../effects/rows.ts';
 
 /**
@@ -45,6 +45,3 @@ export function causeScores(effects: readonly ExampleEffects[]): UserScore[] {
 export function effectAuc(effects: readonly ExampleEffects[], options: BootstrapOptions = {}): Estimate {
   return aucByUser(causeScores(effects), options);
 }
-
-/** Whether an example carries known causes. */
-export const hasCauses = (example: Example): boolean => example.causes !== undefined;

@@ -12,7 +12,7 @@ import { createSession } from '../../engine/runtime/session.ts';
 import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
-import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { hiddenHistoryWarning, type PromptSettings, promptPair } from '../prompts/pair.ts';
 
 export interface GenerationOptions {
   readonly prompt: PromptSettings;
@@ -30,6 +30,8 @@ export interface GenerationOptions {
   readonly seed?: number;
   readonly threads?: number;
   readonly signal?: AbortSignal;
+  /** Told when no item of the history fits. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** One generated token and the text that is complete with it (part of a character yields ''). */
@@ -100,6 +102,8 @@ export async function* generate(
     options.prompt,
     options.placebo === undefined ? {} : { placebo: options.placebo },
   );
+  const warning = history ? hiddenHistoryWarning([example], [pair], options.prompt) : undefined;
+  if (warning !== undefined) options.onWarning?.(warning);
   const random = randomStream(seed, `generation/${example.id}`);
   const generated: number[] = [];
   let written = '';

@@ -106,6 +106,23 @@ export function promptPair(
   };
 }
 
+/**
+ * What to tell somebody whose histories do not show: all that is said of such an example is said of a user without history.
+ * @param pairs of the examples, in their order
+ * @returns undefined when every example that has a history shows some of it
+ */
+export function hiddenHistoryWarning(
+  examples: readonly Example[],
+  pairs: readonly PromptPair[],
+  { maxTokens, maxHistory }: PromptSettings,
+): string | undefined {
+  const hidden = examples.filter(({ history }, i) => history.length > 0 && !pairs[i]!.hasHistory);
+  if (hidden.length === 0) return undefined;
+  const reason =
+    maxHistory === 0 ? 'maxHistory is 0' : `none fits into ${maxTokens} tokens beside query and response`;
+  return `${hidden.length} of ${examples.length} examples, such as "${hidden[0]!.id}", show no item of their history: ${reason}; they count as without history`;
+}
+
 /** The prompt with as many of the latest items as fit into `room` tokens; undefined when none does. */
 function fitHistory(
   history: readonly HistoryItem[],

@@ -3,7 +3,12 @@ import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import { forTraining } from '../data/splits.ts';
-import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import {
+  defaultPromptSettings,
+  hiddenHistoryWarning,
+  type PromptPair,
+  type PromptSettings,
+} from '../prompts/pair.ts';
 import { restoreNewest } from './checkpoint.ts';
 import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
 import {
@@ -83,6 +88,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
   const pairs = trainingPairs(examples, model, prompt, options.seed ?? 0);
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
+  const warning = hiddenHistoryWarning(examples, pairs, prompt);
+  if (warning !== undefined) yield { type: 'warning', message: warning };
   return yield* begin(options, pairs, record, prompt);
 }
 

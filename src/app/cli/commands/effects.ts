@@ -51,6 +51,7 @@ export const effectsCommand: CliCommand = {
       ...(threads !== undefined && { threads }),
       signal: session.signal,
       onProgress: session.progress,
+      onWarning: session.warn,
     });
     if (out !== undefined) {
       const count = await writeEffectRows(out, effects);

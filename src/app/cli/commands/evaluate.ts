@@ -18,8 +18,11 @@ export const evaluateCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
-    addFlag(command, '--candidates <K>', 'histories that identification chooses among (default: 4)', (flag) =>
-      wholeNumber(flag, 2),
+    addFlag(
+      command,
+      '--candidates <K>',
+      'histories that identification chooses among (default: 4, or as many as there are users)',
+      (flag) => wholeNumber(flag, 2),
     );
     command.addHelpText(
       'after',
@@ -31,7 +34,7 @@ export const evaluateCommand: CliCommand = {
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring, session);
-    const { evaluate } = await import('../../../method/evaluation/evaluate.ts');
+    const { evaluate, DEFAULT_CANDIDATES } = await import('../../../method/evaluation/evaluate.ts');
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
     const evaluation = await evaluate(opened.name, opened, rows, {
@@ -43,6 +46,11 @@ export const evaluateCommand: CliCommand = {
       signal: session.signal,
       onProgress: session.progress,
     });
+    const k = evaluation.system.authorIdentification?.k;
+    if (given.candidates === undefined && k !== undefined && k < DEFAULT_CANDIDATES)
+      session.warn(
+        `authors are identified among ${k} histories, not ${DEFAULT_CANDIDATES}: too few users have one`,
+      );
     printEvaluation(evaluation, session);
   },
 };
@@ -88,6 +96,6 @@ function printEvaluation(
             ]),
       ]) +
       (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
-      (withoutHistory > 0 ? `\n${withoutHistory} examples without history are left out.\n` : ''),
+      (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : ''),
   );
 }

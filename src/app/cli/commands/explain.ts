@@ -64,6 +64,7 @@ export const explainCommand: CliCommand = {
       ...(count > 0 && { placebo: count }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,
+      onWarning: session.warn,
     });
     await show(map, { out, redact, effect }, session);
   },

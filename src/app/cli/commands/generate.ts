@@ -1,8 +1,10 @@
 /** @file `nextquill generate`: a text for the query of an example, with the history, without, or in between. */
+import { matchedCandidates } from '../../../method/data/matching.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag, addModelFlags, numberBetween, required, wholeNumber } from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { printable } from '../terminal.ts';
 
 interface GenerateFlags extends ScoringFlags {
   readonly example?: string;
@@ -68,12 +70,15 @@ export const generateCommand: CliCommand = {
       ...(topP !== undefined && { topP }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
+      ...(opened.prompt.reference === 'placebo' &&
+        example.history.length > 0 && { placebo: matchedCandidates(all, example, 2).others[0]!.history }),
       signal: session.signal,
+      onWarning: session.warn,
     });
     for await (const next of stream) {
       tokens.push(next.token);
       text += next.text;
-      if (!json) session.print(session.stdout.isTTY ? withoutControls(next.text) : next.text);
+      if (!json) session.print(session.stdout.isTTY ? printable(next.text) : next.text);
     }
     if (json) {
       const document = {
@@ -88,8 +93,3 @@ export const generateCommand: CliCommand = {
     } else session.print('\n');
   },
 };
-
-/** A model's text must not steer the terminal. */
-function withoutControls(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '\u{fffd}');
-}

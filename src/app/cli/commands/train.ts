@@ -12,7 +12,7 @@ import { type Override, parseOverride, readRecipe } from '../../config/recipe-so
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
 import { readRows, warnOfLeakage } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, oneOf, wholeNumber } from '../flags.ts';
+import { addDataFlags, addFlag, addPromptFlags, oneOf, wholeNumber } from '../flags.ts';
 
 /** Flags that stand for a key of the recipe. */
 const recipeKeys = {
@@ -52,18 +52,7 @@ export const trainCommand: CliCommand = {
       (flag) => wholeNumber(flag, 1),
     );
     addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
-    addFlag(command, '--max-history <n>', 'history items shown at most, the latest', (flag) =>
-      wholeNumber(flag, 0),
-    );
-    addFlag(command, '--max-tokens <n>', 'tokens of prompt and response at most', (flag) =>
-      wholeNumber(flag, 8),
-    );
-    addFlag(
-      command,
-      '--reference <name>',
-      'the prompt without history: removed, none-text or placebo',
-      (flag) => oneOf(flag, ['removed', 'none-text', 'placebo']),
-    );
+    addPromptFlags(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
     command.addHelpText(
       'after',
