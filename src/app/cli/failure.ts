@@ -2,6 +2,8 @@
 import type { CommanderError } from 'commander';
 import type pc from 'picocolors';
 import { AbortedError, ConfigError, exitCodeOf, NextQuillError, nearestName } from '../../base/errors.ts';
+import { oneLine } from './table.ts';
+import { printable } from './terminal.ts';
 
 export interface FailureStyle {
   readonly colors: ReturnType<typeof pc.createColors>;
@@ -16,10 +18,10 @@ export function describeFailure(error: unknown, style: FailureStyle): { text: st
   const { colors, verbose, json } = style;
   const exitCode = exitCodeOf(error);
   const known = error instanceof NextQuillError ? error : undefined;
-  const message = error instanceof Error ? error.message || error.name : String(error);
+  const message = printable(error instanceof Error ? error.message || error.name : String(error));
   const label = error instanceof AbortedError ? colors.yellow('stopped:') : colors.red('error:');
   const lines = [`${colors.bold(label)} ${message}`];
-  if (known?.hint !== undefined) lines.push(`${colors.bold('hint:')} ${known.hint}`);
+  if (known?.hint !== undefined) lines.push(`${colors.bold('hint:')} ${printable(known.hint)}`);
   if (known === undefined && !verbose)
     lines.push(
       `${colors.bold('hint:')} This is a bug or a failure of the system; run again with --verbose to see where.`,
@@ -41,6 +43,9 @@ function stackOf(error: Error): string {
   return own.join('\n') + cause;
 }
 
+/** Characters of a mistyped word that are shown. */
+export const WORD_SHOWN = 60;
+
 /**
  * Wrong usage as our own error, with the nearest name as its hint.
  * @param error what the argument parser threw
@@ -51,7 +56,7 @@ export function usageError(error: CommanderError, command: string, flags: readon
     .replace(/^error: /, '')
     .replace(/\s*\(Did you mean [^)]*\?\)\s*$/s, '')
     .replace(/\.$/, '');
-  const quoted = /'([^']+)'/.exec(message)?.[1] ?? '';
+  const quoted = oneLine(/'([^']+)'/.exec(message)?.[1] ?? '', WORD_SHOWN);
   const see = command === '' ? 'nextquill help' : `nextquill help ${command}`;
   if (error.code === 'commander.unknownOption') {
     const name = quoted.replace(/^-+/, '').replace(/=.*$/s, '');
@@ -74,5 +79,5 @@ export function usageError(error: CommanderError, command: string, flags: readon
       code: 'usage/arguments',
       hint: `See "${see}" for the flags.`,
     });
-  return new ConfigError(message, { code: 'usage/arguments', hint: `See "${see}".` });
+  return new ConfigError(oneLine(message, 200), { code: 'usage/arguments', hint: `See "${see}".` });
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /** @file The program: one command, its signals, its streams and its exit code. Nothing else ends the process. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
 import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';
 import { progressDisplay } from './progress.ts';
-import { isLive, wantsColor } from './terminal.ts';
+import { isLive, printable, wantsColor } from './terminal.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
@@ -23,6 +23,8 @@ async function main(words: readonly string[]): Promise<number> {
   const colors = pc.createColors(wantsColor(stderr));
   // A reader that has enough (`| head`) closes the pipe: there is nothing left to say, and nobody to say it to.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      writeSync(2, `error: stdout: expected to write the result, got ${error.code}\n`);
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   process.on('SIGINT', () => {
@@ -48,9 +50,9 @@ async function main(words: readonly string[]): Promise<number> {
         display.clear();
         stdout.write(text);
       },
-      warn: (message) => display.line(`${colors.yellow('warning:')} ${message}`),
+      warn: (message) => display.line(`${colors.yellow('warning:')} ${printable(message)}`),
       note: (message) => {
-        if (!globals.quiet) display.line(message);
+        if (!globals.quiet) display.line(printable(message));
       },
     };
     await request.run(session);

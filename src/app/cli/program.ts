@@ -3,8 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { CliCommand, GlobalOptions, Session } from './command.ts';
 import { commands } from './commands.ts';
-import { usageError } from './failure.ts';
+import { usageError, WORD_SHOWN } from './failure.ts';
 import { addFlag, wholeNumber } from './flags.ts';
+import { oneLine } from './table.ts';
 
 /** What was asked for: a command with its words and flags, or a text to show. */
 export type Request =
@@ -133,8 +134,12 @@ function unknownCommand(words: readonly string[]): ConfigError {
       hint: 'Run "nextquill quickstart" to see it work, or "nextquill help" for all commands.',
     });
   const near = nearestName(word, names);
-  return new ConfigError(`${word}: expected a command of nextquill, got an unknown one`, {
-    code: 'usage/unknown-command',
-    hint: near === undefined ? 'See "nextquill help" for all commands.' : `Did you mean "nextquill ${near}"?`,
-  });
+  return new ConfigError(
+    `${oneLine(word, WORD_SHOWN)}: expected a command of nextquill, got an unknown one`,
+    {
+      code: 'usage/unknown-command',
+      hint:
+        near === undefined ? 'See "nextquill help" for all commands.' : `Did you mean "nextquill ${near}"?`,
+    },
+  );
 }
