@@ -28,6 +28,7 @@ export const promptSettings: PromptSettings = {
 /** Simulated users by the number of their earlier reviews, and the share of prompts without any. */
 const SIMULATED_EXAMPLES = 14_000;
 const WITHOUT_HISTORY = 0.2;
+const SHORT_EXAMPLES = 16_000;
 
 /** Words of an earlier passage that a prompt shows. */
 const SOTU_ITEM_WORDS = 60;
@@ -43,6 +44,8 @@ export function corpusTexts(): string[] {
 
 /** Rows of plain language modelling, whole prompts with their responses. */
 export interface CorpusRows {
+  /** Simulated users who never deviate, with one earlier review: where what to look for is nearest and surest. */
+  readonly short: readonly PromptPair[];
   readonly simulated: readonly PromptPair[];
   readonly all: readonly PromptPair[];
   /** All simulated ones and every fourth passage. */
@@ -57,7 +60,16 @@ export function corpusRows(tokenizer: Tokenizer): CorpusRows {
     });
   const simulated = rows(simulatedExamples(SIMULATED_EXAMPLES));
   const speeches = rows(sotuExamplesForTraining());
+  const sure = simulate({
+    users: SHORT_EXAMPLES,
+    seed: PRETRAINING_SEED,
+    startIndex: SIMULATED_EXAMPLES,
+    historyItems: 1,
+    strength: 1,
+    noise: 0,
+  });
   return {
+    short: rows(sure),
     simulated,
     all: [...simulated, ...speeches],
     mostlySimulated: [...simulated, ...speeches.filter((_, i) => i % 4 === 0)],
