@@ -3,7 +3,9 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { randomStream } from '../../src/base/random.ts';
 import { parseDecoderConfig } from '../../src/engine/models/hf-config.ts';
+import type { Model } from '../../src/engine/models/model.ts';
 import { architectureOf } from '../../src/engine/models/registry.ts';
+import type { HostTensor } from '../../src/engine/runtime/session.ts';
 import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.ts';
 import { writeSafetensors } from '../../src/engine/weights/safetensors.ts';
 
@@ -45,5 +47,15 @@ export async function writeModelFolder(folder: string, seed = 0): Promise<void> 
         return { name, dtype: 'F32', shape, data };
       }),
     { format: 'pt' },
+  );
+}
+
+/** Weights of zero for a model, under which every token is as likely as any other. */
+export function zeroWeights({ parameters }: Pick<Model, 'parameters'>): Record<string, HostTensor> {
+  return Object.fromEntries(
+    parameters.map(({ name, shape }) => [
+      name,
+      { data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape },
+    ]),
   );
 }

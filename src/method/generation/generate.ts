@@ -22,6 +22,7 @@ export interface GenerationOptions {
   readonly placebo?: readonly HistoryItem[];
   /** s: 0 as without history, 1 as trained (default), above 1 more of the user. */
   readonly strength?: number;
+  /** Tokens at most, 200 by default; fewer where the model has no more positions. */
   readonly maxNewTokens?: number;
   /** 0 (default) takes the likeliest token. */
   readonly temperature?: number;
@@ -63,6 +64,10 @@ export async function* generate(
   requireRange('temperature', temperature, 0, 100);
   requireRange('topP', topP, 0, 1);
   requireRange('strength', strength, -100, 100);
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
+    throw new ConfigError(`maxNewTokens: expected a whole number of at least 1, got ${maxNewTokens}`, {
+      code: 'config/range',
+    });
   const { model, adapter, trained } = scored;
   const { config, architecture, tokenizer } = model;
   const source = adapter ? loraParameters(adapter.lora) : trained ? trainedParameters() : frozenParameters();

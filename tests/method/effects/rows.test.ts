@@ -1,0 +1,210 @@
+/** @file Rows of effects: what the interface says of offsets, prompts and weights, and what placebos compare with. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/base/errors.ts';
+import { loadModel } from '../../../src/engine/models/model.ts';
+import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
+import { matchedCandidates } from '../../../src/method/data/matching.ts';
+import { type EffectRow, type EffectRowsOptions, effectRows } from '../../../src/method/effects/rows.ts';
+import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
+import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { writeModelFolder } from '../../support/model-folder.ts';
+import { newUser, writtenUsers } from '../../support/written-users.ts';
+
+/** f32 sums over rows of other lengths. */
+const DIGITS = 4;
+
+const prompt = defaultPromptSettings(1024);
+let folder: string;
+let scored: ScoredModel;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nextquill-rows-'));
+  await writeModelFolder(folder);
+  scored = { model: await loadModel(folder, join(folder, 'cache')) };
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function rowsOf(
+  examples: readonly Example[],
+  options: Partial<EffectRowsOptions> = {},
+): Promise<EffectRow[]> {
+  const rows: EffectRow[] = [];
+  for await (const row of effectRows(scored, examples, { prompt, threads: 1, ...options })) rows.push(row);
+  return rows;
+}
+
+const ofExample = (rows: readonly EffectRow[], id: string) => rows.filter(({ example }) => example === id);
+
+/** log p of the response of an example after some history, by the scorer alone. */
+async function logProbabilitiesAfter(example: Example, histories: readonly (readonly HistoryItem[])[]) {
+  await using scorer = createScorer(scored, { threads: 1 });
+  return await scorer.logProbabilities(
+    histories.map((history) => {
+      const pair = promptPair(example, scored.model.tokenizer, prompt, { history });
+      return { promptIds: pair.withHistoryIds, responseIds: pair.responseIds };
+    }),
+  );
+}
+
+describe('rows of effects', () => {
+  it('cover the response in order, and end with the end-of-turn token at its length', async () => {
+    const rows = await rowsOf(writtenUsers);
+    for (const { id, response } of writtenUsers) {
+      const own = ofExample(rows, id);
+      expect(own.map(({ position }) => position)).toEqual([...own.keys()]);
+      expect(own.at(-1)).toMatchObject({
+        tokenId: scored.model.tokenizer.endOfTurnId,
+        start: response.length,
+        end: response.length,
+      });
+      let covered = 0;
+      for (const { start, end } of own) {
+        expect(start).toBeLessThanOrEqual(covered);
+        covered = Math.max(covered, end);
+      }
+      expect(covered).toBe(response.length);
+    }
+  });
+
+  it('span a whole character where a token holds part of it', async () => {
+    const { response, id } = writtenUsers[0]!;
+    const at = response.indexOf('😀');
+    const parts = ofExample(await rowsOf(writtenUsers), id).filter(({ start }) => start === at);
+    expect(parts.length).toBeGreaterThan(1);
+    expect(parts.every(({ end }) => end === at + '😀'.length)).toBe(true);
+  });
+
+  it('hold no special token that a user has spelt, in prompts and responses', async () => {
+    const { tokenizer } = scored.model;
+    const rows = await rowsOf(writtenUsers, { withPrompts: true });
+    for (const { id } of writtenUsers) {
+      const first = ofExample(rows, id)[0]!;
+      // The chat template: user, end, assistant.
+      for (const ids of [first.promptIdsWithHistory!, first.promptIdsWithoutHistory!])
+        expect(ids.filter((token) => tokenizer.isSpecial(token))).toHaveLength(3);
+      expect(first.responseIds!.filter((token) => tokenizer.isSpecial(token))).toHaveLength(1);
+    }
+  });
+
+  it('give the prompts that their numbers come from, on the first row of each example', async () => {
+    const rows = await rowsOf(writtenUsers, { withPrompts: true });
+    expect(rows.filter((row) => 'responseIds' in row).map(({ position }) => position)).toEqual([0, 0, 0, 0]);
+    await using scorer = createScorer(scored, { threads: 1 });
+    for (const { id } of writtenUsers) {
+      const own = ofExample(rows, id);
+      const { promptIdsWithHistory, promptIdsWithoutHistory, responseIds } = own[0]!;
+      expect(own.map(({ tokenId }) => tokenId)).toEqual(responseIds);
+      const [withHistory, withoutHistory] = await scorer.logProbabilities(
+        [promptIdsWithHistory!, promptIdsWithoutHistory!].map((promptIds) => ({
+          promptIds,
+          responseIds: responseIds!,
+        })),
+      );
+      for (const row of own) {
+        expect(row.logProbWithHistory).toBeCloseTo(withHistory![row.position]!, DIGITS);
+        expect(row.logProbWithoutHistory).toBeCloseTo(withoutHistory![row.position]!, DIGITS);
+        const difference = Math.exp(row.logProbWithHistory) - Math.exp(row.logProbWithoutHistory);
+        expect(row.effectProbability).toBeCloseTo(difference, DIGITS);
+      }
+      expect(Math.max(...own.map(({ effectLogRatio }) => Math.abs(effectLogRatio)))).toBeGreaterThan(0.01);
+    }
+  });
+
+  it('do not depend on the examples that are scored with them', async () => {
+    const together = await rowsOf(writtenUsers);
+    const alone = await rowsOf([writtenUsers[2]!]);
+    const own = ofExample(together, writtenUsers[2]!.id);
+    expect(own).toHaveLength(alone.length);
+    for (const [t, row] of alone.entries()) {
+      expect(own[t]!.effectLogRatio).toBeCloseTo(row.effectLogRatio, DIGITS);
+      expect(own[t]!.effectDivergence).toBeCloseTo(row.effectDivergence, DIGITS);
+    }
+  });
+
+  it('have weights that sum to 1 within each example, uniform when no objective is named', async () => {
+    for (const objective of [undefined, 'nextquill-js', 'perce'] as const) {
+      const rows = await rowsOf(writtenUsers, objective === undefined ? {} : { objective });
+      for (const { id } of writtenUsers) {
+        const weights = ofExample(rows, id).map(({ weight }) => weight);
+        expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 5);
+        expect(new Set(weights).size === 1, objective).toBe(objective === undefined);
+      }
+    }
+  });
+
+  it('are exactly zero for an empty history, those of placebos too', async () => {
+    const rows = await rowsOf([newUser, ...writtenUsers], { placebo: 2 });
+    const own = ofExample(rows, 'new');
+    expect(own.length).toBeGreaterThan(5);
+    for (const row of own) {
+      expect(row).toMatchObject({
+        effectProbability: 0,
+        effectLogRatio: 0,
+        effectDivergence: 0,
+        effectPlacebo: 0,
+        effectUserSpecific: 0,
+      });
+      expect(row.logProbWithHistory).toBe(row.logProbWithoutHistory);
+    }
+  });
+
+  it('are zero where no item of the history fits, and the caller is told once', async () => {
+    const long = { ...writtenUsers[1]!, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const rows = await rowsOf([writtenUsers[0]!, long], { onWarning });
+    expect(ofExample(rows, long.id).every(({ effectLogRatio }) => effectLogRatio === 0)).toBe(true);
+    expect(warnings).toEqual([
+      '1 of 2 examples, such as "e1", show no item of their history: none fits into 1024 tokens beside query and response; they count as without history',
+    ]);
+    await rowsOf([newUser, writtenUsers[0]!], { onWarning });
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('placebo histories', () => {
+  it('give the mean over other users, and split the total into it and what only this user’s history does', async () => {
+    const rows = await rowsOf(writtenUsers, { placebo: 2 });
+    for (const example of writtenUsers) {
+      const others = matchedCandidates(writtenUsers, example, 3).others.map(({ history }) => history);
+      const [a, b] = await logProbabilitiesAfter(example, others);
+      for (const row of ofExample(rows, example.id)) {
+        const placebo = (a![row.position]! + b![row.position]!) / 2;
+        expect(row.effectPlacebo).toBeCloseTo(placebo - row.logProbWithoutHistory, DIGITS);
+        expect(row.effectPlacebo! + row.effectUserSpecific!).toBeCloseTo(row.effectLogRatio, DIGITS);
+      }
+    }
+  });
+
+  it('stand for no history with the reference value placebo, and nothing else changes', async () => {
+    const removed = await rowsOf(writtenUsers);
+    const rows = await rowsOf(writtenUsers, { prompt: { ...prompt, reference: 'placebo' }, placebo: 1 });
+    for (const example of writtenUsers) {
+      const other = matchedCandidates(writtenUsers, example, 2).others[0]!.history;
+      const [logProbabilities] = await logProbabilitiesAfter(example, [other]);
+      const before = ofExample(removed, example.id);
+      for (const [t, row] of ofExample(rows, example.id).entries()) {
+        expect(row.logProbWithoutHistory).toBeCloseTo(logProbabilities![t]!, DIGITS);
+        expect(row.logProbWithHistory).toBeCloseTo(before[t]!.logProbWithHistory, DIGITS);
+        expect(row.effectPlacebo).toBeCloseTo(0, DIGITS);
+      }
+    }
+  });
+
+  it('are absent from rows when none were asked for', async () => {
+    const [row] = await rowsOf([writtenUsers[0]!]);
+    expect(row).not.toHaveProperty('effectPlacebo');
+    expect(row).not.toHaveProperty('effectUserSpecific');
+  });
+
+  it('are refused when their number is none, or missing with the reference value placebo', async () => {
+    await expect(rowsOf(writtenUsers, { placebo: -1 })).rejects.toThrow(ConfigError);
+    await expect(rowsOf(writtenUsers, { placebo: 0.5 })).rejects.toThrow('placebo: expected a whole number');
+    await expect(rowsOf(writtenUsers, { prompt: { ...prompt, reference: 'placebo' } })).rejects.toThrow(
+      'placebo: expected at least 1 with the reference value placebo',
+    );
+  });
+});

@@ -1,0 +1,141 @@
+/** @file Evaluation of a system: likelihoods by hand, authors on constructed cases, and what must be refused. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataError } from '../../../src/base/errors.ts';
+import { loadModel } from '../../../src/engine/models/model.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { matchedCandidates } from '../../../src/method/data/matching.ts';
+import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
+import {
+  type EvaluationOptions,
+  evaluate,
+  pairedDifferences,
+} from '../../../src/method/evaluation/evaluate.ts';
+import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
+import { newUser, writtenUsers } from '../../support/written-users.ts';
+
+/** f32 sums over rows of other lengths. */
+const DIGITS = 4;
+
+const prompt = defaultPromptSettings(1024);
+let folder: string;
+let scored: ScoredModel;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nextquill-evaluate-'));
+  await writeModelFolder(folder);
+  scored = { model: await loadModel(folder, join(folder, 'cache')) };
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const evaluated = (examples: readonly Example[], options: Partial<EvaluationOptions> = {}, model = scored) =>
+  evaluate('tiny', model, examples, { prompt, threads: 1, bootstrap: { resamples: 200 }, ...options });
+
+/** Mean NLL of an example's response after each history, by the scorer alone. */
+async function nllAfter(example: Example, histories: readonly Example['history'][]): Promise<number[]> {
+  await using scorer = createScorer(scored, { threads: 1 });
+  const logProbabilities = await scorer.logProbabilities(
+    histories.map((history) => {
+      const pair = promptPair(example, scored.model.tokenizer, prompt, { history });
+      return { promptIds: pair.withHistoryIds, responseIds: pair.responseIds };
+    }),
+  );
+  return logProbabilities.map((values) => -values.reduce((sum, value) => sum + value, 0) / values.length);
+}
+
+describe('evaluation', () => {
+  it('gives nats a response token with the history, without, and with other users’ histories', async () => {
+    const { scores, system, historyEffect } = await evaluated(writtenUsers);
+    for (const [i, example] of writtenUsers.entries()) {
+      const others = matchedCandidates(writtenUsers, example, 4).others.map(({ history }) => history);
+      const [own, none, ...other] = await nllAfter(example, [example.history, [], ...others]);
+      expect(scores[i]).toMatchObject({ example: example.id, user: example.user });
+      expect(scores[i]!.nllWithHistory).toBeCloseTo(own!, DIGITS);
+      expect(scores[i]!.nllWithoutHistory).toBeCloseTo(none!, DIGITS);
+      expect(scores[i]!.nllOtherHistory).toBeCloseTo(other.reduce((a, b) => a + b, 0) / 3, DIGITS);
+    }
+    const mean = scores.reduce((sum, score) => sum + score.nllWithHistory, 0) / scores.length;
+    expect(system.nllWithHistory.value).toBeCloseTo(mean, 10);
+    const { total, generic, userSpecific } = historyEffect;
+    expect(generic.value + userSpecific.value).toBeCloseTo(total.value, 10);
+    expect(total.value).toBeCloseTo(system.nllWithoutHistory.value - system.nllWithHistory.value, 10);
+  });
+
+  it('finds the author where the own history makes the text likeliest, and only there', async () => {
+    // Each response goes once to the user whose history makes it likeliest, and once to the user least so.
+    const histories = writtenUsers.map(({ history }) => history);
+    for (const [extreme, identified] of [
+      [Math.min, 1],
+      [Math.max, 0],
+    ] as const) {
+      for (const { response } of writtenUsers) {
+        const nll = await nllAfter({ ...writtenUsers[0]!, response }, histories);
+        const author = nll.indexOf(extreme(...nll));
+        const example = { ...writtenUsers[author]!, response };
+        const { scores } = await evaluated([example], { pool: writtenUsers });
+        expect(scores[0]!.identified).toBe(identified);
+      }
+    }
+  });
+
+  it('shares an author among histories that are equally likely', async () => {
+    const { scores, system } = await evaluated(
+      writtenUsers,
+      {},
+      { model: scored.model, trained: zeroWeights(scored.model) },
+    );
+    expect(scores.map(({ identified }) => identified)).toEqual([0.25, 0.25, 0.25, 0.25]);
+    expect(system.authorIdentification).toMatchObject({ value: 0.25, k: 4 });
+    expect(system.nllWithHistory.value).toBeCloseTo(Math.log(scored.model.config.vocabularySize), DIGITS);
+  });
+
+  it('compares with another user’s history where that is the reference value', async () => {
+    const { scores } = await evaluated(writtenUsers, {
+      prompt: { ...prompt, reference: 'placebo' },
+      candidates: 2,
+    });
+    for (const score of scores) expect(score.nllWithoutHistory).toBe(score.nllOtherHistory);
+  });
+
+  it('leaves out examples without a history, and counts them', async () => {
+    const { scores, withoutHistory } = await evaluated([newUser, ...writtenUsers]);
+    expect(scores.map(({ example }) => example)).toEqual(writtenUsers.map(({ id }) => id));
+    expect(withoutHistory).toBe(1);
+    await expect(evaluated([newUser])).rejects.toThrow(DataError);
+  });
+
+  it('chooses among fewer histories by default where there are fewer users, and refuses when asked for more', async () => {
+    const few = writtenUsers.slice(0, 3);
+    expect((await evaluated(few)).system.authorIdentification!.k).toBe(3);
+    await expect(evaluated(few, { candidates: 4 })).rejects.toThrow('expected 3 other users');
+    await expect(evaluated(few.slice(0, 1))).rejects.toThrow('expected 1 other users');
+  });
+
+  it('repeats its intervals by the seed', async () => {
+    const [a, b, c] = await Promise.all(
+      [1, 1, 2].map((seed) => evaluated(writtenUsers, { bootstrap: { seed, resamples: 50 } })),
+    );
+    expect(a).toEqual(b);
+    expect(c!.scores).toEqual(a!.scores);
+    expect(c!.system.nllWithHistory.low).not.toBe(a!.system.nllWithHistory.low);
+  });
+});
+
+it('two systems differ by the mean of what their examples differ by, and a system from itself by nothing', async () => {
+  const evaluation = await evaluated(writtenUsers);
+  const worse = {
+    ...evaluation,
+    scores: evaluation.scores.map((score, i) => ({ ...score, nllWithHistory: score.nllWithHistory + i })),
+  };
+  const [nll, effect, same] = pairedDifferences(worse, evaluation, [
+    'nllWithHistory',
+    'totalEffect',
+    'nllWithoutHistory',
+  ]);
+  expect(nll!.estimate.value).toBeCloseTo(1.5, 10);
+  expect(effect!.estimate.value).toBeCloseTo(-1.5, 10);
+  expect(same!.estimate).toMatchObject({ value: 0, low: 0, high: 0 });
+});

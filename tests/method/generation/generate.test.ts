@@ -1,0 +1,151 @@
+/** @file Generated texts: seeds repeat, strengths are what they say, and texts end where they must. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
+import { loadModel } from '../../../src/engine/models/model.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
+import { type GenerationOptions, generate } from '../../../src/method/generation/generate.ts';
+import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
+import { newUser, writtenUsers } from '../../support/written-users.ts';
+
+const prompt = defaultPromptSettings(1024);
+const example = writtenUsers[0]!;
+let folder: string;
+let scored: ScoredModel;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nextquill-generate-'));
+  await writeModelFolder(folder);
+  scored = { model: await loadModel(folder, join(folder, 'cache')) };
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function generated(
+  options: Partial<GenerationOptions> = {},
+  of: Example = example,
+): Promise<{ tokens: number[]; text: string }> {
+  const tokens: number[] = [];
+  let text = '';
+  for await (const next of generate(scored, of, { prompt, maxNewTokens: 8, threads: 1, ...options })) {
+    tokens.push(next.token);
+    text += next.text;
+  }
+  return { tokens, text };
+}
+
+/** log p of every token of the vocabulary right after a prompt. */
+async function nextLogProbabilities(promptIds: readonly number[]): Promise<number[]> {
+  await using scorer = createScorer(scored, { threads: 1 });
+  const vocabulary = Array.from({ length: scored.model.tokenizer.vocabularySize }, (_, id) => id);
+  const values = await scorer.logProbabilities(vocabulary.map((id) => ({ promptIds, responseIds: [id] })));
+  return values.map((value) => value[0]!);
+}
+
+describe('strength', () => {
+  it('0 writes as without history, and 1 as with it', async () => {
+    for (const draw of [{}, { temperature: 1, seed: 4 }]) {
+      const withHistory = await generated(draw);
+      const without = await generated({ ...draw, history: false });
+      expect(without.tokens).not.toEqual(withHistory.tokens);
+      expect(await generated({ ...draw, strength: 0 })).toEqual(without);
+      expect(await generated({ ...draw, strength: 1 })).toEqual(withHistory);
+    }
+  });
+
+  it('s takes the likeliest token by the logits without history plus s times the difference', async () => {
+    const { tokenizer } = scored.model;
+    const pair = promptPair(example, tokenizer, prompt);
+    const withHistory = await nextLogProbabilities(pair.withHistoryIds);
+    const without = await nextLogProbabilities(pair.withoutHistoryIds);
+    const firsts = new Set<number>();
+    for (const strength of [-4, 0.5, 6]) {
+      const mixed = without.map((value, id) => value + strength * (withHistory[id]! - value));
+      const likeliest = mixed.indexOf(Math.max(...mixed));
+      firsts.add(likeliest);
+      expect((await generated({ strength, maxNewTokens: 1 })).tokens).toEqual([likeliest]);
+    }
+    expect(firsts.size).toBeGreaterThan(1);
+  });
+
+  it('changes nothing for a user without history', async () => {
+    const plain = await generated({ history: false }, newUser);
+    expect(plain.tokens.length).toBeGreaterThan(0);
+    for (const strength of [0, 1, 5]) expect(await generated({ strength }, newUser)).toEqual(plain);
+  });
+
+  it('0 shows another user’s history where the reference value is a placebo', async () => {
+    const placebo = writtenUsers[1]!.history;
+    const options = { prompt: { ...prompt, reference: 'placebo' as const }, placebo };
+    const other = await generated({}, { ...example, history: placebo });
+    expect(await generated({ ...options, strength: 0 })).toEqual(other);
+    expect(await generated(options)).toEqual(await generated());
+  });
+});
+
+describe('drawing', () => {
+  it('repeats by its seed, and another seed draws another text', async () => {
+    const draw = { temperature: 1, seed: 1 };
+    const first = await generated(draw);
+    expect(await generated(draw)).toEqual(first);
+    expect(await generated({ ...draw, seed: 2 })).not.toEqual(first);
+  });
+
+  it('takes the likeliest token at temperature 0 whatever the seed, and with the smallest share', async () => {
+    const likeliest = await generated();
+    expect(await generated({ seed: 9 })).toEqual(likeliest);
+    expect(await generated({ temperature: 1, topP: 1e-9, seed: 3 })).toEqual(likeliest);
+  });
+
+  it('refuses numbers out of range', async () => {
+    for (const wrong of [{ temperature: -1 }, { topP: 1.5 }, { strength: Number.NaN }])
+      await expect(generated(wrong)).rejects.toThrow(ConfigError);
+    for (const maxNewTokens of [-1, 1.5, Number.NaN])
+      await expect(generated({ maxNewTokens })).rejects.toThrow(ConfigError);
+  });
+});
+
+describe('the text', () => {
+  it('comes in pieces that are whole characters, together what its tokens spell', async () => {
+    const { tokens, text } = await generated({ temperature: 1.5, seed: 5, maxNewTokens: 30 });
+    expect(tokens).toHaveLength(30);
+    expect(scored.model.tokenizer.decode(tokens).startsWith(text)).toBe(true);
+    expect(text.length).toBeGreaterThan(20);
+  });
+
+  it('ends before the end-of-turn token', async () => {
+    // All logits are 0: the first four ids share 4 / V of the probability, and the end of turn is one of them.
+    const { vocabularySize, endOfTurnId } = scored.model.tokenizer;
+    const drawn: number[] = [];
+    const some = { prompt, threads: 1, temperature: 1, topP: 4 / vocabularySize, maxNewTokens: 64 };
+    for await (const { token } of generate(
+      { model: scored.model, trained: zeroWeights(scored.model) },
+      example,
+      some,
+    ))
+      drawn.push(token);
+    expect(drawn.length).toBeLessThan(64);
+    expect(drawn).not.toContain(endOfTurnId);
+  });
+
+  it('ends where the model has no more positions', async () => {
+    const long = { ...example, history: [], query: 'mug '.repeat(330), response: '?' };
+    const { withHistoryIds } = promptPair(long, scored.model.tokenizer, prompt);
+    const room = 1024 - withHistoryIds.length;
+    expect(room).toBeGreaterThan(1);
+    expect(room).toBeLessThan(64);
+    expect((await generated({ maxNewTokens: 64 }, long)).tokens).toHaveLength(room);
+  });
+
+  it('stops when it is aborted, and says when the history does not fit', async () => {
+    await expect(generated({ signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
+    const warnings: string[] = [];
+    const long = { ...example, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
+    await generated({ maxNewTokens: 1, onWarning: (message) => warnings.push(message) }, long);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('show no item of their history');
+  });
+});
