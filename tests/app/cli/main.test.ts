@@ -359,6 +359,35 @@ describe('evaluate', () => {
   });
 });
 
+describe('data that say little', () => {
+  it('of few users are identified among fewer histories, with a warning', async () => {
+    const { code, stdout, stderr } = await run(
+      'evaluate --model model --data users.jsonl --split validation --json',
+    );
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ authorIdentification: { k: 4 } });
+    writeFileSync(
+      join(folder, 'few.jsonl'),
+      lines(readFileSync(join(folder, 'users.jsonl'), 'utf8'))
+        .slice(0, 2)
+        .join('\n')
+        .replace(/"split":"\w+",?/g, ''),
+    );
+    const few = await run('evaluate --model model --data few.jsonl --json --quiet');
+    expect(few.code, few.stderr).toBe(0);
+    expect(JSON.parse(few.stdout)).toMatchObject({ authorIdentification: { k: 2 } });
+    expect(few.stderr).toContain('authors are identified among 2 histories, not 4');
+  });
+
+  it('whose histories do not fit are told so once', async () => {
+    const { code, stderr } = await run(
+      'effects --model model --data users.jsonl --max-history 0 --json --quiet',
+    );
+    expect(code).toBe(0);
+    expect(lines(stderr)).toEqual([expect.stringMatching(/^warning: 12 of 12 examples.*maxHistory is 0/)]);
+  });
+});
+
 describe('generate', () => {
   const generate = `generate --model model --data users.jsonl --example ${FIRST} --max-new-tokens 6 --json`;
 
@@ -371,6 +400,21 @@ describe('generate', () => {
     const without = await tokens(`${generate} --no-history`);
     expect(await tokens(`${generate} --strength 0`)).toEqual(without);
     expect(await tokens(generate)).not.toEqual(without);
+  });
+});
+
+describe('placebo histories', () => {
+  const reference = '--model model --data users.jsonl --reference placebo --quiet';
+
+  it('are drawn for every command that the reference value asks it of', async () => {
+    const effects = await run(`effects ${reference} --max-examples 1 --json`);
+    expect(effects.code, effects.stderr).toBe(0);
+    const generate = `generate ${reference} --example ${FIRST} --max-new-tokens 4 --json`;
+    const placebo = await run(`${generate} --strength 0`);
+    expect(placebo.code, placebo.stderr).toBe(0);
+    const { tokens } = JSON.parse(placebo.stdout) as { tokens: number[] };
+    const removed = await run(`${generate.replace('placebo', 'removed')} --strength 0`);
+    expect((JSON.parse(removed.stdout) as { tokens: number[] }).tokens).not.toEqual(tokens);
   });
 });
 

@@ -6,13 +6,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { examplesFromJsonl } from '../../../src/method/data/jsonl.ts';
 import { sotuExamples } from '../../../src/method/data/sotu.ts';
-import { readExamples } from '../../../src/method/data/source.ts';
+import { readExamples, takeOfSource } from '../../../src/method/data/source.ts';
 
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nextquill-source-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+it('a limit takes the first examples of a file, and some of every user of other sources', () => {
+  const examples = ['a', 'a', 'a', 'b', 'c'].map((user, i) => ({
+    id: String(i),
+    user,
+    query: 'q',
+    response: 'r',
+    history: [],
+  }));
+  const users = (source: string) => takeOfSource(source, examples, 3).map(({ user }) => user);
+  expect(users('x.jsonl')).toEqual(['a', 'a', 'a']);
+  expect(users('sotu')).toEqual(['a', 'b', 'c']);
+  // The ending of an acl: path once made it a file of examples.
+  expect(users('acl:x.jsonl.gz')).toEqual(['a', 'b', 'c']);
+});
 
 describe('readExamples', () => {
   it('reads a file of JSON lines, its warning and its limit', async () => {

@@ -1,0 +1,39 @@
+/** @file Errors as they are told: what a terminal must not be shown, and what cannot be read. */
+import pc from 'picocolors';
+import { describe, expect, it } from 'vitest';
+import { describeFailure } from '../../../src/app/cli/failure.ts';
+import { parseArguments } from '../../../src/app/cli/program.ts';
+import { DataError } from '../../../src/base/errors.ts';
+
+const style = { colors: pc.createColors(false), verbose: false, json: false };
+
+function failureOf(words: readonly string[]): string {
+  try {
+    parseArguments(words, '0');
+  } catch (error) {
+    return describeFailure(error, style).text;
+  }
+  throw new Error('expected a failure');
+}
+
+describe('an error', () => {
+  it('does not steer the terminal with what a file says', () => {
+    const error = new DataError('x.jsonl:1: got "\u001b[2J\u0007"', {
+      code: 'data/x',
+      hint: 'Mend \u009b it.',
+    });
+    const { text, exitCode } = describeFailure(error, style);
+    expect(exitCode).toBe(2);
+    expect(text).toBe('error: x.jsonl:1: got "\ufffd[2J\ufffd"\nhint: Mend \ufffd it.\n');
+  });
+
+  it.each([
+    ['command', ['x'.repeat(50_000)]],
+    ['flag', ['effects', `--${'x'.repeat(50_000)}`]],
+    ['flag with a value', ['effects', `--${'x'.repeat(50_000)}=1`]],
+  ])('stays short for an endless %s', (_, words) => {
+    const text = failureOf(words);
+    expect(text.length).toBeLessThan(300);
+    expect(text).toContain('got an unknown one');
+  });
+});
