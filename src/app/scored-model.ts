@@ -3,7 +3,7 @@ import { ConfigError } from '../base/errors.ts';
 import { INFO_FILE, loadAdapter } from '../engine/lora/adapter-folder.ts';
 import type { ScoredModel } from '../method/effects/scorer.ts';
 import { defaultPromptSettings, type PromptSettings } from '../method/prompts/pair.ts';
-import { readRunInfo } from '../method/training/run-info.ts';
+import { checkChatTemplate, readRunInfo } from '../method/training/run-info.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 
 export interface OpenScoredModelOptions extends OpenModelOptions {
@@ -39,6 +39,7 @@ export async function openScoredModel(
   const info = await readRunInfo(folder ?? model.folder);
   if (folder !== undefined && info === undefined)
     onWarning(`${folder}: no ${INFO_FILE} beside the adapter; the prompt settings are the defaults`);
+  if (info !== undefined) checkChatTemplate(info, model);
   const saved = info?.prompt;
   const prompt: PromptSettings = {
     ...(saved ?? defaultPromptSettings(model.config.maxPositions)),

@@ -82,7 +82,7 @@ export async function saveResult(
   model: Model,
   parameters: FlatParameters,
 ): Promise<void> {
-  const info: RunInfo = runInfo(manifest);
+  const info: RunInfo = runInfo(manifest, model.tokenizer);
   const tensors = viewsOf(parameters, parameters.weights);
   const result = resultOf(run, manifest);
   if ('adapter' in result)

@@ -1,7 +1,10 @@
 /** @file nextquill.json: how an adapter or model was trained, so that whoever loads it makes the same prompts. */
 import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
+import { sha256 } from '../../base/hash.ts';
 import { type AdapterInfo, INFO_FILE, readInfo } from '../../engine/lora/adapter-folder.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { ObjectiveName, ObjectiveOptions } from '../objectives/objectives.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Manifest } from './manifest.ts';
@@ -12,6 +15,8 @@ export interface RunInfo extends AdapterInfo {
   /** Of the model that training began from. */
   readonly modelHash: string;
   readonly tokenizerHash: string;
+  /** SHA-256 of the chat template, which tokenizer.json does not hold; absent in older folders. */
+  readonly chatTemplateHash?: string;
   readonly objective: ObjectiveName;
   readonly objectiveOptions: Required<ObjectiveOptions>;
   /** Absent when token ids were given. */
@@ -19,17 +24,36 @@ export interface RunInfo extends AdapterInfo {
 }
 
 /** What the result of a run says of itself. */
-export function runInfo({ recipe, model }: Manifest): RunInfo {
+export function runInfo({ recipe, model }: Manifest, tokenizer: Tokenizer): RunInfo {
   const { objective, objectiveOptions, prompt } = recipe;
   return {
     formatVersion: 1,
     modelHash: model.hash,
     tokenizerHash: model.tokenizerHash,
+    chatTemplateHash: chatTemplateHash(tokenizer),
     objective,
     objectiveOptions,
     ...(prompt === undefined ? {} : { prompt }),
   };
 }
+
+/**
+ * Refuses a model that would wrap the prompts in another chat template than the one of training.
+ * @throws {WeightsError} naming the folder of the model
+ */
+export function checkChatTemplate({ chatTemplateHash: expected }: RunInfo, model: Model): void {
+  const got = chatTemplateHash(model.tokenizer);
+  if (expected === undefined || expected === got) return;
+  throw new WeightsError(
+    `${model.folder}: chat template: expected the one of training, ${expected.slice(0, 12)}…, got ${model.tokenizer.chatTemplate === undefined ? 'none' : `another, ${got.slice(0, 12)}…`}`,
+    {
+      code: 'run/chat-template',
+      hint: 'Restore tokenizer_config.json or chat_template.jinja: other prompts would give other numbers.',
+    },
+  );
+}
+
+const chatTemplateHash = ({ chatTemplate }: Tokenizer): string => sha256(chatTemplate ?? '');
 
 /**
  * The settings that an adapter's or a model's folder was trained with; undefined for one made elsewhere.
