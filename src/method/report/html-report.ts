@@ -47,9 +47,12 @@ export interface ReportOptions {
  */
 export function renderReport(data: ReportData, { redact = false }: ReportOptions = {}): string {
   const series = systemOrder(data);
-  const privacy = redact
-    ? 'Texts have been replaced by their lengths.'
-    : 'This file holds texts of users: think before you send it on.';
+  const privacy =
+    data.maps.length === 0
+      ? 'This file holds no text of a user.'
+      : redact
+        ? 'Texts have been replaced by their lengths.'
+        : 'This file holds texts of users: think before you send it on.';
   const body = `<main>
 <header>
 <h1>${textHtml(data.title)}</h1>

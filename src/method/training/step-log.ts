@@ -44,28 +44,42 @@ export async function openStepLog(run: string): Promise<StepLog> {
   };
 }
 
+/** The lines of a run's log, up to the first that is torn. @returns none where there is no log */
+export async function readStepLog(run: string): Promise<StepLine[]> {
+  return wholeLines(await textOf(run), Number.POSITIVE_INFINITY).lines;
+}
+
 /**
  * Cuts the log back to the lines of steps 1 … `step`; a torn last line goes too. The file is replaced, never edited.
  * @returns the lines kept: fewer than `step` when the file had lost some
  */
 export async function cutStepLog(run: string, step: number): Promise<StepLine[]> {
-  const path = join(run, STEPS_FILE);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await textOf(run);
+  const { lines, length } = wholeLines(text, step);
+  if (length !== text.length || text === '')
+    await writeFileAtomically(join(run, STEPS_FILE), (file) => file.writeFile(text.slice(0, length)));
+  return lines;
+}
+
+function textOf(run: string): Promise<string> {
+  return readFile(join(run, STEPS_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  const kept: StepLine[] = [];
+}
+
+/** Lines of the steps 1 … `most`, as far as they follow one another, and the characters that they take. */
+function wholeLines(text: string, most: number): { lines: StepLine[]; length: number } {
+  const lines: StepLine[] = [];
   let length = 0;
-  while (kept.length < step) {
+  while (lines.length < most) {
     const end = text.indexOf('\n', length);
     const line = end < 0 ? undefined : parseLine(text.slice(length, end));
-    if (line?.step !== kept.length + 1) break;
-    kept.push(line);
+    if (line?.step !== lines.length + 1) break;
+    lines.push(line);
     length = end + 1;
   }
-  if (length !== text.length || text === '')
-    await writeFileAtomically(path, (file) => file.writeFile(text.slice(0, length)));
-  return kept;
+  return { lines, length };
 }
 
 function parseLine(text: string): StepLine | undefined {

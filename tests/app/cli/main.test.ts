@@ -431,6 +431,7 @@ describe('train', () => {
       finalLoss: expect.any(Number) as number,
       peakMemoryBytes: expect.any(Number) as number,
     });
+    expect(existsSync(join(folder, 'run-a/report.html'))).toBe(true);
     const evaluate =
       'evaluate --model model --adapter run-a/adapter --data users.jsonl --candidates 2 --quiet';
     expect(await run(evaluate)).toMatchObject({ code: 0, stderr: '' });
@@ -443,10 +444,12 @@ describe('train', () => {
   it('refuses a folder that holds a run, and resumes a finished one to the same summary', async () => {
     const first = await run(`train ${flags} --out run-b --json --quiet`);
     expect(first.code, first.stderr).toBe(0);
+    rmSync(join(folder, 'run-b/report.html')); // as when the process was killed before it was written
     const again = await run(`train ${flags} --out run-b`);
     expect(again).toMatchObject({ code: 2, stdout: '' });
     const resumed = await run('train --resume run-b --json --quiet');
     expect(resumed).toEqual(first);
+    expect(existsSync(join(folder, 'run-b/report.html'))).toBe(true);
   });
 
   it('trains by a recipe under overrides, with all weights', async () => {

@@ -1,8 +1,10 @@
 /** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AbortedError, ConfigError } from '../../../base/errors.ts';
+import type { Model } from '../../../engine/models/model.ts';
+import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { TrainSummary } from '../../../method/training/manifest.ts';
@@ -138,7 +140,9 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     out: spec.out,
     signal,
   });
-  return follow(events, spec.out, settings.objective, session);
+  const summary = await follow(events, spec.out, settings.objective, session);
+  await report(spec.out, model, all, session);
+  return summary;
 }
 
 async function goOn(
@@ -160,15 +164,36 @@ async function goOn(
   const { readManifest } = await import('../../../method/training/manifest.ts');
   const { openModel } = await import('../../model-source.ts');
   const { signal, warn } = session;
+  const { hasRunReport } = await import('../../run-report.ts');
   const { recipe } = await readManifest(run);
+  let model: Model | undefined;
+  let examples: readonly Example[] = [];
   const events = resume(run, {
     open: {
-      model: (source) => openModel(source, session.options),
-      examples: (source) => readExamples(source, { onWarning: warn, signal }),
+      model: async (source) => {
+        model = await openModel(source, session.options);
+        return model;
+      },
+      examples: async (source) => {
+        examples = await readExamples(source, { onWarning: warn, signal });
+        return examples;
+      },
     },
     signal,
   });
-  return follow(events, run, recipe.objectiveRequested, session);
+  const summary = await follow(events, run, recipe.objectiveRequested, session);
+  if (model !== undefined && !(await hasRunReport(run))) await report(run, model, examples, session);
+  return summary;
+}
+
+async function report(
+  run: string,
+  model: Model,
+  examples: readonly Example[],
+  { signal, progress }: Session,
+): Promise<void> {
+  const { writeRunReport } = await import('../../run-report.ts');
+  await writeRunReport(run, { model, examples, signal, onProgress: progress });
 }
 
 /** Draws the events, and returns the summary. @throws {AbortedError} with the command that goes on */
@@ -182,7 +207,7 @@ async function follow(
     for (;;) {
       const next = await events.next();
       if (next.done) return next.value;
-      report(next.value, `training ${objective}`, session);
+      tell(next.value, `training ${objective}`, session);
     }
   } catch (error) {
     if (!(error instanceof AbortedError)) throw error;
@@ -191,7 +216,7 @@ async function follow(
   }
 }
 
-function report(event: TrainEvent, stage: string, session: Session): void {
+function tell(event: TrainEvent, stage: string, session: Session): void {
   if (event.type === 'warning') session.warn(event.message);
   else if (event.type === 'started') {
     const { steps, startStep, examples, trainedParameters, run } = event;
@@ -228,6 +253,7 @@ function printSummary(summary: TrainSummary, session: Session): void {
       `run          ${run}`,
       adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
       `steps        ${steps}`,
+      `report       ${join(run, 'report.html')}`,
       `final loss   ${finalLoss.toFixed(4)} nats`,
       `speed        ${examplesPerSecond.toFixed(2)} examples/s, ${Math.round(tokensPerSecond)} tokens/s`,
       `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
