@@ -1,6 +1,8 @@
 /** @file The rows of `effects` for a reader: one line an example, the tokens that the history changes most, and the sum. */
 import type { EffectRow } from '../../method/effects/rows.ts';
-import { oneLine, textTable } from './table.ts';
+import { signed } from '../../method/explain/number-format.ts';
+import { alignedColumns } from '../../method/report/table.ts';
+import { oneLine } from './terminal.ts';
 
 const EXAMPLES_SHOWN = 20;
 const TOKENS_SHOWN = 10;
@@ -48,7 +50,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
       : '',
     '\nTokens that the history makes likelier, most first\n',
     tokenTable(top),
-    `\n${tokens} tokens of ${sums.length} examples, mean effect ${signed(effect / tokens)} nats a token\n`,
+    `\n${tokens} tokens of ${sums.length} examples, mean effect ${signed(effect / tokens, 3)} nats a token\n`,
   ].join('');
 }
 
@@ -59,17 +61,17 @@ function exampleTable(sums: readonly ExampleSum[]): string {
     String(sum.tokens),
     (sum.withHistory / sum.tokens).toFixed(3),
     (sum.withoutHistory / sum.tokens).toFixed(3),
-    signed((sum.withHistory - sum.withoutHistory) / sum.tokens),
+    signed((sum.withHistory - sum.withoutHistory) / sum.tokens, 3),
     `${shownToken(sum.strongest.token)} ${signed(sum.strongest.effectLogRatio, 2)}`,
   ]);
-  return textTable(
+  return table(
     [['example', 'user', 'tokens', 'with', 'without', 'effect', 'strongest'], ...rows],
     [2, 3, 4, 5],
   );
 }
 
 function tokenTable(rows: readonly EffectRow[]): string {
-  return textTable(
+  return table(
     [
       ['token', 'log ratio', 'p with', 'p without', 'example', 'position'],
       ...rows.map((row) => [
@@ -87,9 +89,10 @@ function tokenTable(rows: readonly EffectRow[]): string {
 
 const shownToken = (token: string) => JSON.stringify(oneLine(token, 20));
 
-const signed = (value: number, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
-
 function probability(logProbability: number): string {
   const p = Math.exp(logProbability);
   return p >= 0.001 ? p.toFixed(3) : p.toExponential(0);
 }
+
+const table = (rows: readonly (readonly string[])[], right: readonly number[]) =>
+  `${alignedColumns(rows, (column) => right.includes(column)).join('\n')}\n`;

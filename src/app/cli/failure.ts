@@ -2,8 +2,8 @@
 import type { CommanderError } from 'commander';
 import type pc from 'picocolors';
 import { AbortedError, ConfigError, exitCodeOf, NextQuillError, nearestName } from '../../base/errors.ts';
-import { oneLine } from './table.ts';
-import { printable } from './terminal.ts';
+import { terminalText } from '../../method/explain/terminal-text.ts';
+import { oneLine } from './terminal.ts';
 
 export interface FailureStyle {
   readonly colors: ReturnType<typeof pc.createColors>;
@@ -18,10 +18,10 @@ export function describeFailure(error: unknown, style: FailureStyle): { text: st
   const { colors, verbose, json } = style;
   const exitCode = exitCodeOf(error);
   const known = error instanceof NextQuillError ? error : undefined;
-  const message = printable(error instanceof Error ? error.message || error.name : String(error));
+  const message = terminalText(error instanceof Error ? error.message || error.name : String(error));
   const label = error instanceof AbortedError ? colors.yellow('stopped:') : colors.red('error:');
   const lines = [`${colors.bold(label)} ${message}`];
-  if (known?.hint !== undefined) lines.push(`${colors.bold('hint:')} ${printable(known.hint)}`);
+  if (known?.hint !== undefined) lines.push(`${colors.bold('hint:')} ${terminalText(known.hint)}`);
   if (known === undefined && !verbose)
     lines.push(
       `${colors.bold('hint:')} This is a bug or a failure of the system; run again with --verbose to see where.`,

@@ -3,11 +3,12 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
+import { terminalText } from '../../method/explain/terminal-text.ts';
 import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';
 import { progressDisplay } from './progress.ts';
-import { isLive, printable, wantsColor } from './terminal.ts';
+import { isLive, wantsColor } from './terminal.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
@@ -50,9 +51,9 @@ async function main(words: readonly string[]): Promise<number> {
         display.clear();
         stdout.write(text);
       },
-      warn: (message) => display.line(`${colors.yellow('warning:')} ${printable(message)}`),
+      warn: (message) => display.line(`${colors.yellow('warning:')} ${terminalText(message)}`),
       note: (message) => {
-        if (!globals.quiet) display.line(printable(message));
+        if (!globals.quiet) display.line(terminalText(message));
       },
     };
     await request.run(session);

@@ -5,7 +5,7 @@ import type { CliCommand, GlobalOptions, Session } from './command.ts';
 import { commands } from './commands.ts';
 import { usageError, WORD_SHOWN } from './failure.ts';
 import { addFlag, wholeNumber } from './flags.ts';
-import { oneLine } from './table.ts';
+import { oneLine } from './terminal.ts';
 
 /** What was asked for: a command with its words and flags, or a text to show. */
 export type Request =

@@ -1,4 +1,5 @@
 /** @file What a stream can show: a terminal or not, with colours or without, as its user wants it. */
+import { terminalText } from '../../method/explain/terminal-text.ts';
 
 /** Whether lines can be drawn over. */
 export function isLive(stream: NodeJS.WriteStream): boolean {
@@ -18,7 +19,8 @@ export function mapColor(stream: NodeJS.WriteStream): boolean | '256' {
   return /^(truecolor|24bit)$/.test(process.env.COLORTERM ?? '') ? true : '256';
 }
 
-/** A text of a user, a file or a model that cannot steer the terminal: control characters show as U+FFFD. */
-export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '\u{fffd}');
+/** A text on one line that cannot steer the terminal, at most `width` characters. */
+export function oneLine(text: string, width: number): string {
+  const characters = [...terminalText(text.replace(/\s+/g, ' '))];
+  return characters.length <= width ? characters.join('') : `${characters.slice(0, width - 1).join('')}…`;
 }

@@ -8,7 +8,7 @@ import {
   pairedDifferenceByUser,
 } from '../../base/statistics.ts';
 import type { Example } from '../data/example.ts';
-import { describeMatching, matchedCandidates } from '../data/matching.ts';
+import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
 import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../report/results.ts';
@@ -70,8 +70,7 @@ export async function evaluate(
         hint: 'Give examples whose history is not empty and fits the budget.',
       },
     );
-  const k = options.candidates ?? defaultCandidates(used, pool);
-  const matches = used.map((example) => matchedCandidates(pool, example, k));
+  const { k, matches } = matchAll(used, pool, options.candidates);
   // For each example: own history, none, then the candidates with the true one first.
   const prompts = used.flatMap((example, i) => {
     const placebo = matches[i]!.others[0]!.history;
@@ -141,11 +140,20 @@ export async function evaluate(
 /** Candidates of author identification where the data have as many users with a history. */
 export const DEFAULT_CANDIDATES = 4;
 
-/** As many as every example can be given, but no more than {@link DEFAULT_CANDIDATES}; 2 at least, which may be refused. */
-function defaultCandidates(examples: readonly Example[], pool: readonly Example[]): number {
-  const users = new Set(pool.flatMap(({ user, history }) => (history.length > 0 ? [user] : [])));
-  const others = Math.min(...examples.map(({ user }) => users.size - (users.has(user) ? 1 : 0)));
-  return Math.max(2, Math.min(DEFAULT_CANDIDATES, others + 1));
+/** Candidates of every example: as many as asked for, or by default as every example can be given, {@link DEFAULT_CANDIDATES} at most. */
+function matchAll(
+  examples: readonly Example[],
+  pool: readonly Example[],
+  asked: number | undefined,
+): { k: number; matches: MatchedCandidates[] } {
+  for (let k = asked ?? DEFAULT_CANDIDATES; ; k--) {
+    try {
+      return { k, matches: examples.map((example) => matchedCandidates(pool, example, k)) };
+    } catch (error) {
+      const isTooFew = error instanceof DataError && error.code === 'data/too-few-candidates';
+      if (!isTooFew || asked !== undefined || k === 2) throw error;
+    }
+  }
 }
 
 const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {

@@ -1,5 +1,4 @@
 /** @file The table of systems as aligned plain text, for terminals and logs. */
-
 import { estimateText } from '../explain/number-format.ts';
 import { displayWidth, terminalText } from '../explain/terminal-text.ts';
 import { type Measure, measureDescriptions, type SystemResult } from './results.ts';
@@ -50,8 +49,14 @@ export function systemsTable(systems: readonly SystemResult[]): string {
   ].join('\n');
 }
 
-/** Rows of equal cells as lines: the first column to the left, the others to the right, two spaces between. */
-export function alignedColumns(rows: readonly (readonly string[])[]): string[] {
+/**
+ * Rows of equal cells as lines, two spaces between columns.
+ * @param isRight which columns stand to the right; all but the first by default
+ */
+export function alignedColumns(
+  rows: readonly (readonly string[])[],
+  isRight: (column: number) => boolean = (column) => column > 0,
+): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
   );
@@ -59,7 +64,7 @@ export function alignedColumns(rows: readonly (readonly string[])[]): string[] {
     row
       .map((cell, column) => {
         const space = ' '.repeat(widths[column]! - displayWidth(cell));
-        return column === 0 ? cell + space : space + cell;
+        return isRight(column) ? space + cell : cell + space;
       })
       .join('  ')
       .trimEnd(),

@@ -24,7 +24,7 @@ describe('an error', () => {
     });
     const { text, exitCode } = describeFailure(error, style);
     expect(exitCode).toBe(2);
-    expect(text).toBe('error: x.jsonl:1: got "\ufffd[2J\ufffd"\nhint: Mend \ufffd it.\n');
+    expect(text).toBe('error: x.jsonl:1: got "<U+001B>[2J<U+0007>"\nhint: Mend <U+009B> it.\n');
   });
 
   it.each([

@@ -1,11 +1,12 @@
 /** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
+import { estimateText } from '../../../method/explain/number-format.ts';
+import { alignedColumns } from '../../../method/report/table.ts';
 import { warnOfLeakage } from '../../example-rows.ts';
 import { trainedExamples } from '../../trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
-import { estimateText, textTable } from '../table.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly candidates?: number;
@@ -78,23 +79,31 @@ function printEvaluation(
   const { name, nllWithHistory, nllWithoutHistory, nllOtherHistory, authorIdentification: author } = system;
   session.print(
     `${name}: ${scores.length} examples of ${users} users; means over users, 95 % intervals by user\n\n` +
-      textTable([
-        ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
-        ['NLL without history', estimateText(nllWithoutHistory), 'nats a token'],
-        ['NLL with others’ histories', estimateText(nllOtherHistory), 'nats a token'],
-        ['history effect, total (A)', estimateText(effects.total), 'nats a token; above 0 the history helps'],
-        ['  of it generic (B)', estimateText(effects.generic), 'another user’s history would do as well'],
-        ['  of it user-specific (C)', estimateText(effects.userSpecific), 'only this user’s history does'],
-        ...(author === undefined
-          ? []
-          : [
-              [
-                'author identified',
-                estimateText(author),
-                `of ${author.k} candidates; chance ${(1 / author.k).toFixed(3)}`,
-              ],
-            ]),
-      ]) +
+      alignedColumns(
+        [
+          ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
+          ['NLL without history', estimateText(nllWithoutHistory), 'nats a token'],
+          ['NLL with others’ histories', estimateText(nllOtherHistory), 'nats a token'],
+          [
+            'history effect, total (A)',
+            estimateText(effects.total),
+            'nats a token; above 0 the history helps',
+          ],
+          ['  of it generic (B)', estimateText(effects.generic), 'another user’s history would do as well'],
+          ['  of it user-specific (C)', estimateText(effects.userSpecific), 'only this user’s history does'],
+          ...(author === undefined
+            ? []
+            : [
+                [
+                  'author identified',
+                  estimateText(author),
+                  `of ${author.k} candidates; chance ${(1 / author.k).toFixed(3)}`,
+                ],
+              ]),
+        ],
+        () => false,
+      ).join('\n') +
+      '\n' +
       (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
       (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : ''),
   );

@@ -1,10 +1,10 @@
 /** @file `nextquill generate`: a text for the query of an example, with the history, without, or in between. */
 import { matchedCandidates } from '../../../method/data/matching.ts';
+import { terminalText } from '../../../method/explain/terminal-text.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag, addModelFlags, numberBetween, required, wholeNumber } from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
-import { printable } from '../terminal.ts';
 
 interface GenerateFlags extends ScoringFlags {
   readonly example?: string;
@@ -78,7 +78,7 @@ export const generateCommand: CliCommand = {
     for await (const next of stream) {
       tokens.push(next.token);
       text += next.text;
-      if (!json) session.print(session.stdout.isTTY ? printable(next.text) : next.text);
+      if (!json) session.print(session.stdout.isTTY ? terminalText(next.text) : next.text);
     }
     if (json) {
       const document = {

@@ -3,12 +3,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../../base/errors.ts';
-import type { SystemResult } from '../../../method/report/results.ts';
+import { estimateText } from '../../../method/explain/number-format.ts';
+import { systemsTable } from '../../../method/report/table.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';
 import { clock } from '../progress.ts';
-import { estimateText, textTable } from '../table.ts';
 
 export const quickstartCommand: CliCommand = {
   name: 'quickstart',
@@ -48,32 +48,13 @@ function freeFolder(name: string): string {
 
 function resultText({ systems, speeches, effects, report, runs, seconds }: QuickstartResult): string {
   return [
-    'NLL in nats a response token, lower is better. Author: share of texts that the true user’s history, among\n',
-    'others, makes likeliest. Means over held-out users with 95 % intervals by user.\n',
-    `\nSimulated users never trained on\n${systemTable(systems)}`,
-    `\nState of the Union addresses never trained on\n${systemTable(speeches.systems)}`,
+    'Negative log-likelihood (NLL) of held-out users’ texts, lower is better; an author is identified where the true\n',
+    'user’s history, among others, makes the text likeliest.\n',
+    `\nSimulated users never trained on\n${systemsTable(systems)}`,
+    `\nState of the Union addresses never trained on\n${systemsTable(speeches.systems)}`,
     `\nAUC of the effects against the known causes (${effects.auc.system}): ${estimateText(effects.auc)}\n`,
     `\nreport  ${report}\n`,
     ...runs.map((run) => `run     ${run}\n`),
     `time    ${clock(seconds)}\n`,
   ].join('');
-}
-
-function systemTable(systems: readonly SystemResult[]): string {
-  const author = systems[0]?.authorIdentification;
-  const rows = systems.map((system) => [
-    system.name,
-    estimateText(system.nllWithHistory),
-    estimateText(system.nllWithoutHistory),
-    estimateText(system.nllOtherHistory),
-    system.authorIdentification === undefined ? '' : estimateText(system.authorIdentification, 2),
-  ]);
-  const heads = [
-    'system',
-    'with history',
-    'without',
-    'with others’',
-    author ? `author of ${author.k}` : 'author',
-  ];
-  return textTable([heads, ...rows]);
 }

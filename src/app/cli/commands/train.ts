@@ -1,4 +1,5 @@
 /** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -210,7 +211,8 @@ async function follow(
       tell(next.value, `training ${objective}`, session);
     }
   } catch (error) {
-    if (!(error instanceof AbortedError)) throw error;
+    // Stopped before the folder was made, there is nothing to go on from.
+    if (!(error instanceof AbortedError) || !existsSync(run)) throw error;
     const hint = `Run "nextquill train --resume ${run}" to go on from there.`;
     throw new AbortedError(error.message, { code: error.code, hint, cause: error });
   }
