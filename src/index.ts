@@ -5,6 +5,8 @@ export { writeEffectRows } from './app/effect-file.ts';
 export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/model-source.ts';
 // The main job on the embedded model.
 export { type QuickstartOptions, type QuickstartResult, quickstart } from './app/quickstart/quickstart.ts';
+// A finished run as a report: loss, and text with and without history before and after.
+export { type RunReportOptions, writeRunReport } from './app/run-report.ts';
 export { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from './app/scored-model.ts';
 // Errors, each with a code and a hint; progress.
 export * from './base/errors.ts';
