@@ -50,6 +50,8 @@ export interface CorpusRows {
   readonly all: readonly PromptPair[];
   /** All simulated ones and every fourth passage. */
   readonly mostlySimulated: readonly PromptPair[];
+  /** Half of the simulated ones, some short ones, and all passages. */
+  readonly balanced: readonly PromptPair[];
 }
 
 export function corpusRows(tokenizer: Tokenizer): CorpusRows {
@@ -68,11 +70,13 @@ export function corpusRows(tokenizer: Tokenizer): CorpusRows {
     strength: 1,
     noise: 0,
   });
+  const short = rows(sure);
   return {
-    short: rows(sure),
+    short,
     simulated,
     all: [...simulated, ...speeches],
     mostlySimulated: [...simulated, ...speeches.filter((_, i) => i % 4 === 0)],
+    balanced: [...simulated.slice(SIMULATED_EXAMPLES / 2), ...short.slice(-6000), ...speeches],
   };
 }
 

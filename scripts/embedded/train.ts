@@ -16,7 +16,7 @@ import { config, writeInitialWeights } from './initial-weights.ts';
 import { writeTokenizer } from './tokenizer.ts';
 
 /** Steps in all; the rate is constant until the last fifth. */
-const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 3300);
+const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 4900);
 const WARMUP_STEPS = 80;
 const CHECKPOINT_EVERY = 100;
 const THREADS = 2;
@@ -85,7 +85,8 @@ const phases = [
   { pairs: rows.all, until: 1300, batchSize: 8 },
   { pairs: rows.mostlySimulated, until: 1600, batchSize: 8 },
   { pairs: rows.short, until: 2800, batchSize: 24 },
-  { pairs: rows.mostlySimulated, until: TOTAL_STEPS, batchSize: 8 },
+  { pairs: rows.mostlySimulated, until: 3300, batchSize: 8 },
+  { pairs: rows.balanced, until: TOTAL_STEPS, batchSize: 12 },
 ];
 for (const { pairs, until, batchSize } of phases) {
   if (startStep >= until) continue;
