@@ -27,7 +27,14 @@ export {
   type SplitShares,
   splitByUser,
 } from './method/data/splits.ts';
-// Effects: what the history changes at every response token.
+// Effects: what the history changes at every response token, and which of its items do.
+export {
+  type ExampleItemEffects,
+  type ItemEffect,
+  type ItemEffectsOptions,
+  itemEffects,
+} from './method/effects/item-effects.ts';
+export { type ItemKind, itemKindDefinitions } from './method/effects/item-kinds.ts';
 export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/effects/rows.ts';
 export type { ScoredModel } from './method/effects/scorer.ts';
 // Evaluation: does it personalise?
