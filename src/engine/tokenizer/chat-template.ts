@@ -32,11 +32,12 @@ export function chatPieces(
   const messages = roles.map((role, i) => ({ role, content: places[i]! }));
   let text: string;
   try {
-    text = new Template(template).render({
+    text = new Template(FIXED_DATE + template).render({
       ...specialTokens,
       messages,
       add_generation_prompt: addGenerationPrompt,
       enable_thinking: false,
+      date_text: dateText,
     });
   } catch (cause) {
     throw new WeightsError(
@@ -66,6 +67,34 @@ export function chatPieces(
   }
   if (done < text.length) pieces.push({ markup: text.slice(done) });
   return pieces;
+}
+
+/**
+ * Templates that write today's date get one fixed day, the default of Llama 3.2's own template: a prompt that changed
+ * overnight would change scores, and would no longer be the prompt of training.
+ */
+const TODAY = new Date(Date.UTC(2024, 6, 26));
+
+/** Before a template: the library's own function of this name gives the day of today, and cannot be replaced otherwise. */
+const FIXED_DATE = '{% set strftime_now = date_text %}';
+
+/** The fixed day in the formats of C's strftime that templates use; others stay as they are. */
+function dateText(format: string): string {
+  const part = (options: Intl.DateTimeFormatOptions) =>
+    TODAY.toLocaleDateString('en-US', { ...options, timeZone: 'UTC' });
+  const parts: Readonly<Record<string, string>> = {
+    '%Y': part({ year: 'numeric' }),
+    '%m': part({ month: '2-digit' }),
+    '%d': part({ day: '2-digit' }),
+    '%b': part({ month: 'short' }),
+    '%B': part({ month: 'long' }),
+    '%a': part({ weekday: 'short' }),
+    '%A': part({ weekday: 'long' }),
+    '%H': '00',
+    '%M': '00',
+    '%S': '00',
+  };
+  return format.replace(/%[A-Za-z]/g, (code) => parts[code] ?? code);
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -71,6 +71,15 @@ export function endOfTurnId(
   });
 }
 
+/**
+ * The tokens at which generation ends: the end of a turn, and every `eos_token_id` of generation_config.json (Llama 3
+ * and Gemma name several), else of config.json.
+ */
+export function endIds({ generation, model }: TokenizerConfigs, endOfTurn: number): number[] {
+  const named = allIds(generation.eos_token_id);
+  return [...new Set([endOfTurn, ...(named.length > 0 ? named : allIds(model.eos_token_id))])];
+}
+
 /** The token that the tokenizer itself puts before a text; undefined where it puts none. */
 export function beginId(json: TokenizerJson, configs: TokenizerConfigs): number | undefined {
   const text = textOf(configs.tokenizer.bos_token);
@@ -108,10 +117,11 @@ function textOf(token: unknown): string | undefined {
   return typeof text === 'string' && text !== '' ? text : undefined;
 }
 
-const firstId = (value: unknown): number | undefined => {
-  const id: unknown = Array.isArray(value) ? value[0] : value;
-  return typeof id === 'number' && Number.isInteger(id) && id >= 0 ? id : undefined;
-};
+const firstId = (value: unknown): number | undefined => allIds(value)[0];
+
+/** Ids that a key names: one, or a list of them. */
+const allIds = (value: unknown): number[] =>
+  (Array.isArray(value) ? value : [value]).filter((id) => Number.isInteger(id) && id >= 0) as number[];
 
 const asObject = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};

@@ -27,7 +27,10 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** SHA-256 of tokenizer.json. */
   readonly hash: string;
+  /** Ends a response; training fits it too. */
   readonly endOfTurnId: number;
+  /** Tokens at which generation ends: the end of a turn, and what the model's configuration adds. */
+  readonly endIds: readonly number[];
   /** The token that a text begins with, where the tokenizer puts one. */
   readonly beginId: number | undefined;
   readonly padId: number;
@@ -194,6 +197,7 @@ export function createTokenizer(
     vocabularySize,
     hash: options.hash,
     endOfTurnId,
+    endIds: special.endIds(configs, endOfTurnId),
     beginId: special.beginId(json, configs),
     padId: special.padId(json, configs, endOfTurnId),
     chatTemplate,

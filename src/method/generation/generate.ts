@@ -123,7 +123,7 @@ export async function* generate(
       for (let v = 0; v < logits.length; v++) logits[v] = without[v]! + strength * (logits[v]! - without[v]!);
     }
     const token = sample(logits, tokenizer.vocabularySize, temperature, topP, random.next());
-    if (token === tokenizer.endOfTurnId) return;
+    if (tokenizer.endIds.includes(token)) return;
     generated.push(token);
     const text = tokenizer.decode(generated);
     // Bytes that end inside a character decode to U+FFFD: the character is written once it is whole.

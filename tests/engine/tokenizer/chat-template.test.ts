@@ -1,6 +1,9 @@
 /** @file Chat templates: what they write around the messages, and templates that cannot be used. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { chatPieces } from '../../../src/engine/tokenizer/chat-template.ts';
+import { type RenderedChats, renderedByUs } from '../../support/chat-cases.ts';
 
 const chatml =
   "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' + '\n' }}{% endfor %}" +
@@ -39,4 +42,33 @@ test('a template that drops, doubles or swaps messages is refused', () => {
 test("a template's own refusal is passed on", () => {
   const template = "{{ raise_exception('no system role') }}";
   expect(() => chatPieces(template, ['system', 'user'], true, {})).toThrow('no system role');
+});
+
+const golden = JSON.parse(
+  await readFile(fileURLToPath(new URL('../../golden/chat-templates.json', import.meta.url)), 'utf8'),
+) as RenderedChats;
+
+test.each(Object.keys(golden.templates))(
+  'the %s template is rendered and refuses roles as transformers does',
+  (name) => {
+    const cases = golden.cases.filter(({ template }) => template === name);
+    expect(cases.length).toBe(14);
+    for (const chat of cases) {
+      const ours = renderedByUs(golden, chat);
+      if (chat.error === undefined) expect(ours).toEqual({ text: chat.text });
+      else expect(ours.error).toContain(chat.error);
+    }
+  },
+);
+
+test('the goldens hold refusals of a system role and of roles that do not alternate', () => {
+  const errors = new Set(golden.cases.flatMap(({ error }) => error ?? []));
+  expect([...errors].join()).toMatch(/System role not supported.*|.*must alternate/);
+  expect(errors.size).toBe(3);
+});
+
+// Today's date would make tomorrow's prompts others than those of training.
+test("a template that writes today's date gets one fixed day", () => {
+  const template = "{{ strftime_now('%d %b %Y, %B %A %q') }}{{ messages[0].content }}";
+  expect(chatPieces(template, ['user'], false, {})[0]).toEqual({ markup: '26 Jul 2024, July Friday %q' });
 });

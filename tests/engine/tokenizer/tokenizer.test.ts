@@ -36,6 +36,8 @@ describe("Python's tokenizers", () => {
   test.each([
     ['byte-level BPE', 'tokenizer-small', 'tokenizer-small-encodings.json'],
     ['byte-level BPE with single digits', 'tokenizer-small', 'tokenizer-digits-encodings.json'],
+    ["byte-level BPE cut as Llama 3's", 'tokenizer-small', 'tokenizer-llama3-encodings.json'],
+    ["byte fallback without a prefix, as Gemma's", 'tokenizer-fallback', 'tokenizer-gemma-encodings.json'],
     [
       'BPE with a prefix space and bytes as a fallback',
       'tokenizer-fallback',
@@ -56,11 +58,15 @@ describe("Python's tokenizers", () => {
     }
   });
 
-  test('with NFC the ids are the same, and so are offsets where the text is composed already', async () => {
-    const { cases } = (await readJson(golden('tokenizer-nfc-encodings.json'))) as Encodings;
+  test.each([
+    ['NFC', 'tokenizer-nfc-encodings.json'],
+    ["NFC and words cut as Qwen's", 'tokenizer-qwen-encodings.json'],
+  ])('with %s the ids are the same, and offsets where the text is composed already', async (_, file) => {
+    const { patch, cases } = (await readJson(golden(file))) as Encodings;
+    const tokenizer = await patched('tokenizer-small', patch);
     let decomposed = 0;
     for (const { text, ids, starts, ends } of cases) {
-      const ours = nfc.encode(text);
+      const ours = tokenizer.encode(text);
       expect(ours.ids, text).toEqual(ids);
       if (text === text.normalize('NFC')) expect({ ...ours }, text).toEqual({ ids, starts, ends });
       else decomposed++;
@@ -225,6 +231,19 @@ describe('special tokens', () => {
     expect([small.endOfTurnId, small.beginId, small.padId]).toEqual([3, undefined, 0]);
     expect([fallback.endOfTurnId, fallback.beginId, fallback.padId]).toEqual([2, 1, 2]);
     expect((await patched('tokenizer-small', {})).endOfTurnId).toBe(3); // generation_config.json, as </s> is no token
+  });
+
+  test('generation ends at the end of a turn and at every end that the configuration names', async () => {
+    const json = await readJson(join(golden('tokenizer-small'), 'tokenizer.json'));
+    const ends = (generation: object, model: object) =>
+      createTokenizer(checkTokenizerJson('tokenizer.json', json), {
+        hash: '',
+        configs: { tokenizer: { eos_token: '<|end|>' }, generation: { ...generation }, model: { ...model } },
+        chatTemplate: undefined,
+      }).endIds;
+    expect(ends({ eos_token_id: [0, 3, -1, 'x'] }, { eos_token_id: 1 })).toEqual([3, 0]);
+    expect(ends({}, { eos_token_id: 1 })).toEqual([3, 1]);
+    expect(ends({}, {})).toEqual([3]);
   });
 });
 
