@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '../src/base/random.ts';
-import type { DecoderConfig } from '../src/engine/models/hf-config.ts';
+import type { DecoderConfig, LayerType } from '../src/engine/models/hf-config.ts';
 import { llamaParameters } from '../src/engine/models/llama.ts';
 import { writeSafetensors } from '../src/engine/weights/safetensors.ts';
 
@@ -19,7 +19,8 @@ export function smolLm2(layers = 30): DecoderConfig {
     keyValueHeads: 3,
     headSize: 64,
     normEpsilon: 1e-5,
-    ropeTheta: 100000,
+    rotary: { full: { theta: 100000 } },
+    layerTypes: new Array<LayerType>(layers).fill('full'),
     maxPositions: 8192,
     tiedHead: true,
   };

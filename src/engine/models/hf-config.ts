@@ -1,6 +1,14 @@
 /** @file Reads Hugging Face's config.json: what a decoder of the Llama family is made of, and what we refuse. */
 import { WeightsError } from '../../base/errors.ts';
 
+/** How a layer attends: to all tokens before, or to the last of them. */
+export type LayerType = 'full' | 'sliding';
+
+/** One rotary embedding: its angles are p · θ^(−2i/E). */
+export interface RotaryConfig {
+  readonly theta: number;
+}
+
 /** The numbers that fix a decoder's shape; names of Hugging Face's keys in camel case. */
 export interface DecoderConfig {
   readonly modelType: string;
@@ -12,7 +20,12 @@ export interface DecoderConfig {
   readonly keyValueHeads: number;
   readonly headSize: number;
   readonly normEpsilon: number;
-  readonly ropeTheta: number;
+  /** The rotary embedding of each type of layer; a type that is absent uses that of `full`. None for learned positions. */
+  readonly rotary: Partial<Readonly<Record<LayerType, RotaryConfig>>>;
+  /** The type of each layer. */
+  readonly layerTypes: readonly LayerType[];
+  /** Tokens that a query of a sliding layer sees, itself counted. */
+  readonly slidingWindow?: number;
   /** Longest sequence that the model was made for, tokens. */
   readonly maxPositions: number;
   /** Whether the head is the embedding table. */
@@ -90,11 +103,12 @@ export function parseDecoderConfig(json: unknown, where: string): DecoderConfig 
     hiddenSize,
     intermediateSize: number('intermediate_size'),
     layers: number('num_hidden_layers'),
+    layerTypes: new Array<LayerType>(number('num_hidden_layers')).fill('full'),
     heads,
     keyValueHeads,
     headSize: number('head_dim', hiddenSize / heads),
     normEpsilon: number('rms_norm_eps', 1e-6),
-    ropeTheta,
+    rotary: { full: { theta: ropeTheta } },
     maxPositions: number('max_position_embeddings', 2048),
     tiedHead: config.tie_word_embeddings === true,
   };

@@ -1,17 +1,11 @@
 /** @file Llama's decoder (model_type llama): RMSNorm, rotary positions, grouped-query attention, SwiGLU. */
-import { multiplyDims } from '../ops/dimension.ts';
-import { add, gatherRows, reshape, rmsNorm } from '../ops/operators.ts';
+import { add, gatherRows, rmsNorm } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
-import {
-  causalBias,
-  gatedFeedForward,
-  groupedQueryAttention,
-  type RotaryTables,
-  rotate,
-  type TokenInputs,
-} from './blocks.ts';
+import type { DecoderInputs } from './architecture.ts';
+import { foldRows, gatedFeedForward } from './blocks.ts';
 import type { DecoderConfig } from './hf-config.ts';
 import type { ParameterShape, ParameterSource } from './parameters.ts';
+import { rotate } from './rotary.ts';
 
 const layerName = (layer: number) => `model.layers.${layer}`;
 
@@ -46,22 +40,20 @@ export function llamaParameters(config: DecoderConfig): ParameterShape[] {
 export function llamaHidden(
   config: DecoderConfig,
   source: ParameterSource,
-  tokens: TokenInputs,
-  tables: RotaryTables,
+  inputs: DecoderInputs,
   rows: Value,
 ): Value {
   const { hiddenSize, vocabularySize, normEpsilon } = config;
-  const biases = withScope('mask', () => causalBias(tokens));
   const norm = (name: string, x: Value) =>
     rmsNorm(x, source.tensor(`${name}.weight`, [hiddenSize]), normEpsilon);
   let x = withScope('embed', () =>
-    gatherRows(source.tensor('model.embed_tokens.weight', [vocabularySize, hiddenSize]), tokens.tokenIds),
+    gatherRows(source.tensor('model.embed_tokens.weight', [vocabularySize, hiddenSize]), inputs.tokenIds),
   );
   for (let layer = 0; layer < config.layers; layer++) {
     const name = layerName(layer);
     const isLast = layer === config.layers - 1;
     const attended = withScope(`layers.${layer}.attention`, () =>
-      attention(config, source, name, norm(`${name}.input_layernorm`, x), tokens, tables, biases),
+      attention(config, source, layer, norm(`${name}.input_layernorm`, x), inputs),
     );
     withScope(`layers.${layer}`, () => {
       const pick = (value: Value) => (isLast ? gatherRows(foldRows(value), rows) : value);
@@ -93,25 +85,21 @@ export function llamaLogits(config: DecoderConfig, source: ParameterSource, hidd
 function attention(
   config: DecoderConfig,
   source: ParameterSource,
-  name: string,
+  layer: number,
   x: Value,
-  tokens: TokenInputs,
-  tables: RotaryTables,
-  biases: readonly Value[],
+  { positions, rotary, attention: mix }: DecoderInputs,
 ): Value {
   const { heads, keyValueHeads, headSize, hiddenSize } = config;
+  const tables = rotary.full!;
   const project = (part: string, count: number) =>
-    source.linear(`${name}.self_attn.${part}_proj`, count * headSize, hiddenSize).apply(x);
-  const query = rotate(project('q', heads), tokens, tables, heads);
-  const key = rotate(project('k', keyValueHeads), tokens, tables, keyValueHeads);
-  return groupedQueryAttention(query, key, project('v', keyValueHeads), biases, {
+    source.linear(`${layerName(layer)}.self_attn.${part}_proj`, count * headSize, hiddenSize).apply(x);
+  return mix({
+    layer,
+    query: rotate(project('q', heads), positions, tables, heads),
+    key: rotate(project('k', keyValueHeads), positions, tables, keyValueHeads),
+    value: project('v', keyValueHeads),
     heads,
     keyValueHeads,
     headSize,
   });
-}
-
-function foldRows(x: Value): Value {
-  const [batch, length, width] = x.shape as [number, number, number];
-  return reshape(x, [multiplyDims(batch, length), width]);
 }

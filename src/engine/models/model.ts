@@ -8,9 +8,10 @@ import { mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
 import { fileWithTensor, openModelFolder } from '../weights/model-folder.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
+import type { Architecture } from './architecture.ts';
 import { type DecoderConfig, parseDecoderConfig } from './hf-config.ts';
 import type { ParameterShape } from './parameters.ts';
-import { type Architecture, architectureOf } from './registry.ts';
+import { architectureOf } from './registry.ts';
 
 /** A decoder ready to be compiled into graphs. Holds no memory of its own: weights stay in their file. */
 export interface Model {

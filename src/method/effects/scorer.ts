@@ -1,31 +1,24 @@
 /** @file Runs a model over prompts and their responses: log-probabilities of one pass, effects of a pair of passes. */
 import { throwIfAborted } from '../../base/errors.ts';
-import { rotaryInputs, rotaryTables, tokenFeeds, tokenInputs } from '../../engine/models/blocks.ts';
 import type { Model } from '../../engine/models/model.ts';
 import {
-  frozenParameters,
-  type LoraOptions,
-  loraParameters,
-  trainedParameters,
-} from '../../engine/models/parameters.ts';
-import { compile } from '../../engine/onnx/program.ts';
+  createPasses,
+  openSession,
+  type ParameterValues,
+  parameterSource,
+} from '../../engine/models/pass.ts';
 import { input, selectedLogProbability } from '../../engine/ops/operators.ts';
-import { type Value, withScope } from '../../engine/ops/value.ts';
-import { createSession, type HostTensor, type Session } from '../../engine/runtime/session.ts';
-import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
+import type { Value } from '../../engine/ops/value.ts';
+import type { HostTensor, Session } from '../../engine/runtime/session.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import { type ObjectiveName, type ObjectiveOptions, objectiveWeights } from '../objectives/objectives.ts';
-import { checkAligned, collate } from '../prompts/collate.ts';
+import { type CollatedBatch, checkAligned, collate, passRows } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { tokenEffects } from './effects.ts';
 
 /** A model as it is to be scored: frozen, with an adapter, or with weights under training. */
-export interface ScoredModel {
+export interface ScoredModel extends ParameterValues {
   readonly model: Model;
-  /** LoRA matrices by PEFT's names. */
-  readonly adapter?: { readonly lora: LoraOptions; readonly tensors: Readonly<Record<string, HostTensor>> };
-  /** All parameters by name, in place of the file's. */
-  readonly trained?: Readonly<Record<string, HostTensor>>;
 }
 
 export interface ScorerOptions {
@@ -70,62 +63,45 @@ const LOGITS_PER_RUN = 1 << 25;
 
 /** A scorer; its graphs are compiled when first used. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
-  const { model, adapter, trained } = scored;
-  const { config, architecture } = model;
+  const { model } = scored;
+  const { config } = model;
   const { threads, objective = 'sft', objectiveOptions, tokensPerRun = 4096, signal } = options;
-  const source =
-    adapter !== undefined ? loraParameters(adapter.lora) : trained ? trainedParameters() : frozenParameters();
-  const parameterFeeds = adapter?.tensors ?? trained ?? {};
-  const mapped = mappedWeights(model.weights);
-  const tables = rotaryInputs(config.headSize);
+  const { source, feeds: parameterFeeds } = parameterSource(scored);
+  const passes = createPasses(model, source);
   const targets = input('targets', 'i64', ['S']);
   const sessions = new Map<string, Promise<Session>>();
 
-  const logitsOf = (pass: string, length: string) =>
-    withScope(pass, () => {
-      const rows = input(`${pass}.rows`, 'i64', ['S']);
-      const hidden = architecture.hidden(config, source, tokenInputs(pass, 'B', length), tables, rows);
-      return architecture.logits(config, source, hidden);
-    });
   const session = (name: string, outputs: () => Record<string, Value>) => {
     const known = sessions.get(name);
     if (known !== undefined) return known;
-    const made = createSession(compile(outputs(), mapped.tensors), {
-      weightsFolder: mapped.folder,
-      ...(threads === undefined ? {} : { threads }),
-    });
+    const made = openSession(model, outputs(), threads === undefined ? {} : { threads });
     sessions.set(name, made);
     return made;
   };
   const single = () =>
-    session('single', () => ({ logProbability: selectedLogProbability(logitsOf('prompt', 'T'), targets) }));
+    session('single', () => ({
+      logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targets),
+    }));
   const pair = () =>
     session('pair', () => {
       const both = {
-        withHistory: logitsOf('withHistory', 'T'),
-        withoutHistory: logitsOf('withoutHistory', 'U'),
+        withHistory: passes.logits('withHistory', 'T'),
+        withoutHistory: passes.logits('withoutHistory', 'U'),
         targets,
       };
       const effects = tokenEffects(both);
       return { ...effects, weight: objectiveWeights(objective, both, groupInputs(), objectiveOptions) };
     });
 
-  let rotaryFeeds: Record<string, HostTensor> = {};
-  let positions = 0;
-  const passFeeds = (pass: string, prompts: readonly ScoredPrompt[]) => {
-    const batch = collate(prompts, { padId: model.tokenizer.padId, side: 'right' });
-    if (batch.length > positions) {
-      positions = Math.max(64, 2 ** Math.ceil(Math.log2(batch.length)));
-      rotaryFeeds = rotaryTables(config.ropeTheta, config.headSize, positions);
-    }
-    const feeds: Record<string, HostTensor> = {
-      ...tokenFeeds(pass, batch),
-      ...rotaryFeeds,
+  const batchOf = (prompts: readonly ScoredPrompt[]) =>
+    collate(prompts, { padId: model.tokenizer.padId, side: 'right' });
+  const feedsOf = (batches: Readonly<Record<string, CollatedBatch>>) => {
+    const { targets: ids } = Object.values(batches)[0]!;
+    return {
       ...parameterFeeds,
-      [`${pass}.rows`]: { data: batch.responseRows, shape: [batch.responseRows.length] },
-      targets: { data: batch.targets, shape: [batch.targets.length] },
+      ...passes.feeds(passRows(batches)),
+      targets: { data: ids, shape: [ids.length] },
     };
-    return { batch, feeds };
   };
   /** Runs `score` over groups of similar length, and puts the results back into the order given. */
   async function inGroups<T>(
@@ -153,8 +129,7 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
         prompts,
         async (indices) => {
           const chosen = indices.map((index) => prompts[index]!);
-          const { feeds } = passFeeds('prompt', chosen);
-          const { logProbability } = await (await single()).run(feeds);
+          const { logProbability } = await (await single()).run(feedsOf({ prompt: batchOf(chosen) }));
           return splitBy(chosen, logProbability!);
         },
         onDone,
@@ -166,15 +141,18 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
           const chosen = indices.map((index) => pairs[index]!);
           const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
             chosen.map((p) => ({ promptIds: p[ids], responseIds: p.responseIds }));
-          const first = passFeeds('withHistory', pass('withHistoryIds'));
-          const second = passFeeds('withoutHistory', pass('withoutHistoryIds'));
-          checkAligned(first.batch, second.batch);
+          const withHistory = batchOf(pass('withHistoryIds'));
+          const withoutHistory = batchOf(pass('withoutHistoryIds'));
+          checkAligned(withHistory, withoutHistory);
           const groups = groupFeeds(
-            first.batch.exampleOf,
+            withHistory.exampleOf,
             chosen.map((p) => p.hasHistory),
             chosen.length,
           );
-          const results = await (await pair()).run({ ...second.feeds, ...first.feeds, ...groups });
+          const results = await (await pair()).run({
+            ...feedsOf({ withHistory, withoutHistory }),
+            ...groups,
+          });
           const parts = Object.fromEntries(
             Object.entries(results).map(([name, values]) => [name, splitBy(chosen, values)]),
           );

@@ -4,12 +4,7 @@
  */
 import { ConfigError, throwIfAborted } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
-import { rotaryInputs, rotaryTables, tokenFeeds, tokenInputs } from '../../engine/models/blocks.ts';
-import { frozenParameters, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
-import { compile } from '../../engine/onnx/program.ts';
-import { input } from '../../engine/ops/operators.ts';
-import { createSession } from '../../engine/runtime/session.ts';
-import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
+import { createPasses, openSession, parameterSource } from '../../engine/models/pass.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
 import { hiddenHistoryWarning, type PromptSettings, promptPair } from '../prompts/pair.ts';
@@ -68,36 +63,25 @@ export async function* generate(
     throw new ConfigError(`maxNewTokens: expected a whole number of at least 1, got ${maxNewTokens}`, {
       code: 'config/range',
     });
-  const { model, adapter, trained } = scored;
-  const { config, architecture, tokenizer } = model;
-  const source = adapter ? loraParameters(adapter.lora) : trained ? trainedParameters() : frozenParameters();
-  const tokens = tokenInputs('prompt', 'B', 'T');
-  const hidden = architecture.hidden(
-    config,
-    source,
-    tokens,
-    rotaryInputs(config.headSize),
-    input('prompt.rows', 'i64', ['S']),
+  const { model } = scored;
+  const { config, tokenizer } = model;
+  const { source, feeds } = parameterSource(scored);
+  const passes = createPasses(model, source);
+  await using session = await openSession(
+    model,
+    { logits: passes.logits('prompt', 'T') },
+    threads === undefined ? {} : { threads },
   );
-  const mapped = mappedWeights(model.weights);
-  await using session = await createSession(
-    compile({ logits: architecture.logits(config, source, hidden) }, mapped.tensors),
-    { weightsFolder: mapped.folder, ...(threads === undefined ? {} : { threads }) },
-  );
-  const parameterFeeds = adapter?.tensors ?? trained ?? {};
   const nextLogits = async (ids: readonly number[]): Promise<Float32Array> => {
-    const { logits } = await session.run({
-      ...parameterFeeds,
-      ...tokenFeeds('prompt', {
-        batch: 1,
-        length: ids.length,
-        tokenIds: BigInt64Array.from(ids, BigInt),
-        positionIds: BigInt64Array.from(ids, (_, t) => BigInt(t)),
-        attentionMask: new Float32Array(ids.length).fill(1),
-      }),
-      ...rotaryTables(config.ropeTheta, config.headSize, ids.length),
-      'prompt.rows': { data: BigInt64Array.of(BigInt(ids.length - 1)), shape: [1] },
-    });
+    const prompt = {
+      batch: 1,
+      length: ids.length,
+      tokenIds: BigInt64Array.from(ids, BigInt),
+      positionIds: BigInt64Array.from(ids, (_, t) => BigInt(t)),
+      attentionMask: new Float32Array(ids.length).fill(1),
+      rows: BigInt64Array.of(BigInt(ids.length - 1)),
+    };
+    const { logits } = await session.run({ ...feeds, ...passes.feeds({ prompt }) });
     return logits!.data as Float32Array;
   };
 

@@ -1,5 +1,7 @@
 /** @file From prompts of different lengths to one padded batch, with the place of every response token. */
 import { DataError, ShapeError } from '../../base/errors.ts';
+import type { PassRows } from '../../engine/models/pass.ts';
+import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 
 /** A prompt and the response that follows it. */
 export interface PromptWithResponse {
@@ -8,14 +10,7 @@ export interface PromptWithResponse {
 }
 
 /** A padded batch; B rows of T tokens, S response tokens in all. */
-export interface CollatedBatch {
-  readonly batch: number;
-  readonly length: number;
-  readonly tokenIds: BigInt64Array; // [B · T]
-  /** 0 at the first real token of each row, counting on. */
-  readonly positionIds: BigInt64Array; // [B · T]
-  /** 1 for a token, 0 for padding. */
-  readonly attentionMask: Float32Array; // [B · T]
+export interface CollatedBatch extends TokenBatch {
   /** Flat position b · T + t whose logits predict the response token: the one before it. */
   readonly responseRows: BigInt64Array; // [S]
   readonly targets: BigInt64Array; // [S]
@@ -73,6 +68,15 @@ export function collate(
     }
   });
   return collated;
+}
+
+/** Batches as the passes of their names, whose logits are asked for at the response rows. */
+export function passRows<B extends TokenBatch & Pick<CollatedBatch, 'responseRows'>>(
+  batches: Readonly<Record<string, B>>,
+): Record<string, PassRows> {
+  return Object.fromEntries(
+    Object.entries(batches).map(([pass, batch]) => [pass, { ...batch, rows: batch.responseRows }]),
+  );
 }
 
 /**

@@ -2,21 +2,14 @@
 import { EngineError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { accumulate, vjp } from '../../engine/autodiff/vjp.ts';
-import {
-  rotaryInputs,
-  rotaryTables,
-  type TokenBatch,
-  tokenFeeds,
-  tokenInputs,
-} from '../../engine/models/blocks.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { type LoraOptions, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
-import { compile } from '../../engine/onnx/program.ts';
+import { createPasses, openSession } from '../../engine/models/pass.ts';
+import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import { input } from '../../engine/ops/operators.ts';
-import { type Value, withScope } from '../../engine/ops/value.ts';
+import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import { createSession, type HostTensor } from '../../engine/runtime/session.ts';
-import { mappedWeights } from '../../engine/weights/mapped-weights.ts';
+import type { HostTensor } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import {
@@ -26,6 +19,7 @@ import {
   type Passes,
   passesOf,
 } from '../objectives/objectives.ts';
+import { passRows } from '../prompts/collate.ts';
 
 /** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */
 export interface PassBatch extends TokenBatch {
@@ -81,18 +75,13 @@ const passNames = {
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { model, objective, objectiveOptions, lora, seed, threads, accumulates = true } = options;
-  const { config, architecture } = model;
   const source = lora === undefined ? trainedParameters() : loraParameters(lora);
   const passes = passesOf(objective);
-  const tables = rotaryInputs(config.headSize);
-  const logitsOf = (pass: string, length: string): Value =>
-    withScope(pass, () => {
-      const rows = input(`${pass}.rows`, 'i64', ['S']);
-      const hidden = architecture.hidden(config, source, tokenInputs(pass, 'B', length), tables, rows);
-      return architecture.logits(config, source, hidden);
-    });
+  const decoder = createPasses(model, source);
   const lengths = { withHistory: 'T', withoutHistory: 'U' };
-  const logits = Object.fromEntries(passNames[passes].map((pass) => [pass, logitsOf(pass, lengths[pass])]));
+  const logits = Object.fromEntries(
+    passNames[passes].map((pass) => [pass, decoder.logits(pass, lengths[pass])]),
+  );
   const { loss, parts } = objectiveLoss(
     objective,
     { ...logits, targets: input('targets', 'i64', ['S']), groups: groupInputs() },
@@ -108,9 +97,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
       ? accumulate(input(`sum.${name}`, 'f32', gradients[i]!.shape), gradients[i]!)
       : gradients[i]!;
 
-  const mapped = mappedWeights(model.weights);
-  const session = await createSession(compile(outputs, mapped.tensors), {
-    weightsFolder: mapped.folder,
+  const session = await openSession(model, outputs, {
     packWeights: false,
     ...(threads === undefined ? {} : { threads }),
   });
@@ -121,27 +108,20 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   const weights = viewsOf(parameters, parameters.weights);
   const sums = accumulates ? viewsOf(parameters, parameters.gradients, 'sum.') : {};
   const into = viewsOf(parameters, parameters.gradients, 'gradient.');
-  let rotaryFeeds: Record<string, HostTensor> = {};
-  let positions = 0;
 
   return {
     parameters,
     passes,
     accumulate: async (batch, stepExamples) => {
-      const feeds: Record<string, HostTensor> = { ...weights, ...sums };
-      let main: PassBatch | undefined;
-      for (const pass of passNames[passes]) {
-        const tokens = batch[pass]!;
-        main ??= tokens;
-        Object.assign(feeds, tokenFeeds(pass, tokens));
-        feeds[`${pass}.rows`] = { data: tokens.responseRows, shape: [tokens.responseRows.length] };
-        if (tokens.length > positions) {
-          positions = Math.max(64, 2 ** Math.ceil(Math.log2(tokens.length)));
-          rotaryFeeds = rotaryTables(config.ropeTheta, config.headSize, positions);
-        }
-      }
-      Object.assign(feeds, rotaryFeeds, groupFeeds(main!.exampleOf, batch.hasHistory, stepExamples));
-      feeds.targets = { data: main!.targets, shape: [main!.targets.length] };
+      const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
+      const { exampleOf, targets } = batches[0]![1];
+      const feeds: Record<string, HostTensor> = {
+        ...weights,
+        ...sums,
+        ...decoder.feeds(passRows(Object.fromEntries(batches))),
+        ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
+        targets: { data: targets, shape: [targets.length] },
+      };
       const results = await session.run(feeds, into);
       const record: Record<string, number> = { loss: results.loss!.data[0] as number };
       for (const name of Object.keys(parts)) record[name] = results[`part.${name}`]!.data[0] as number;

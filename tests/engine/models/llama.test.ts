@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { vjp } from '../../../src/engine/autodiff/vjp.ts';
-import { rotaryInputs, rotaryTables, tokenFeeds, tokenInputs } from '../../../src/engine/models/blocks.ts';
 import { parseDecoderConfig } from '../../../src/engine/models/hf-config.ts';
 import {
   allLinearLayers,
@@ -11,11 +10,10 @@ import {
   type ParameterSource,
   trainedParameters,
 } from '../../../src/engine/models/parameters.ts';
+import { createPasses, openSession } from '../../../src/engine/models/pass.ts';
 import { architectureOf } from '../../../src/engine/models/registry.ts';
-import { compile } from '../../../src/engine/onnx/program.ts';
 import { input, mul, neg, reduceSum, selectedLogProbability } from '../../../src/engine/ops/operators.ts';
-import { createSession, type HostTensor } from '../../../src/engine/runtime/session.ts';
-import { mappedWeights } from '../../../src/engine/weights/mapped-weights.ts';
+import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import {
   openSafetensors,
   readTensor,
@@ -36,25 +34,17 @@ interface Tokens {
 }
 
 const golden = 'tests/golden';
-const integers = (values: readonly number[]): HostTensor => ({
-  data: BigInt64Array.from(values, BigInt),
-  shape: [values.length],
-});
 
-function feedsOf(tokens: Tokens, rows: readonly number[]): Record<string, HostTensor> {
-  const [batch, length] = [tokens.ids.length, tokens.ids[0]!.length];
+function passOf(tokens: Tokens, rows: readonly number[]) {
   const positions = tokens.positionIds ?? tokens.ids.map((row) => row.map((_, t) => t));
   const mask = tokens.attentionMask ?? tokens.ids.map((row) => row.map(() => 1));
   return {
-    ...tokenFeeds('x', {
-      batch,
-      length,
-      tokenIds: BigInt64Array.from(tokens.ids.flat(), BigInt),
-      positionIds: BigInt64Array.from(positions.flat(), BigInt),
-      attentionMask: Float32Array.from(mask.flat()),
-    }),
-    rows: integers(rows),
-    targets: integers(tokens.targets),
+    batch: tokens.ids.length,
+    length: tokens.ids[0]!.length,
+    tokenIds: BigInt64Array.from(tokens.ids.flat(), BigInt),
+    positionIds: BigInt64Array.from(positions.flat(), BigInt),
+    attentionMask: Float32Array.from(mask.flat()),
+    rows: BigInt64Array.from(rows, BigInt),
   };
 }
 
@@ -83,19 +73,7 @@ async function openGolden(name: string) {
 
 describe.each(['tiny-llama', 'tiny-llama-tied'])('decoder %s', async (name) => {
   const g = await openGolden(name);
-  const architecture = architectureOf(g.config);
-
-  function build(source: ParameterSource) {
-    const tokens = tokenInputs('x', 'B', 'T');
-    const hidden = architecture.hidden(
-      g.config,
-      source,
-      tokens,
-      rotaryInputs(g.config.headSize),
-      input('rows', 'i64', ['S']),
-    );
-    return architecture.logits(g.config, source, hidden);
-  }
+  const model = { config: g.config, architecture: architectureOf(g.config), weights: g.weights };
 
   async function run(
     source: ParameterSource,
@@ -103,30 +81,21 @@ describe.each(['tiny-llama', 'tiny-llama-tied'])('decoder %s', async (name) => {
     rows: number[],
     extra: Record<string, HostTensor> = {},
   ) {
-    const mapped = mappedWeights(g.weights);
-    const program = compile({ logits: build(source) }, mapped.tensors);
-    await using session = await createSession(program, { threads: 1, weightsFolder: mapped.folder });
-    const feeds = {
-      ...feedsOf(tokens, rows),
-      ...rotaryTables(g.config.ropeTheta, g.config.headSize, 16),
-      ...extra,
-    };
-    return (await session.run(feeds)).logits!;
+    const passes = createPasses(model, source);
+    await using session = await openSession(model, { logits: passes.logits('x', 'T') }, { threads: 1 });
+    return (await session.run({ ...passes.feeds({ x: passOf(tokens, rows) }), ...extra })).logits!;
   }
 
   async function gradients(source: ParameterSource, tokens: Tokens, values: Record<string, HostTensor>) {
-    const selected = selectedLogProbability(build(source), input('targets', 'i64', ['S']));
+    const passes = createPasses(model, source);
+    const selected = selectedLogProbability(passes.logits('x', 'T'), input('targets', 'i64', ['S']));
     const loss = mul(reduceSum(neg(selected), [0]), 1 / tokens.rows.length);
     const names = [...source.trainable.keys()];
     const grads = vjp(loss, [...source.trainable.values()]);
     const outputs = Object.fromEntries(names.map((n, i) => [`grad.${n}`, grads[i]!]));
-    const mapped = mappedWeights(g.weights);
-    await using session = await createSession(compile({ loss, ...outputs }, mapped.tensors), {
-      threads: 1,
-      weightsFolder: mapped.folder,
-    });
-    const tables = rotaryTables(g.config.ropeTheta, g.config.headSize, 16);
-    return await session.run({ ...feedsOf(tokens, tokens.rows), ...tables, ...values });
+    await using session = await openSession(model, { loss, ...outputs }, { threads: 1 });
+    const targets = { data: BigInt64Array.from(tokens.targets, BigInt), shape: [tokens.targets.length] };
+    return await session.run({ ...passes.feeds({ x: passOf(tokens, tokens.rows) }), targets, ...values });
   }
 
   const everyRow = (tokens: Tokens) => tokens.ids.flat().map((_, i) => i);

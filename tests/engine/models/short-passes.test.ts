@@ -2,12 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import { checkGradient } from '../../../src/engine/autodiff/gradient-check.ts';
-import {
-  causalBias,
-  groupedQueryAttention,
-  tokenFeeds,
-  tokenInputs,
-} from '../../../src/engine/models/blocks.ts';
+import { causalBias, groupedQueryAttention } from '../../../src/engine/models/attention.ts';
+import { tokenFeeds, tokenInputs } from '../../../src/engine/models/token-inputs.ts';
 import { input } from '../../../src/engine/ops/operators.ts';
 
 /** Central differences in f32 with a step of 1e-3. */

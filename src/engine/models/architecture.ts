@@ -1,0 +1,24 @@
+/** @file What an architecture provides, and what it is given: models are written against these types alone. */
+import type { Value } from '../ops/value.ts';
+import type { Attention } from './attention.ts';
+import type { DecoderConfig } from './hf-config.ts';
+import type { ParameterShape, ParameterSource } from './parameters.ts';
+import type { RotaryInputs } from './rotary.ts';
+
+/** What a decoder is given of the sequences that it runs over. */
+export interface DecoderInputs {
+  readonly tokenIds: Value; // i64[B, T]
+  readonly positions: Value; // i64[B, T]
+  readonly rotary: RotaryInputs;
+  /** Mixes the heads of each layer: the whole pass, or a cache and what is new. */
+  readonly attention: Attention;
+}
+
+/** What an architecture must provide. */
+export interface Architecture {
+  parameters(config: DecoderConfig): ParameterShape[];
+  /** f32[S, D]: hidden states at the flat positions `rows`, i64[S] of b · T + t. */
+  hidden(config: DecoderConfig, source: ParameterSource, inputs: DecoderInputs, rows: Value): Value;
+  /** f32[S, V] of f32[S, D]. */
+  logits(config: DecoderConfig, source: ParameterSource, hidden: Value): Value;
+}

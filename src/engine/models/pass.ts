@@ -1,0 +1,93 @@
+/**
+ * @file Forward passes of a decoder within a graph: the parameters they run with, their inputs, their logits, and the
+ * feeds of a run. Scoring, training and generation build the same passes.
+ */
+import { compile } from '../onnx/program.ts';
+import { input } from '../ops/operators.ts';
+import { type Value, withScope } from '../ops/value.ts';
+import { createSession, type HostTensor, type Session, type SessionOptions } from '../runtime/session.ts';
+import { mappedWeights } from '../weights/mapped-weights.ts';
+import { fullAttention } from './attention.ts';
+import type { Model } from './model.ts';
+import {
+  frozenParameters,
+  type LoraOptions,
+  loraParameters,
+  type ParameterSource,
+  trainedParameters,
+} from './parameters.ts';
+import { growingRotaryTables, rotaryInputs } from './rotary.ts';
+import { type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
+
+/** Values that take the place of the model file's, or join them. */
+export interface ParameterValues {
+  /** LoRA matrices by PEFT's names, on the frozen file. */
+  readonly adapter?: { readonly lora: LoraOptions; readonly tensors: Readonly<Record<string, HostTensor>> };
+  /** All parameters by name, in place of the file's. */
+  readonly trained?: Readonly<Record<string, HostTensor>>;
+}
+
+/** Where the parameters of a pass come from, and the feeds of those that are inputs of the graph. */
+export function parameterSource({ adapter, trained }: ParameterValues): {
+  source: ParameterSource;
+  feeds: Readonly<Record<string, HostTensor>>;
+} {
+  if (adapter !== undefined) return { source: loraParameters(adapter.lora), feeds: adapter.tensors };
+  if (trained !== undefined) return { source: trainedParameters(), feeds: trained };
+  return { source: frozenParameters(), feeds: {} };
+}
+
+/** Tokens of one pass, and the flat positions b · T + t whose logits are asked for. */
+export interface PassRows extends TokenBatch {
+  readonly rows: BigInt64Array; // [S]
+}
+
+/** The passes of one graph: they share parameters, rotary tables, the batch's size B and the number of rows S. */
+export interface Passes {
+  /**
+   * Declares a pass over padded sequences, with the inputs `name`.tokenIds, `name`.rows and so on.
+   * @param length symbol of its padded length, one of its own for each pass
+   * @returns f32[S, V]: logits at its rows
+   */
+  logits(name: string, length: string): Value;
+  /** The feeds of declared passes, by their names. */
+  feeds(passes: Readonly<Record<string, PassRows>>): Record<string, HostTensor>;
+}
+
+/** Passes of a model whose parameters `source` gives. */
+export function createPasses(
+  { config, architecture }: Pick<Model, 'config' | 'architecture'>,
+  source: ParameterSource,
+): Passes {
+  const rotary = rotaryInputs(config);
+  const tables = growingRotaryTables(config);
+  return {
+    logits: (name, length) =>
+      withScope(name, () => {
+        const tokens = tokenInputs(name, 'B', length);
+        const { tokenIds, positions } = tokens;
+        const rows = input(`${name}.rows`, 'i64', ['S']);
+        const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens) };
+        return architecture.logits(config, source, architecture.hidden(config, source, inputs, rows));
+      }),
+    feeds: (passes) => {
+      const feeds: Record<string, HostTensor> = {};
+      for (const [name, pass] of Object.entries(passes)) {
+        Object.assign(feeds, tokenFeeds(name, pass));
+        feeds[`${name}.rows`] = { data: pass.rows, shape: [pass.rows.length] };
+      }
+      const longest = Math.max(...Object.values(passes).map(({ length }) => length));
+      return Object.assign(feeds, tables(longest));
+    },
+  };
+}
+
+/** A session over `outputs` whose frozen weights are mapped from the model's file. */
+export function openSession(
+  { weights }: Pick<Model, 'weights'>,
+  outputs: Readonly<Record<string, Value>>,
+  options: Omit<SessionOptions, 'weightsFolder'> = {},
+): Promise<Session> {
+  const { folder, tensors } = mappedWeights(weights);
+  return createSession(compile(outputs, tensors), { weightsFolder: folder, ...options });
+}

@@ -1,0 +1,72 @@
+/** @file The inputs of one pass over a padded batch of token sequences, and their feeds. */
+import { addDims, type Dim } from '../ops/dimension.ts';
+import { input } from '../ops/operators.ts';
+import type { Value } from '../ops/value.ts';
+import type { HostTensor } from '../runtime/session.ts';
+
+/** The inputs of one pass over a batch of token sequences; B sequences of padded length T. */
+export interface TokenInputs {
+  readonly tokenIds: Value; // i64[B, T]
+  readonly positions: Value; // i64[B, T]
+  /** 1 where there is a token, 0 where there is padding. */
+  readonly mask: Value; // f32[B, T]
+  /**
+   * 0 … T−1 in blocks of queries: order within the row, which padding on the left shifts against the positions.
+   * A block sees keys up to its own end only.
+   */
+  readonly order: readonly Value[]; // i64[T0], i64[T1], …
+}
+
+/** Blocks of queries of a pass: more save more of the hidden triangle, and cost more small operators (measured). */
+const QUERY_BLOCKS = 4;
+
+/** The least queries of a block worth its operators (measured). */
+const LEAST_QUERIES = 128;
+
+/** Declares the inputs of a pass, named `prefix`.tokenIds and so on; its length T is the sum of its blocks' sizes. */
+export function tokenInputs(prefix: string, batch: Dim, lengthSymbol: string): TokenInputs {
+  const blocks = Array.from({ length: QUERY_BLOCKS }, (_, i) => `${lengthSymbol}${i}`);
+  const length = blocks.reduce<Dim>(addDims, 0);
+  return {
+    tokenIds: input(`${prefix}.tokenIds`, 'i64', [batch, length]),
+    positions: input(`${prefix}.positions`, 'i64', [batch, length]),
+    mask: input(`${prefix}.mask`, 'f32', [batch, length]),
+    order: blocks.map((block, i) => input(`${prefix}.order.${i}`, 'i64', [block])),
+  };
+}
+
+/** A batch of padded token sequences on the host. */
+export interface TokenBatch {
+  readonly batch: number;
+  readonly length: number;
+  readonly tokenIds: BigInt64Array; // [B · T]
+  /** 0 at the first real token of each row, counting on. */
+  readonly positionIds: BigInt64Array; // [B · T]
+  /** 1 for a token, 0 for padding. */
+  readonly attentionMask: Float32Array; // [B · T]
+}
+
+/** The feeds of {@link tokenInputs}. */
+export function tokenFeeds(prefix: string, tokens: TokenBatch): Record<string, HostTensor> {
+  const shape = [tokens.batch, tokens.length];
+  return {
+    [`${prefix}.tokenIds`]: { data: tokens.tokenIds, shape },
+    [`${prefix}.positions`]: { data: tokens.positionIds, shape },
+    [`${prefix}.mask`]: { data: tokens.attentionMask, shape },
+    ...Object.fromEntries(
+      blockSizes(tokens.length).map(([start, size], i) => [
+        `${prefix}.order.${i}`,
+        { data: BigInt64Array.from({ length: size }, (_, t) => BigInt(start + t)), shape: [size] },
+      ]),
+    ),
+  };
+}
+
+/** Start and size of each block of queries: equal ones, the last of them empty where the pass is short. */
+function blockSizes(length: number): [start: number, size: number][] {
+  const size = Math.max(LEAST_QUERIES, Math.ceil(length / QUERY_BLOCKS));
+  return Array.from({ length: QUERY_BLOCKS }, (_, i) => {
+    const start = Math.min(length, i * size);
+    return [start, Math.min(length, start + size) - start];
+  });
+}
