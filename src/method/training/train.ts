@@ -23,6 +23,7 @@ import {
 import { checkPairs, trainingPairs } from './pairs.ts';
 import { type Job, type TrainEvent, workOff } from './run.ts';
 import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
+import { lockRun } from './run-lock.ts';
 import { resolveSettings, type TrainingSettings } from './settings.ts';
 import { cutStepLog } from './step-log.ts';
 import { totalSteps } from './trainer.ts';
@@ -103,7 +104,7 @@ export async function* trainPairs(options: TrainPairsOptions): AsyncGenerator<Tr
 /**
  * Goes on with a run from its newest whole checkpoint, or from the beginning before the first: the result is bit for
  * bit that of a run that was never stopped, on the same machine and versions. A finished run gives its summary again.
- * @throws {CheckpointError} there is no run, or its model or data have changed
+ * @throws {CheckpointError} there is no run, another process works on it, or its model or data have changed
  * @throws as {@link train} otherwise
  */
 export async function* resume(run: string, options: ResumeOptions): AsyncGenerator<TrainEvent, TrainSummary> {
@@ -161,7 +162,10 @@ async function* begin(
   };
   const job = jobOf(out, manifest, model, pairs, options);
   await using graph = await graphOf(job);
+  // Again: compiling takes seconds, in which another run may have begun there.
+  await checkFree(out);
   await createRunFolder(out, manifest);
+  await using _lock = await lockRun(out);
   return yield* workOff(job, graph, [], 0);
 }
 
@@ -184,6 +188,7 @@ async function* goOn(
     yield { type: 'done', summary };
     return summary;
   }
+  await using _lock = await lockRun(run);
   await tidyRunFolder(run);
   const { reason: _, summary: __, ...rest } = manifest;
   const threads = options.threads ?? manifest.recipe.threads;
@@ -230,5 +235,5 @@ function jobOf(
 }
 
 function graphOf({ model, manifest: { recipe } }: Job): Promise<TrainingGraph> {
-  return createTrainingGraph({ ...recipe, model });
+  return createTrainingGraph({ ...recipe, model, accumulates: recipe.gradientAccumulation > 1 });
 }

@@ -75,7 +75,7 @@ export async function* trainingLoop(
     if (place === 0 || plan.length === 0) plan = planEpoch({ ...options, lengths }, epoch);
     const microbatches = plan[place]!;
     const examples = microbatches.reduce((sum, microbatch) => sum + microbatch.length, 0);
-    graph.parameters.gradients.fill(0);
+    if (graph.accumulates) graph.parameters.gradients.fill(0);
     const sums: Record<string, number> = {};
     let tokens = 0;
     for (const microbatch of microbatches) {

@@ -57,6 +57,8 @@ export interface TrainingGraphOptions {
 export interface TrainingGraph extends AsyncDisposable {
   readonly parameters: FlatParameters;
   readonly passes: Passes;
+  /** Whether gradients add up until they are cleared; else each microbatch overwrites those of the one before. */
+  readonly accumulates: boolean;
   /**
    * Adds this microbatch's gradients to `parameters.gradients`, or writes them there if the graph does not accumulate.
    * @param stepExamples examples of the whole step, over all its microbatches
@@ -112,6 +114,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   return {
     parameters,
     passes,
+    accumulates,
     accumulate: async (batch, stepExamples) => {
       const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
       const { exampleOf, targets } = batches[0]![1];
