@@ -83,9 +83,32 @@ export function addPromptFlags(command: Command): void {
   );
 }
 
+/** Adds `--data`. */
+function addDataFlag(command: Command): void {
+  addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
+}
+
+/** Adds `--data` and `--example`, which names one of them. */
+export function addExampleFlags(command: Command): void {
+  addDataFlag(command);
+  addFlag(command, '--example <N>', 'id of the example');
+}
+
+/** Adds `--placebo`. */
+export function addPlaceboFlag(command: Command, fallback = ''): void {
+  addFlag(command, '--placebo <K>', `compare with K other users’ histories${fallback}`, (flag) =>
+    wholeNumber(flag, 1),
+  );
+}
+
+/** Adds `--redact`. */
+export function addRedactFlag(command: Command): void {
+  command.option('--redact', 'replace every text by its length');
+}
+
 /** Adds `--data` and the bounds of what is read of it. */
 export function addDataFlags(command: Command): void {
-  addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
+  addDataFlag(command);
   addFlag(command, '--max-examples <n>', 'examples at most', (flag) => wholeNumber(flag, 1));
 }
 

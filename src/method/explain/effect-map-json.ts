@@ -1,23 +1,24 @@
 /** @file The heat map as JSON: what `explain --json` prints, with the field names of the rows of `effects`. */
 import type { Cause, HistoryItem } from '../data/example.ts';
-import { type EffectMap, totalEffect } from './effect-map.ts';
+import type { EffectRow } from '../effects/rows.ts';
+import { type EffectMap, type EffectMapItem, totalEffect } from './effect-map.ts';
 import { redactEffectMaps } from './redact.ts';
 
+/** What a row has that a map says once, or not at all. */
+type NotOfToken =
+  | 'example'
+  | 'user'
+  | 'tokenId'
+  | 'promptIdsWithHistory'
+  | 'promptIdsWithoutHistory'
+  | 'responseIds';
+
 /** One token; names and units as in the rows of `effects`. */
-export interface EffectTokenJson {
-  readonly position: number;
-  readonly token: string;
-  readonly start: number;
-  readonly end: number;
-  readonly logProbWithHistory: number;
-  readonly logProbWithoutHistory: number;
-  readonly effectProbability: number;
-  readonly effectLogRatio: number;
-  readonly effectDivergence: number;
-  readonly effectPlacebo?: number;
-  readonly effectUserSpecific?: number;
-  readonly weight?: number;
+export interface EffectTokenJson extends Omit<EffectRow, NotOfToken | 'weight'> {
+  readonly weight?: EffectRow['weight'];
   readonly cause?: Cause;
+  /** What each item of `history` adds at this token, nats, in its order; where items were asked for. */
+  readonly itemEffects?: readonly number[];
 }
 
 /** The document; `version` rises when a field changes its meaning. */
@@ -31,6 +32,8 @@ export interface EffectMapJson {
   readonly query: string;
   readonly response: string;
   readonly history: readonly HistoryItem[];
+  /** One for each item of `history`, in its order, nats a response token; where items were asked for. */
+  readonly items?: readonly EffectMapItem[];
   readonly meta: EffectMap['meta'];
   /** Nats. */
   readonly totalLogRatio: number;
@@ -53,22 +56,26 @@ export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boo
     query: shown.query,
     response: shown.response,
     history: shown.history,
+    ...(shown.items && { items: shown.items }),
     meta: shown.meta,
     totalLogRatio: totalEffect(shown).total,
-    tokens: shown.tokens.map(({ text, start, end, values, weight, cause, ...logProbs }, position) => ({
-      position,
-      token: text,
-      start,
-      end,
-      logProbWithHistory: logProbs.logProbWithHistory,
-      logProbWithoutHistory: logProbs.logProbWithoutHistory,
-      effectProbability: values.probability,
-      effectLogRatio: values.logRatio,
-      effectDivergence: values.divergence,
-      ...(values.placebo !== undefined && { effectPlacebo: values.placebo }),
-      ...(values.userSpecific !== undefined && { effectUserSpecific: values.userSpecific }),
-      ...(weight !== undefined && { weight }),
-      ...(cause !== undefined && { cause }),
-    })),
+    tokens: shown.tokens.map(
+      ({ text, start, end, values, weight, cause, itemEffects, ...logProbs }, position) => ({
+        position,
+        token: text,
+        start,
+        end,
+        logProbWithHistory: logProbs.logProbWithHistory,
+        logProbWithoutHistory: logProbs.logProbWithoutHistory,
+        effectProbability: values.probability,
+        effectLogRatio: values.logRatio,
+        effectDivergence: values.divergence,
+        ...(values.placebo !== undefined && { effectPlacebo: values.placebo }),
+        ...(values.userSpecific !== undefined && { effectUserSpecific: values.userSpecific }),
+        ...(weight !== undefined && { weight }),
+        ...(cause !== undefined && { cause }),
+        ...(itemEffects !== undefined && { itemEffects }),
+      }),
+    ),
   };
 }

@@ -1,6 +1,7 @@
 /** @file The heat map as data: the tokens of one response, what the history changes at each, and how they are shown as text. */
 import { DataError } from '../../base/errors.ts';
 import type { Cause, HistoryItem } from '../data/example.ts';
+import type { ItemEffect } from '../effects/item-effects.ts';
 
 /** Effects that can colour a token (method.md, section 4: several meanings, each by its name). */
 export interface EffectValues {
@@ -76,7 +77,12 @@ export interface EffectToken {
   /** Natural logarithms. */
   readonly logProbWithHistory: number;
   readonly logProbWithoutHistory: number;
+  /** What each item of the history adds here, all other items kept: log p minus log p without the item, nats. */
+  readonly itemEffects?: readonly number[];
 }
+
+/** What one item of the history does to the whole response; its tokens are in {@link EffectToken.itemEffects}. */
+export type EffectMapItem = Pick<ItemEffect, 'effect' | 'mean' | 'low' | 'high' | 'kind' | 'twin'>;
 
 /** The heat map of one response. */
 export interface EffectMap {
@@ -88,6 +94,8 @@ export interface EffectMap {
   readonly response: string;
   /** The items that the model saw, oldest first. */
   readonly history: readonly HistoryItem[];
+  /** One for each item of `history`, in its order; absent where items were not asked for. */
+  readonly items?: readonly EffectMapItem[];
   /** Which model (and adapter) gave the probabilities. */
   readonly model: string;
   /** In the order of the response; offsets never go backwards. */
@@ -111,8 +119,8 @@ export interface DisplayPiece {
 
 /**
  * The response cut for display: the texts of the pieces, joined, are the response.
- * Tokens that hold parts of one character become one piece. By the chain rule their log-probabilities, log ratios and
- * weights add up; the probability difference is that of the joint probabilities; of the divergences the largest stands.
+ * Tokens that hold parts of one character become one piece. By the chain rule their log-probabilities, log ratios, item
+ * effects and weights add up; the probability difference is that of the joint probabilities; of the divergences the largest stands.
  * @throws {DataError} when offsets leave the response or go backwards
  */
 export function displayPieces(map: Pick<EffectMap, 'tokens' | 'response'>): DisplayPiece[] {
@@ -196,6 +204,9 @@ function mergeTokens(tokens: readonly EffectToken[]): EffectToken {
     ...(every((token) => token.weight) && { weight: sum((token) => token.weight!) }),
     logProbWithHistory: withHistory,
     logProbWithoutHistory: withoutHistory,
+    ...(every((token) => token.itemEffects) && {
+      itemEffects: first.itemEffects!.map((_, i) => sum((token) => token.itemEffects![i]!)),
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** @file From an example and a model to the heat map of what the history changes. */
 import type { Example } from '../data/example.ts';
+import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../effects/item-effects.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../effects/rows.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
@@ -9,9 +10,11 @@ export interface ExplainOptions extends EffectRowsOptions {
   /** How the model is called in the map. */
   readonly modelName: string;
   readonly title?: string;
+  /** What each item of the history does, too; false by default. */
+  readonly items?: boolean | Pick<ItemEffectsOptions, 'subsets' | 'seed'>;
 }
 
-/** The heat map of one example. Cost: two passes, and one for each placebo. */
+/** The heat map of one example. Cost: two passes, one for each placebo, and with items those of `itemEffects`. */
 export async function explain(
   scored: ScoredModel,
   example: Example,
@@ -27,10 +30,15 @@ export async function explainAll(
   examples: readonly Example[],
   options: ExplainOptions,
 ): Promise<EffectMap[]> {
-  const maps: EffectMap[] = [];
-  for await (const scoredExample of exampleEffects(scored, examples, options))
-    maps.push(effectMapOf(scoredExample, scored, options));
-  return maps;
+  const scoredExamples: ExampleEffects[] = [];
+  for await (const each of exampleEffects(scored, examples, options)) scoredExamples.push(each);
+  const items: ExampleItemEffects[] = [];
+  if (options.items) {
+    const { threads, tokensPerRun, signal, prompt, onProgress } = options;
+    const shared = { threads, tokensPerRun, signal, prompt, onProgress, ...Object(options.items) };
+    for await (const each of itemEffects(scored, examples, shared)) items.push(each);
+  }
+  return scoredExamples.map((each, i) => effectMapOf(each, scored, options, items[i]));
 }
 
 /** The map of effects that have been computed already. */
@@ -38,6 +46,7 @@ export function effectMapOf(
   { example, pair, effects, logProbWithPlacebo }: ExampleEffects,
   { model }: Pick<ScoredModel, 'model'>,
   { modelName, title, prompt }: Pick<ExplainOptions, 'modelName' | 'title' | 'prompt'>,
+  ofItems?: ExampleItemEffects,
 ): EffectMap {
   const tokens = pair.responseIds.map((id, t): EffectToken => {
     const [start, end] = [pair.responseStarts[t]!, pair.responseEnds[t]!];
@@ -61,6 +70,7 @@ export function effectMapOf(
       logProbWithoutHistory: withoutHistory,
       weight: effects.weight[t]!,
       ...(cause === undefined ? {} : { cause }),
+      ...(ofItems && { itemEffects: ofItems.items.map(({ tokenEffects }) => tokenEffects[t]!) }),
     };
   });
   return {
@@ -70,6 +80,16 @@ export function effectMapOf(
     query: example.query,
     response: example.response,
     history: pair.historyItemsUsed === 0 ? [] : example.history.slice(-pair.historyItemsUsed),
+    ...(ofItems && {
+      items: ofItems.items.map(({ effect, mean, low, high, kind, twin }) => ({
+        effect,
+        mean,
+        low,
+        high,
+        kind,
+        ...(twin !== undefined && { twin }),
+      })),
+    }),
     model: modelName,
     tokens,
     meta: { reference: prompt.reference, historyItems: pair.historyItemsUsed },

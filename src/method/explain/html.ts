@@ -12,6 +12,7 @@ import {
 } from './effect-map.ts';
 import { type EffectLimits, effectLimits } from './effect-scale.ts';
 import { escapeHtml, htmlPage, textHtml } from './html-page.ts';
+import { hasItems, historyHtml, itemAttributes, itemFacts } from './items-html.ts';
 import { decimal, signed } from './number-format.ts';
 import { redactEffectMaps } from './redact.ts';
 import { effectMapScript } from './script.ts';
@@ -133,7 +134,7 @@ ${titled ? `<h2>${textHtml(map.title)}</h2>` : ''}
 ${hasCauses(map) ? causeKey() : ''}
 <p class="facts">${escapeHtml(sum)}</p>
 ${historyHtml(map)}
-${tableHtml(pieces, names)}
+${tableHtml(pieces, names, hasItems(map) ? map.history.length : 0)}
 </article>`;
 }
 
@@ -145,6 +146,7 @@ function pieceHtml(
 ): string {
   const { token } = piece;
   if (token === undefined) return textHtml(piece.text, { marks: true });
+  const items = itemAttributes(piece, limits.logRatio);
   const levels = names
     .map((name) => [levelAttributes[name], levelOf(token.values[name]!, limits[name])] as const)
     .filter(([, level]) => level !== 0)
@@ -153,12 +155,12 @@ function pieceHtml(
   const classes = ['t', token.cause && causeClasses[token.cause], piece.isEnd && 'end']
     .filter(Boolean)
     .join(' ');
-  const facts = pieceFacts(piece, names)
+  const facts = [...pieceFacts(piece, names), ...itemFacts(piece)]
     .map(([term, value]) => `${term}=${value}`)
     .join('|');
   const name = piece.isEnd ? 'end of text' : tokenLabel(piece.text);
   const text = piece.text === '' ? (piece.isEnd ? '⏎' : '◦') : textHtml(piece.text, { marks: true });
-  return `<span class="${classes}"${levels} tabindex="${focusable ? 0 : -1}" data-name="${escapeHtml(name)}" data-facts="${escapeHtml(facts)}">${text}</span>`;
+  return `<span class="${classes}"${levels}${items} tabindex="${focusable ? 0 : -1}" data-name="${escapeHtml(name)}" data-facts="${escapeHtml(facts)}">${text}</span>`;
 }
 
 /** Term and value of everything that is known of a piece; no user's text. */
@@ -200,18 +202,7 @@ function causeKey(): string {
   return `<p class="causes">Known cause of each token: ${entries.join(' ')}</p>`;
 }
 
-function historyHtml(map: EffectMap): string {
-  const { length } = map.history;
-  if (length === 0) return '<p class="facts">No history: both passes are the same and every effect is 0.</p>';
-  const items = map.history.map((item) => {
-    const time = item.time === undefined ? '' : `<b>${textHtml(item.time)}</b>`;
-    return `<li><p>${time}<bdi class="soft">${textHtml(item.query)}</bdi></p><p class="body" dir="auto">${textHtml(item.text)}</p></li>`;
-  });
-  const count = length === 1 ? '1 earlier text' : `${length} earlier texts, oldest first`;
-  return `<details><summary>History: ${count}</summary><ol class="items">${items.join('')}</ol></details>`;
-}
-
-function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[]): string {
+function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[], items: number): string {
   const rows = pieces.filter((piece) => piece.token !== undefined);
   if (rows.length === 0) return '';
   const head = pieceFacts(rows[0]!, names).map(([term]) => term);
@@ -220,10 +211,12 @@ function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[]
   const cells = rows.map((piece) => {
     const facts = new Map(pieceFacts(piece, names));
     const values = columns.slice(1).map((term) => `<td>${escapeHtml(facts.get(term) ?? '')}</td>`);
+    for (let i = 0; i < items; i++) values.push(`<td>${signed(piece.token!.itemEffects![i]!)}</td>`);
     const label = piece.isEnd ? '<i>end of text</i>' : `<bdi>${escapeHtml(tokenLabel(piece.text))}</bdi>`;
     return `<tr><td>${piece.positions.join(', ')}</td><th scope="row" class="text">${label}</th>${values.join('')}</tr>`;
   });
   const titles = columns.slice(1).map((term) => `<th scope="col">${escapeHtml(term)}</th>`);
+  for (let i = 0; i < items; i++) titles.push(`<th scope="col">item ${i + 1} adds</th>`);
   return `<details><summary>All ${rows.length} tokens as a table</summary><div class="scroll"><table>
 <caption>Natural logarithms; effects in nats, the probability difference from −1 to 1.</caption>
 <thead><tr><th scope="col">position</th><th scope="col" class="text">token</th>${titles.join('')}</tr></thead>

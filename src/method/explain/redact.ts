@@ -29,6 +29,14 @@ export function redactEffectMaps(maps: readonly EffectMap[]): EffectMap[] {
         query: lengthOf(item.query),
         text: lengthOf(item.text),
       })),
+      ...(map.items && {
+        items: map.items.map((item) => ({
+          ...item,
+          ...(item.twin !== undefined && {
+            twin: `item ${map.history.findIndex(({ id }) => id === item.twin) + 1}`,
+          }),
+        })),
+      }),
       model: map.model,
       tokens: map.tokens.map((token) => ({ ...token, text: COVER.repeat(token.end - token.start) })),
       meta: Object.fromEntries(Object.entries(map.meta).filter(([, fact]) => typeof fact !== 'string')),

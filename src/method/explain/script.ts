@@ -1,8 +1,9 @@
 /** @file The one script of a page with heat maps: a tooltip by pointer or keyboard; everything else works without it. */
 
 /**
- * Reads only attributes of tokens and writes only textContent. One token of a map is in the tab order;
- * arrow keys, Home and End move within the map, Escape hides the tooltip.
+ * Reads only attributes of tokens and items, and writes only textContent, levels and states. One token of a map is in the tab order;
+ * arrow keys, Home and End move within the map, Escape hides the tooltip. The token in hand tints the items of its map,
+ * a pressed item colours the tokens by what it adds; choosing an effect lets the item go.
  */
 export const effectMapScript = `
 (() => {
@@ -11,9 +12,29 @@ export const effectMapScript = `
   document.body.append(tip);
   let current = null;
   const hide = () => {
-    if (current) current.removeAttribute('aria-describedby');
+    if (current) { current.removeAttribute('aria-describedby'); tint(current, []); }
     current = null; tip.hidden = true;
   };
+  const tint = (token, levels) => token.closest('.map')?.querySelectorAll('.items button').forEach((button, i) => {
+    const item = button.closest('li');
+    if (levels[i] && levels[i] !== '0') item.dataset.i = levels[i]; else delete item.dataset.i;
+  });
+  const press = (map, chosen) => {
+    map.classList.toggle('of-item', chosen !== null);
+    for (const button of map.querySelectorAll('.items button'))
+      button.setAttribute('aria-pressed', String(button === chosen));
+    for (const token of map.querySelectorAll('.t[data-items]'))
+      if (chosen) token.dataset.i = token.dataset.items.split(',')[chosen.dataset.item]; else delete token.dataset.i;
+    map.querySelector('.by-item').textContent = chosen
+      ? 'The tokens above are coloured by what ' + chosen.textContent.toLowerCase() + ' adds (log ratio). Press it again to go back.' : '';
+  };
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('.items button');
+    if (button) press(button.closest('.map'), button.getAttribute('aria-pressed') === 'true' ? null : button);
+  });
+  document.addEventListener('change', (event) => {
+    if (event.target.name === 'effect') document.querySelectorAll('.map.of-item').forEach((map) => press(map, null));
+  });
   const show = (token) => {
     if (token === current) return;
     hide(); current = token;
@@ -31,6 +52,7 @@ export const effectMapScript = `
     tip.replaceChildren(title, list);
     tip.hidden = false;
     token.setAttribute('aria-describedby', 'tip');
+    tint(token, (token.dataset.items || '').split(','));
     const box = token.getClientRects()[0] || token.getBoundingClientRect();
     const left = Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8));
     const below = box.bottom + 8 + tip.offsetHeight < innerHeight;

@@ -31,7 +31,7 @@ const dark = themeVariables(
   '--soft:#a2a9b8;--line:#343943;--panel:#1e2128;--accent:#82b6f5;--halo:rgb(0 0 0/.6)',
 );
 
-/** Which attribute colours the tokens, by the radio button that is on; the log ratio where none is. */
+/** Which attribute colours the tokens, by the radio button that is on, unless an item of the history colours them. */
 function colourRules(): string {
   const rule = (name: EffectName, scope: string) =>
     levels
@@ -39,11 +39,17 @@ function colourRules(): string {
       .filter((level) => level !== 0)
       .map((level) => {
         const colour = effectDescriptions[name].signed ? `--c${level}` : `--m${level}`;
-        return `${scope} .t[${levelAttributes[name]}="${level}"]{background:var(${colour})}`;
+        return `${scope} .map:not(.of-item) .t[${levelAttributes[name]}="${level}"]{background:var(${colour})}`;
       })
       .join('\n');
   return names.map((name) => rule(name, `:root:has(#by-${name}:checked)`)).join('\n');
 }
+
+/** Tokens under a pressed item, and items under the token in hand. */
+const itemRules = levels
+  .filter((level) => level !== 0)
+  .map((level) => `.of-item .t[data-i="${level}"],.items li[data-i="${level}"]{background:var(--c${level})}`)
+  .join('\n');
 
 /** Legends of the effects that are not chosen stay hidden. */
 const legendRules = names
@@ -122,7 +128,24 @@ print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .causes{font-size:.875rem;color:var(--soft);display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;margin:.25rem 0 .5rem}
 .causes .cause{color:var(--ink)}
 .items{padding-left:1.4rem;margin:.25rem 0 1rem;font-size:.95rem}
-.items li{margin:.6rem 0;padding-left:.2rem}
+.items li{margin:.6rem 0;padding:.1rem .5rem .1rem .2rem;border-radius:4px}
+.items .effect{display:flex;flex-wrap:wrap;align-items:center;gap:.2rem .6rem;margin:0 0 .2rem}
+.item{font:600 .8125rem/1 var(--sans);color:var(--accent);background:var(--paper);border:1px solid var(--line);border-radius:999px;
+padding:.35rem .7rem;cursor:pointer}
+.item:hover{border-color:var(--accent)}
+.item[aria-pressed="true"]{color:var(--paper);background:var(--accent);border-color:var(--accent)}
+.item:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.number{font-size:.875rem;font-variant-numeric:tabular-nums}
+.kind{font:600 .75rem/1.2 var(--sans);border-radius:4px;padding:.15rem .45rem;border:1px solid var(--soft);white-space:nowrap}
+.kind.useful{background:var(--c5);border-color:var(--c7)}
+.kind.harmful{background:var(--c-5);border-color:var(--c-7)}
+.kind.redundant{border-style:dashed}
+.kind.idle{color:var(--soft);border-color:var(--line)}
+.kinds{display:grid;grid-template-columns:auto 1fr;gap:.35rem .75rem;margin:.75rem 0;font-size:.875rem;max-width:44rem;align-items:baseline}
+.kinds dd{margin:0}
+.by-item:empty{display:none}
+.carriers{margin:1rem 0}
+.map .carriers h3{margin:0}
 .items p{margin:.1rem 0}
 .items .body{font-family:var(--serif);white-space:pre-wrap;overflow-wrap:anywhere;max-width:44rem}
 .note{color:var(--soft);max-width:44rem;margin-top:1.5rem}
@@ -135,8 +158,9 @@ pointer-events:none}
 #tip dt{color:var(--soft)}
 #tip dd{margin:0;text-align:right;font-variant-numeric:tabular-nums}
 @media (max-width:40rem){body{padding-top:1.5rem}h1{font-size:1.6rem}.prose{font-size:1.0625rem}.tools{position:static}.legend{width:100%}}
-@media print{.tools fieldset,#tip{display:none}.tools{position:static}.map{padding-top:1rem}}
-@media (forced-colors:active){.t{forced-color-adjust:none;color:var(--ink)}}
+@media print{.tools fieldset,#tip,.by-item{display:none}.tools{position:static}.map{padding-top:1rem}}
+@media (forced-colors:active){.t,.kind,.items li{forced-color-adjust:none;color:var(--ink)}}
 ${colourRules()}
+${itemRules}
 ${legendRules}
 `;

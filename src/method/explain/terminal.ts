@@ -9,9 +9,11 @@ import {
   totalEffect,
 } from './effect-map.ts';
 import { effectLimits } from './effect-scale.ts';
+import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
 import { decimal, signed } from './number-format.ts';
 import { redactEffectMaps } from './redact.ts';
 import { measuredGraphemes, terminalText } from './terminal-text.ts';
+import { tokenLabel } from './visible-text.ts';
 
 export interface EffectMapTerminalOptions {
   /** Columns; default 80, at least 20. */
@@ -50,6 +52,7 @@ export function renderEffectMapTerminal(map: EffectMap, options: EffectMapTermin
     ...plain(
       `log-likelihood with the history minus without: ${signed(total, 1)} nats (${signed(perToken)} a token)`,
     ),
+    ...itemLines(shown).flatMap(plain),
     '',
   ].join('\n');
 }
@@ -158,6 +161,39 @@ function paint(cells: readonly { grapheme: string; style: string }[]): string {
     text += cell.grapheme;
   }
   return style === '' ? text : text + RESET;
+}
+
+/** The items of the history, what each does, and the tokens it adds most to. */
+function itemLines(map: EffectMap): string[] {
+  const { items = [] } = map;
+  if (items.length === 0) return [];
+  const pieces = displayPieces(map);
+  const carried = (i: number) =>
+    pieces
+      .flatMap(({ text, isEnd, token }) =>
+        token?.itemEffects === undefined ? [] : [{ text: isEnd ? '' : text, effect: token.itemEffects[i]! }],
+      )
+      .filter(({ effect }) => effect >= WORTH_NAMING)
+      .sort((a, b) => b.effect - a.effect)
+      .slice(0, ITEMS_NAMED)
+      .map(({ text, effect }) => `${tokenLabel(text)} ${signed(effect)}`)
+      .join('  ');
+  const lines = items.map((item, i) => {
+    const { id, time, query } = map.history[i]!;
+    const twin = map.history.findIndex((other) => other.id === item.twin);
+    const kind = twin < 0 ? item.kind : `${item.kind} with item ${twin + 1}`;
+    const what = [time, query === '' ? id : query].filter(Boolean).join(' · ').replace(/\s+/g, ' ');
+    const tokens = carried(i);
+    return [
+      `${i + 1}. ${itemNumbers(item)}  ${kind}  ${what}`,
+      ...(tokens === '' ? [] : [`   adds to ${tokens}`]),
+    ];
+  });
+  return [
+    '',
+    'items of the history, oldest first; D: nats a token that the text loses without the item [95% over random others]',
+    ...lines.flat(),
+  ];
 }
 
 function legend(

@@ -4,7 +4,7 @@ import type { EffectRow } from '../../../method/effects/rows.ts';
 import { objectiveNames, resolveObjective } from '../../../method/objectives/objectives.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
-import { addDataFlags, addFlag, addModelFlags, addSplitFlag, oneOf, wholeNumber } from '../flags.ts';
+import { addDataFlags, addFlag, addModelFlags, addPlaceboFlag, addSplitFlag, oneOf } from '../flags.ts';
 import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
@@ -25,9 +25,7 @@ export const effectsCommand: CliCommand = {
     addFlag(command, '--objective <name>', 'whose token weights are reported (default: uniform)', (flag) =>
       oneOf(flag, objectiveNames),
     );
-    addFlag(command, '--placebo <K>', 'compare with K other users’ histories', (flag) =>
-      wholeNumber(flag, 1),
-    );
+    addPlaceboFlag(command);
     command.option('--with-prompts', 'add the token ids of prompts and responses');
     command.addHelpText(
       'after',

@@ -7,7 +7,15 @@ import { renderEffectMapHtml } from '../../../method/explain/html.ts';
 import { renderEffectMapTerminal } from '../../../method/explain/terminal.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addFlag, addModelFlags, oneOf, required, wholeNumber } from '../flags.ts';
+import {
+  addExampleFlags,
+  addFlag,
+  addModelFlags,
+  addPlaceboFlag,
+  addRedactFlag,
+  oneOf,
+  required,
+} from '../flags.ts';
 import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
 import { mapColor } from '../terminal.ts';
 
@@ -17,7 +25,12 @@ interface ExplainFlags extends ScoringFlags {
   readonly effect?: EffectName;
   readonly placebo?: number;
   readonly redact?: boolean;
+  /** By `--items` or `--no-items`; without either, where there are few. */
+  readonly items?: boolean;
 }
+
+/** Items whose effects are worth their passes unasked: the random subsets of so few are at most 2⁵ prompts. */
+const FEW_ITEMS = 5;
 
 const effectNames = Object.keys(effectDescriptions) as EffectName[];
 
@@ -26,8 +39,7 @@ export const explainCommand: CliCommand = {
   summary: 'heat map of one example: terminal, HTML or JSON',
   define: (command) => {
     addModelFlags(command);
-    addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
-    addFlag(command, '--example <N>', 'id of the example');
+    addExampleFlags(command);
     addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
     addFlag(
       command,
@@ -35,17 +47,20 @@ export const explainCommand: CliCommand = {
       `which effect colours: ${effectNames.join(', ')} (default: logRatio)`,
       (flag) => oneOf(flag, effectNames),
     );
-    addFlag(command, '--placebo <K>', 'compare with K other users’ histories', (flag) =>
-      wholeNumber(flag, 1),
+    addPlaceboFlag(command);
+    command.option(
+      '--items',
+      `what each item of the history does: D with an interval (default: for at most ${FEW_ITEMS} items)`,
     );
-    command.option('--redact', 'replace every text by its length');
+    command.option('--no-items', 'leave the items out');
+    addRedactFlag(command);
     command.addHelpText(
       'after',
       '\nExample: nextquill explain --model embedded --data sotu --example ID --out map.html',
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, redact = false, effect, placebo, example: id, ...given } = flags as ExplainFlags;
+    const { out, redact = false, effect, placebo, example: id, items, ...given } = flags as ExplainFlags;
     const wanted = required(id, '--example', 'Name an example by its id.');
     if (out !== undefined && !/\.(html|json)$/.test(out))
       throw new ConfigError(`--out: expected a name that ends in .html or .json, got "${out}"`, {
@@ -55,15 +70,19 @@ export const explainCommand: CliCommand = {
     const { opened, all, source } = await openForScoring(given, 'all', session);
     const example = exampleById(all, wanted, source);
     const { explain } = await import('../../../method/explain/explain.ts');
-    const { threads } = session.options;
+    const { promptPair } = await import('../../../method/prompts/pair.ts');
+    const { seed, threads } = session.options;
+    const shown = promptPair(example, opened.model.tokenizer, { ...opened.prompt, reference: 'removed' });
     const count = placebo ?? neededPlacebos(opened.prompt, effect);
     const map = await explain(opened, example, {
       prompt: opened.prompt,
       modelName: opened.name,
       pool: all,
       ...(count > 0 && { placebo: count }),
+      items: (items ?? shown.historyItemsUsed <= FEW_ITEMS) && (seed === undefined || { seed }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,
+      onProgress: session.progress,
       onWarning: session.warn,
     });
     await show(map, { out, redact, effect }, session);

@@ -3,7 +3,7 @@ import { matchedCandidates } from '../../../method/data/matching.ts';
 import { terminalText } from '../../../method/explain/terminal-text.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, addModelFlags, numberBetween, required, wholeNumber } from '../flags.ts';
+import { addExampleFlags, addFlag, addModelFlags, numberBetween, required, wholeNumber } from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface GenerateFlags extends ScoringFlags {
@@ -21,8 +21,7 @@ export const generateCommand: CliCommand = {
   summary: 'write a text with or without the history, or in between by --strength',
   define: (command) => {
     addModelFlags(command);
-    addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
-    addFlag(command, '--example <N>', 'id of the example');
+    addExampleFlags(command);
     addFlag(
       command,
       '--strength <s>',

@@ -1,0 +1,14 @@
+/** @file How the effect of a history item is written, and how many are named: the same on pages and terminals. */
+import type { EffectMapItem } from './effect-map.ts';
+import { signed } from './number-format.ts';
+
+/** Items named at a token, and tokens named at an item, at most: those with the largest effects. */
+export const ITEMS_NAMED = 3;
+
+/** Below this many nats at a token nothing is named. */
+export const WORTH_NAMING = 0.05;
+
+/** `D +0.031 [+0.012, +0.050]`. */
+export function itemNumbers({ effect, low, high }: EffectMapItem): string {
+  return `D ${signed(effect, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
+}
