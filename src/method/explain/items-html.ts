@@ -66,5 +66,5 @@ function itemText(map: EffectMap, i: number): string {
 
 function twinText(map: EffectMap, { twin }: EffectMapItem): string {
   const at = map.history.findIndex(({ id }) => id === twin);
-  return twin === undefined || at < 0 ? '' : ` <span class="soft">stands in for item ${at + 1}</span>`;
+  return twin === undefined || at < 0 ? '' : ` <span class="soft">item ${at + 1} stands in for it</span>`;
 }

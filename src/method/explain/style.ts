@@ -145,6 +145,8 @@ padding:.35rem .7rem;cursor:pointer}
 .kinds dd{margin:0}
 .by-item:empty{display:none}
 .carriers{margin:1rem 0}
+.carriers .items{list-style:none;padding-left:0}
+.carriers .items li{padding:.2rem .5rem;margin:.4rem -.5rem}
 .map .carriers h3{margin:0}
 .items p{margin:.1rem 0}
 .items .body{font-family:var(--serif);white-space:pre-wrap;overflow-wrap:anywhere;max-width:44rem}

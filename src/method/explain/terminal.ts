@@ -26,6 +26,9 @@ export interface EffectMapTerminalOptions {
   readonly redact?: boolean;
 }
 
+/** Characters of an item's query that are shown: enough to know it by. */
+const LABEL_SHOWN = 48;
+
 const RESET = '\u001b[0m';
 
 /**
@@ -183,9 +186,10 @@ function itemLines(map: EffectMap): string[] {
     const twin = map.history.findIndex((other) => other.id === item.twin);
     const kind = twin < 0 ? item.kind : `${item.kind} with item ${twin + 1}`;
     const what = [time, query === '' ? id : query].filter(Boolean).join(' · ').replace(/\s+/g, ' ');
+    const short = [...what].length > LABEL_SHOWN ? `${[...what].slice(0, LABEL_SHOWN).join('')}…` : what;
     const tokens = carried(i);
     return [
-      `${i + 1}. ${itemNumbers(item)}  ${kind}  ${what}`,
+      `${i + 1}. ${itemNumbers(item)}  ${kind}  ${short}`,
       ...(tokens === '' ? [] : [`   adds to ${tokens}`]),
     ];
   });
