@@ -11,7 +11,7 @@ export { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from '
 // Errors, each with a code and a hint; progress.
 export * from './base/errors.ts';
 export type { Progress, ProgressListener } from './base/progress.ts';
-export type { Estimate } from './base/statistics.ts';
+export type { Estimate } from './base/statistics/estimate.ts';
 export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
 export { loadModel, type Model } from './engine/models/model.ts';
 export type { LoraOptions } from './engine/models/parameters.ts';

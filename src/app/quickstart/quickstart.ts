@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import { allLinearLayers } from '../../engine/models/parameters.ts';
 import type { Example } from '../../method/data/example.ts';

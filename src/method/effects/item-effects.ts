@@ -6,7 +6,7 @@
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { randomStream } from '../../base/random.ts';
-import { quantile } from '../../base/statistics.ts';
+import { quantile } from '../../base/statistics/estimate.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { type ItemKind, itemKind, NEAR_ZERO } from './item-kinds.ts';

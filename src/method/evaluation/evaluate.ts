@@ -1,12 +1,8 @@
 /** @file Does a system personalise? Held-out likelihood with the user's history, without, and with other users'. */
 import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import {
-  type BootstrapOptions,
-  type ExampleValue,
-  meanByUser,
-  pairedDifferenceByUser,
-} from '../../base/statistics.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
 import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';

@@ -1,5 +1,7 @@
 /** @file Which token has which known cause, and how well effects tell them apart. */
-import { aucByUser, type BootstrapOptions, type Estimate, type UserScore } from '../../base/statistics.ts';
+import { aucByUser, type UserScore } from '../../base/statistics/auc.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Cause, CauseSpan } from '../data/example.ts';
 import type { ExampleEffects } from '../effects/rows.ts';
 

@@ -1,5 +1,5 @@
 /** @file How strong an effect must be for the strongest colour: one scale for all maps of a page, so that they compare. */
-import { quantile } from '../../base/statistics.ts';
+import { quantile } from '../../base/statistics/estimate.ts';
 import { type EffectMap, type EffectName, effectDescriptions } from './effect-map.ts';
 
 /** The value with the strongest colour, by effect. */

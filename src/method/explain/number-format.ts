@@ -1,5 +1,5 @@
 /** @file Numbers as people read them: a true minus sign, no negative zero, enough digits for the interval to mean something. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 
 /** Fixed decimals with a true minus sign; `−0.00` becomes `0.00`, and what is not finite `–`. */
 export function decimal(value: number, digits = 2): string {

@@ -1,5 +1,5 @@
 /** @file What the numbers say in plain words: only what an interval supports is found, everything else is named as not found. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { decimal, digitsOf, signed } from '../explain/number-format.ts';
 import {
   type AuthorIdentification,
@@ -69,7 +69,7 @@ function* sentences(evaluation: Evaluation, baseSystem: string): Generator<Sente
     const text =
       users === 1
         ? 'There is one held-out user only, so nothing here says how users differ: the intervals have no width.'
-        : `The intervals rest on ${users} held-out users only; with so few, a percentile bootstrap is too narrow.`;
+        : `The intervals rest on ${users} held-out users only; with so few, bootstrap intervals are too narrow.`;
     yield { text, shown: false };
   }
 }

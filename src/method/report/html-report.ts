@@ -1,5 +1,5 @@
 /** @file The report of a comparison as one HTML file: what was found, the numbers with intervals, curves, and heat maps. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import { effectMapsHtml } from '../explain/html.ts';
 import { escapeHtml, htmlPage, textHtml } from '../explain/html-page.ts';

@@ -1,5 +1,5 @@
 /** @file What was measured of the systems that are compared: plain numbers with intervals, before any words or pictures. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 
 /** Is the true user's history, among k, the one that makes the text likeliest? A share of texts, 0 to 1. */
 export interface AuthorIdentification extends Estimate {

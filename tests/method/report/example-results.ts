@@ -1,5 +1,5 @@
 /** @file Results for tests: one evaluation whose every number can be replaced. */
-import type { Estimate } from '../../../src/base/statistics.ts';
+import type { Estimate } from '../../../src/base/statistics/estimate.ts';
 import type { Evaluation, PairedDifference, SystemResult } from '../../../src/method/report/results.ts';
 
 /** An estimate with a symmetric interval. */

@@ -1,6 +1,6 @@
 /** @file Findings say what the intervals say, and turn when the numbers turn. */
 import { describe, expect, it } from 'vitest';
-import type { Estimate } from '../../../src/base/statistics.ts';
+import type { Estimate } from '../../../src/base/statistics/estimate.ts';
 import { describeFindings } from '../../../src/method/report/findings.ts';
 import type { Evaluation } from '../../../src/method/report/results.ts';
 import { about, difference, exampleEvaluation } from './example-results.ts';
@@ -151,7 +151,7 @@ describe('describeFindings on several evaluations', () => {
     const { found, notFound } = describeFindings([one, other]);
     expect(found.map((text) => text.split(':')[0])).toEqual(['Simulated users', 'Presidents']);
     expect(notFound).toEqual([
-      'Presidents: The intervals rest on 9 held-out users only; with so few, a percentile bootstrap is too narrow.',
+      'Presidents: The intervals rest on 9 held-out users only; with so few, bootstrap intervals are too narrow.',
     ]);
   });
 

@@ -1,0 +1,112 @@
+/** @file Means and paired differences by user, with intervals: users are drawn, so a user with many texts counts once. */
+import { DataError } from '../errors.ts';
+import { type BootstrapOptions, bootstrapUsers } from './bootstrap.ts';
+import { type Estimate, requireFinite } from './estimate.ts';
+
+/** A value measured on something of a user. */
+export interface UserValue {
+  readonly user: string;
+  readonly value: number;
+}
+
+/** A value of one system on one example; `example` pairs it with another system's. */
+export interface ExampleValue extends UserValue {
+  readonly example: string;
+}
+
+/** The mean of each user's values, users as they first occur; f64[U]. @throws {DataError} when there are no rows or a value is not finite */
+export function meansOfUsers(rows: readonly UserValue[]): Float64Array {
+  requireFinite(
+    'mean by user',
+    rows.map((row) => row.value),
+  );
+  const sums = new Map<string, { sum: number; count: number }>();
+  for (const { user, value } of rows) {
+    const entry = sums.get(user) ?? { sum: 0, count: 0 };
+    entry.sum += value;
+    entry.count += 1;
+    sums.set(user, entry);
+  }
+  return Float64Array.from([...sums.values()], ({ sum, count }) => sum / count);
+}
+
+/**
+ * The mean over users of each user's mean, with a bootstrap interval over users.
+ * @param rows at least one; a user with many rows counts as much as a user with one
+ * @throws {DataError} when there are no rows or a value is not finite
+ */
+export function meanByUser(rows: readonly UserValue[], options: BootstrapOptions = {}): Estimate {
+  const means = meansOfUsers(rows);
+  const meanOf = (counts: Int32Array) => {
+    let total = 0;
+    let drawn = 0;
+    for (let u = 0; u < means.length; u++) {
+      total += counts[u]! * means[u]!;
+      drawn += counts[u]!;
+    }
+    return total / drawn;
+  };
+  return bootstrapUsers(means.length, meanOf, options);
+}
+
+/**
+ * The mean over users of `system` − `baseline`, joined by example, with a bootstrap interval over users.
+ * @throws {DataError} as {@link differencesByExample}
+ */
+export function pairedDifferenceByUser(
+  system: readonly ExampleValue[],
+  baseline: readonly ExampleValue[],
+  options: BootstrapOptions = {},
+): Estimate {
+  return meanByUser(differencesByExample(system, baseline), options);
+}
+
+/**
+ * `system` − `baseline` of each example, in the order of `system`.
+ * @param system rows of one system, one for each example
+ * @param baseline rows of the other, for the same examples in any order
+ * @throws {DataError} when an example is missing on one side, occurs twice, or belongs to different users
+ */
+export function differencesByExample(
+  system: readonly ExampleValue[],
+  baseline: readonly ExampleValue[],
+): UserValue[] {
+  const others = rowsByExample('baseline', baseline);
+  const mine = rowsByExample('system', system);
+  for (const example of others.keys()) if (!mine.has(example)) throw unpaired(example, 'system');
+  return system.map(({ example, user, value }) => {
+    const other = others.get(example);
+    if (other === undefined) throw unpaired(example, 'baseline');
+    if (other.user !== user) {
+      throw new DataError(
+        `paired difference: example "${example}": expected one user, got "${user}" and "${other.user}"`,
+        { code: 'data/pairing', hint: 'Score both systems on the same file of examples.' },
+      );
+    }
+    return { user, value: value - other.value };
+  });
+}
+
+function rowsByExample(side: string, rows: readonly ExampleValue[]): Map<string, ExampleValue> {
+  const byExample = new Map<string, ExampleValue>();
+  for (const row of rows) {
+    if (byExample.has(row.example)) {
+      throw new DataError(
+        `paired difference: ${side}: expected each example once, got "${row.example}" twice`,
+        {
+          code: 'data/duplicate',
+          hint: 'Give one value for each example and system.',
+        },
+      );
+    }
+    byExample.set(row.example, row);
+  }
+  return byExample;
+}
+
+function unpaired(example: string, side: string): DataError {
+  return new DataError(`paired difference: example "${example}": expected a row of the ${side}, got none`, {
+    code: 'data/pairing',
+    hint: 'Score both systems on the same file of examples.',
+  });
+}
