@@ -3,27 +3,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '../src/base/random.ts';
-import type { DecoderConfig, LayerType } from '../src/engine/models/hf-config.ts';
-import { llamaParameters } from '../src/engine/models/llama.ts';
+import type { DecoderConfig } from '../src/engine/models/hf-config.ts';
+import { architectureOf, parseDecoderConfig } from '../src/engine/models/registry.ts';
 import { writeSafetensors } from '../src/engine/weights/safetensors.ts';
 
 /** SmolLM2-135M: 134,515,008 parameters. `--layers` shortens it while developing. */
 export function smolLm2(layers = 30): DecoderConfig {
-  return {
-    modelType: 'llama',
-    vocabularySize: 49152,
-    hiddenSize: 576,
-    intermediateSize: 1536,
-    layers,
-    heads: 9,
-    keyValueHeads: 3,
-    headSize: 64,
-    normEpsilon: 1e-5,
-    rotary: { full: { theta: 100000 } },
-    layerTypes: new Array<LayerType>(layers).fill('full'),
-    maxPositions: 8192,
-    tiedHead: true,
+  const config = {
+    model_type: 'llama',
+    vocab_size: 49152,
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: layers,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    rms_norm_eps: 1e-5,
+    rope_theta: 100000,
+    max_position_embeddings: 8192,
+    tie_word_embeddings: true,
   };
+  return parseDecoderConfig(config, 'bench/shape.ts');
 }
 
 /** AdamW's numbers, LoRA's rank and the clipping norm, as in pytorch_peer.py. */
@@ -52,12 +51,14 @@ export async function randomWeights(config: DecoderConfig, seed: number) {
   const path = join(folder, 'model.safetensors');
   await writeSafetensors(
     path,
-    llamaParameters(config).map(({ name, shape }) => ({
-      name,
-      shape,
-      dtype: 'F32',
-      data: async () => randomTensor(name, shape, seed),
-    })),
+    architectureOf(config)
+      .parameters(config)
+      .map(({ name, shape }) => ({
+        name,
+        shape,
+        dtype: 'F32',
+        data: async () => randomTensor(name, shape, seed),
+      })),
   );
   return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
@@ -80,7 +81,8 @@ function randomTensor(name: string, shape: readonly number[], seed: number): Flo
  */
 export function stepFlops(config: DecoderConfig, { mode, batch, length }: PeerSettings): number {
   const tokens = batch * length;
-  const linear = llamaParameters(config)
+  const linear = architectureOf(config)
+    .parameters(config)
     .filter(({ shape }) => shape.length === 2)
     .map(({ name, shape: [out, from] }) => ({ name, out: out!, from: from! }));
   const weights = linear.reduce((sum, { out, from }) => sum + out * from, 0);

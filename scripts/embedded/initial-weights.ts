@@ -2,8 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '../../src/base/random.ts';
-import { parseDecoderConfig } from '../../src/engine/models/hf-config.ts';
-import { architectureOf } from '../../src/engine/models/registry.ts';
+import { architectureOf, parseDecoderConfig } from '../../src/engine/models/registry.ts';
 import { writeSafetensors } from '../../src/engine/weights/safetensors.ts';
 import { CONTEXT, PRETRAINING_SEED } from './corpus.ts';
 import { VOCABULARY_SIZE } from './tokenizer.ts';

@@ -2,9 +2,8 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { randomStream } from '../../src/base/random.ts';
-import { parseDecoderConfig } from '../../src/engine/models/hf-config.ts';
 import type { Model } from '../../src/engine/models/model.ts';
-import { architectureOf } from '../../src/engine/models/registry.ts';
+import { architectureOf, parseDecoderConfig } from '../../src/engine/models/registry.ts';
 import type { HostTensor } from '../../src/engine/runtime/session.ts';
 import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.ts';
 import { writeSafetensors } from '../../src/engine/weights/safetensors.ts';

@@ -24,6 +24,7 @@ import {
   sigmoid,
   slice,
   sub,
+  tanh,
   transpose,
   where,
   zeros,
@@ -131,6 +132,14 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
     const gate = sigmoid(x);
     return mul(dy, add(gate, mul(y, sub(1, gate))));
   }),
+  // y = x/2·(1 + t), t = tanh(c(x + a·x³)):  dy/dx = (1 + t)/2 + x/2·(1 − t²)·c(1 + 3a·x²)
+  geluTanh: unary((x, _y, dy) => {
+    const c = Math.sqrt(2 / Math.PI);
+    const square = mul(x, x);
+    const t = tanh(mul(x, add(mul(square, 0.044715 * c), c)));
+    const slope = mul(mul(x, 0.5), mul(sub(1, mul(t, t)), add(mul(square, 3 * 0.044715 * c), c)));
+    return mul(dy, add(mul(add(t, 1), 0.5), slope));
+  }),
   barrier: (_node, dy) => [dy],
   // The body runs again on inputs that wait for the cotangent, so that its values live only during this gradient.
   recompute: (node, dy, needed, pullBack) => {
@@ -172,6 +181,22 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
     return [
       needed[0] ? mul(inverse, sub(scaled, mul(x, projection))) : undefined,
       needed[1] ? unbroadcast(mul(dy, mul(x, inverse)), scale.shape) : undefined,
+    ];
+  },
+  // y = x̂·w + b with x̂ = (x − μ)·r, r = (variance + ε)^−½:  dx = r (g − mean(g) − x̂·mean(g·x̂)) with g = dy·w,
+  //   dw = Σ dy·x̂,  db = Σ dy
+  layerNorm: (node, dy, needed) => {
+    const [x, scale, shift] = node.inputs as [Value, Value, Value];
+    const [, mean, inverse] = node.outputs as [Value, Value, Value];
+    const width = x.shape.at(-1) as number;
+    const normed = mul(sub(x, mean), inverse);
+    const scaled = mul(dy, scale);
+    const meanOf = (v: Value) => mul(reduceSum(v, [-1], true), 1 / width);
+    const centred = sub(sub(scaled, meanOf(scaled)), mul(normed, meanOf(mul(scaled, normed))));
+    return [
+      needed[0] ? mul(inverse, centred) : undefined,
+      needed[1] ? unbroadcast(mul(dy, normed), scale.shape) : undefined,
+      needed[2] ? unbroadcast(dy, shift.shape) : undefined,
     ];
   },
   // Y = α·A·B + C:  dA = α·dY·Bᵀ,  dB = α·Aᵀ·dY,  dC = dY; with transposed operands the factors change places.

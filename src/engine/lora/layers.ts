@@ -1,7 +1,12 @@
 /** @file Which linear layers an adapter's target modules name, and the shapes of its matrices. */
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
-import { type LoraOptions, loraName, type ParameterShape } from '../models/parameters.ts';
+import {
+  type LoraOptions,
+  loraName,
+  type ModelParameter,
+  type ParameterShape,
+} from '../models/parameters.ts';
 
 /** A linear layer that an adapter changes. */
 export interface AdaptedLayer {
@@ -9,18 +14,18 @@ export interface AdaptedLayer {
   readonly name: string;
   readonly out: number;
   readonly inputs: number;
+  /** Whether its matrix is stored as f32[in, out]. */
+  readonly transposed: boolean;
 }
 
-type Shapes = Pick<Model, 'parameters' | 'config'>;
+type Shapes = Pick<Model, 'parameters'>;
 
-/** Last parts of the names of layers that can be adapted: linear ones, not the embedding table. */
-export function adaptableModules({ parameters, config }: Shapes): string[] {
-  const names = parameters
-    .filter(({ shape }) => shape.length === 2)
-    .map(({ name }) => lastPart(layerOf(name)))
-    .filter((name) => name !== 'embed_tokens' && !(config.tiedHead && name === 'lm_head'));
-  return [...new Set(names)];
+/** Last parts of the names of layers that can be adapted: linear ones, not tables of embeddings, which may be the head too. */
+export function adaptableModules({ parameters }: Shapes): string[] {
+  return [...new Set(parameters.filter(isLinear).map(({ name }) => lastPart(layerOf(name))))];
 }
+
+const isLinear = ({ role }: ModelParameter) => role === 'linear' || role === 'transposed';
 
 /**
  * The layers that `targetModules` names, in the model's order.
@@ -40,8 +45,12 @@ export function adaptedLayers(model: Shapes, { targetModules }: LoraOptions): Ad
     );
   }
   return model.parameters
-    .filter(({ name, shape }) => shape.length === 2 && targetModules.includes(lastPart(layerOf(name))))
-    .map(({ name, shape }) => ({ name: layerOf(name), out: shape[0]!, inputs: shape[1]! }));
+    .filter((parameter) => isLinear(parameter) && targetModules.includes(lastPart(layerOf(parameter.name))))
+    .map(({ name, shape, role }) => {
+      const transposed = role === 'transposed';
+      const [out, inputs] = transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
+      return { name: layerOf(name), out, inputs, transposed };
+    });
 }
 
 /** Names (PEFT's) and shapes of an adapter's matrices: A [rank, inputs] and B [out, rank] of each layer. */

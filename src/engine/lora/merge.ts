@@ -21,7 +21,7 @@ export function mergedWeights(
     const layer = layers.get(name);
     if (layer === undefined) return weight;
     const { rank } = lora;
-    const { out, inputs } = layer;
+    const { out, inputs, transposed } = layer;
     const a = tensors[loraName(layer.name, 'A')]!.data; // f32[R, inputs]
     const b = tensors[loraName(layer.name, 'B')]!.data; // f32[out, R]
     const scaling = lora.loraAlpha / rank;
@@ -32,7 +32,7 @@ export function mergedWeights(
         const factor = scaling * b[o * rank + r]!;
         for (let i = 0; i < inputs; i++) row[i]! += factor * a[r * inputs + i]!;
       }
-      for (let i = 0; i < inputs; i++) weight[o * inputs + i]! += row[i]!;
+      for (let i = 0; i < inputs; i++) weight[transposed ? i * out + o : o * inputs + i]! += row[i]!;
     }
     return weight;
   };

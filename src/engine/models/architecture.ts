@@ -1,8 +1,8 @@
 /** @file What an architecture provides, and what it is given: models are written against these types alone. */
 import type { Value } from '../ops/value.ts';
 import type { Attention } from './attention.ts';
-import type { DecoderConfig } from './hf-config.ts';
-import type { ParameterShape, ParameterSource } from './parameters.ts';
+import type { ConfigKeys, DecoderConfig } from './hf-config.ts';
+import type { ModelParameter, ParameterSource } from './parameters.ts';
 import type { RotaryInputs } from './rotary.ts';
 
 /** What a decoder is given of the sequences that it runs over. */
@@ -16,7 +16,10 @@ export interface DecoderInputs {
 
 /** What an architecture must provide. */
 export interface Architecture {
-  parameters(config: DecoderConfig): ParameterShape[];
+  /** The config that config.json describes. @throws {WeightsError} naming a key that is malformed or not implemented */
+  config(keys: ConfigKeys): DecoderConfig;
+  /** Names (Hugging Face's), shapes and roles of all parameters. */
+  parameters(config: DecoderConfig): ModelParameter[];
   /** f32[S, D]: hidden states at the flat positions `rows`, i64[S] of b · T + t. */
   hidden(config: DecoderConfig, source: ParameterSource, inputs: DecoderInputs, rows: Value): Value;
   /** f32[S, V] of f32[S, D]. */

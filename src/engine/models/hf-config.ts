@@ -1,15 +1,36 @@
-/** @file Reads Hugging Face's config.json: what a decoder of the Llama family is made of, and what we refuse. */
+/** @file Hugging Face's config.json: the numbers that fix a decoder, and the reader that checks and refuses keys by name. */
 import { WeightsError } from '../../base/errors.ts';
 
 /** How a layer attends: to all tokens before, or to the last of them. */
 export type LayerType = 'full' | 'sliding';
 
-/** One rotary embedding: its angles are p · θ^(−2i/E). */
+/** One rotary embedding: θ, and how its angles are stretched beyond the length of pretraining (see rotary.ts). */
 export interface RotaryConfig {
   readonly theta: number;
+  readonly scaling?: RotaryScaling;
 }
 
-/** The numbers that fix a decoder's shape; names of Hugging Face's keys in camel case. */
+/** Names and meanings as in Hugging Face's `rope_parameters`; originalPositions is the length of pretraining, tokens. */
+export type RotaryScaling =
+  | { readonly type: 'linear'; readonly factor: number }
+  | {
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
+      readonly originalPositions: number;
+    }
+  | {
+      readonly type: 'yarn';
+      readonly factor: number;
+      readonly attentionFactor: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly truncate: boolean;
+      readonly originalPositions: number;
+    };
+
+/** The numbers that fix a decoder; names of Hugging Face's keys in camel case. */
 export interface DecoderConfig {
   readonly modelType: string;
   readonly vocabularySize: number;
@@ -19,6 +40,8 @@ export interface DecoderConfig {
   readonly heads: number;
   readonly keyValueHeads: number;
   readonly headSize: number;
+  /** Factor of the attention scores. */
+  readonly attentionScale: number;
   readonly normEpsilon: number;
   /** The rotary embedding of each type of layer; a type that is absent uses that of `full`. None for learned positions. */
   readonly rotary: Partial<Readonly<Record<LayerType, RotaryConfig>>>;
@@ -26,90 +49,185 @@ export interface DecoderConfig {
   readonly layerTypes: readonly LayerType[];
   /** Tokens that a query of a sliding layer sees, itself counted. */
   readonly slidingWindow?: number;
+  /** Which linear layers have a bias. */
+  readonly biases: {
+    readonly queryKeyValue: boolean;
+    readonly attentionOutput: boolean;
+    readonly feedForward: boolean;
+  };
   /** Longest sequence that the model was made for, tokens. */
   readonly maxPositions: number;
   /** Whether the head is the embedding table. */
   readonly tiedHead: boolean;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** Window of a layer, tokens; undefined where it sees all before it. */
+export function windowOf({ layerTypes, slidingWindow }: DecoderConfig, layer: number): number | undefined {
+  return layerTypes[layer] === 'sliding' ? slidingWindow : undefined;
+}
 
-/** What each model_type accepts: a key with another value than these changes the mathematics, and is refused. */
-const requiredValues: Readonly<Record<string, readonly unknown[]>> = {
-  hidden_act: ['silu', undefined],
-  attention_bias: [false, undefined],
-  mlp_bias: [false, undefined],
-  rope_scaling: [null, undefined],
-  pretraining_tp: [1, undefined],
-  sliding_window: [null, undefined],
-};
+export type Json = Readonly<Record<string, unknown>>;
 
-const supportedTypes = ['llama'];
+/** The keys of one JSON object, each read with a check; what does not fit is an error that names file and key. */
+export interface ConfigKeys {
+  readonly json: Json;
+  /** A number above 0. */
+  number(key: string, fallback?: number): number;
+  /** A whole number above 0. */
+  whole(key: string, fallback?: number): number;
+  /** A whole number of at least 0. */
+  count(key: string, fallback: number): number;
+  flag(key: string, fallback: boolean): boolean;
+  /** One of `allowed`, the first of them when the key is absent or null. */
+  choice<T extends string>(key: string, allowed: readonly T[]): T;
+  /** An object below a key; undefined when absent or null. */
+  object(key: string): ConfigKeys | undefined;
+  /** Refuses a key that changes the mathematics, unless it has a value that does not (or is absent or null). */
+  refuse(key: string, ...neutral: readonly unknown[]): void;
+  /** An error about a key: expected what, got its value. */
+  malformed(key: string, expected: string): WeightsError;
+}
 
-/**
- * The decoder that a config.json describes.
- * @param where the file, for messages
- * @throws {WeightsError} for an unknown model_type, a missing or malformed key, or a value that we do not implement
- */
-export function parseDecoderConfig(json: unknown, where: string): DecoderConfig {
-  if (json === null || typeof json !== 'object')
-    throw new WeightsError(`${where}: expected a JSON object`, { code: 'config/type' });
-  const config = json as Json;
-  if (!supportedTypes.includes(config.model_type as string))
-    throw new WeightsError(
-      `${where}: model_type: expected one of ${supportedTypes.join(', ')}, got ${JSON.stringify(config.model_type)}`,
-      { code: 'config/model-type', hint: 'Use a model of a supported architecture.' },
-    );
-  for (const [key, allowed] of Object.entries(requiredValues)) {
-    if (!allowed.includes(config[key]))
-      throw new WeightsError(
-        `${where}: ${key}: expected ${JSON.stringify(allowed[0])}, got ${JSON.stringify(config[key])}, which is not implemented`,
-        { code: 'config/unsupported', hint: 'Use a model without this feature.' },
-      );
-  }
-  const number = (key: string, fallback?: number): number => {
-    const value = config[key] ?? fallback;
-    if (typeof value !== 'number' || !(value > 0))
-      throw new WeightsError(
-        `${where}: ${key}: expected a positive number, got ${JSON.stringify(config[key])}`,
-        {
-          code: 'config/value',
-        },
-      );
-    return value;
-  };
-  const heads = number('num_attention_heads');
-  const hiddenSize = number('hidden_size');
-  const keyValueHeads = number('num_key_value_heads', heads);
-  if (heads % keyValueHeads !== 0)
-    throw new WeightsError(
-      `${where}: num_attention_heads (${heads}) must be divisible by num_key_value_heads (${keyValueHeads})`,
-      { code: 'config/value' },
-    );
-  // transformers 5 writes the base into rope_parameters, earlier versions into rope_theta.
-  const rope = (config.rope_parameters ?? {}) as Json;
-  if (rope.rope_type !== undefined && rope.rope_type !== 'default')
-    throw new WeightsError(
-      `${where}: rope_parameters.rope_type: expected "default", got ${JSON.stringify(rope.rope_type)}`,
+/** @param where file and, below its top, key: for messages */
+export function configKeys(json: Json, where: string): ConfigKeys {
+  const malformed = (key: string, expected: string) =>
+    new WeightsError(
+      `${where}: ${key}: expected ${expected}, got ${JSON.stringify(json[key]) ?? 'nothing'}`,
       {
-        code: 'config/unsupported',
-        hint: 'Use a model without scaled rotary embeddings.',
+        code: 'config/value',
+        hint: 'Check that config.json is the one that the model was published with.',
       },
     );
-  const ropeTheta = (config.rope_theta ?? rope.rope_theta ?? 10000) as number;
-  return {
-    modelType: config.model_type as string,
-    vocabularySize: number('vocab_size'),
-    hiddenSize,
-    intermediateSize: number('intermediate_size'),
-    layers: number('num_hidden_layers'),
-    layerTypes: new Array<LayerType>(number('num_hidden_layers')).fill('full'),
-    heads,
-    keyValueHeads,
-    headSize: number('head_dim', hiddenSize / heads),
-    normEpsilon: number('rms_norm_eps', 1e-6),
-    rotary: { full: { theta: ropeTheta } },
-    maxPositions: number('max_position_embeddings', 2048),
-    tiedHead: config.tie_word_embeddings === true,
+  const number = (
+    key: string,
+    fallback: number | undefined,
+    fits: (value: number) => boolean,
+    what: string,
+  ) => {
+    const value = json[key] ?? fallback;
+    if (typeof value === 'number' && Number.isFinite(value) && fits(value)) return value;
+    throw malformed(key, what);
   };
+  return {
+    json,
+    number: (key, fallback) => number(key, fallback, (value) => value > 0, 'a number above 0'),
+    whole: (key, fallback) =>
+      number(key, fallback, (value) => value > 0 && Number.isSafeInteger(value), 'a whole number above 0'),
+    count: (key, fallback) =>
+      number(
+        key,
+        fallback,
+        (value) => value >= 0 && Number.isSafeInteger(value),
+        'a whole number of at least 0',
+      ),
+    flag: (key, fallback) => {
+      const value = json[key] ?? fallback;
+      if (typeof value !== 'boolean') throw malformed(key, 'true or false');
+      return value;
+    },
+    choice: (key, allowed) => {
+      const value = allowed.find((name) => name === (json[key] ?? allowed[0]));
+      if (value === undefined) throw unsupported(where, key, allowed, json[key]);
+      return value;
+    },
+    object: (key) => {
+      const value = json[key] ?? undefined;
+      if (value === undefined) return undefined;
+      if (typeof value !== 'object' || Array.isArray(value)) throw malformed(key, 'an object');
+      return configKeys(value as Json, `${where}: ${key}`);
+    },
+    refuse: (key, ...neutral) => {
+      const value = json[key] ?? null;
+      if (value !== null && !neutral.includes(value))
+        throw unsupported(where, key, [...neutral, null], value);
+    },
+    malformed,
+  };
+}
+
+function unsupported(where: string, key: string, allowed: readonly unknown[], got: unknown): WeightsError {
+  const expected = allowed.map((value) => (value === null ? 'nothing' : JSON.stringify(value))).join(' or ');
+  return new WeightsError(
+    `${where}: ${key}: expected ${expected}, got ${JSON.stringify(got)}, which is not implemented`,
+    { code: 'config/unsupported', hint: 'Use a model without this feature.' },
+  );
+}
+
+/** Keys of any family that change what a decoder computes, with the values that change nothing. */
+const neutralValues: readonly (readonly [key: string, ...neutral: readonly unknown[]])[] = [
+  ['quantization_config'],
+  ['is_encoder_decoder', false],
+  ['add_cross_attention', false],
+  ['is_decoder', true, false],
+  ['attn_logit_softcapping'],
+  ['final_logit_softcapping'],
+  ['logit_scale', 1],
+  ['logits_scaling', 1],
+  ['embedding_multiplier', 1],
+  ['residual_multiplier', 1],
+  ['attention_multiplier'],
+  ['partial_rotary_factor', 1],
+  ['rope_interleaved', false],
+  ['no_rope_layers'],
+  ['use_bidirectional_attention', false],
+  ['use_qk_norm', false],
+  ['clip_qkv'],
+  ['num_experts', 0, 1],
+  ['num_local_experts', 0, 1],
+  ['alibi', false],
+  ['pretraining_tp', 1],
+  ['pruned_heads'],
+];
+
+/**
+ * What all architectures refuse, and all that have these keys read alike.
+ * @throws {WeightsError} for a value that we do not implement
+ */
+export function refuseForeignFeatures(keys: ConfigKeys): void {
+  for (const [key, ...neutral] of neutralValues) {
+    const value = keys.json[key];
+    const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+    if (!isEmpty) keys.refuse(key, ...neutral);
+  }
+}
+
+/** Heads of queries, heads of keys and values, and the size of one. */
+export function attentionHeads(keys: ConfigKeys, hiddenSize: number, defaultHeadSize?: number) {
+  const heads = keys.whole('num_attention_heads');
+  const keyValueHeads = keys.whole('num_key_value_heads', heads);
+  if (heads % keyValueHeads !== 0)
+    throw keys.malformed('num_key_value_heads', `a divisor of num_attention_heads (${heads})`);
+  const headSize = keys.whole('head_dim', defaultHeadSize ?? hiddenSize / heads);
+  if (headSize % 2 !== 0) throw keys.malformed('head_dim', 'an even number, for rotation by halves');
+  return { heads, keyValueHeads, headSize };
+}
+
+const layerTypeNames: Readonly<Record<string, LayerType>> = {
+  full_attention: 'full',
+  sliding_attention: 'sliding',
+};
+
+/**
+ * The type of each layer: by `layer_types`, or by `fallback` when the config does not list them.
+ * @param window of the sliding layers, tokens; undefined when the config has none
+ */
+export function layerWindows(
+  keys: ConfigKeys,
+  layers: number,
+  window: number | undefined,
+  fallback: (layer: number) => LayerType,
+): Pick<DecoderConfig, 'layerTypes' | 'slidingWindow'> {
+  const listed = keys.json.layer_types ?? undefined;
+  if (listed !== undefined && (!Array.isArray(listed) || listed.length !== layers))
+    throw keys.malformed('layer_types', `a list of ${layers} names, one for each layer`);
+  const layerTypes = Array.from({ length: layers }, (_, layer): LayerType => {
+    if (listed === undefined) return fallback(layer);
+    const type = layerTypeNames[listed[layer] as string];
+    if (type === undefined) throw keys.malformed('layer_types', Object.keys(layerTypeNames).join(' or '));
+    return type;
+  });
+  if (!layerTypes.includes('sliding')) return { layerTypes };
+  if (window === undefined)
+    throw keys.malformed('sliding_window', 'the window of the sliding layers, tokens');
+  return { layerTypes, slidingWindow: window };
 }

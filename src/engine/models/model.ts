@@ -9,16 +9,16 @@ import { weightsFingerprint } from '../weights/fingerprint.ts';
 import { fileWithTensor, openModelFolder } from '../weights/model-folder.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import type { Architecture } from './architecture.ts';
-import { type DecoderConfig, parseDecoderConfig } from './hf-config.ts';
-import type { ParameterShape } from './parameters.ts';
-import { architectureOf } from './registry.ts';
+import type { DecoderConfig } from './hf-config.ts';
+import type { ModelParameter } from './parameters.ts';
+import { architectureOf, parseDecoderConfig } from './registry.ts';
 
 /** A decoder ready to be compiled into graphs. Holds no memory of its own: weights stay in their file. */
 export interface Model {
   readonly folder: string;
   readonly config: DecoderConfig;
   readonly architecture: Architecture;
-  readonly parameters: readonly ParameterShape[];
+  readonly parameters: readonly ModelParameter[];
   readonly tokenizer: Tokenizer;
   /** The f32 file that sessions map. */
   readonly weights: SafetensorsFile;

@@ -10,7 +10,45 @@ export interface ParameterShape {
   readonly shape: readonly number[];
 }
 
-/** `x · Wᵀ`, with its parameters in the open so that a recomputed block can pass gradients to them. */
+/** One parameter of a model, by the part it plays: what an adapter can change, and how its matrix lies. */
+export interface ModelParameter extends ParameterShape {
+  /**
+   * `linear` f32[out, in], PyTorch's layout; `transposed` f32[in, out], GPT-2's Conv1D; `table` of embeddings, which are
+   * looked up and, in tied models, are the head; `vector` for norms and biases.
+   */
+  readonly role: 'linear' | 'transposed' | 'table' | 'vector';
+}
+
+/** How a linear layer lies in its file. */
+export interface LinearLayout {
+  /** Whether `name`.bias f32[out] is added; none by default. */
+  readonly bias?: boolean;
+  /** Whether the matrix is stored as f32[in, out]. */
+  readonly transposed?: boolean;
+}
+
+export const vector = (name: string, size: number): ModelParameter => ({
+  name,
+  shape: [size],
+  role: 'vector',
+});
+
+/** The parameters of a linear layer. */
+export function linearParameters(
+  name: string,
+  out: number,
+  inputs: number,
+  { bias = false, transposed = false }: LinearLayout = {},
+): ModelParameter[] {
+  const matrix: ModelParameter = {
+    name: `${name}.weight`,
+    shape: transposed ? [inputs, out] : [out, inputs],
+    role: transposed ? 'transposed' : 'linear',
+  };
+  return bias ? [matrix, vector(`${name}.bias`, out)] : [matrix];
+}
+
+/** `x · Wᵀ + b`, with its parameters in the open so that a recomputed block can pass gradients to them. */
 export interface Linear {
   readonly parameters: readonly Value[];
   apply(x: Value, parameters?: readonly Value[]): Value;
@@ -19,8 +57,8 @@ export interface Linear {
 /** Gives a model the values of its parameters; the same name gives the same value, so passes share weights. */
 export interface ParameterSource {
   tensor(name: string, shape: readonly number[]): Value;
-  /** The matrix f32[out, in] called `name`.weight. */
-  linear(name: string, out: number, inputs: number): Linear;
+  /** The linear layer called `name`, its matrix f32[out, in] unless the layout says otherwise. */
+  linear(name: string, out: number, inputs: number, layout?: LinearLayout): Linear;
   /** Parameters that receive gradients, in the order in which the model asked for them. */
   readonly trainable: ReadonlyMap<string, Value>;
 }
@@ -67,11 +105,21 @@ function overRows(x: Value, out: number, product: (rows: Value) => Value): Value
   return reshape(product(rows), [...leading, out]);
 }
 
-function plainLinear(matrix: Value): Linear {
+function plainLinear(
+  tensor: ParameterSource['tensor'],
+  name: string,
+  out: number,
+  inputs: number,
+  layout: LinearLayout = {},
+): Linear {
+  const parameters = linearParameters(name, out, inputs, layout).map(({ name, shape }) =>
+    tensor(name, shape),
+  );
+  const transB = layout.transposed !== true;
   return {
-    parameters: [matrix],
-    apply: (x, [w] = [matrix]) =>
-      overRows(x, w!.shape[0] as number, (rows) => gemm(rows, w!, { transB: true })),
+    parameters,
+    apply: (x, [w, b] = parameters) =>
+      overRows(x, out, (rows) => gemm(rows, w!, b === undefined ? { transB } : { transB, c: b })),
   };
 }
 
@@ -81,7 +129,7 @@ export function frozenParameters(): ParameterSource {
   const tensor = (name: string, shape: readonly number[]) => shared(name, () => weight(name, shape));
   return {
     tensor,
-    linear: (name, out, inputs) => plainLinear(tensor(`${name}.weight`, [out, inputs])),
+    linear: (name, out, inputs, layout) => plainLinear(tensor, name, out, inputs, layout),
     trainable: new Map(),
   };
 }
@@ -98,7 +146,7 @@ export function trainedParameters(): ParameterSource {
     });
   return {
     tensor,
-    linear: (name, out, inputs) => plainLinear(tensor(`${name}.weight`, [out, inputs])),
+    linear: (name, out, inputs, layout) => plainLinear(tensor, name, out, inputs, layout),
     trainable,
   };
 }
@@ -113,33 +161,33 @@ export function loraParameters({ rank, loraAlpha, targetModules }: LoraOptions):
     trainable.set(name, value);
     return value;
   };
-  const adapted = (name: string, out: number, inputs: number): Linear => {
-    const { parameters } = base.linear(name, out, inputs);
+  const adapted = (name: string, out: number, inputs: number, layout?: LinearLayout): Linear => {
+    const frozen = base.linear(name, out, inputs, layout);
     const all = [
-      ...parameters,
+      ...frozen.parameters,
       lora(loraName(name, 'A'), [rank, inputs]),
       lora(loraName(name, 'B'), [out, rank]),
     ];
     return {
       parameters: all,
       // The base product is the C of the second small product: no pass of its own for the sum.
-      apply: (x, [w, a, b] = all) =>
+      apply: (x, parameters = all) =>
         overRows(x, out, (rows) => {
-          const low = gemm(rows, a!, { transB: true });
-          return gemm(low, b!, {
+          const [a, b] = parameters.slice(-2) as [Value, Value];
+          return gemm(gemm(rows, a, { transB: true }), b, {
             transB: true,
             alpha: loraAlpha / rank,
-            c: gemm(rows, w!, { transB: true }),
+            c: frozen.apply(rows, parameters.slice(0, -2)),
           });
         }),
     };
   };
   return {
     tensor: base.tensor,
-    linear: (name, out, inputs) =>
+    linear: (name, out, inputs, layout) =>
       targetModules.includes(name.split('.').at(-1)!)
-        ? shared(name, () => adapted(name, out, inputs))
-        : base.linear(name, out, inputs),
+        ? shared(name, () => adapted(name, out, inputs, layout))
+        : base.linear(name, out, inputs, layout),
     trainable,
   };
 }

@@ -50,6 +50,8 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   sigmoid: direct('Sigmoid'),
   // QuickGelu is x · sigmoid(α x).
   silu: (emit, _node, inputs, outputs) => emit.node('QuickGelu', inputs, outputs, { alpha: 1 }, MICROSOFT),
+  geluTanh: (emit, _node, inputs, outputs) =>
+    emit.node('Gelu', inputs, outputs, { approximate: { text: 'tanh' } }),
   cast: (emit, node, inputs, outputs) =>
     emit.node('Cast', inputs, outputs, { to: { int: onnxTypes[node.attributes.to] } }),
   // ONNX Runtime orders nodes by data alone: x reshaped to its own shape + 0 · (a size of what must come first).
@@ -78,6 +80,12 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   },
   rmsNorm: (emit, node, inputs, outputs) =>
     emit.node('SimplifiedLayerNormalization', inputs, outputs, {
+      axis: { int: -1 },
+      epsilon: node.attributes.epsilon,
+      stash_type: { int: 1 },
+    }),
+  layerNorm: (emit, node, inputs, outputs) =>
+    emit.node('LayerNormalization', inputs, outputs, {
       axis: { int: -1 },
       epsilon: node.attributes.epsilon,
       stash_type: { int: 1 },

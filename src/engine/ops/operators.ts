@@ -49,6 +49,8 @@ export const tanh = (x: Value): Value => makeNode('tanh', [x], {})[0]!;
 export const sigmoid = (x: Value): Value => makeNode('sigmoid', [x], {})[0]!;
 /** `x · sigmoid(x)`. */
 export const silu = (x: Value): Value => makeNode('silu', [x], {})[0]!;
+/** GELU in its form with tanh (PyTorch's `approximate="tanh"`): `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`. */
+export const geluTanh = (x: Value): Value => makeNode('geluTanh', [x], {})[0]!;
 /** Another dtype; carries no gradient. */
 export const cast = (x: Value, to: DType): Value => (x.dtype === to ? x : makeNode('cast', [x], { to })[0]!);
 /** The same numbers, through which no gradient flows. */
@@ -87,6 +89,10 @@ export const selectedLogProbability = (logits: Value, targets: Value): Value =>
 /** `x / sqrt(mean(x²) + epsilon) · weight` over the last axis. @param weight f32[D] */
 export const rmsNorm = (x: Value, scale: Value, epsilon: number): Value =>
   makeNode('rmsNorm', [x, scale], { epsilon })[0]!;
+
+/** `(x − mean(x)) / sqrt(variance(x) + epsilon) · scale + shift` over the last axis. @param scale f32[D] @param shift f32[D] */
+export const layerNorm = (x: Value, scale: Value, shift: Value, epsilon: number): Value =>
+  makeNode('layerNorm', [x, scale, shift], { epsilon })[0]!;
 
 export interface ProductOptions {
   readonly transA?: boolean;

@@ -97,6 +97,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   tanh: floatUnary,
   sigmoid: floatUnary,
   silu: floatUnary,
+  geluTanh: floatUnary,
   cast: (inputs, { to }) => {
     arity(inputs, 1);
     return [{ dtype: to, shape: inputs[0]!.shape }];
@@ -132,6 +133,17 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const weight = expectDType(inputs[1], 'f32', 'weight');
     expectDim(expectRank(weight, 1, 'weight')[0], x.shape.at(-1), 'weight');
     return [x, { dtype: 'f32', shape: [...x.shape.slice(0, -1), 1] }];
+  },
+  // The second and third output are the mean and 1/deviation of each row.
+  layerNorm: (inputs) => {
+    arity(inputs, 3);
+    const x = expectDType(inputs[0], 'f32', 'input');
+    for (const [index, what] of ['scale', 'shift'].entries()) {
+      const vector = expectDType(inputs[index + 1], 'f32', what);
+      expectDim(expectRank(vector, 1, what)[0], x.shape.at(-1), what);
+    }
+    const row: TensorType = { dtype: 'f32', shape: [...x.shape.slice(0, -1), 1] };
+    return [x, row, row];
   },
   gemm: (inputs, { transA, transB }) => {
     arity(inputs, 2, 3);

@@ -39,6 +39,7 @@ export interface OpAttributes {
   tanh: None;
   sigmoid: None;
   silu: None;
+  geluTanh: None;
   cast: { readonly to: DType };
   stopGradient: None;
   /** The first input, not before the second has been computed. */
@@ -51,6 +52,7 @@ export interface OpAttributes {
   logSoftmax: None;
   selectedLogProbability: None;
   rmsNorm: { readonly epsilon: number };
+  layerNorm: { readonly epsilon: number };
   // Products.
   gemm: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };

@@ -70,6 +70,7 @@ const cases: Case[] = [
   unary('tanh', ops.tanh),
   unary('sigmoid', ops.sigmoid),
   unary('silu', ops.silu),
+  unary('geluTanh', ops.geluTanh),
   unary('barrier', (v) => ops.barrier(ops.mul(v, v), ops.exp(v))),
   {
     op: 'recompute',
@@ -94,6 +95,12 @@ const cases: Case[] = [
     of: 'rmsNorm',
     variables: { x: { shape: [2, 3, 4] }, b: { shape: [4] } },
     build: (v) => ops.rmsNorm(v.x!, v.b!, 1e-5),
+  },
+  {
+    op: 'layerNorm',
+    of: 'layerNorm',
+    variables: { x: { shape: [2, 3, 4] }, b: { shape: [4] }, c: { shape: [4] } },
+    build: (v) => ops.layerNorm(v.x!, v.b!, v.c!, 1e-5),
   },
   ...products.map(
     (p): Case => ({

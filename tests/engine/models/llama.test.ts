@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { vjp } from '../../../src/engine/autodiff/vjp.ts';
-import { parseDecoderConfig } from '../../../src/engine/models/hf-config.ts';
 import {
   allLinearLayers,
   frozenParameters,
@@ -11,7 +10,7 @@ import {
   trainedParameters,
 } from '../../../src/engine/models/parameters.ts';
 import { createPasses, openSession } from '../../../src/engine/models/pass.ts';
-import { architectureOf } from '../../../src/engine/models/registry.ts';
+import { architectureOf, parseDecoderConfig } from '../../../src/engine/models/registry.ts';
 import { input, mul, neg, reduceSum, selectedLogProbability } from '../../../src/engine/ops/operators.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import {
