@@ -187,8 +187,8 @@ function itemsForAll(examples: readonly Example[], example: Example, k: number):
   return Math.min(example.history.length, others);
 }
 
-/** Whether an item of another user tells nothing of the example's own response and history. */
-function foreignTo(example: Example): (item: HistoryItem) => boolean {
+/** Whether an item of another user tells nothing of the example's own response and history, nor was co-written by its user. */
+export function foreignTo(example: Example): (item: HistoryItem) => boolean {
   const ids = new Set([example.id, ...example.history.map((item) => item.id)]);
   const texts = new Set([example.response, ...example.history.map((item) => item.text)].map(normaliseText));
   return (item) => {

@@ -22,6 +22,29 @@ export interface PromptTemplate {
 const template = (text: string): TextPart => ({ text, isTemplate: true });
 const user = (text: string): TextPart => ({ text, isTemplate: false });
 
+/** A template that puts `before` above the items and `ask` above the query. */
+function sections(id: string, before: string, ask: string): PromptTemplate {
+  return {
+    id,
+    message: (query, history) => {
+      const items =
+        history === undefined
+          ? []
+          : history === 'none'
+            ? [template(before), template('None\n\n')]
+            : [
+                template(before),
+                ...history.flatMap((item) => [
+                  ...(item.query === '' ? [] : [user(item.query), template('\n')]),
+                  user(item.text),
+                  template('\n\n'),
+                ]),
+              ];
+      return [...items, template(ask), user(query)];
+    },
+  };
+}
+
 /**
  * The default, short so that small contexts hold several items:
  *
@@ -33,30 +56,20 @@ const user = (text: string): TextPart => ({ text, isTemplate: false });
  *     Write this user's text for:
  *     <query>
  */
-const defaultTemplate: PromptTemplate = {
-  id: 'default',
-  message: (query, history) => {
-    const section = (content: readonly TextPart[]) => [
-      template('Earlier texts by this user, oldest first:\n\n'),
-      ...content,
-    ];
-    const items =
-      history === undefined
-        ? []
-        : section(
-            history === 'none'
-              ? [template('None\n\n')]
-              : history.flatMap((item) => [
-                  ...(item.query === '' ? [] : [user(item.query), template('\n')]),
-                  user(item.text),
-                  template('\n\n'),
-                ]),
-          );
-    return [...items, template("Write this user's text for:\n"), user(query)];
-  },
-};
+const defaultTemplate = sections(
+  'default',
+  'Earlier texts by this user, oldest first:\n\n',
+  "Write this user's text for:\n",
+);
 
-export const promptTemplates: readonly PromptTemplate[] = [defaultTemplate];
+/** The same in other words: an effect that hangs on the wording is none of the user's (src/method/refutation). */
+const rewordedTemplate = sections(
+  'reworded',
+  'What this person wrote before, from the first to the latest:\n\n',
+  'What would the same person write for this?\n',
+);
+
+export const promptTemplates: readonly PromptTemplate[] = [defaultTemplate, rewordedTemplate];
 
 /** @throws {ConfigError} when no template has the id */
 export function promptTemplate(id: string): PromptTemplate {
