@@ -14,7 +14,7 @@ export interface ChildOptions {
   readonly flushMilliseconds?: number;
 }
 
-/** 24 steps, checkpoints after every fourth. */
+/** 24 steps, checkpoints after every fourth; adapters with dropout. */
 export async function childRun({ method }: ChildOptions) {
   const model = await tinyModel();
   const pairs = randomPairs(48);
@@ -24,7 +24,9 @@ export async function childRun({ method }: ChildOptions) {
     pairs,
     dataSource: 'random pairs',
     objective: 'nextquill-code',
-    ...(method === 'lora' ? { lora: { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'] } } : {}),
+    ...(method === 'lora'
+      ? { lora: { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'], dropout: 0.1 } }
+      : {}),
     learningRate: 1e-3,
     batchSize: 2,
     gradientAccumulation: 2,

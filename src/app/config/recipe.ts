@@ -39,6 +39,13 @@ const lora = z
       .describe(
         'last parts of the names of the layers that get an adapter; default: all linear layers of a block',
       ),
+    dropout: z
+      .number()
+      .min(0)
+      .lt(1)
+      .optional()
+      .describe('share of a layer’s inputs hidden from its adapter in training; default 0'),
+    rsLora: z.boolean().optional().describe('scaling is loraAlpha / √rank; default false'),
   })
   .describe('Low-rank adapters on a frozen base.');
 
@@ -145,8 +152,16 @@ function loraOptions({
   rank = 16,
   loraAlpha = 2 * rank,
   targetModules = [...allLinearLayers],
+  dropout,
+  rsLora,
 }: z.infer<typeof lora>): LoraOptions {
-  return { rank, loraAlpha, targetModules };
+  return {
+    rank,
+    loraAlpha,
+    targetModules,
+    ...(dropout !== undefined && { dropout }),
+    ...(rsLora !== undefined && { rsLora }),
+  };
 }
 
 /** Zod types an absent key as possibly undefined; the method's options are absent or there. */

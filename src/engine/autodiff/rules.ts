@@ -6,6 +6,7 @@ import {
   barrier,
   concat,
   div,
+  dropout,
   exp,
   expand,
   gatherElements,
@@ -141,6 +142,8 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
     return mul(dy, add(mul(add(t, 1), 0.5), slope));
   }),
   barrier: (_node, dy) => [dy],
+  // What was dropped has no gradient; the mask is computed again, not kept.
+  dropout: (node, dy) => [dropout(dy, node.inputs[1]!, node.inputs[2]!, node.attributes.rate)],
   // The body runs again on inputs that wait for the cotangent, so that its values live only during this gradient.
   recompute: (node, dy, needed, pullBack) => {
     const inputs = node.inputs.slice(1);

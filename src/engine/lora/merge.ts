@@ -1,6 +1,6 @@
 /** @file Merges a LoRA adapter into its base, so that the model runs without it. */
 import type { Model } from '../models/model.ts';
-import { loraName } from '../models/parameters.ts';
+import { loraName, loraScaling } from '../models/parameters.ts';
 import { readTensor } from '../weights/safetensors.ts';
 import type { Adapter } from './adapter-folder.ts';
 import { adaptedLayers } from './layers.ts';
@@ -24,7 +24,7 @@ export function mergedWeights(
     const { out, inputs, transposed } = layer;
     const a = tensors[loraName(layer.name, 'A')]!.data; // f32[R, inputs]
     const b = tensors[loraName(layer.name, 'B')]!.data; // f32[out, R]
-    const scaling = lora.loraAlpha / rank;
+    const scaling = loraScaling(lora);
     const row = new Float64Array(inputs);
     for (let o = 0; o < out; o++) {
       row.fill(0);

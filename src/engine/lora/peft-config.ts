@@ -15,7 +15,7 @@ export function peftConfig(lora: LoraOptions, baseModel: string): Record<string,
     layers_pattern: null,
     layers_to_transform: null,
     lora_alpha: lora.loraAlpha,
-    lora_dropout: 0,
+    lora_dropout: lora.dropout ?? 0,
     modules_to_save: null,
     peft_type: 'LORA',
     r: lora.rank,
@@ -24,7 +24,7 @@ export function peftConfig(lora: LoraOptions, baseModel: string): Record<string,
     target_modules: [...lora.targetModules],
     task_type: 'CAUSAL_LM',
     use_dora: false,
-    use_rslora: false,
+    use_rslora: lora.rsLora ?? false,
   };
 }
 
@@ -37,7 +37,6 @@ const withoutEffect = new Set([
   'eva_config',
   'inference_mode',
   'loftq_config',
-  'lora_dropout',
   'lora_ga_config',
   'megatron_core',
   'peft_version',
@@ -47,7 +46,7 @@ const withoutEffect = new Set([
 ]);
 
 /** Keys that are read below. */
-const read = new Set(['r', 'lora_alpha', 'target_modules', 'use_rslora']);
+const read = new Set(['r', 'lora_alpha', 'target_modules', 'lora_dropout', 'use_rslora']);
 
 /** Values of the other keys that mean the plain adapter; for keys that are not here: nothing, false or empty. */
 const plainValues: Readonly<Record<string, readonly unknown[]>> = {
@@ -59,7 +58,7 @@ const plainValues: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /**
- * The adapter that an adapter_config.json describes. `use_rslora` (scaling = α/√r, arXiv 2312.03732) is folded into loraAlpha.
+ * The adapter that an adapter_config.json describes.
  * @param where the file, for messages
  * @throws {WeightsError} for a missing or malformed key, and for an option that we do not implement, by its name
  */
@@ -81,12 +80,14 @@ export function parsePeftConfig(json: Readonly<Record<string, unknown>>, where: 
     if (typeof value === 'number' && value > 0 && (!isWhole || Number.isInteger(value))) return value;
     throw malformed(where, key, `a positive ${isWhole ? 'whole ' : ''}number`, value);
   };
-  const rank = number('r', true);
-  const alpha = number('lora_alpha', false);
+  const { lora_dropout: dropout, use_rslora: rsLora } = json;
   return {
-    rank,
-    loraAlpha: json.use_rslora === true ? alpha * Math.sqrt(rank) : alpha,
+    rank: number('r', true),
+    loraAlpha: number('lora_alpha', false),
     targetModules: targetModules(json.target_modules, where),
+    // It changes training alone: what is no share is no reason to refuse the adapter.
+    ...(typeof dropout === 'number' && dropout > 0 && dropout < 1 && { dropout }),
+    ...(rsLora === true && { rsLora }),
   };
 }
 

@@ -1,8 +1,9 @@
 /** @file Where a model's parameters come from: frozen files, trained buffers, or frozen files with a LoRA adapter. */
 
 import { type Dim, multiplyDims } from '../ops/dimension.ts';
-import { gemm, input, reshape, weight } from '../ops/operators.ts';
+import { dropout as drop, gemm, input, reshape, weight } from '../ops/operators.ts';
 import type { Value } from '../ops/value.ts';
+import { columnNoise, noiseOfRows, type PassNoise } from './noise.ts';
 
 /** Name (Hugging Face's) and shape of one parameter. */
 export interface ParameterShape {
@@ -61,15 +62,25 @@ export interface ParameterSource {
   linear(name: string, out: number, inputs: number, layout?: LinearLayout): Linear;
   /** Parameters that receive gradients, in the order in which the model asked for them. */
   readonly trainable: ReadonlyMap<string, Value>;
+  /** The same parameters within a pass of training, where part of what adapters see is dropped; absent where nothing is. */
+  readonly dropping?: (noise: PassNoise) => ParameterSource;
 }
 
 /** LoRA (arXiv 2106.09685): W + scaling · B A on the named linear layers, A f32[R, in], B f32[out, R]. */
 export interface LoraOptions {
   readonly rank: number;
-  /** scaling = loraAlpha / rank. */
   readonly loraAlpha: number;
   /** Last part of the layers' names, such as `q_proj`. */
   readonly targetModules: readonly string[];
+  /** Share of a layer's inputs that its adapter does not see while it is trained; none when absent. Scoring drops nothing. */
+  readonly dropout?: number;
+  /** Rank-stabilised (arXiv 2312.03732): high ranks keep their weight. */
+  readonly rsLora?: boolean;
+}
+
+/** Factor of B A: loraAlpha / rank, or loraAlpha / √rank with rsLoRA. */
+export function loraScaling({ rank, loraAlpha, rsLora = false }: LoraOptions): number {
+  return loraAlpha / (rsLora ? Math.sqrt(rank) : rank);
 }
 
 /** Every linear layer inside a Llama block. */
@@ -151,43 +162,52 @@ export function trainedParameters(): ParameterSource {
   };
 }
 
-/** A frozen base with LoRA matrices as inputs, by PEFT's names. The base gets no gradient at all. */
-export function loraParameters({ rank, loraAlpha, targetModules }: LoraOptions): ParameterSource {
+/**
+ * A frozen base with LoRA matrices as inputs, by PEFT's names. The base gets no gradient at all.
+ * @param seed of dropout's noise; without it nothing is dropped
+ */
+export function loraParameters(lora: LoraOptions, seed?: number): ParameterSource {
+  const { rank, targetModules, dropout = 0 } = lora;
   const base = frozenParameters();
   const trainable = new Map<string, Value>();
-  const shared = once<Linear>();
-  const lora = (name: string, shape: readonly number[]) => {
-    const value = input(name, 'f32', shape);
-    trainable.set(name, value);
-    return value;
-  };
-  const adapted = (name: string, out: number, inputs: number, layout?: LinearLayout): Linear => {
-    const frozen = base.linear(name, out, inputs, layout);
+  const shared = once<Value>();
+  const matrix = (name: string, shape: readonly number[]) =>
+    shared(name, () => {
+      const value = input(name, 'f32', shape);
+      trainable.set(name, value);
+      return value;
+    });
+  const adapted = (frozen: Linear, name: string, out: number, inputs: number, noise?: PassNoise): Linear => {
     const all = [
       ...frozen.parameters,
-      lora(loraName(name, 'A'), [rank, inputs]),
-      lora(loraName(name, 'B'), [out, rank]),
+      matrix(loraName(name, 'A'), [rank, inputs]),
+      matrix(loraName(name, 'B'), [out, rank]),
     ];
+    const columns = () => shared(`${name} noise`, () => columnNoise(seed!, name, inputs));
+    const seen = (rows: Value) =>
+      noise === undefined ? rows : drop(rows, noiseOfRows(noise, rows), columns(), dropout);
     return {
       parameters: all,
       // The base product is the C of the second small product: no pass of its own for the sum.
       apply: (x, parameters = all) =>
         overRows(x, out, (rows) => {
           const [a, b] = parameters.slice(-2) as [Value, Value];
-          return gemm(gemm(rows, a, { transB: true }), b, {
+          return gemm(gemm(seen(rows), a, { transB: true }), b, {
             transB: true,
-            alpha: loraAlpha / rank,
+            alpha: loraScaling(lora) / (noise === undefined ? 1 : 1 - dropout),
             c: frozen.apply(rows, parameters.slice(0, -2)),
           });
         }),
     };
   };
-  return {
+  const source = (noise?: PassNoise): ParameterSource => ({
     tensor: base.tensor,
-    linear: (name, out, inputs, layout) =>
-      targetModules.includes(name.split('.').at(-1)!)
-        ? shared(name, () => adapted(name, out, inputs, layout))
-        : base.linear(name, out, inputs, layout),
+    linear: (name, out, inputs, layout) => {
+      const frozen = base.linear(name, out, inputs, layout);
+      const isTarget = targetModules.includes(name.split('.').at(-1)!);
+      return isTarget ? adapted(frozen, name, out, inputs, noise) : frozen;
+    },
     trainable,
-  };
+  });
+  return seed === undefined || dropout === 0 ? source() : { ...source(), dropping: source };
 }

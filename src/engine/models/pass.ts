@@ -9,6 +9,7 @@ import { createSession, type HostTensor, type Session, type SessionOptions } fro
 import { mappedWeights } from '../weights/mapped-weights.ts';
 import { fullAttention } from './attention.ts';
 import type { Model } from './model.ts';
+import { noiseFeeds, passNoise } from './noise.ts';
 import {
   frozenParameters,
   type LoraOptions,
@@ -40,6 +41,8 @@ export function parameterSource({ adapter, trained }: ParameterValues): {
 /** Tokens of one pass, and the flat positions b · T + t whose logits are asked for. */
 export interface PassRows extends TokenBatch {
   readonly rows: BigInt64Array; // [S]
+  /** What dropout draws from, for sources that drop. */
+  readonly noise?: BigInt64Array; // [B · T]
 }
 
 /** The passes of one graph: they share parameters, rotary tables, the batch's size B and the number of rows S. */
@@ -68,13 +71,15 @@ export function createPasses(
         const { tokenIds, positions } = tokens;
         const rows = input(`${name}.rows`, 'i64', ['S']);
         const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens) };
-        return architecture.logits(config, source, architecture.hidden(config, source, inputs, rows));
+        const layers = source.dropping?.(passNoise(name, tokenIds)) ?? source;
+        return architecture.logits(config, source, architecture.hidden(config, layers, inputs, rows));
       }),
     feeds: (passes) => {
       const feeds: Record<string, HostTensor> = {};
       for (const [name, pass] of Object.entries(passes)) {
         Object.assign(feeds, tokenFeeds(name, pass));
         feeds[`${name}.rows`] = { data: pass.rows, shape: [pass.rows.length] };
+        if (source.dropping !== undefined) Object.assign(feeds, noiseFeeds(name, pass));
       }
       const longest = Math.max(...Object.values(passes).map(({ length }) => length));
       return Object.assign(feeds, tables(longest));

@@ -1,5 +1,6 @@
 /** @file How every operator becomes ONNX nodes, as a table typed over the operators. */
 import { type Dim, sizeOf } from '../ops/dimension.ts';
+import { dropoutThreshold } from '../ops/operators.ts';
 import type { Node, OpName, Value } from '../ops/value.ts';
 import { type Emitter, MICROSOFT } from './emit.ts';
 import { TensorProto_DataType as DataType } from './onnx_pb.ts';
@@ -54,6 +55,20 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     emit.node('Gelu', inputs, outputs, { approximate: { text: 'tanh' } }),
   cast: (emit, node, inputs, outputs) =>
     emit.node('Cast', inputs, outputs, { to: { int: onnxTypes[node.attributes.to] } }),
+  // 32-bit products wrap around, as everywhere.
+  dropout: (emit, node, [x, rowNoise, columnNoise], outputs) => {
+    const narrow = (noise: string, axis: number) => {
+      const column = emit.call('Unsqueeze', [noise, emit.integers([axis])]);
+      return emit.call('Cast', [column], { to: { int: DataType.INT32 } });
+    };
+    const product = emit.call('Mul', [narrow(rowNoise!, 1), narrow(columnNoise!, 0)]);
+    const threshold = emit.integers([dropoutThreshold(node.attributes.rate)]);
+    const kept = emit.call('Less', [
+      product,
+      emit.call('Cast', [threshold], { to: { int: DataType.INT32 } }),
+    ]);
+    emit.node('Mul', [x!, emit.call('Cast', [kept], { to: { int: DataType.FLOAT } })], outputs);
+  },
   // ONNX Runtime orders nodes by data alone: x reshaped to its own shape + 0 · (a size of what must come first).
   // A Reshape copies nothing. Where sizes are constants the order may be lost, and with it only memory.
   barrier: (emit, _node, inputs, outputs) => {

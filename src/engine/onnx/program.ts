@@ -79,7 +79,11 @@ export function compile(
       emit.external(name, value.shape as number[], where);
       names.set(value, name);
     } else if (node.op === 'constant') {
-      const { data } = node.attributes as { data: Float32Array };
+      const { data } = node.attributes as { data: Float32Array | BigInt64Array };
+      if (data instanceof BigInt64Array) {
+        names.set(value, emit.integers([...data].map(Number)));
+        continue;
+      }
       const key = data.length === 1 ? `float ${data[0]} ${value.shape.length}` : undefined;
       const make = () => emit.floats(data, value.shape as number[]);
       names.set(value, key === undefined ? make() : emit.shared(key, make));

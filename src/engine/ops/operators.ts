@@ -19,6 +19,11 @@ export function constant(data: number | Float32Array, shape?: readonly number[])
   return makeNode('constant', [], { ...type, data: values })[0]!;
 }
 
+/** i64[n] held by the graph. */
+export function integers(data: BigInt64Array): Value {
+  return makeNode('constant', [], { dtype: 'i64', shape: [data.length], data })[0]!;
+}
+
 type Operand = Value | number;
 const operand = (x: Operand): Value => (typeof x === 'number' ? constant(x) : x);
 
@@ -55,6 +60,18 @@ export const geluTanh = (x: Value): Value => makeNode('geluTanh', [x], {})[0]!;
 export const cast = (x: Value, to: DType): Value => (x.dtype === to ? x : makeNode('cast', [x], { to })[0]!);
 /** The same numbers, through which no gradient flows. */
 export const stopGradient = (x: Value): Value => makeNode('stopGradient', [x], {})[0]!;
+/**
+ * x with a share of its elements set to 0. An element is kept where `rowNoise[r] · columnNoise[c]`, wrapped to 32 bits, lies
+ * below a threshold: odd factors spread evenly over all 32-bit numbers, and nothing but the noise need be fed or kept.
+ * What is kept is not scaled up: the factor 1 / (1 − rate) is the caller's.
+ * @param x f32[M, K]
+ * @param rowNoise i64[M], odd 32-bit integers
+ * @param columnNoise i64[K], odd 32-bit integers
+ */
+export const dropout = (x: Value, rowNoise: Value, columnNoise: Value, rate: number): Value =>
+  makeNode('dropout', [x, rowNoise, columnNoise], { rate })[0]!;
+/** Products below it are kept. @returns an integer of 32 bits */
+export const dropoutThreshold = (rate: number): number => Math.round((0.5 - rate) * 2 ** 32);
 /** The same numbers, not computed before `after` is: orders a recomputation behind the gradient that asks for it. */
 export const barrier = (x: Value, after: Value): Value => makeNode('barrier', [x, after], {})[0]!;
 

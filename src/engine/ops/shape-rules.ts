@@ -103,6 +103,16 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     return [{ dtype: to, shape: inputs[0]!.shape }];
   },
   stopGradient: floatUnary,
+  dropout: (inputs, { rate }) => {
+    arity(inputs, 3);
+    if (!(rate > 0 && rate < 1)) fail(`rate: expected a share between 0 and 1, got ${rate}`);
+    const x = expectDType(inputs[0], 'f32', 'input');
+    const [rows, columns] = expectRank(x, 2, 'input');
+    expectDim(expectRank(expectDType(inputs[1], 'i64', 'row noise'), 1, 'row noise')[0], rows, 'row noise');
+    const noise = expectRank(expectDType(inputs[2], 'i64', 'column noise'), 1, 'column noise');
+    expectDim(noise[0], columns, 'column noise');
+    return [x];
+  },
   barrier: (inputs) => {
     arity(inputs, 2);
     expectDType(inputs[1], 'f32', 'dependency');

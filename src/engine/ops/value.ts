@@ -42,6 +42,8 @@ export interface OpAttributes {
   geluTanh: None;
   cast: { readonly to: DType };
   stopGradient: None;
+  /** The first input with some elements set to 0: a hash of row and column says which. */
+  dropout: { readonly rate: number };
   /** The first input, not before the second has been computed. */
   barrier: None;
   /** The first input, computed again by `body` from the other inputs when a gradient needs what lies inside. */

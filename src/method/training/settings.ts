@@ -98,6 +98,7 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   if (lora !== undefined) {
     check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
     check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));
+    check('lora.dropout', lora.dropout ?? 0, 'a share from 0 to below 1', (v) => v >= 0 && v < 1);
     // B·A of a higher rank than the widest layer says nothing more, and takes memory without bound.
     const widest = Math.max(...adaptedLayers(model, lora).map(({ out, inputs }) => Math.min(out, inputs)));
     check(

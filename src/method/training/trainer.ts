@@ -1,9 +1,12 @@
 /** @file The training loop: steps of microbatches, clipping, the optimizer and its schedule. No I/O of its own. */
 import { EngineError, throwIfAborted } from '../../base/errors.ts';
+import { randomStream } from '../../base/random.ts';
+import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
 import { checkAligned, collate } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { withNoise } from './dropout-noise.ts';
 import { planEpoch, stepsPerEpoch } from './plan.ts';
 import type { PassBatch, TrainingBatch, TrainingGraph } from './training-graph.ts';
 
@@ -16,6 +19,8 @@ export interface LoopOptions {
   readonly maxGradientNorm: number;
   /** AdamW's second decay; 0.999 by default. */
   readonly beta2?: number;
+  /** Whose dropout asks for noise. */
+  readonly lora?: LoraOptions;
   readonly batchSize: number;
   readonly gradientAccumulation: number;
   readonly epochs: number;
@@ -63,6 +68,7 @@ export async function* trainingLoop(
   options: LoopOptions,
 ): AsyncGenerator<StepRecord, void> {
   const { startStep = 0, signal } = options;
+  const drops = (options.lora?.dropout ?? 0) > 0;
   const total = totalSteps(pairs.length, options);
   const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
   const perEpoch = stepsPerEpoch({ ...options, lengths });
@@ -79,11 +85,11 @@ export async function* trainingLoop(
     const sums: Record<string, number> = {};
     let tokens = 0;
     for (const microbatch of microbatches) {
-      const batch = trainingBatch(
-        microbatch.map((index) => pairs[index]!),
-        graph.passes,
-        options.padId,
-      );
+      const rows = microbatch.map((index) => pairs[index]!);
+      const plain = trainingBatch(rows, graph.passes, options.padId);
+      const batch = drops
+        ? withNoise(plain, (row) => randomStream(options.seed, `lora/dropout/${step}/${microbatch[row]}`))
+        : plain;
       for (const [name, share] of Object.entries(await graph.accumulate(batch, examples)))
         sums[name] = (sums[name] ?? 0) + share;
       tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);

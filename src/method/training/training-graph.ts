@@ -27,6 +27,8 @@ export interface PassBatch extends TokenBatch {
   readonly targets: BigInt64Array; // [S]
   /** The example of each response token. */
   readonly exampleOf: ArrayLike<number>; // [S]
+  /** For adapters with dropout: see dropout-noise.ts. */
+  readonly noise?: BigInt64Array; // [B · T]
 }
 
 /** A microbatch; both passes hold the same examples in the same order, and the same response tokens. */
@@ -43,7 +45,7 @@ export interface TrainingGraphOptions {
   readonly objectiveOptions?: ObjectiveOptions;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
-  /** Draws the adapter's first values. */
+  /** Draws the adapter's first values, and what dropout is made of. */
   readonly seed: number;
   readonly threads?: number;
   /**
@@ -77,7 +79,7 @@ const passNames = {
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { model, objective, objectiveOptions, lora, seed, threads, accumulates = true } = options;
-  const source = lora === undefined ? trainedParameters() : loraParameters(lora);
+  const source = lora === undefined ? trainedParameters() : loraParameters(lora, seed);
   const passes = passesOf(objective);
   const decoder = createPasses(model, source);
   const lengths = { withHistory: 'T', withoutHistory: 'U' };

@@ -71,6 +71,13 @@ const cases: Case[] = [
   unary('sigmoid', ops.sigmoid),
   unary('silu', ops.silu),
   unary('geluTanh', ops.geluTanh),
+  {
+    op: 'dropout',
+    of: 'dropout',
+    variables: { x },
+    fixed: { rows: i64(-7, 1234567, 99), columns: i64(5, -2000000001, 77777777, 13) },
+    build: (v) => ops.dropout(ops.mul(v.x!, v.x!), v.rows!, v.columns!, 0.4),
+  },
   unary('barrier', (v) => ops.barrier(ops.mul(v, v), ops.exp(v))),
   {
     op: 'recompute',

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../../src/base/errors.ts';
 import { loadAdapter, saveAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { parsePeftConfig, peftConfig } from '../../../src/engine/lora/peft-config.ts';
-import { allLinearLayers } from '../../../src/engine/models/parameters.ts';
+import { allLinearLayers, loraScaling } from '../../../src/engine/models/parameters.ts';
 import {
   openSafetensors,
   readTensor,
@@ -63,9 +63,13 @@ describe('adapters of PEFT', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('have their rank-stabilised scaling folded into alpha', () => {
-    const config = peftConfig({ rank: 16, loraAlpha: 8, targetModules: ['q_proj'] }, 'base');
-    expect(parsePeftConfig({ ...config, use_rslora: true }, 'x').loraAlpha).toBe(32);
+  it('keep rank-stabilised scaling and dropout, in PEFT’s keys', () => {
+    const lora = { rank: 16, loraAlpha: 8, targetModules: ['q_proj'], dropout: 0.1, rsLora: true };
+    const config = peftConfig(lora, 'base');
+    expect(config).toMatchObject({ use_rslora: true, lora_dropout: 0.1, lora_alpha: 8 });
+    expect(parsePeftConfig(config, 'x')).toEqual(lora);
+    expect(loraScaling(lora)).toBe(2);
+    expect(loraScaling({ ...lora, rsLora: false })).toBe(0.5);
   });
 
   it('name all linear layers by one word', () => {

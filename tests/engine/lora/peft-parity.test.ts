@@ -42,7 +42,13 @@ describe.skipIf(python === undefined)('PEFT', () => {
     const home = await mkdtemp(join(tmpdir(), 'nextquill-peft-'));
     const [folder, resaved, merged] = ['adapter', 'resaved', 'merged'].map((name) => join(home, name));
     const model = await tinyModel();
-    const lora = { rank: 3, loraAlpha: 7, targetModules: ['q_proj', 'down_proj'] };
+    const lora = {
+      rank: 3,
+      loraAlpha: 7,
+      targetModules: ['q_proj', 'down_proj'],
+      dropout: 0.25,
+      rsLora: true,
+    };
     const random = randomStream(0, 'tests/peft');
     const tensors = Object.fromEntries(
       adapterShapes(model, lora).map(({ name, shape }) => {

@@ -1,11 +1,14 @@
 /** @file What must not change a training step: how examples are cut into microbatches, padded, or met by others. */
 import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../src/base/random.ts';
 import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
 import { collate } from '../../../src/method/prompts/collate.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import { withNoise } from '../../../src/method/training/dropout-noise.ts';
 import { trainingBatch } from '../../../src/method/training/trainer.ts';
 import {
   createTrainingGraph,
+  type PassBatch,
   type TrainingBatch,
   type TrainingGraph,
 } from '../../../src/method/training/training-graph.ts';
@@ -103,4 +106,46 @@ describe('a step over examples without history', () => {
       expect(ours.sums.logitDifference ?? 0).toBe(0);
     },
   );
+});
+
+describe('a step of adapters with dropout', () => {
+  const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'down_proj'], dropout: 0.5 };
+  const open = () => createTrainingGraph({ model, objective: 'nextquill-code', lora, seed: 0, threads: 1 });
+  const cut = (rows: readonly number[], step = 1) =>
+    withNoise(
+      trainingBatch(
+        rows.map((row) => pairs[row]!),
+        'pair',
+        0,
+      ),
+      (row) => randomStream(0, `lora/dropout/${step}/${rows[row]}`),
+    );
+  const everything = [0, 1, 2, 3, 4, 5];
+
+  /** With B away from its start, where nothing depends on the mask. */
+  async function graphAway() {
+    const graph = await open();
+    const random = randomStream(1, 'tests/away');
+    graph.parameters.weights.forEach((value, i, weights) => {
+      weights[i] = value + random.normal() / 8;
+    });
+    return graph;
+  }
+
+  it('is the same in one batch as in microbatches, and has other masks in the next step', async () => {
+    await using graph = await graphAway();
+    const whole = await stepOf(graph, [cut(everything)], 6);
+    expectEqual(await stepOf(graph, [cut([4]), cut([0, 5, 2]), cut([3, 1])], 6), whole);
+    expect(await stepOf(graph, [cut(everything)], 6)).toEqual(whole);
+    const next = await stepOf(graph, [cut(everything, 2)], 6);
+    expect(largestDifference(next.gradients, whole.gradients)).toBeGreaterThan(100 * TOLERANCE);
+  });
+
+  it('hides the same from a response token in both passes, and something else from every other token', () => {
+    const { withHistory, withoutHistory } = cut(everything);
+    const seen = ({ noise, responseRows }: PassBatch) => [...responseRows].map((row) => noise![Number(row)]!);
+    expect(seen(withHistory!)).toEqual(seen(withoutHistory!));
+    const tokens = [...withHistory!.noise!].filter((_, i) => withHistory!.attentionMask[i] === 1);
+    expect(new Set(tokens).size).toBe(tokens.length);
+  });
 });

@@ -176,6 +176,7 @@ describe('nothing is written when', () => {
     ['keepCheckpoints', { keepCheckpoints: 0 }],
     ['lora.rank', { lora: { rank: 0, loraAlpha: 1, targetModules: ['q_proj'] } }],
     ['lora.rank', { lora: { rank: 33, loraAlpha: 1, targetModules: ['q_proj'] } }],
+    ['lora.dropout', { lora: { rank: 1, loraAlpha: 1, targetModules: ['q_proj'], dropout: 1 } }],
     ['target modules', { lora: { rank: 1, loraAlpha: 1, targetModules: ['q_prj'] } }],
   ])('%s is wrong: %j', async (name, changes) => {
     const error = await refusal(changes);

@@ -15,7 +15,7 @@ import { type Override, parseOverride, readRecipe } from '../../config/recipe-so
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
 import { readRows, warnOfLeakage } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addPromptFlags, oneOf, wholeNumber } from '../flags.ts';
+import { addDataFlags, addFlag, addPromptFlags, numberBetween, oneOf, wholeNumber } from '../flags.ts';
 
 /** Flags that stand for a key of the recipe. */
 const recipeKeys = {
@@ -24,6 +24,8 @@ const recipeKeys = {
   objective: 'objective',
   out: 'out',
   loraRank: 'lora.rank',
+  loraDropout: 'lora.dropout',
+  rslora: 'lora.rsLora',
   maxSteps: 'training.maxSteps',
   maxExamples: 'limits.maxExamples',
   maxHistory: 'prompt.maxHistory',
@@ -33,7 +35,9 @@ const recipeKeys = {
   threads: 'threads',
 } as const;
 
-type TrainFlags = Partial<Record<keyof typeof recipeKeys, string | number>> & { readonly resume?: string };
+type TrainFlags = Partial<Record<keyof typeof recipeKeys, string | number | boolean>> & {
+  readonly resume?: string;
+};
 
 export const trainCommand: CliCommand = {
   name: 'train',
@@ -54,6 +58,13 @@ export const trainCommand: CliCommand = {
       'train low-rank adapters; without it all weights are trained',
       (flag) => wholeNumber(flag, 1),
     );
+    addFlag(
+      command,
+      '--lora-dropout <share>',
+      'share of a layer’s inputs hidden from its adapter in training',
+      (flag) => numberBetween(flag, 0, 0.99),
+    );
+    addFlag(command, '--rslora', 'scale adapters by alpha / √rank');
     addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
     addPromptFlags(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
