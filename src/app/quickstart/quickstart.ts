@@ -19,7 +19,7 @@ import { effectMapOf } from '../../method/explain/explain.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { describeFindings } from '../../method/report/findings.ts';
 import { type LossCurve, renderReport } from '../../method/report/html-report.ts';
-import type { Evaluation, SystemResult } from '../../method/report/results.ts';
+import type { Evaluation, PairedDifference, SystemResult } from '../../method/report/results.ts';
 import { train } from '../../method/training/train.ts';
 import { openModel } from '../model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
@@ -43,7 +43,12 @@ export interface QuickstartResult {
   /** On simulated users never trained on. */
   readonly systems: readonly SystemResult[];
   /** The same systems on the last address of each president. */
-  readonly speeches: { readonly systems: readonly SystemResult[] };
+  readonly speeches: {
+    readonly systems: readonly SystemResult[];
+    readonly differences: readonly PairedDifference[];
+  };
+  /** Between the systems, on the simulated users, with p-values of paired permutation tests by user. */
+  readonly differences: readonly PairedDifference[];
   /** Of the log ratio against the known causes; `system` says whose effects. */
   readonly effects: { readonly auc: Estimate & { readonly system: string } };
   readonly report: string;
@@ -184,7 +189,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const best = evaluations[0]!.effectAuc!.find((auc) => auc.system === 'nextquill')!;
   return {
     systems: evaluations[0]!.systems,
-    speeches: { systems: evaluations[1]!.systems },
+    speeches: { systems: evaluations[1]!.systems, differences: evaluations[1]!.differences! },
+    differences: evaluations[0]!.differences!,
     effects: { auc: best },
     report,
     runs,

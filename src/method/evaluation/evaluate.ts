@@ -3,6 +3,7 @@ import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
+import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
 import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
@@ -161,7 +162,11 @@ const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {
   userSpecificEffect: (s) => s.nllOtherHistory - s.nllWithHistory,
 };
 
-/** `system` − `baseline` in the given measures, on the same examples, with intervals by user. */
+/**
+ * `system` − `baseline` in the given measures, on the same examples, with intervals and paired permutation tests by user.
+ * @param bootstrap its seed draws the sign patterns of the tests, too
+ * @throws {DataError} when the systems were not scored on the same examples
+ */
 export function pairedDifferences(
   system: SystemEvaluation,
   baseline: SystemEvaluation,
@@ -174,12 +179,17 @@ export function pairedDifferences(
       user: score.user,
       value: measureOf[measure](score),
     }));
-  return measures.map((measure) => ({
-    system: system.system.name,
-    baseline: baseline.system.name,
-    measure,
-    estimate: pairedDifferenceByUser(values(system, measure), values(baseline, measure), bootstrap),
-  }));
+  const permutation = bootstrap?.seed === undefined ? {} : { seed: bootstrap.seed };
+  return measures.map((measure) => {
+    const sides = [values(system, measure), values(baseline, measure)] as const;
+    return {
+      system: system.system.name,
+      baseline: baseline.system.name,
+      measure,
+      estimate: pairedDifferenceByUser(...sides, bootstrap),
+      pValue: pairedPermutationByUser(...sides, permutation).pValue,
+    };
+  });
 }
 
 type Prompts = readonly { readonly promptIds: readonly number[]; readonly responseIds: readonly number[] }[];

@@ -24,6 +24,11 @@ export function digitsOf({ low, high }: Estimate): number {
   return vanishes ? Math.min(digits + 1, 5) : digits;
 }
 
+/** `p = 0.012`, or `p < 0.001`: more digits than a resampled p-value has would mislead. */
+export function pValueText(pValue: number): string {
+  return pValue < 0.001 ? 'p < 0.001' : `p = ${decimal(pValue, 3)}`;
+}
+
 /** `0.31 [0.27, 0.35]`. */
 export function estimateText(estimate: Estimate, digits = digitsOf(estimate)): string {
   return `${decimal(estimate.value, digits)} [${decimal(estimate.low, digits)}, ${decimal(estimate.high, digits)}]`;

@@ -1,6 +1,6 @@
 /** @file What the numbers say in plain words: only what an interval supports is found, everything else is named as not found. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { decimal, digitsOf, signed } from '../explain/number-format.ts';
+import { decimal, digitsOf, pValueText, signed } from '../explain/number-format.ts';
 import {
   type AuthorIdentification,
   type Evaluation,
@@ -202,7 +202,7 @@ function listed<E>(entries: readonly E[], text: (entry: E) => string): string {
   return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
 }
 
-function differenceSentence({ system, baseline, measure, estimate }: PairedDifference): Sentence {
+function differenceSentence({ system, baseline, measure, estimate, pValue }: PairedDifference): Sentence {
   const { phrase, better, unit } = measureDescriptions[measure];
   const side = sideOf(estimate);
   const share = measure === 'authorIdentification';
@@ -210,14 +210,14 @@ function differenceSentence({ system, baseline, measure, estimate }: PairedDiffe
   const size = share ? `${decimal(100 * Math.abs(estimate.value), 1)} points` : `${amount(estimate)} ${unit}`;
   if (side === 0) {
     return {
-      text: `${system} and ${baseline} do not differ in ${phrase} as far as these data show: the interval of the difference, ${range}, includes 0.`,
+      text: `${system} and ${baseline} do not differ in ${phrase} as far as these data show: the interval of the difference, ${range}, includes 0 (${pValueText(pValue)}).`,
       shown: false,
     };
   }
   const higher = side > 0;
   const verdict = (better === 'higher') === higher ? 'better' : 'worse';
   return {
-    text: `${system} is ${verdict} than ${baseline} in ${phrase}: ${size} ${higher ? 'higher' : 'lower'} (95% of the difference ${range}).`,
+    text: `${system} is ${verdict} than ${baseline} in ${phrase}: ${size} ${higher ? 'higher' : 'lower'} (95% of the difference ${range}, ${pValueText(pValue)}).`,
     shown: true,
   };
 }

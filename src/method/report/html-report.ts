@@ -3,7 +3,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import { effectMapsHtml } from '../explain/html.ts';
 import { escapeHtml, htmlPage, textHtml } from '../explain/html-page.ts';
-import { decimal, digitsOf, signed } from '../explain/number-format.ts';
+import { decimal, digitsOf, pValueText, signed } from '../explain/number-format.ts';
 import { effectMapScript } from '../explain/script.ts';
 import { effectMapStyle, pageStyle } from '../explain/style.ts';
 import { type IntervalGroup, intervalChart } from './interval-chart.ts';
@@ -227,12 +227,13 @@ function chartsHtml(evaluation: Evaluation, series: ReadonlyMap<string, number>)
 
 function differencesHtml({ differences = [] }: Evaluation): string {
   if (differences.length === 0) return '';
-  const rows = differences.map(({ system, baseline, measure, estimate }) => {
+  const rows = differences.map(({ system, baseline, measure, estimate, pValue }) => {
     const { label, unit, better } = measureDescriptions[measure];
-    return `<tr><th scope="row">${textHtml(system)} − ${textHtml(baseline)}</th><td class="text">${escapeHtml(label)} <span class="interval">${unit}, ${better} is better</span></td>${estimateCell(estimate, signed)}</tr>`;
+    return `<tr><th scope="row">${textHtml(system)} − ${textHtml(baseline)}</th><td class="text">${escapeHtml(label)} <span class="interval">${unit}, ${better} is better</span></td>${estimateCell(estimate, signed)}<td>${escapeHtml(pValueText(pValue).replace(/^p (= )?/, ''))}</td></tr>`;
   });
-  return `<h3>Differences, paired by user</h3><div class="scroll"><table class="systems">
-<thead><tr><th scope="col" class="text">systems</th><th scope="col" class="text">measure</th><th scope="col">difference</th></tr></thead>
+  return `<h3>Differences, paired by user</h3>
+<p class="facts">p: paired permutation test by user, two-sided, not corrected for the number of comparisons.</p><div class="scroll"><table class="systems">
+<thead><tr><th scope="col" class="text">systems</th><th scope="col" class="text">measure</th><th scope="col">difference</th><th scope="col">p</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 

@@ -44,6 +44,8 @@ export interface PairedDifference {
   readonly baseline: string;
   readonly measure: Measure;
   readonly estimate: Estimate;
+  /** Of the paired permutation test by user, two-sided; not corrected for the number of comparisons. */
+  readonly pValue: number;
 }
 
 /** ROC AUC of the signed log ratio of a system against known causes (positives: user and both). */

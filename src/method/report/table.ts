@@ -1,7 +1,7 @@
 /** @file The table of systems as aligned plain text, for terminals and logs. */
-import { estimateText } from '../explain/number-format.ts';
+import { estimateText, pValueText } from '../explain/number-format.ts';
 import { displayWidth, terminalText } from '../explain/terminal-text.ts';
-import { type Measure, measureDescriptions, type SystemResult } from './results.ts';
+import { type Measure, measureDescriptions, type PairedDifference, type SystemResult } from './results.ts';
 
 /** Measures that are columns, in order. */
 export const systemMeasures = [
@@ -47,6 +47,19 @@ export function systemsTable(systems: readonly SystemResult[]): string {
         ]),
     '',
   ].join('\n');
+}
+
+/** One line for each difference: systems, measure, `value [low, high]`, p; ends with a line feed. */
+export function differencesTable(differences: readonly PairedDifference[]): string {
+  const rows = differences.map(({ system, baseline, measure, estimate, pValue }) => [
+    `${terminalText(system)} − ${terminalText(baseline)}`,
+    measureDescriptions[measure].label,
+    estimateText(estimate),
+    pValueText(pValue),
+  ]);
+  return alignedColumns(rows, (column) => column === 2)
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 /**

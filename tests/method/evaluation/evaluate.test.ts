@@ -138,4 +138,7 @@ it('two systems differ by the mean of what their examples differ by, and a syste
   expect(nll!.estimate.value).toBeCloseTo(1.5, 10);
   expect(effect!.estimate.value).toBeCloseTo(-1.5, 10);
   expect(same!.estimate).toMatchObject({ value: 0, low: 0, high: 0 });
+  // Differences 0, 1, 2, 3: as large a sum only with all signs the same or those of the zero changed, 2 of 16, twice.
+  expect(nll!.pValue).toBe(0.25);
+  expect(same!.pValue).toBe(1);
 });

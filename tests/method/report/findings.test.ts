@@ -64,7 +64,7 @@ describe('describeFindings on differences between systems', () => {
     const sentence = (measure: Parameters<typeof difference>[0], value: number) =>
       of({ differences: [difference(measure, about(value, 0.02))] }).found[0];
     expect(sentence('nllWithHistory', -0.1)).toBe(
-      'nextquill is better than sft in the held-out NLL with the user’s history: 0.100 nats a token lower (95% of the difference −0.120 to −0.080).',
+      'nextquill is better than sft in the held-out NLL with the user’s history: 0.100 nats a token lower (95% of the difference −0.120 to −0.080, p = 0.004).',
     );
     expect(sentence('nllWithHistory', 0.1)).toContain('is worse than sft');
     expect(sentence('userSpecificEffect', 0.1)).toContain('is better than sft');
@@ -80,7 +80,7 @@ describe('describeFindings on differences between systems', () => {
     });
     expect(found).toEqual([]);
     expect(notFound).toEqual([
-      'nextquill and sft do not differ in the held-out NLL with the user’s history as far as these data show: the interval of the difference, −0.010 to 0.020, includes 0.',
+      'nextquill and sft do not differ in the held-out NLL with the user’s history as far as these data show: the interval of the difference, −0.010 to 0.020, includes 0 (p = 0.004).',
     ]);
   });
 

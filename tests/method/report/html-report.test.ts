@@ -108,6 +108,14 @@ describe('renderReport', () => {
     expect(attacked.match(/<\/style/g)).toHaveLength(1);
   });
 
+  it('gives every difference its p-value', () => {
+    const small = { ...difference('nllWithHistory', about(-0.1, 0.05)), pValue: 0.0001 };
+    const shown = renderReport({ ...data, evaluations: [exampleEvaluation({ differences: [small] })] });
+    expect(shown).toContain('<td>&#60; 0.001</td>');
+    expect(html).toContain('<td>0.004</td>');
+    expect(html).toContain('paired permutation test by user');
+  });
+
   it('holds no text of a user when redacted, and says which of the two it is', () => {
     const redacted = renderReport(data, { redact: true });
     expect(redacted).not.toMatch(/Quietly|devastating|Usula|Queryword|Historyword|Earlierquery|Metaword/);

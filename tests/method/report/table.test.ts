@@ -1,8 +1,8 @@
 /** @file The plain-text table of systems. */
 import { describe, expect, it } from 'vitest';
 import { displayWidth } from '../../../src/method/explain/terminal-text.ts';
-import { alignedColumns, systemsTable } from '../../../src/method/report/table.ts';
-import { exampleSystem } from './example-results.ts';
+import { alignedColumns, differencesTable, systemsTable } from '../../../src/method/report/table.ts';
+import { about, difference, exampleSystem } from './example-results.ts';
 
 describe('systemsTable', () => {
   it('gives every number with its interval in aligned columns', () => {
@@ -21,6 +21,19 @@ describe('systemsTable', () => {
 
   it('does not pass on control characters of a name', () => {
     expect(systemsTable([exampleSystem('\u001b[31mred', 3)])).not.toContain('\u001b');
+  });
+});
+
+describe('differencesTable', () => {
+  it('gives each difference its interval and its p-value, which is never 0', () => {
+    const differences = [
+      difference('nllWithHistory', about(-0.1, 0.02)),
+      { ...difference('userSpecificEffect', about(0.3, 0.1)), pValue: 0.0002 },
+    ];
+    expect(differencesTable(differences)).toBe(
+      'nextquill − sft  NLL with history          −0.100 [−0.120, −0.080]  p = 0.004\n' +
+        'nextquill − sft  User-specific effect (C)        0.30 [0.20, 0.40]  p < 0.001\n',
+    );
   });
 });
 

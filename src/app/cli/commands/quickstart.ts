@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../../base/errors.ts';
 import { estimateText } from '../../../method/explain/number-format.ts';
-import { systemsTable } from '../../../method/report/table.ts';
+import { differencesTable, systemsTable } from '../../../method/report/table.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';
@@ -46,12 +46,15 @@ function freeFolder(name: string): string {
   }
 }
 
-function resultText({ systems, speeches, effects, report, runs, seconds }: QuickstartResult): string {
+function resultText(result: QuickstartResult): string {
+  const { systems, speeches, differences, effects, report, runs, seconds } = result;
   return [
     'Negative log-likelihood (NLL) of held-out users’ texts, lower is better; an author is identified where the true\n',
     'user’s history, among others, makes the text likeliest.\n',
     `\nSimulated users never trained on\n${systemsTable(systems)}`,
     `\nState of the Union addresses never trained on\n${systemsTable(speeches.systems)}`,
+    `\nDifferences on simulated users, paired by user [95 %]; p of the permutation test, not corrected for their number\n`,
+    differencesTable(differences),
     `\nAUC of the effects against the known causes (${effects.auc.system}): ${estimateText(effects.auc)}\n`,
     `\nreport  ${report}\n`,
     ...runs.map((run) => `run     ${run}\n`),
