@@ -1,4 +1,5 @@
 /** @file The one gradient rule of every operator, as a table typed over the operators: a missing rule does not compile. */
+import { GraphError } from '../../base/errors.ts';
 import { addDims, type Dim, sameShape, sizeOf, subtractDims } from '../ops/dimension.ts';
 import {
   add,
@@ -257,6 +258,12 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
       needed[2] ? overQueries(matmul(again, dy, { transA: true })) : undefined,
       undefined,
     ];
+  },
+  cachedAttention: (node) => {
+    throw new GraphError(`cachedAttention at ${node.scope}: has no gradient`, {
+      code: 'graph/no-gradient',
+      hint: 'Train over whole passes: a key/value cache is for generation.',
+    });
   },
   reshape: (node, dy) => [reshape(dy, node.inputs[0]!.shape)],
   expand: (node, dy) => [unbroadcast(dy, node.inputs[0]!.shape)],

@@ -131,6 +131,25 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
       MICROSOFT,
     );
   },
+  cachedAttention: (emit, node, inputs, outputs) => {
+    const { heads, keyValueHeads, scale, window } = node.attributes;
+    const int32 = (name: string) =>
+      emit.shared(`int32 ${name}`, () => emit.call('Cast', [name], { to: { int: DataType.INT32 } }));
+    const [query, key, value, pastKey, pastValue, last, total] = inputs as [string, ...string[]];
+    emit.node(
+      'GroupQueryAttention',
+      [query, key!, value!, pastKey!, pastValue!, int32(last!), int32(total!)],
+      outputs,
+      {
+        num_heads: { int: heads },
+        kv_num_heads: { int: keyValueHeads },
+        scale,
+        // On the CPU it counts the keys before the query's own.
+        ...(window > 0 && { local_window_size: { int: window - 1 } }),
+      },
+      MICROSOFT,
+    );
+  },
   // One unknown dimension needs no arithmetic: −1 stands for it.
   reshape: (emit, node, inputs, outputs) => {
     const { shape } = node.attributes;

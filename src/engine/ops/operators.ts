@@ -1,6 +1,6 @@
 /** @file Builders: one function per operator, and the few compositions that every model shares. */
 import { type Dim, multiplyDims, sameShape } from './dimension.ts';
-import { type DType, makeNode, type TensorType, type Value } from './value.ts';
+import { type CachedAttentionShape, type DType, makeNode, type TensorType, type Value } from './value.ts';
 
 /** A tensor fed at every run. */
 export function input(name: string, dtype: DType, shape: readonly Dim[]): Value {
@@ -147,6 +147,35 @@ export const attend = (
   bias: Value,
   attributes: { readonly group: number; readonly scale: number },
 ): Value => makeNode('attend', [query, key, value, bias], attributes)[0]!;
+
+/** The inputs of {@link cachedAttention}. */
+export interface CachedHeads {
+  readonly query: Value; // f32[B, T, heads · E]
+  readonly key: Value; // f32[B, T, keyValueHeads · E]
+  readonly value: Value; // f32[B, T, keyValueHeads · E]
+  readonly pastKeys: Value; // f32[B, keyValueHeads, C, E]
+  readonly pastValues: Value; // f32[B, keyValueHeads, C, E]
+  /** Place in the cache of the last of each row's T tokens. */
+  readonly last: Value; // i64[B]
+  /** Tokens of the longest row, those of this pass included. */
+  readonly total: Value; // i64[]
+}
+
+/**
+ * Attention of T new tokens over those that a cache of C places holds and over each other, causally; keys and values
+ * are returned with the new ones written at their places. Rows may differ in length where T is 1; a longer pass that
+ * follows another is of one row.
+ * @returns mixed f32[B, T, heads · E]; keys and values, shaped as the past ones, whose memory they may share
+ * Gradient: none, and asking for one is an error.
+ */
+export function cachedAttention(
+  { query, key, value, pastKeys, pastValues, last, total }: CachedHeads,
+  attributes: CachedAttentionShape,
+): { readonly mixed: Value; readonly keys: Value; readonly values: Value } {
+  const inputs = [query, key, value, pastKeys, pastValues, last, total];
+  const [mixed, keys, values] = makeNode('cachedAttention', inputs, attributes) as [Value, Value, Value];
+  return { mixed, keys, values };
+}
 
 /** The probabilities inside {@link attend}. @returns f32[B, K, G · Q, P] */
 export function attentionProbabilities(

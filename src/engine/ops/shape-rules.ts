@@ -191,6 +191,26 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return [query];
   },
+  cachedAttention: (inputs, { heads, keyValueHeads }) => {
+    arity(inputs, 7);
+    const query = expectDType(inputs[0], 'f32', 'query');
+    const [batch, length, width] = expectRank(query, 3, 'query') as [Dim, Dim, number];
+    const size = width / heads;
+    for (const [index, what] of ['key', 'value'].entries()) {
+      const shape = expectDType(inputs[index + 1], 'f32', what).shape;
+      if (!sameShape(shape, [batch, length, keyValueHeads * size]))
+        fail(`${what}: expected [${batch}, ${length}, ${keyValueHeads * size}], got [${shape.join(', ')}]`);
+      const past = expectDType(inputs[index + 3], 'f32', `past ${what}`);
+      const [rows, kept, capacity, each] = expectRank(past, 4, `past ${what}`);
+      if (!sameShape([rows!, kept!, each!], [batch, keyValueHeads, size]))
+        fail(
+          `past ${what}: expected [${batch}, ${keyValueHeads}, ${capacity}, ${size}], got [${past.shape.join(', ')}]`,
+        );
+    }
+    expectDim(expectRank(expectDType(inputs[5], 'i64', 'last'), 1, 'last')[0], batch, 'last: rows');
+    expectRank(expectDType(inputs[6], 'i64', 'total'), 0, 'total');
+    return [query, inputs[3]!, inputs[4]!];
+  },
   reshape: (inputs, { shape }) => {
     arity(inputs, 1);
     expectDim(sizeOf(shape), sizeOf(inputs[0]!.shape), 'number of elements');

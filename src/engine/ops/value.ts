@@ -12,6 +12,15 @@ export interface TensorType {
 
 type None = Readonly<Record<never, never>>;
 
+/** Heads of queries and of keys and values, and what the scores are multiplied with. */
+export interface CachedAttentionShape {
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly scale: number;
+  /** Keys that a query sees, itself counted; 0 for all before it. */
+  readonly window: number;
+}
+
 /** Every operator with its attributes. Shape rules, gradients and lowering are tables over these names: a gap does not compile. */
 export interface OpAttributes {
   // Leaves.
@@ -60,6 +69,8 @@ export interface OpAttributes {
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   /** softmax(scale · query · keyᵀ + bias) · value, with `group` query heads to one of keys and values. */
   attend: { readonly group: number; readonly scale: number };
+  /** Attention of a pass over a key/value cache, which it extends. Carries no gradient: for generation only. */
+  cachedAttention: CachedAttentionShape;
   // Movement.
   reshape: { readonly shape: readonly Dim[] };
   expand: { readonly shape: readonly Dim[] };

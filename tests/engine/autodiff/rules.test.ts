@@ -247,6 +247,7 @@ describe('gradient rules', () => {
       'and',
       'cast',
       'stopGradient',
+      'cachedAttention',
     ];
     const covered = new Set<string>([...cases.map((c) => c.op), ...without]);
     expect(Object.keys(vjpRules).filter((op) => !covered.has(op))).toEqual([]);

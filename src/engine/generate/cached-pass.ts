@@ -1,0 +1,98 @@
+/** @file Runs a decoder over new tokens only: prompts in chunks into their row of a cache, then one token for each row. */
+import { throwIfAborted } from '../../base/errors.ts';
+import type { Model } from '../models/model.ts';
+import { openSession, type ParameterValues, parameterSource } from '../models/pass.ts';
+import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
+import { input } from '../ops/operators.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import { cacheAttention, cacheFeeds, type KeyValueCache } from './kv-cache.ts';
+
+/** A decoder whose passes read and extend a cache. */
+export interface CachedPass extends AsyncDisposable {
+  /**
+   * Runs a prompt into an empty row.
+   * @returns f32[V]: logits after its last token, the only ones that are computed
+   * Cost: chunks of 512 tokens, so that scores of long prompts do not fill the memory.
+   */
+  prefill(
+    cache: KeyValueCache,
+    row: number,
+    ids: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array>;
+  /**
+   * Runs one more token for each of the first rows.
+   * @returns f32[B · V]: logits after it
+   */
+  step(cache: KeyValueCache, tokens: readonly number[]): Promise<Float32Array>;
+}
+
+const CHUNK = 512;
+
+/** Compiles the passes of a model; its frozen weights are mapped as everywhere. */
+export async function openCachedPass(
+  model: Pick<Model, 'config' | 'architecture' | 'weights'>,
+  parameters: ParameterValues = {},
+  options: Omit<SessionOptions, 'weightsFolder'> & { readonly chunk?: number } = {},
+): Promise<CachedPass> {
+  const { config, architecture } = model;
+  const { chunk = CHUNK, ...sessionOptions } = options;
+  const { source, feeds: parameterFeeds } = parameterSource(parameters);
+  const { attention, outputs } = cacheAttention();
+  const inputs = {
+    tokenIds: input('tokenIds', 'i64', ['B', 'T']),
+    positions: input('positions', 'i64', ['B', 'T']),
+    rotary: rotaryInputs(config),
+    attention,
+  };
+  const hidden = architecture.hidden(config, source, inputs, input('rows', 'i64', ['S']));
+  const logits = architecture.logits(config, source, hidden);
+  const session = await openSession(model, { logits, ...outputs }, sessionOptions);
+  const tables = growingRotaryTables(config);
+
+  /** Runs `ids`, T for each of `count` rows, and returns the logits after each row's last. */
+  const run = async (
+    cache: KeyValueCache,
+    first: number,
+    count: number,
+    ids: readonly number[],
+  ): Promise<Float32Array> => {
+    const length = ids.length / count;
+    const past = cache.lengths.slice(first, first + count);
+    const lengths = past.map((tokens) => tokens + length);
+    const { feeds, into } = cache.rows(first, count);
+    const { logits: result } = await session.run(
+      {
+        ...parameterFeeds,
+        ...feeds,
+        ...cacheFeeds(lengths),
+        ...tables(Math.max(...lengths)),
+        tokenIds: { data: BigInt64Array.from(ids, BigInt), shape: [count, length] },
+        positions: {
+          data: BigInt64Array.from(ids, (_, i) => BigInt(past[Math.floor(i / length)]! + (i % length))),
+          shape: [count, length],
+        },
+        rows: { data: BigInt64Array.from(past, (_, b) => BigInt((b + 1) * length - 1)), shape: [count] },
+      },
+      into,
+    );
+    lengths.forEach((tokens, b) => {
+      cache.lengths[first + b] = tokens;
+    });
+    return result!.data as Float32Array;
+  };
+
+  return {
+    prefill: async (cache, row, ids, signal) => {
+      cache.lengths[row] = 0;
+      let logits: Float32Array = new Float32Array(0);
+      for (let start = 0; start < ids.length; start += chunk) {
+        throwIfAborted(signal);
+        logits = await run(cache, row, 1, ids.slice(start, start + chunk));
+      }
+      return logits;
+    },
+    step: (cache, tokens) => run(cache, 0, tokens.length, tokens),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
