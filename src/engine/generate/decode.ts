@@ -110,11 +110,11 @@ async function* decode(
     const mixed = mix(logits, prompt).subarray(0, tokenizer.vocabularySize);
     const token = drawToken(mixed, generated, options, prompt.random.next());
     generated.push(token);
-    const end = (finish: GenerationStep['finish'], sure: string) => {
+    const end = (finish: NonNullable<GenerationStep['finish']>, sure: string) => {
       free(rows, cache, sequence);
       return { prompt: index, token, text: sure, finish };
     };
-    if (token === tokenizer.endOfTurnId) return end('end-of-turn', sequence.stops.end());
+    if (tokenizer.endIds.includes(token)) return end('end-of-turn', sequence.stops.end());
     const sure = sequence.stops.push(text.push(token));
     if (sure.stopped) return end('stop', sure.text);
     if (generated.length === limit) return end('length', sure.text + sequence.stops.end());

@@ -65,8 +65,7 @@ export function cacheAttention(): { attention: Attention; outputs: Record<string
   const outputs: Record<string, Value> = {};
   const attention: Attention = ({ layer, query, key, value, window = 0, ...shape }) => {
     const { heads, keyValueHeads, headSize, scale = headSize ** -0.5 } = shape;
-    const past = (part: Part) =>
-      input(pastName(layer, part), 'f32', ['B', keyValueHeads, 'C', headSize]);
+    const past = (part: Part) => input(pastName(layer, part), 'f32', ['B', keyValueHeads, 'C', headSize]);
     const { mixed, keys, values } = cachedAttention(
       { query, key, value, pastKeys: past('keys'), pastValues: past('values'), last, total },
       { heads, keyValueHeads, scale, window },
@@ -84,7 +83,10 @@ export function cacheAttention(): { attention: Attention; outputs: Record<string
  */
 export function cacheFeeds(lengths: readonly number[]): Record<string, HostTensor> {
   return {
-    'cache.last': { data: BigInt64Array.from(lengths, (length) => BigInt(length - 1)), shape: [lengths.length] },
+    'cache.last': {
+      data: BigInt64Array.from(lengths, (length) => BigInt(length - 1)),
+      shape: [lengths.length],
+    },
     'cache.total': { data: BigInt64Array.of(BigInt(Math.max(...lengths))), shape: [] },
   };
 }

@@ -9,6 +9,8 @@ export interface TextStream {
 
 /**
  * A stream whose pieces, put together, are `decode` of all tokens, but for a last character that is never completed.
+ * Bytes that are no UTF-8 become U+FFFD; a tokenizer with byte fallback would take back valid ones right before them,
+ * which are written here.
  * Cost: decodes a few tokens for each one, however long the text.
  */
 export function textStream({ decode }: Pick<Tokenizer, 'decode'>): TextStream {

@@ -144,8 +144,7 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
         num_heads: { int: heads },
         kv_num_heads: { int: keyValueHeads },
         scale,
-        // On the CPU it counts the keys before the query's own.
-        ...(window > 0 && { local_window_size: { int: window - 1 } }),
+        ...(window > 0 && { local_window_size: { int: window } }),
       },
       MICROSOFT,
     );

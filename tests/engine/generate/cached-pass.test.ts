@@ -1,0 +1,64 @@
+/** @file Passes over a key/value cache give the logits of whole passes: in chunks, step by step, alone and in a batch. */
+import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../../src/base/random.ts';
+import { openCachedPass } from '../../../src/engine/generate/cached-pass.ts';
+import { createCache } from '../../../src/engine/generate/kv-cache.ts';
+import { largestDifference } from '../../support/engine.ts';
+import { logitsOf } from '../../support/logits.ts';
+import { tinyModel } from '../../support/tiny-model.ts';
+
+/** f32 sums in another order. */
+const TOLERANCE = 1e-4;
+
+describe.each(['tiny-llama', 'tiny-llama-tied'])('%s', async (name) => {
+  const model = await tinyModel(name);
+  const { vocabularySize } = model.config;
+  const random = randomStream(1, 'tests/cached-pass');
+  const ids = (length: number) => Array.from({ length }, () => random.integer(vocabularySize));
+  const sequences = [ids(23), ids(9), ids(17)];
+  const expected = await Promise.all(sequences.map((sequence) => logitsOf(model, sequence)));
+  const expectedAt = (sequence: number, position: number) => ({
+    data: (expected[sequence]!.data as Float32Array).subarray(
+      position * vocabularySize,
+      (position + 1) * vocabularySize,
+    ),
+    shape: [vocabularySize],
+  });
+
+  it.each([1, 4, 512])('a prompt in chunks of %i, then single tokens', async (chunk) => {
+    await using pass = await openCachedPass(model, {}, { threads: 1, chunk });
+    const cache = createCache(model.config, 1, 23);
+    const sequence = sequences[0]!;
+    const logits = await pass.prefill(cache, 0, sequence.slice(0, 13));
+    expect(largestDifference({ data: logits, shape: [] }, expectedAt(0, 12))).toBeLessThan(TOLERANCE);
+    for (let t = 13; t < sequence.length; t++) {
+      const next = await pass.step(cache, [sequence[t]!]);
+      expect(largestDifference({ data: next, shape: [] }, expectedAt(0, t))).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('rows of different lengths step together, and move', async () => {
+    await using pass = await openCachedPass(model, {}, { threads: 1, chunk: 5 });
+    const cache = createCache(model.config, 3, 30);
+    const lengths = [14, 2, 8];
+    for (const [row, sequence] of sequences.entries())
+      await pass.prefill(cache, row, sequence.slice(0, lengths[row]));
+    let rows = [0, 1, 2];
+    for (let step = 0; step < 7; step++) {
+      if (step === 3) {
+        cache.copyRow(2, 0);
+        rows = [2, 1];
+      }
+      const at = rows.map((sequence) => lengths[sequence]! + step);
+      const logits = await pass.step(
+        cache,
+        rows.map((sequence, row) => sequences[sequence]![at[row]!]!),
+      );
+      for (const [row, sequence] of rows.entries()) {
+        const got = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+        const difference = largestDifference({ data: got, shape: [] }, expectedAt(sequence, at[row]!));
+        expect(difference, `step ${step}, row ${row}`).toBeLessThan(TOLERANCE);
+      }
+    }
+  });
+});
