@@ -52,7 +52,13 @@ export { type ExplainOptions, explain, explainAll } from './method/explain/expla
 export { type EffectMapHtmlOptions, renderEffectMapHtml } from './method/explain/html.ts';
 export { type EffectMapTerminalOptions, renderEffectMapTerminal } from './method/explain/terminal.ts';
 // Generation: with the history, without, or in between.
-export { type GeneratedToken, type GenerationOptions, generate } from './method/generation/generate.ts';
+export {
+  type GeneratedToken,
+  type GenerationOptions,
+  type GenerationRequest,
+  generate,
+  generateAll,
+} from './method/generation/generate.ts';
 // Training: by any objective, full or LoRA, resumable.
 export { type ObjectiveName, type ObjectiveOptions, objectiveNames } from './method/objectives/objectives.ts';
 // Prompts: the same query with the history and without.

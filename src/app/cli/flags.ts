@@ -30,6 +30,11 @@ export function numberBetween(flag: string, low: number, high: number): (text: s
   };
 }
 
+/** Collects the texts of a flag that may be given several times. */
+export function repeated(): (text: string, before?: readonly string[]) => readonly string[] {
+  return (text, before = []) => [...before, text];
+}
+
 /** Parses one of some names, and suggests the nearest. */
 export function oneOf<T extends string>(flag: string, names: readonly T[]): (text: string) => T {
   return (text) => {
@@ -84,7 +89,7 @@ export function addPromptFlags(command: Command): void {
 }
 
 /** Adds `--data`. */
-function addDataFlag(command: Command): void {
+export function addDataFlag(command: Command): void {
   addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');
 }
 

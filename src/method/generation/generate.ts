@@ -1,15 +1,21 @@
 /**
- * @file Writes a text for an example: with the history, without, or anywhere between and beyond by `strength`:
+ * @file Writes texts for examples: with the history, without, or anywhere between and beyond by `strength`:
  * logits z_∅ + s · (z_h − z_∅), context-aware decoding (arXiv 2305.14739) with s = 1 + γ.
  */
-import { ConfigError, throwIfAborted } from '../../base/errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
-import { createPasses, openSession, parameterSource } from '../../engine/models/pass.ts';
+import {
+  type DecodingOptions,
+  type GenerationPrompt,
+  type GenerationStep,
+  openTextGenerator,
+} from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
-import { hiddenHistoryWarning, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { hiddenHistoryWarning, type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 
-export interface GenerationOptions {
+/** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
+export interface GenerationOptions extends DecodingOptions {
   readonly prompt: PromptSettings;
   /** Whether the history is used at all; true by default. */
   readonly history?: boolean;
@@ -17,136 +23,109 @@ export interface GenerationOptions {
   readonly placebo?: readonly HistoryItem[];
   /** s: 0 as without history, 1 as trained (default), above 1 more of the user. */
   readonly strength?: number;
-  /** Tokens at most, 200 by default; fewer where the model has no more positions. */
-  readonly maxNewTokens?: number;
-  /** 0 (default) takes the likeliest token. */
-  readonly temperature?: number;
-  /** Draws from the likeliest tokens that hold this share of the probability; 1 by default. */
-  readonly topP?: number;
+  /** Texts of each example, 1 by default; they differ where temperature is above 0. */
+  readonly count?: number;
+  /** Names the draws, with the example's id and the number of the text; 0 by default. */
   readonly seed?: number;
   readonly threads?: number;
-  readonly signal?: AbortSignal;
   /** Told when no item of the history fits. */
   readonly onWarning?: (message: string) => void;
 }
 
-/** One generated token and the text that is complete with it (part of a character yields ''). */
-export interface GeneratedToken {
-  readonly token: number;
+/**
+ * One generated token and the text that is sure with it: '' for part of a character, or where a stop string may begin.
+ * The last one of a text says why it ended; where that is the end of a turn, it is that token, whose own text is not
+ * shown.
+ */
+export interface GeneratedToken extends Pick<GenerationStep, 'token' | 'text' | 'finish'> {
+  /** Which of the examples given, and which of its texts, both from 0. */
+  readonly example: number;
   readonly text: string;
+  readonly sample: number;
 }
 
+/** An example to write for. */
+export interface GenerationRequest {
+  readonly example: Example;
+  /** Another user's items, for the reference value `placebo`. */
+  readonly placebo?: readonly HistoryItem[];
+}
+
+/** Texts that are written at once: more share the reading of the weights, and hold more caches. */
+const TEXTS_AT_ONCE = 8;
+
 /**
- * Tokens one by one, up to the end of turn.
- * Cost: each token runs the whole prompt again; a key/value cache is to come.
+ * The texts of an example, token by token as they come; the prompt runs once.
  * @throws {ConfigError} for numbers out of range
+ * @throws {DataError} as {@link promptPair}
+ * @throws {AbortedError} when the signal is aborted
  */
-export async function* generate(
+export function generate(
   scored: ScoredModel,
   example: Example,
   options: GenerationOptions,
 ): AsyncGenerator<GeneratedToken> {
-  const {
-    history = true,
-    strength = 1,
-    maxNewTokens = 200,
-    temperature = 0,
-    topP = 1,
-    seed = 0,
-    threads,
-    signal,
-  } = options;
-  requireRange('temperature', temperature, 0, 100);
-  requireRange('topP', topP, 0, 1);
-  requireRange('strength', strength, -100, 100);
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
-    throw new ConfigError(`maxNewTokens: expected a whole number of at least 1, got ${maxNewTokens}`, {
-      code: 'config/range',
-    });
-  const { model } = scored;
-  const { config, tokenizer } = model;
-  const { source, feeds } = parameterSource(scored);
-  const passes = createPasses(model, source);
-  await using session = await openSession(
-    model,
-    { logits: passes.logits('prompt', 'T') },
+  const { placebo } = options;
+  return generateAll(scored, [{ example, ...(placebo && { placebo }) }], options);
+}
+
+/** The texts of several examples, some at a time; what is written for one does not depend on the others. */
+export async function* generateAll(
+  scored: ScoredModel,
+  requests: readonly GenerationRequest[],
+  options: Omit<GenerationOptions, 'placebo'>,
+): AsyncGenerator<GeneratedToken> {
+  const { prompt, history = true, strength = 1, count = 1, seed = 0, threads, onWarning } = options;
+  if (!(Math.abs(strength) <= 100)) refuse('strength', 'a number from -100 to 100', strength);
+  if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a whole number of at least 1', count);
+  const { tokenizer } = scored.model;
+  const pairs = requests.map(({ example, placebo }) =>
+    promptPair(
+      { ...example, response: example.response || '?' },
+      tokenizer,
+      prompt,
+      placebo === undefined ? {} : { placebo },
+    ),
+  );
+  const examples = requests.map(({ example }) => example);
+  const warning = history ? hiddenHistoryWarning(examples, pairs, prompt) : undefined;
+  if (warning !== undefined) onWarning?.(warning);
+  const texts = pairs.flatMap((pair, example) =>
+    Array.from({ length: count }, (_, sample) => ({
+      example,
+      sample,
+      prompt: {
+        ...promptsOf(pair, history ? strength : 0),
+        random: randomStream(seed, `generation/${sample}/${examples[example]!.id}`),
+      },
+    })),
+  );
+  await using generator = await openTextGenerator(
+    scored.model,
+    scored,
     threads === undefined ? {} : { threads },
   );
-  const nextLogits = async (ids: readonly number[]): Promise<Float32Array> => {
-    const prompt = {
-      batch: 1,
-      length: ids.length,
-      tokenIds: BigInt64Array.from(ids, BigInt),
-      positionIds: BigInt64Array.from(ids, (_, t) => BigInt(t)),
-      attentionMask: new Float32Array(ids.length).fill(1),
-      rows: BigInt64Array.of(BigInt(ids.length - 1)),
-    };
-    const { logits } = await session.run({ ...feeds, ...passes.feeds({ prompt }) });
-    return logits!.data as Float32Array;
-  };
-
-  const pair = promptPair(
-    { ...example, response: example.response || '?' },
-    tokenizer,
-    options.prompt,
-    options.placebo === undefined ? {} : { placebo: options.placebo },
-  );
-  const warning = history ? hiddenHistoryWarning([example], [pair], options.prompt) : undefined;
-  if (warning !== undefined) options.onWarning?.(warning);
-  const random = randomStream(seed, `generation/${example.id}`);
-  const generated: number[] = [];
-  let written = '';
-  const room = config.maxPositions - Math.max(pair.withHistoryIds.length, pair.withoutHistoryIds.length);
-  for (let t = 0; t < Math.min(maxNewTokens, room); t++) {
-    throwIfAborted(signal);
-    const usesBoth = history && pair.hasHistory && strength !== 1;
-    const first = history && strength !== 0 ? pair.withHistoryIds : pair.withoutHistoryIds;
-    const logits = await nextLogits([...first, ...generated]);
-    if (usesBoth && strength !== 0) {
-      const without = await nextLogits([...pair.withoutHistoryIds, ...generated]);
-      for (let v = 0; v < logits.length; v++) logits[v] = without[v]! + strength * (logits[v]! - without[v]!);
+  for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {
+    const group = texts.slice(start, start + TEXTS_AT_ONCE);
+    const steps = generator.generate(
+      group.map(({ prompt }) => prompt),
+      options,
+    );
+    for await (const { prompt: index, ...step } of steps) {
+      const { example, sample } = group[index]!;
+      yield { example, sample, ...step };
     }
-    const token = sample(logits, tokenizer.vocabularySize, temperature, topP, random.next());
-    if (tokenizer.endIds.includes(token)) return;
-    generated.push(token);
-    const text = tokenizer.decode(generated);
-    // Bytes that end inside a character decode to U+FFFD: the character is written once it is whole.
-    const complete = text.endsWith('\ufffd') ? written : text;
-    yield { token, text: complete.slice(written.length) };
-    written = complete;
   }
 }
 
-/** A token by inverse transform at `draw` in [0, 1), over the likeliest tokens that hold `topP`. */
-function sample(
-  logits: Float32Array,
-  vocabulary: number,
-  temperature: number,
-  topP: number,
-  draw: number,
-): number {
-  let best = 0;
-  for (let v = 1; v < vocabulary; v++) if (logits[v]! > logits[best]!) best = v;
-  if (temperature === 0) return best;
-  const order = Array.from({ length: vocabulary }, (_, v) => v).sort(
-    (a, b) => logits[b]! - logits[a]! || a - b,
-  );
-  const weights = order.map((v) => Math.exp((logits[v]! - logits[best]!) / temperature));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let kept = 0;
-  let mass = 0;
-  while (kept < order.length && (kept === 0 || mass < topP * total)) mass += weights[kept++]!;
-  let remaining = draw * mass;
-  for (let i = 0; i < kept; i++) {
-    remaining -= weights[i]!;
-    if (remaining < 0) return order[i]!;
-  }
-  return order[kept - 1]!;
+/** Both prompts where both are needed; one where s picks one of them, or they are the same. */
+function promptsOf(pair: PromptPair, strength: number): Omit<GenerationPrompt, 'random'> {
+  const { withHistoryIds, withoutHistoryIds, hasHistory } = pair;
+  if (strength === 0) return { ids: withoutHistoryIds };
+  if (strength === 1 || !hasHistory) return { ids: withHistoryIds };
+  return { ids: withHistoryIds, guidance: { ids: withoutHistoryIds, strength } };
 }
 
-function requireRange(name: string, value: number, low: number, high: number): void {
-  if (value >= low && value <= high) return;
-  throw new ConfigError(`${name}: expected a number from ${low} to ${high}, got ${value}`, {
-    code: 'config/range',
-  });
+function refuse(name: string, expected: string, value: number): never {
+  throw new ConfigError(`${name}: expected ${expected}, got ${value}`, { code: 'config/range' });
 }

@@ -397,9 +397,27 @@ describe('generate', () => {
     expect(drawn[0]!.stdout).toBe(drawn[1]!.stdout);
     const tokens = async (words: string) =>
       (JSON.parse((await run(words)).stdout) as { tokens: number[] }).tokens;
-    const without = await tokens(`${generate} --no-history`);
+    const without = await tokens(`${generate} --without-history`);
     expect(await tokens(`${generate} --strength 0`)).toEqual(without);
     expect(await tokens(generate)).not.toEqual(without);
+  });
+
+  it('writes several texts, one line of JSON each, and stops where it is told to', async () => {
+    const draw = '--temperature 1.5 --top-k 40 --top-p 0.99 --min-p 0.001 --repetition-penalty 1.1';
+    const { code, stdout, stderr } = await run(`${generate} ${draw} --count 3 --seed 2`);
+    expect(code, stderr).toBe(0);
+    const texts = lines(stdout).map((line) => JSON.parse(line) as { sample: number; text: string });
+    expect(texts.map(({ sample }) => sample)).toEqual([0, 1, 2]);
+    expect(new Set(texts.map(({ text }) => text)).size).toBe(3);
+    const { text } = texts[0]!;
+    const stop = text.trim().slice(2, 4);
+    const stopped = await run(`${generate} ${draw} --seed 2 --stop ${stop} --stop never`);
+    expect(JSON.parse(stopped.stdout)).toMatchObject({
+      text: text.slice(0, text.indexOf(stop)),
+      finish: 'stop',
+    });
+    const words = await run(`${generate.replace(' --json', '')} ${draw} --seed 2 --count 2`);
+    expect(words.stdout).toContain(`${FIRST}, 1 of 2\n${text}\n`);
   });
 });
 

@@ -7,7 +7,7 @@ import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
-import { type GenerationOptions, generate } from '../../../src/method/generation/generate.ts';
+import { type GenerationOptions, generate, generateAll } from '../../../src/method/generation/generate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
@@ -100,8 +100,32 @@ describe('drawing', () => {
     expect(await generated({ temperature: 1, topP: 1e-9, seed: 3 })).toEqual(likeliest);
   });
 
+  it('writes several texts of several examples, each the one it would be alone', async () => {
+    const examples = writtenUsers.slice(0, 3);
+    const draw = { prompt, threads: 1, temperature: 1, strength: 1.5, maxNewTokens: 6, count: 3 };
+    const texts = new Map<string, number[]>();
+    const requests = examples.map((each) => ({ example: each }));
+    for await (const { example: index, sample, token } of generateAll(scored, requests, draw)) {
+      const name = `${index}/${sample}`;
+      texts.set(name, [...(texts.get(name) ?? []), token]);
+    }
+    expect(texts.size).toBe(9);
+    expect(new Set([...texts.values()].map(String)).size).toBe(9);
+    for (const [index, each] of examples.entries()) {
+      const alone = await generated({ ...draw, count: 1 }, each);
+      expect(texts.get(`${index}/0`)).toEqual(alone.tokens);
+    }
+  });
+
+  it('ends before a stop string', async () => {
+    const free = await generated();
+    const stop = free.text.slice(6, 9);
+    const { text } = await generated({ stop: [stop] });
+    expect(text).toBe(free.text.slice(0, free.text.indexOf(stop)));
+  });
+
   it('refuses numbers out of range', async () => {
-    for (const wrong of [{ temperature: -1 }, { topP: 1.5 }, { strength: Number.NaN }])
+    for (const wrong of [{ temperature: -1 }, { topP: 1.5 }, { strength: Number.NaN }, { count: 0 }])
       await expect(generated(wrong)).rejects.toThrow(ConfigError);
     for (const maxNewTokens of [-1, 1.5, Number.NaN])
       await expect(generated({ maxNewTokens })).rejects.toThrow(ConfigError);
@@ -116,19 +140,21 @@ describe('the text', () => {
     expect(text.length).toBeGreaterThan(20);
   });
 
-  it('ends before the end-of-turn token', async () => {
+  it('ends with the end-of-turn token, whose own text is not shown', async () => {
     // All logits are 0: the first four ids share 4 / V of the probability, and the end of turn is one of them.
     const { vocabularySize, endOfTurnId } = scored.model.tokenizer;
     const drawn: number[] = [];
+    let text = '';
     const some = { prompt, threads: 1, temperature: 1, topP: 4 / vocabularySize, maxNewTokens: 64 };
-    for await (const { token } of generate(
-      { model: scored.model, trained: zeroWeights(scored.model) },
-      example,
-      some,
-    ))
-      drawn.push(token);
+    const zero = { model: scored.model, trained: zeroWeights(scored.model) };
+    for await (const step of generate(zero, example, some)) {
+      drawn.push(step.token);
+      text += step.text;
+      expect(step.finish).toBe(step.token === endOfTurnId ? 'end-of-turn' : undefined);
+    }
     expect(drawn.length).toBeLessThan(64);
-    expect(drawn).not.toContain(endOfTurnId);
+    expect(drawn.indexOf(endOfTurnId)).toBe(drawn.length - 1);
+    expect(text).toBe(scored.model.tokenizer.decode(drawn.slice(0, -1)));
   });
 
   it('ends where the model has no more positions', async () => {

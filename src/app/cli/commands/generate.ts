@@ -1,40 +1,75 @@
-/** @file `nextquill generate`: a text for the query of an example, with the history, without, or in between. */
+/** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
+import { Option } from 'commander';
 import { matchedCandidates } from '../../../method/data/matching.ts';
 import { terminalText } from '../../../method/explain/terminal-text.ts';
+import type { GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
 import { exampleById } from '../../example-rows.ts';
-import type { CliCommand } from '../command.ts';
-import { addExampleFlags, addFlag, addModelFlags, numberBetween, required, wholeNumber } from '../flags.ts';
+import type { CliCommand, Session } from '../command.ts';
+import {
+  addDataFlag,
+  addFlag,
+  addModelFlags,
+  numberBetween,
+  repeated,
+  required,
+  wholeNumber,
+} from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
 
-interface GenerateFlags extends ScoringFlags {
-  readonly example?: string;
-  readonly strength?: number;
-  /** False by `--no-history`. */
+type DrawingFlag =
+  | 'strength'
+  | 'count'
+  | 'maxNewTokens'
+  | 'temperature'
+  | 'topK'
+  | 'topP'
+  | 'minP'
+  | 'repetitionPenalty'
+  | 'stop';
+
+interface GenerateFlags extends ScoringFlags, Pick<GenerationOptions, DrawingFlag> {
+  readonly example?: readonly string[];
+  readonly withoutHistory?: boolean;
+  /** False by `--no-history`, the other spelling. */
   readonly history: boolean;
-  readonly maxNewTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
+}
+
+/** A text as far as it is written. */
+interface Text {
+  readonly example: string;
+  readonly user: string;
+  readonly sample: number;
+  text: string;
+  readonly tokens: number[];
+  finish?: NonNullable<GeneratedToken['finish']>;
 }
 
 export const generateCommand: CliCommand = {
   name: 'generate',
   summary: 'write a text with or without the history, or in between by --strength',
   define: (command) => {
+    const number = (flags: string, description: string, low: number, high: number) =>
+      addFlag(command, flags, description, (flag) => numberBetween(flag, low, high));
+    const whole = (flags: string, description: string, least: number) =>
+      addFlag(command, flags, description, (flag) => wholeNumber(flag, least));
     addModelFlags(command);
-    addExampleFlags(command);
+    addDataFlag(command);
+    addFlag(command, '--example <N>', 'id of an example; may be given several times', repeated);
+    number('--strength <s>', 'logits without + s · (with − without); 1 as trained (default: 1)', -100, 100);
+    command.option('--without-history', 'write as for a user without history');
+    command.addOption(new Option('--no-history').hideHelp());
+    whole('--count <n>', 'texts for each example (default: 1)', 1);
+    whole('--max-new-tokens <n>', 'tokens at most (default: 200)', 1);
+    number('--temperature <t>', '0 takes the likeliest token (default: 0)', 0, 100);
+    whole('--top-k <k>', 'draw from the k likeliest tokens; 0 from all (default: 0)', 0);
+    number('--top-p <p>', 'draw from the likeliest tokens of this share (default: 1)', 0, 1);
+    number('--min-p <p>', 'draw from tokens of this share of the likeliest one’s (default: 0)', 0, 1);
+    number('--repetition-penalty <r>', 'above 1 avoids what was generated before (default: 1)', 0.01, 100);
     addFlag(
       command,
-      '--strength <s>',
-      'logits without + s · (with − without); 1 as trained (default: 1)',
-      (flag) => numberBetween(flag, -100, 100),
-    );
-    command.option('--no-history', 'write as for a user without history');
-    addFlag(command, '--max-new-tokens <n>', 'tokens at most (default: 200)', (flag) => wholeNumber(flag, 1));
-    addFlag(command, '--temperature <t>', '0 takes the likeliest token (default: 0)', (flag) =>
-      numberBetween(flag, 0, 100),
-    );
-    addFlag(command, '--top-p <p>', 'draw from the likeliest tokens of this share (default: 1)', (flag) =>
-      numberBetween(flag, 0, 1),
+      '--stop <text>',
+      'end before this text, \\n being a line break; may be given several times',
+      repeated,
     );
     command.addHelpText(
       'after',
@@ -42,53 +77,95 @@ export const generateCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
+    const { example: ids, withoutHistory, history: noHistory, ...given } = flags as unknown as GenerateFlags;
+    const wanted = required(ids, '--example', 'Name an example by its id.');
+    const history = noHistory && withoutHistory !== true;
+    const { opened, all, source } = await openForScoring(given, 'all', session);
+    const examples = wanted.map((id) => exampleById(all, id, source));
+    for (const example of examples) {
+      if (history && example.history.length === 0)
+        session.warn(`example "${example.id}" has no history: the text is what any user would get`);
+    }
+    const { generateAll } = await import('../../../method/generation/generate.ts');
+    const { seed, threads } = session.options;
     const {
-      example: id,
-      history,
       strength,
+      count = 1,
+      stop,
       maxNewTokens,
       temperature,
+      topK,
       topP,
-      ...given
-    } = flags as unknown as GenerateFlags;
-    const wanted = required(id, '--example', 'Name an example by its id.');
-    const { opened, all, source } = await openForScoring(given, 'all', session);
-    const example = exampleById(all, wanted, source);
-    if (history && example.history.length === 0)
-      session.warn(`example "${example.id}" has no history: the text is what any user would get`);
-    const { generate } = await import('../../../method/generation/generate.ts');
-    const { seed, threads, json } = session.options;
-    const tokens: number[] = [];
-    let text = '';
-    const stream = generate(opened, example, {
-      prompt: opened.prompt,
-      history,
-      ...(strength !== undefined && { strength }),
-      ...(maxNewTokens !== undefined && { maxNewTokens }),
-      ...(temperature !== undefined && { temperature }),
-      ...(topP !== undefined && { topP }),
-      ...(seed !== undefined && { seed }),
-      ...(threads !== undefined && { threads }),
-      ...(opened.prompt.reference === 'placebo' &&
-        example.history.length > 0 && { placebo: matchedCandidates(all, example, 2).others[0]!.history }),
-      signal: session.signal,
-      onWarning: session.warn,
-    });
-    for await (const next of stream) {
-      tokens.push(next.token);
-      text += next.text;
-      if (!json) session.print(session.stdout.isTTY ? terminalText(next.text) : next.text);
-    }
-    if (json) {
-      const document = {
-        example: example.id,
-        user: example.user,
+      minP,
+      repetitionPenalty,
+    } = given;
+    const steps = generateAll(
+      opened,
+      examples.map((example) => ({
+        example,
+        ...(opened.prompt.reference === 'placebo' &&
+          example.history.length > 0 && { placebo: matchedCandidates(all, example, 2).others[0]!.history }),
+      })),
+      {
+        prompt: opened.prompt,
         history,
-        strength: strength ?? 1,
-        text,
-        tokens,
-      };
-      session.print(`${JSON.stringify(document)}\n`);
-    } else session.print('\n');
+        count,
+        ...(strength !== undefined && { strength }),
+        ...(stop !== undefined && { stop: stop.map((text) => text.replaceAll('\\n', '\n')) }),
+        ...(maxNewTokens !== undefined && { maxNewTokens }),
+        ...(temperature !== undefined && { temperature }),
+        ...(topK !== undefined && { topK }),
+        ...(topP !== undefined && { topP }),
+        ...(minP !== undefined && { minP }),
+        ...(repetitionPenalty !== undefined && { repetitionPenalty }),
+        ...(seed !== undefined && { seed }),
+        ...(threads !== undefined && { threads }),
+        signal: session.signal,
+        onWarning: session.warn,
+      },
+    );
+    const texts = examples.flatMap(({ id, user }) =>
+      Array.from(
+        { length: count },
+        (_, sample): Text => ({ example: id, user, sample, text: '', tokens: [] }),
+      ),
+    );
+    await print(steps, texts, { history, strength: strength ?? 1, count }, session);
   },
 };
+
+/** Prints texts in their order: the first unfinished one as it comes, or each as one line of JSON when it is whole. */
+async function print(
+  steps: AsyncIterable<GeneratedToken>,
+  texts: readonly Text[],
+  settings: { readonly history: boolean; readonly strength: number; readonly count: number },
+  { options: { json }, stdout, print: write }: Session,
+): Promise<void> {
+  const { history, strength, count } = settings;
+  const show = (text: string) => write(stdout.isTTY ? terminalText(text) : text);
+  const begin = ({ example, sample, text }: Text) => {
+    if (json) return;
+    if (texts.length > 1) show(`── ${example}${count > 1 ? `, ${sample + 1} of ${count}` : ''}\n`);
+    show(text);
+  };
+  const end = ({ example, user, sample, text, tokens, finish }: Text) => {
+    const document = { example, user, sample, history, strength, text, tokens, finish };
+    write(json ? `${JSON.stringify(document)}\n` : '\n');
+  };
+  let shown = 0;
+  begin(texts[0]!);
+  for await (const { example, sample, token, text, finish } of steps) {
+    const index = example * count + sample;
+    const of = texts[index]!;
+    of.text += text;
+    // The end of a turn has no text of its own.
+    if (finish !== 'end-of-turn') of.tokens.push(token);
+    if (finish !== undefined) of.finish = finish;
+    if (index !== shown) continue;
+    if (!json) show(text);
+    while (texts[shown]?.finish !== undefined) {
+      end(texts[shown++]!);
+      if (shown < texts.length) begin(texts[shown]!);
+    }
+  }
+}
