@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
+import type { ScoredModel } from '../../../src/method/effects/scorer.ts';
 import { type GenerationOptions, generate, generateAll } from '../../../src/method/generation/generate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { logitsOf } from '../../support/logits.ts';
 import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 
@@ -37,12 +38,12 @@ async function generated(
   return { tokens, text };
 }
 
-/** log p of every token of the vocabulary right after a prompt. */
-async function nextLogProbabilities(promptIds: readonly number[]): Promise<number[]> {
-  await using scorer = createScorer(scored, { threads: 1 });
-  const vocabulary = Array.from({ length: scored.model.tokenizer.vocabularySize }, (_, id) => id);
-  const values = await scorer.logProbabilities(vocabulary.map((id) => ({ promptIds, responseIds: [id] })));
-  return values.map((value) => value[0]!);
+/** Logits of every token of the vocabulary right after a prompt, by a whole pass. */
+async function nextLogits(promptIds: readonly number[]): Promise<number[]> {
+  const { config, tokenizer } = scored.model;
+  const { data } = await logitsOf(scored.model, promptIds);
+  const start = (promptIds.length - 1) * config.vocabularySize;
+  return [...(data as Float32Array).subarray(start, start + tokenizer.vocabularySize)];
 }
 
 describe('strength', () => {
@@ -59,8 +60,8 @@ describe('strength', () => {
   it('s takes the likeliest token by the logits without history plus s times the difference', async () => {
     const { tokenizer } = scored.model;
     const pair = promptPair(example, tokenizer, prompt);
-    const withHistory = await nextLogProbabilities(pair.withHistoryIds);
-    const without = await nextLogProbabilities(pair.withoutHistoryIds);
+    const withHistory = await nextLogits(pair.withHistoryIds);
+    const without = await nextLogits(pair.withoutHistoryIds);
     const firsts = new Set<number>();
     for (const strength of [-4, 0.5, 6]) {
       const mixed = without.map((value, id) => value + strength * (withHistory[id]! - value));
