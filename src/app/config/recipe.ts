@@ -78,6 +78,10 @@ const training = z
     gradientAccumulation: count.optional().describe('microbatches of one step; default 4'),
     epochs: count.optional().describe('passes over the data; default 1'),
     maxSteps: count.optional().describe('ends the run and its schedule earlier; default: none'),
+    recompute: z
+      .boolean()
+      .optional()
+      .describe('computes each layer again in the backward pass: less memory, more time; default false'),
     checkpointEvery: count.optional().describe('steps between checkpoints; default 50'),
     keepCheckpoints: count.optional().describe('newest checkpoints that are kept; default 2'),
   })

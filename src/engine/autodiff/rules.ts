@@ -149,8 +149,7 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
   recompute: (node, dy, needed, pullBack) => {
     const inputs = node.inputs.slice(1);
     // Parameters need not wait: they are in memory all the time.
-    const waits = (value: Value, i: number) => needed[i + 1] === true && value.node.inputs.length > 0;
-    const again = inputs.map((value, i) => (waits(value, i) ? barrier(value, dy) : value));
+    const again = inputs.map((value) => (value.node.inputs.length > 0 ? barrier(value, dy) : value));
     const output = node.attributes.body(...again);
     const wanted = again.filter((_, i) => needed[i + 1]);
     const gradients = pullBack(output, wanted, dy);

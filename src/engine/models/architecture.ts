@@ -12,6 +12,8 @@ export interface DecoderInputs {
   readonly rotary: RotaryInputs;
   /** Mixes the heads of each layer: the whole pass, or a cache and what is new. */
   readonly attention: Attention;
+  /** Whether layers are computed again in the backward pass: see decoderLayer of blocks.ts. */
+  readonly recompute?: boolean;
 }
 
 /** What an architecture must provide. */

@@ -1,8 +1,29 @@
 /** @file The parts of a layer that decoders share, but for attention. */
 import { multiplyDims } from '../ops/dimension.ts';
-import { mul, recompute, reshape } from '../ops/operators.ts';
-import type { Value } from '../ops/value.ts';
+import { input, mul, recompute, reshape } from '../ops/operators.ts';
+import { nodesInOrder, type Value } from '../ops/value.ts';
+import type { DecoderInputs } from './architecture.ts';
 import type { Linear } from './parameters.ts';
+
+/**
+ * One layer of a decoder: `body(x)`. Where the pass asks for it, x alone is kept for the backward pass, which computes the
+ * layer again when its turn has come.
+ * @param x f32[..., D], all that one layer has from the one before
+ */
+export function decoderLayer(
+  { recompute: isComputedAgain = false }: DecoderInputs,
+  x: Value,
+  body: (x: Value) => Value,
+): Value {
+  if (!isComputedAgain) return body(x);
+  // Built once over a stand-in to find what the layer reads: its trained parameters are inputs of the graph.
+  const standIn = input('x', x.dtype, x.shape);
+  const parameters = nodesInOrder([body(standIn)])
+    .filter(({ op }) => op === 'input')
+    .map(({ outputs }) => outputs[0]!)
+    .filter((value) => value !== standIn && value.dtype === 'f32');
+  return recompute((again) => body(again!), x, ...parameters);
+}
 
 /**
  * Gated linear unit (SwiGLU with silu): down(activation(gate(x)) ⊙ up(x)); the product is computed again in the backward pass.

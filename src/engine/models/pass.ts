@@ -57,10 +57,14 @@ export interface Passes {
   feeds(passes: Readonly<Record<string, PassRows>>): Record<string, HostTensor>;
 }
 
-/** Passes of a model whose parameters `source` gives. */
+/**
+ * Passes of a model whose parameters `source` gives.
+ * @param recompute whether the backward pass computes each layer again: less memory, more time; off by default
+ */
 export function createPasses(
   { config, architecture }: Pick<Model, 'config' | 'architecture'>,
   source: ParameterSource,
+  { recompute = false }: { readonly recompute?: boolean } = {},
 ): Passes {
   const rotary = rotaryInputs(config);
   const tables = growingRotaryTables(config);
@@ -70,7 +74,7 @@ export function createPasses(
         const tokens = tokenInputs(name, 'B', length);
         const { tokenIds, positions } = tokens;
         const rows = input(`${name}.rows`, 'i64', ['S']);
-        const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens) };
+        const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };
         const layers = source.dropping?.(passNoise(name, tokenIds)) ?? source;
         return architecture.logits(config, source, architecture.hidden(config, layers, inputs, rows));
       }),

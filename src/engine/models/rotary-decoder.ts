@@ -6,7 +6,7 @@ import { sizeOf } from '../ops/dimension.ts';
 import { add, gatherRows, mul, reshape, rmsNorm, silu } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
-import { foldRows, gatedFeedForward } from './blocks.ts';
+import { decoderLayer, foldRows, gatedFeedForward } from './blocks.ts';
 import { attentionHeads, type ConfigKeys, type DecoderConfig, windowOf } from './hf-config.ts';
 import { linearParameters, type ModelParameter, type ParameterSource, vector } from './parameters.ts';
 import { rotate, tablesOf } from './rotary.ts';
@@ -133,32 +133,34 @@ function hidden(
     return style.scaledEmbedding ? mul(embedded, Math.sqrt(hiddenSize)) : embedded;
   });
   for (let layer = 0; layer < config.layers; layer++) {
-    const name = layerName(layer);
-    const after = (which: string | undefined, y: Value) =>
-      which === undefined ? y : norm(`${name}.${which}`, y);
-    const attended = withScope(`layers.${layer}.attention`, () =>
-      attention(config, style, source, layer, norm(`${name}.${norms.beforeAttention}`, x), inputs),
-    );
-    withScope(`layers.${layer}`, () => {
-      // What follows the last attention runs at the rows that are asked for only.
-      const pick = (value: Value) =>
-        layer === config.layers - 1 ? gatherRows(foldRows(value), rows) : value;
-      const output = source.linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headSize, {
-        bias: biases.attentionOutput,
-      });
-      x = add(pick(x), after(norms.afterAttention, output.apply(pick(attended))));
-    });
-    x = withScope(`layers.${layer}.mlp`, () => {
-      const part = (p: string, out: number, from: number) =>
-        source.linear(`${name}.mlp.${p}_proj`, out, from, { bias: biases.feedForward });
-      const mixed = gatedFeedForward(
-        norm(`${name}.${norms.beforeFeedForward}`, x),
-        part('gate', intermediateSize, hiddenSize),
-        part('up', intermediateSize, hiddenSize),
-        part('down', hiddenSize, intermediateSize),
-        style.activation ?? silu,
+    x = decoderLayer(inputs, x, (before) => {
+      const name = layerName(layer);
+      const after = (which: string | undefined, y: Value) =>
+        which === undefined ? y : norm(`${name}.${which}`, y);
+      const attended = withScope(`layers.${layer}.attention`, () =>
+        attention(config, style, source, layer, norm(`${name}.${norms.beforeAttention}`, before), inputs),
       );
-      return add(x, after(norms.afterFeedForward, mixed));
+      const between = withScope(`layers.${layer}`, () => {
+        // What follows the last attention runs at the rows that are asked for only.
+        const pick = (value: Value) =>
+          layer === config.layers - 1 ? gatherRows(foldRows(value), rows) : value;
+        const output = source.linear(`${name}.self_attn.o_proj`, hiddenSize, heads * headSize, {
+          bias: biases.attentionOutput,
+        });
+        return add(pick(before), after(norms.afterAttention, output.apply(pick(attended))));
+      });
+      return withScope(`layers.${layer}.mlp`, () => {
+        const part = (p: string, out: number, from: number) =>
+          source.linear(`${name}.mlp.${p}_proj`, out, from, { bias: biases.feedForward });
+        const mixed = gatedFeedForward(
+          norm(`${name}.${norms.beforeFeedForward}`, between),
+          part('gate', intermediateSize, hiddenSize),
+          part('up', intermediateSize, hiddenSize),
+          part('down', hiddenSize, intermediateSize),
+          style.activation ?? silu,
+        );
+        return add(between, after(norms.afterFeedForward, mixed));
+      });
     });
   }
   return withScope('norm', () => norm('model.norm', x));

@@ -19,6 +19,8 @@ export interface TrainingSettings {
   readonly objectiveOptions?: ObjectiveOptions;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
+  /** Computes each layer again in the backward pass: less memory, more time; false. */
+  readonly recompute?: boolean;
   /** Peak rate: 2e-4 with LoRA (QLoRA's, arXiv 2305.14314, table 9), else 5e-5 (transformers' default; the reference has 5e-6 for 3B). */
   readonly learningRate?: number;
   /** `linear`, as the reference. */
@@ -65,6 +67,7 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     objective: resolveObjective(settings.objective),
     objectiveOptions: resolveObjectiveOptions(settings.objectiveOptions ?? {}),
     ...(lora === undefined ? {} : { lora }),
+    recompute: settings.recompute ?? false,
     learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
     schedule: settings.schedule ?? 'linear',
     warmupRatio: settings.warmupRatio ?? 0.01,

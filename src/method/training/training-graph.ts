@@ -45,6 +45,8 @@ export interface TrainingGraphOptions {
   readonly objectiveOptions?: ObjectiveOptions;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
+  /** Computes each layer again in the backward pass: less memory, more time; off by default. */
+  readonly recompute?: boolean;
   /** Draws the adapter's first values, and what dropout is made of. */
   readonly seed: number;
   readonly threads?: number;
@@ -78,10 +80,11 @@ const passNames = {
 
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
-  const { model, objective, objectiveOptions, lora, seed, threads, accumulates = true } = options;
+  const { model, objective, objectiveOptions, lora, recompute = false, seed, threads } = options;
+  const { accumulates = true } = options;
   const source = lora === undefined ? trainedParameters() : loraParameters(lora, seed);
   const passes = passesOf(objective);
-  const decoder = createPasses(model, source);
+  const decoder = createPasses(model, source, { recompute });
   const lengths = { withHistory: 'T', withoutHistory: 'U' };
   const logits = Object.fromEntries(
     passNames[passes].map((pass) => [pass, decoder.logits(pass, lengths[pass])]),

@@ -40,6 +40,14 @@ function expectEqual(a: Awaited<ReturnType<typeof stepOf>>, b: Awaited<ReturnTyp
   expect(a.gradients.data.some((value) => value !== 0)).toBe(true);
 }
 
+/** Moves B of adapters away from its start, where nothing depends on A. */
+function awayFromStart({ parameters }: TrainingGraph): void {
+  const random = randomStream(1, 'tests/away');
+  parameters.weights.forEach((value, i, weights) => {
+    weights[i] = value + random.normal() / 8;
+  });
+}
+
 function padded(rows: readonly PromptPair[], side: 'left' | 'right'): TrainingBatch {
   const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
     collate(
@@ -122,18 +130,9 @@ describe('a step of adapters with dropout', () => {
     );
   const everything = [0, 1, 2, 3, 4, 5];
 
-  /** With B away from its start, where nothing depends on the mask. */
-  async function graphAway() {
-    const graph = await open();
-    const random = randomStream(1, 'tests/away');
-    graph.parameters.weights.forEach((value, i, weights) => {
-      weights[i] = value + random.normal() / 8;
-    });
-    return graph;
-  }
-
   it('is the same in one batch as in microbatches, and has other masks in the next step', async () => {
-    await using graph = await graphAway();
+    await using graph = await open();
+    awayFromStart(graph);
     const whole = await stepOf(graph, [cut(everything)], 6);
     expectEqual(await stepOf(graph, [cut([4]), cut([0, 5, 2]), cut([3, 1])], 6), whole);
     expect(await stepOf(graph, [cut(everything)], 6)).toEqual(whole);
@@ -147,5 +146,25 @@ describe('a step of adapters with dropout', () => {
     expect(seen(withHistory!)).toEqual(seen(withoutHistory!));
     const tokens = [...withHistory!.noise!].filter((_, i) => withHistory!.attentionMask[i] === 1);
     expect(new Set(tokens).size).toBe(tokens.length);
+  });
+});
+
+describe('a step whose layers are computed again', () => {
+  const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'down_proj'], dropout: 0.5 };
+  const batch = withNoise(trainingBatch(pairs, 'pair', 0), (row) => randomStream(0, `again/${row}`));
+
+  it.each([
+    ['all weights', undefined],
+    ['adapters with dropout', lora],
+  ])('has the same gradients of %s', async (_, adapter) => {
+    const stepWith = async (recompute: boolean) => {
+      const options = { model, objective: 'nextquill-code', seed: 0, threads: 1, recompute } as const;
+      await using graph = await createTrainingGraph(
+        adapter === undefined ? options : { ...options, lora: adapter },
+      );
+      if (adapter !== undefined) awayFromStart(graph);
+      return await stepOf(graph, [batch, batch], 6);
+    };
+    expectEqual(await stepWith(true), await stepWith(false));
   });
 });

@@ -26,6 +26,7 @@ const recipeKeys = {
   loraRank: 'lora.rank',
   loraDropout: 'lora.dropout',
   rslora: 'lora.rsLora',
+  recompute: 'training.recompute',
   maxSteps: 'training.maxSteps',
   maxExamples: 'limits.maxExamples',
   maxHistory: 'prompt.maxHistory',
@@ -65,6 +66,7 @@ export const trainCommand: CliCommand = {
       (flag) => numberBetween(flag, 0, 0.99),
     );
     addFlag(command, '--rslora', 'scale adapters by alpha / √rank');
+    addFlag(command, '--recompute', 'compute each layer again in the backward pass: less memory, more time');
     addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
     addPromptFlags(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
