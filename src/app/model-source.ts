@@ -2,13 +2,18 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, nearestName, WeightsError } from '../base/errors.ts';
-import { loadModel, type Model } from '../engine/models/model.ts';
+import type { ProgressListener } from '../base/progress.ts';
+import { modelFolderOfGguf } from '../engine/gguf/model-folder-of.ts';
+import { defaultCacheFolder, loadModel, type Model } from '../engine/models/model.ts';
 
 export interface OpenModelOptions {
   /** Never use the network; nothing uses it yet. */
   readonly offline?: boolean;
   /** Where weights converted to f32 are kept; default: the environment's NEXTQUILL_CACHE, or the system's folder for temporary files. */
   readonly cacheFolder?: string;
+  /** Hears of weights being converted. */
+  readonly onProgress?: ProgressListener;
+  readonly signal?: AbortSignal;
 }
 
 /** The folder of the model that ships with the package; the same from src and from dist. */
@@ -16,14 +21,14 @@ export const embeddedModelFolder = fileURLToPath(new URL('../../models/embedded'
 
 /**
  * Opens a model by what a user types.
- * @param source a folder in Hugging Face's layout, or `embedded`
- * @throws {ConfigError} for a `.gguf` file, a hub id, or a name that is nothing
+ * @param source a folder in Hugging Face's layout, a `.gguf` file, or `embedded`
+ * @throws {ConfigError} for a hub id, or a name that is nothing
  * @throws {WeightsError} when a file of the model is missing, truncated or unsupported
+ * @throws {AbortedError} when `signal` is aborted
  */
 export async function openModel(source: string, options: OpenModelOptions = {}): Promise<Model> {
-  const { cacheFolder } = options;
-  const open = (folder: string) =>
-    cacheFolder === undefined ? loadModel(folder) : loadModel(folder, cacheFolder);
+  const { cacheFolder = defaultCacheFolder() } = options;
+  const open = (folder: string) => loadModel(folder, cacheFolder);
   if (source === 'embedded') {
     if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
     throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {
@@ -32,18 +37,14 @@ export async function openModel(source: string, options: OpenModelOptions = {}):
     });
   }
   if (await isFolder(source)) return open(source);
+  if (source.endsWith('.gguf') && (await exists(source)))
+    return open(await modelFolderOfGguf(source, cacheFolder, options));
   throw notAFolder(source, await exists(source));
 }
 
 function notAFolder(source: string, isFile: boolean): ConfigError {
   const error = (got: string, code: string, hint: string) =>
-    new ConfigError(`model: expected a model folder or embedded, got ${got}`, { code, hint });
-  if (source.endsWith('.gguf'))
-    return error(
-      `the GGUF file ${source}, which is not yet supported`,
-      'model/gguf',
-      'Use the same model in Hugging Face’s layout: config.json, model.safetensors and tokenizer.json.',
-    );
+    new ConfigError(`model: expected a model folder, a .gguf file or embedded, got ${got}`, { code, hint });
   if (isFile)
     return error(
       `the file ${source}`,

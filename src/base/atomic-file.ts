@@ -1,7 +1,7 @@
 /** @file Files that are whole or absent: written beside their place, flushed to disk, then renamed into it. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { EngineError } from './errors.ts';
 
 /**
@@ -29,6 +29,26 @@ export async function writeFileAtomically(
   } catch (error) {
     await rm(temporary, { force: true });
     throw describeFileError(path, error);
+  }
+}
+
+/** Removes what killed processes have left of {@link writeFileAtomically} for `path`; those at work keep theirs. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  const name = basename(path);
+  for (const entry of await readdir(folder)) {
+    const writer =
+      entry.startsWith(`${name}.`) && /^\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(entry.slice(name.length))?.[1];
+    if (writer && !isRunning(Number(writer))) await rm(join(folder, entry), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -67,7 +67,7 @@ export function required<T>(value: T | undefined, flag: string, hint: string): T
 
 /** Adds `--model`, `--adapter` and the settings of the prompt that they carry. */
 export function addModelFlags(command: Command): void {
-  addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, or embedded');
+  addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, a .gguf file, or embedded');
   addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, with its prompt settings');
   addPromptFlags(command);
 }

@@ -4,6 +4,7 @@ import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import { readRows, type SplitChoice } from '../example-rows.ts';
+import type { OpenModelOptions } from '../model-source.ts';
 import type { OpenedModel } from '../scored-model.ts';
 import type { Session } from './command.ts';
 import { required } from './flags.ts';
@@ -35,7 +36,6 @@ export async function openForScoring(
 ): Promise<Scoring> {
   const model = required(flags.model, '--model', 'Name a model folder, or embedded.');
   const source = required(flags.data, '--data', 'Name the examples: FILE.jsonl, sotu or acl:PATH.');
-  const { offline } = session.options;
   // No seed: the splits of sotu and acl stay, whatever the seed, so that training and scoring can never mix them.
   const { rows, all } = await readRows(source, flags.split ?? defaultSplit, {
     ...(flags.maxExamples !== undefined && { limit: flags.maxExamples }),
@@ -45,11 +45,17 @@ export async function openForScoring(
   const { openScoredModel } = await import('../scored-model.ts');
   const opened = await openScoredModel(model, {
     ...(flags.adapter !== undefined && { adapter: flags.adapter }),
-    ...(offline !== undefined && { offline }),
+    ...openingOf(session),
     prompt: promptOverrides(flags),
     onWarning: session.warn,
   });
   return { opened, rows, all, source };
+}
+
+/** What the opening of a model takes from the command line: flags, progress, and the way to be stopped. */
+export function openingOf({ options, progress, signal }: Session): OpenModelOptions {
+  const { offline } = options;
+  return { ...(offline !== undefined && { offline }), onProgress: progress, signal };
 }
 
 /** Other users' histories that must be drawn even where none were asked for: by the reference value, or by the effect shown. */

@@ -1,8 +1,9 @@
 /** @file Weights that a runtime can map: a file whose tensors are F32 already, or its copy in F32, made once. */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
-import { canonicalJson, sha256, sha256OfFile } from '../../base/hash.ts';
+import { canonicalJson, sha256 } from '../../base/hash.ts';
+import { contentHash } from './content-hash.ts';
 import {
   entryOf,
   openSafetensors,
@@ -10,9 +11,6 @@ import {
   type SafetensorsFile,
   writeSafetensors,
 } from './safetensors.ts';
-
-/** Up to this size the cache's name comes from the bytes; above it from path, size and time of change. */
-const HASHED_BYTES = 64 << 20;
 
 /**
  * A file in which all needed tensors are F32: the given one where that holds, else its F32 copy in the cache.
@@ -31,7 +29,7 @@ export async function mappedF32(
 ): Promise<SafetensorsFile> {
   const entries = needed.map((name) => entryOf(file, name));
   if (entries.every((entry) => entry.dtype === 'F32')) return file;
-  const contentKey = await keyOf(file);
+  const contentKey = await contentHash(file.path, cacheFolder);
   const path = join(
     cacheFolder,
     `${sha256(canonicalJson({ contentKey, needed })).slice(0, 32)}.f32.safetensors`,
@@ -49,13 +47,6 @@ export async function mappedF32(
 
 function floatNames(file: SafetensorsFile): string[] {
   return [...file.tensors.values()].filter(({ dtype }) => /^(F|BF)\d/.test(dtype)).map(({ name }) => name);
-}
-
-async function keyOf(file: SafetensorsFile): Promise<string> {
-  const { size, mtimeMs } = await stat(file.path);
-  return size <= HASHED_BYTES
-    ? sha256OfFile(file.path)
-    : sha256(canonicalJson({ path: file.path, size, mtimeMs }));
 }
 
 /** The cached copy, or undefined when there is none or it is damaged (it is then made again). */

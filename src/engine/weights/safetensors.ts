@@ -1,8 +1,10 @@
 /** @file Safetensors files: open with every claim checked, read tensors as f32, write whole or not at all. */
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ShapeError, WeightsError } from '../../base/errors.ts';
 import { bf16FromF32, f16FromF32, f32FromBf16, f32FromF16 } from '../../base/half.ts';
+
+import { readFully, realFile, withFile } from './read-file.ts';
 import { headerLength, parseHeader, type SafetensorsHeader } from './safetensors-header.ts';
 import { DTYPE_BYTES, elementCount, type TensorEntry } from './tensor-entry.ts';
 
@@ -20,8 +22,8 @@ export interface TensorToWrite {
   readonly name: string;
   readonly dtype: 'F32' | 'F16' | 'BF16';
   readonly shape: readonly number[];
-  /** The values, or how to get them when their turn has come, so that a whole model need not be in memory. */
-  readonly data: Float32Array | (() => Promise<Float32Array>);
+  /** The values, or how to get them when their turn has come: at once, or in pieces so that no whole tensor need be in memory. */
+  readonly data: Float32Array | (() => Promise<Float32Array> | AsyncIterable<Float32Array>);
 }
 
 /**
@@ -29,14 +31,7 @@ export interface TensorToWrite {
  * @throws {WeightsError} when the file is missing, truncated, or not what the format allows; names file and tensor
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const real = await realpath(path).catch((cause) => {
-    throw unreadable(path, cause);
-  });
-  if (!(await stat(real)).isFile())
-    throw new WeightsError(`${path}: expected a file, got something else`, {
-      code: 'weights/not-a-file',
-      hint: 'Name the .safetensors file itself.',
-    });
+  const real = await realFile(path, '.safetensors');
   return withFile(real, path, async (file) => {
     const { size } = await file.stat();
     const start = new Uint8Array(Math.min(8, size));
@@ -108,9 +103,13 @@ export async function writeSafetensors(
   await writeFileAtomically(path, async (file) => {
     await writeAll(file, header);
     for (const tensor of ordered) {
-      const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
-      checkCount(path, tensor, data);
-      await writeValues(file, tensor.dtype, data);
+      let written = 0;
+      for await (const piece of piecesOf(tensor)) {
+        written += piece.length;
+        checkCount(path, tensor, written, false);
+        await writeValues(file, tensor.dtype, piece);
+      }
+      checkCount(path, tensor, written);
     }
   });
 }
@@ -132,7 +131,7 @@ function headerBytes(
           code: 'weights/duplicate-tensor',
         },
       );
-    if (typeof tensor.data !== 'function') checkCount(path, tensor, tensor.data);
+    if (typeof tensor.data !== 'function') checkCount(path, tensor, tensor.data.length);
     const count = elementCount(tensor.shape);
     if (count === undefined) throw badShape(path, tensor, 'no number of elements');
     const end = offset + count * DTYPE_BYTES[tensor.dtype];
@@ -149,8 +148,17 @@ function headerBytes(
   return bytes;
 }
 
-function checkCount(path: string, tensor: TensorToWrite, data: Float32Array): void {
-  if (data.length !== elementCount(tensor.shape)) throw badShape(path, tensor, `${data.length} values`);
+/** The values, in one piece or several. */
+async function* piecesOf({ data }: TensorToWrite): AsyncIterable<Float32Array> {
+  const given = typeof data === 'function' ? await data() : data;
+  if (given instanceof Float32Array) yield given;
+  else yield* given;
+}
+
+/** @param all whether these are all values, or only those up to now */
+function checkCount(path: string, tensor: TensorToWrite, count: number, all = true): void {
+  const expected = elementCount(tensor.shape)!;
+  if (count > expected || (all && count < expected)) throw badShape(path, tensor, `${count} values`);
 }
 
 function badShape(path: string, tensor: TensorToWrite, got: string): ShapeError {
@@ -188,38 +196,3 @@ const toF32: {
 
 const bytesOf = (array: Float32Array | Uint16Array) =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
-/** Fills `bytes` from `position` on, in as many reads as it takes. */
-async function readFully(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
-  let done = 0;
-  while (done < bytes.byteLength) {
-    const length = Math.min(1 << 30, bytes.byteLength - done);
-    const { bytesRead } = await file.read(bytes, done, length, position + done);
-    if (bytesRead === 0)
-      throw new WeightsError(
-        `${path}: expected ${bytes.byteLength} bytes at ${position}, got ${done}; the file is truncated`,
-        { code: 'weights/truncated', hint: 'Download or copy the file again.' },
-      );
-    done += bytesRead;
-  }
-}
-
-async function withFile<T>(real: string, shown: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(real, 'r').catch((cause) => {
-    throw unreadable(shown, cause);
-  });
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-function unreadable(path: string, cause: NodeJS.ErrnoException): WeightsError {
-  const missing = cause.code === 'ENOENT';
-  return new WeightsError(`${path}: expected a readable file, got ${missing ? 'none' : cause.code}`, {
-    code: missing ? 'weights/missing-file' : 'weights/unreadable-file',
-    hint: missing ? 'Check the path.' : 'Check that the file may be read.',
-    cause,
-  });
-}

@@ -93,11 +93,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['effects --model', '--model: expected a value after it', 'nextquill help effects'],
     ['effects model users.jsonl', 'effects: expected flags only', 'nextquill help effects'],
     ['effects --model nowhere --data users.jsonl', '"nowhere", which does not exist', 'Check the path.'],
-    [
-      'effects --model m.gguf --data users.jsonl',
-      'm.gguf, which is not yet supported',
-      'Hugging Face’s layout',
-    ],
+    ['effects --model m.gguf --data users.jsonl', '"m.gguf", which does not exist', 'Check the path.'],
     ['effects --model embeded --data users.jsonl', 'got "embeded"', 'Did you mean "embedded"?'],
     [
       'effects --model org/name --data users.jsonl',

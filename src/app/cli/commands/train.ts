@@ -16,6 +16,7 @@ import { resolveRecipe } from '../../config/resolve-recipe.ts';
 import { readRows, warnOfLeakage } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addPromptFlags, numberBetween, oneOf, wholeNumber } from '../flags.ts';
+import { openingOf } from '../scoring.ts';
 
 /** Flags that stand for a key of the recipe. */
 const recipeKeys = {
@@ -141,7 +142,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
   });
   warnOfLeakage(all, session.warn);
   const { openModel } = await import('../../model-source.ts');
-  const model = await openModel(spec.model, session.options);
+  const model = await openModel(spec.model, openingOf(session));
   const { train } = await import('../../../method/training/train.ts');
   const { signal } = session;
   const events = train({
@@ -185,7 +186,7 @@ async function goOn(
   const events = resume(run, {
     open: {
       model: async (source) => {
-        model = await openModel(source, session.options);
+        model = await openModel(source, openingOf(session));
         return model;
       },
       examples: async (source) => {

@@ -1,0 +1,172 @@
+/**
+ * @file A GGUF file as a model folder in Hugging Face's layout, made once and kept in the cache: everything after it
+ * (mapping, training, saving, other programs) then knows one kind of model only.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { removeLeftovers, writeFileAtomically } from '../../base/atomic-file.ts';
+import { throwIfAborted, WeightsError } from '../../base/errors.ts';
+import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
+import { contentHash } from '../weights/content-hash.ts';
+import { openModelFolder } from '../weights/model-folder.ts';
+import { withFile } from '../weights/read-file.ts';
+import { writeSafetensors } from '../weights/safetensors.ts';
+import { type GgufFile, openGguf, tensorPieces } from './gguf-file.ts';
+import { ggufArchitecture, modelConfig } from './model-config.ts';
+import { type PlacedTensor, placeTensors } from './tensor-names.ts';
+import { tokenizerFiles } from './tokenizer-files.ts';
+
+/** Part of the cache's names: counts up whenever the same file would become another folder. */
+const CONVERSION = 1;
+
+/** Files beside a .gguf that stand for its own tokenizer where there is a tokenizer.json. */
+const COMPANIONS = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.jinja',
+  'generation_config.json',
+] as const;
+
+export interface ConversionOptions {
+  readonly onProgress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The folder of the model in a GGUF file: config.json, F32 model.safetensors and the tokenizer.
+ * A tokenizer.json beside the file is used instead of the file's own tokenizer.
+ *
+ * Files are written under other names and renamed, config.json last, so that a kill leaves nothing that counts, and
+ * processes that convert at the same time do no harm.
+ * @param cacheFolder made when it is missing; the folder's name in it comes from the content of the files
+ * @throws {WeightsError} naming what in the file is damaged or not supported, before anything is written
+ * @throws {EngineError} when the cache cannot be written
+ * @throws {AbortedError} when `signal` is aborted
+ * Cost: one read of the file and one write of its weights as f32 at the first call; some 32 MiB of memory.
+ */
+export async function modelFolderOfGguf(
+  path: string,
+  cacheFolder: string,
+  options: ConversionOptions = {},
+): Promise<string> {
+  const file = await openGguf(path);
+  const beside = await companionsOf(dirname(file.path));
+  const key = sha256(
+    canonicalJson({ conversion: CONVERSION, content: await contentHash(file.path, cacheFolder), beside }),
+  );
+  const folder = join(cacheFolder, `gguf-${key.slice(0, 32)}`);
+  if (await isWhole(folder)) return folder;
+  const { config, tensors } = await planOf(file);
+  const own = tokenizerOf(file, beside);
+  await mkdir(folder, { recursive: true });
+  await writeWeights(join(folder, 'model.safetensors'), file, tensors, options);
+  for (const [name, text] of Object.entries(own)) await writeText(join(folder, name), text);
+  await writeText(join(folder, 'config.json'), json(config));
+  return folder;
+}
+
+async function isWhole(folder: string): Promise<boolean> {
+  try {
+    await openModelFolder(folder);
+    return true;
+  } catch (error) {
+    if (error instanceof WeightsError) return false;
+    throw error;
+  }
+}
+
+async function companionsOf(folder: string): Promise<Readonly<Record<string, string>>> {
+  const texts: Record<string, string> = {};
+  for (const name of COMPANIONS) {
+    const text = await readFile(join(folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts['tokenizer.json'] === undefined ? {} : texts;
+}
+
+/** The tokenizer's files by name. */
+function tokenizerOf(file: GgufFile, beside: Readonly<Record<string, string>>): Record<string, string> {
+  if (beside['tokenizer_config.json'] !== undefined) return { ...beside };
+  if (beside['tokenizer.json'] !== undefined)
+    return { 'tokenizer_config.json': json(tokenizerFiles(file).config), ...beside };
+  const { tokenizer, config } = tokenizerFiles(file);
+  return { 'tokenizer.json': json(tokenizer), 'tokenizer_config.json': json(config) };
+}
+
+/** config.json and where each tensor goes: all parameters of the model, each of its shape. */
+async function planOf(file: GgufFile) {
+  const json = modelConfig(file, await ropeFactors(file));
+  const config = parseDecoderConfig(json, file.path);
+  const found = new Map(
+    placeTensors(file, ggufArchitecture(file), config).map((placed) => [placed.name, placed]),
+  );
+  const tensors = architectureOf(config)
+    .parameters(config)
+    .map(({ name, shape }): PlacedTensor => {
+      const placed = found.get(name);
+      const got = placed === undefined ? 'none' : `one of shape [${placed.shape.join(', ')}]`;
+      if (placed !== undefined && String(placed.shape) === String(shape)) return placed;
+      throw new WeightsError(
+        `${file.path}: expected a tensor for ${name} of shape [${shape.join(', ')}], got ${got}`,
+        { code: 'weights/shape', hint: 'Convert the model to GGUF again.' },
+      );
+    });
+  return { config: json, tensors };
+}
+
+async function ropeFactors(file: GgufFile): Promise<Float32Array | undefined> {
+  const tensor = file.tensors.get('rope_freqs.weight');
+  if (tensor === undefined) return undefined;
+  return withFile(file.path, file.path, async (handle) => {
+    for await (const piece of tensorPieces(file, handle, tensor)) return piece;
+    return undefined;
+  });
+}
+
+async function writeWeights(
+  path: string,
+  file: GgufFile,
+  tensors: readonly PlacedTensor[],
+  { onProgress = () => {}, signal }: ConversionOptions,
+): Promise<void> {
+  const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 4);
+  const total = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  let done = 0;
+  const report = () =>
+    onProgress({
+      stage: `converting ${basename(file.path)}`,
+      done: Math.round(done / 1e6),
+      total: Math.round(total / 1e6),
+      unit: 'MB',
+    });
+  report();
+  await removeLeftovers(path);
+  await withFile(file.path, file.path, (handle) =>
+    writeSafetensors(
+      path,
+      tensors.map(({ tensor, name, shape, layout }) => ({
+        name,
+        dtype: 'F32',
+        shape,
+        data: async function* () {
+          for await (const piece of tensorPieces(file, handle, tensor, layout.rowsPerGroup)) {
+            throwIfAborted(signal);
+            yield layout.apply(piece);
+            done += piece.byteLength;
+            report();
+          }
+        },
+      })),
+      { format: 'pt' },
+    ),
+  );
+}
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
+
+const writeText = (path: string, text: string) => writeFileAtomically(path, (file) => file.writeFile(text));
