@@ -2,20 +2,17 @@
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
-import { ConfigError, WeightsError } from '../../base/errors.ts';
+import { WeightsError } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
-import type { LoraOptions } from '../models/parameters.ts';
-import type { HostTensor } from '../runtime/session.ts';
 import { readJsonFile } from '../weights/model-folder.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../weights/safetensors.ts';
-import { adapterShapes } from './layers.ts';
+import type { Adapter, AdapterTensor } from './adapter.ts';
+import { adaptableLayers, matrixShapes } from './layers.ts';
 import { parsePeftConfig, peftConfig } from './peft-config.ts';
+import { peftLayers } from './peft-layers.ts';
+import { uniformAdapter } from './uniform-adapter.ts';
 
-/** A LoRA adapter: its options and its matrices by PEFT's names, f32. */
-export interface Adapter {
-  readonly lora: LoraOptions;
-  readonly tensors: Readonly<Record<string, HostTensor & { readonly data: Float32Array }>>;
-}
+export type { Adapter } from './adapter.ts';
 
 /** What `nextquill.json` says beside weights; keys beyond the two hashes belong to whoever trained. */
 export interface AdapterInfo {
@@ -63,16 +60,21 @@ export async function saveAdapter(
 }
 
 /**
- * Reads an adapter and checks that it fits the model.
+ * Reads an adapter and checks that it fits the model. One whose layers differ in rank or alpha becomes one of a single
+ * rank that computes the same.
  * @throws {WeightsError} a file is missing or truncated, an option is not implemented, a matrix is missing, too many or
  *   of another shape, or the adapter was trained with another tokenizer
  */
 export async function loadAdapter(folder: string, model: Model): Promise<LoadedAdapter> {
   const file = join(folder, WEIGHTS_FILE);
   const where = join(folder, CONFIG_FILE);
-  const lora = parsePeftConfig(await readAdapterJson(folder), where);
+  const json = await readAdapterJson(folder);
+  const options = parsePeftConfig(json, where);
+  const layers = peftLayers(json, where, adaptableLayers(model), options);
   const opened = await openSafetensors(file);
-  const expected = new Map(shapesOf(model, lora, where).map(({ name, shape }) => [name, shape]));
+  const expected = new Map(
+    layers.flatMap((layer) => matrixShapes(layer, layer.rank)).map(({ name, shape }) => [name, shape]),
+  );
   for (const [name, shape] of expected) {
     const found = opened.tensors.get(name)?.shape;
     if (found?.length === shape.length && found.every((size, axis) => size === shape[axis])) continue;
@@ -87,12 +89,11 @@ export async function loadAdapter(folder: string, model: Model): Promise<LoadedA
       `${file}: expected the matrices of ${CONFIG_FILE}'s target_modules only, got ${JSON.stringify(extra)} too`,
       { code: 'lora/extra-tensor', hint: 'Use the adapter with the base model it was trained on.' },
     );
-  const tensors: Record<string, HostTensor & { readonly data: Float32Array }> = {};
+  const tensors: Record<string, AdapterTensor> = {};
   for (const [name, shape] of expected) tensors[name] = { data: await readTensor(opened, name), shape };
   const info = await readInfo(folder);
   return {
-    lora,
-    tensors,
+    ...uniformAdapter(options, layers, adaptableLayers(model), tensors),
     ...(info === undefined ? {} : { info }),
     warnings: info === undefined ? [] : checkInfo(info, model, folder),
   };
@@ -117,19 +118,6 @@ function checkInfo(info: AdapterInfo, model: Model, folder: string): string[] {
   return [
     `${folder}: the adapter was trained on another base model than ${model.folder}; its effects may mean nothing here`,
   ];
-}
-
-function shapesOf(model: Model, lora: LoraOptions, where: string) {
-  try {
-    return adapterShapes(model, lora);
-  } catch (cause) {
-    if (!(cause instanceof ConfigError)) throw cause;
-    throw new WeightsError(`${where}: ${cause.message}`, {
-      code: cause.code,
-      hint: 'Use the adapter with the base model it was trained on.',
-      cause,
-    });
-  }
 }
 
 async function readAdapterJson(folder: string): Promise<Record<string, unknown>> {

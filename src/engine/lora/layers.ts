@@ -25,6 +25,15 @@ export function adaptableModules({ parameters }: Shapes): string[] {
   return [...new Set(parameters.filter(isLinear).map(({ name }) => lastPart(layerOf(name))))];
 }
 
+/** All layers that an adapter can change, in the model's order. */
+export function adaptableLayers({ parameters }: Shapes): AdaptedLayer[] {
+  return parameters.filter(isLinear).map(({ name, shape, role }) => {
+    const transposed = role === 'transposed';
+    const [out, inputs] = transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
+    return { name: layerOf(name), out, inputs, transposed };
+  });
+}
+
 const isLinear = ({ role }: ModelParameter) => role === 'linear' || role === 'transposed';
 
 /**
@@ -44,22 +53,20 @@ export function adaptedLayers(model: Shapes, { targetModules }: LoraOptions): Ad
       },
     );
   }
-  return model.parameters
-    .filter((parameter) => isLinear(parameter) && targetModules.includes(lastPart(layerOf(parameter.name))))
-    .map(({ name, shape, role }) => {
-      const transposed = role === 'transposed';
-      const [out, inputs] = transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
-      return { name: layerOf(name), out, inputs, transposed };
-    });
+  return adaptableLayers(model).filter(({ name }) => targetModules.includes(lastPart(name)));
 }
 
 /** Names (PEFT's) and shapes of an adapter's matrices: A [rank, inputs] and B [out, rank] of each layer. */
 export function adapterShapes(model: Shapes, lora: LoraOptions): ParameterShape[] {
-  return adaptedLayers(model, lora).flatMap(({ name, out, inputs }) => [
-    { name: loraName(name, 'A'), shape: [lora.rank, inputs] },
-    { name: loraName(name, 'B'), shape: [out, lora.rank] },
-  ]);
+  return adaptedLayers(model, lora).flatMap((layer) => matrixShapes(layer, lora.rank));
 }
 
+/** A and B of one layer. */
+export const matrixShapes = ({ name, out, inputs }: AdaptedLayer, rank: number): ParameterShape[] => [
+  { name: loraName(name, 'A'), shape: [rank, inputs] },
+  { name: loraName(name, 'B'), shape: [out, rank] },
+];
+
 const layerOf = (parameter: string) => parameter.replace(/\.weight$/, '');
-const lastPart = (layer: string) => layer.split('.').at(-1)!;
+/** The part of a layer's name that says what it does, such as `q_proj`. */
+export const lastPart = (layer: string) => layer.split('.').at(-1)!;

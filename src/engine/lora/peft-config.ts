@@ -1,6 +1,6 @@
 /** @file PEFT's adapter_config.json: what we write, what we read, and every option that we refuse by its name. */
 import { WeightsError } from '../../base/errors.ts';
-import { allLinearLayers, type LoraOptions } from '../models/parameters.ts';
+import type { LoraOptions } from '../models/parameters.ts';
 
 /** What PEFT needs to load the adapter on a causal language model; names are PEFT's. */
 export function peftConfig(lora: LoraOptions, baseModel: string): Record<string, unknown> {
@@ -35,6 +35,8 @@ const withoutEffect = new Set([
   'corda_config',
   'ensure_weight_tying',
   'eva_config',
+  // How the base lies in memory, which we know from the model.
+  'fan_in_fan_out',
   'inference_mode',
   'loftq_config',
   'lora_ga_config',
@@ -45,8 +47,17 @@ const withoutEffect = new Set([
   'runtime_config',
 ]);
 
-/** Keys that are read below. */
-const read = new Set(['r', 'lora_alpha', 'target_modules', 'lora_dropout', 'use_rslora']);
+/** Keys that are read below, and those that peft-layers.ts reads. */
+const read = new Set([
+  'r',
+  'lora_alpha',
+  'lora_dropout',
+  'use_rslora',
+  'target_modules',
+  'exclude_modules',
+  'rank_pattern',
+  'alpha_pattern',
+]);
 
 /** Values of the other keys that mean the plain adapter; for keys that are not here: nothing, false or empty. */
 const plainValues: Readonly<Record<string, readonly unknown[]>> = {
@@ -57,12 +68,15 @@ const plainValues: Readonly<Record<string, readonly unknown[]>> = {
   init_lora_weights: [true, false, 'gaussian', 'eva', 'orthogonal'],
 };
 
+/** What an adapter_config.json says of all layers that it does not name otherwise. */
+export type PeftOptions = Omit<LoraOptions, 'targetModules'>;
+
 /**
- * The adapter that an adapter_config.json describes.
+ * Rank, alpha and the rest of an adapter_config.json; which layers they are for, peft-layers.ts tells.
  * @param where the file, for messages
  * @throws {WeightsError} for a missing or malformed key, and for an option that we do not implement, by its name
  */
-export function parsePeftConfig(json: Readonly<Record<string, unknown>>, where: string): LoraOptions {
+export function parsePeftConfig(json: Readonly<Record<string, unknown>>, where: string): PeftOptions {
   for (const [key, value] of Object.entries({ peft_type: undefined, ...json })) {
     if (withoutEffect.has(key) || read.has(key)) continue;
     const plain = plainValues[key];
@@ -84,22 +98,10 @@ export function parsePeftConfig(json: Readonly<Record<string, unknown>>, where: 
   return {
     rank: number('r', true),
     loraAlpha: number('lora_alpha', false),
-    targetModules: targetModules(json.target_modules, where),
     // It changes training alone: what is no share is no reason to refuse the adapter.
     ...(typeof dropout === 'number' && dropout > 0 && dropout < 1 && { dropout }),
     ...(rsLora === true && { rsLora }),
   };
-}
-
-/** PEFT takes a list of name endings, a pattern, or `all-linear`; endings of one part are what we can name. */
-function targetModules(value: unknown, where: string): string[] {
-  if (value === 'all-linear') return [...allLinearLayers];
-  if (Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string')) {
-    const long = value.find((name: string) => name.includes('.'));
-    if (long === undefined) return [...(value as string[])].sort();
-    throw malformed(where, 'target_modules', 'names of one part such as "q_proj"', long);
-  }
-  throw malformed(where, 'target_modules', 'a list of names such as "q_proj"', value);
 }
 
 function isNothing(value: unknown): boolean {
@@ -107,7 +109,8 @@ function isNothing(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
-function malformed(where: string, key: string, expected: string, got: unknown): WeightsError {
+/** An adapter_config.json with a key that means nothing. */
+export function malformed(where: string, key: string, expected: string, got: unknown): WeightsError {
   return new WeightsError(`${where}: ${key}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`, {
     code: 'lora/config',
     hint: "Check that the folder holds a LoRA adapter in PEFT's layout.",
