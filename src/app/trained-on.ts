@@ -1,6 +1,7 @@
 /** @file Which examples an adapter or weights of a run were trained on, so that scoring them again is noticed. */
 import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Example } from '../method/data/example.ts';
 import { readManifest } from '../method/training/manifest.ts';
 
 /**
@@ -17,4 +18,18 @@ export async function trainedExamples(folder: string): Promise<ReadonlySet<strin
   if (!hasManifest) return undefined;
   const { data } = await readManifest(run);
   return new Set(data.examples);
+}
+
+/** Tells of examples that the run of an adapter or weights was trained on. */
+export async function warnOfTrainedRows(
+  folder: string,
+  rows: readonly Example[],
+  onWarning: (message: string) => void,
+): Promise<void> {
+  const trained = await trainedExamples(folder);
+  const seen = rows.filter(({ id }) => trained?.has(id));
+  if (seen.length > 0)
+    onWarning(
+      `${seen.length} of ${rows.length} examples were trained on by the run of ${folder}, such as "${seen[0]!.id}": their numbers are not held out`,
+    );
 }

@@ -1,5 +1,6 @@
 /** @file The commands in the order of the help text. */
 import type { CliCommand } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { effectsCommand } from './commands/effects.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -14,6 +15,7 @@ export const commands: readonly CliCommand[] = [
   quickstartCommand,
   trainCommand,
   effectsCommand,
+  auditCommand,
   explainCommand,
   evaluateCommand,
   generateCommand,

@@ -137,13 +137,14 @@ export async function evaluate(
 /** Candidates of author identification where the data have as many users with a history. */
 export const DEFAULT_CANDIDATES = 4;
 
-/** Candidates of every example: as many as asked for, or by default as every example can be given, {@link DEFAULT_CANDIDATES} at most. */
-function matchAll(
+/** Candidates of every example: as many as asked for, or else as every example can be given, `most` at most. */
+export function matchAll(
   examples: readonly Example[],
   pool: readonly Example[],
   asked: number | undefined,
+  most = DEFAULT_CANDIDATES,
 ): { k: number; matches: MatchedCandidates[] } {
-  for (let k = asked ?? DEFAULT_CANDIDATES; ; k--) {
+  for (let k = asked ?? most; ; k--) {
     try {
       return { k, matches: examples.map((example) => matchedCandidates(pool, example, k)) };
     } catch (error) {

@@ -29,7 +29,11 @@ export function pValueText(pValue: number): string {
   return pValue < 0.001 ? 'p < 0.001' : `p = ${decimal(pValue, 3)}`;
 }
 
-/** `0.31 [0.27, 0.35]`. */
+/** Whether an interval is known: one user, or one text of a user, gives none. */
+export const hasInterval = ({ low, high }: Estimate) => low !== high;
+
+/** `0.31 [0.27, 0.35]`; `0.31` where no interval is known. */
 export function estimateText(estimate: Estimate, digits = digitsOf(estimate)): string {
+  if (!hasInterval(estimate)) return decimal(estimate.value, digits);
   return `${decimal(estimate.value, digits)} [${decimal(estimate.low, digits)}, ${decimal(estimate.high, digits)}]`;
 }

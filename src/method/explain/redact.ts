@@ -13,9 +13,12 @@ export function lengthOf(text: string): string {
  * The same maps without their texts: response and tokens become covers of equal length (UTF-16 code units), query and
  * history items their lengths; users, examples and items are numbered across the maps; titles, dates and textual facts go.
  * Numbers of tokens stay as they are.
+ * @param users names that stand already for some users; those of others are added
  */
-export function redactEffectMaps(maps: readonly EffectMap[]): EffectMap[] {
-  const users = new Map<string, string>();
+export function redactEffectMaps(
+  maps: readonly EffectMap[],
+  users: Map<string, string> = new Map(),
+): EffectMap[] {
   return maps.map((map, m) => {
     if (!users.has(map.user)) users.set(map.user, `user ${users.size + 1}`);
     return {

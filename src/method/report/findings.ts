@@ -244,7 +244,7 @@ function coldStartSentence({ system, baseline, estimate }: PairedDifference): Se
 }
 
 /** 1 where the whole interval lies above `reference`, −1 where below, 0 where it holds it. */
-function sideOf({ low, high }: Estimate, reference = 0): -1 | 0 | 1 {
+export function sideOf({ low, high }: Estimate, reference = 0): -1 | 0 | 1 {
   if (low > reference) return 1;
   return high < reference ? -1 : 0;
 }

@@ -3,9 +3,10 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import { effectMapsHtml } from '../explain/html.ts';
 import { escapeHtml, htmlPage, textHtml } from '../explain/html-page.ts';
-import { decimal, digitsOf, pValueText, signed } from '../explain/number-format.ts';
+import { decimal, pValueText, signed } from '../explain/number-format.ts';
 import { effectMapScript } from '../explain/script.ts';
 import { effectMapStyle, pageStyle } from '../explain/style.ts';
+import { count, estimateCell, figure } from './html-parts.ts';
 import { type IntervalGroup, intervalChart } from './interval-chart.ts';
 import { lineChart } from './line-chart.ts';
 import { type Evaluation, measureDescriptions, type SystemResult } from './results.ts';
@@ -141,13 +142,6 @@ function systemsHtml(systems: readonly SystemResult[]): string {
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-function estimateCell(estimate: Estimate | undefined, format = decimal): string {
-  if (estimate === undefined) return '<td>–</td>';
-  const digits = digitsOf(estimate);
-  const range = `${format(estimate.low, digits)} to ${format(estimate.high, digits)}`;
-  return `<td>${format(estimate.value, digits)} <span class="interval">${range}</span></td>`;
-}
-
 function chartsHtml(evaluation: Evaluation, series: ReadonlyMap<string, number>): string {
   const { systems, historyEffects = [], effectAuc = [] } = evaluation;
   const row = (system: string, estimate: Estimate) => ({
@@ -252,10 +246,3 @@ function lossHtml(curves: readonly LossCurve[], series: ReadonlyMap<string, numb
   return `<section><h2>Training</h2>
 ${figure('Loss of each step, faint, and its running mean. Objectives weigh tokens differently and some add a term, so levels compare within a system, not between systems.', chart)}</section>`;
 }
-
-/** A chart drawn twice, for wide and for narrow screens; a page shows one. */
-function figure(caption: string, chart: (width: number) => string): string {
-  return `<figure><div class="wide">${chart(680)}</div><div class="narrow">${chart(360)}</div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
-}
-
-const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;

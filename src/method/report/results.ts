@@ -19,14 +19,18 @@ export interface SystemResult {
 }
 
 /** What histories change, paired by user (method.md, section 4), nats per response token; above 0 the history helps. */
-export interface HistoryEffect {
-  readonly system: string;
+export interface NamedEffects {
   /** A: the user's own history against none. */
   readonly total: Estimate;
   /** B: other users' histories against none. */
   readonly generic: Estimate;
   /** C = A − B: the user's own history against other users'. */
   readonly userSpecific: Estimate;
+}
+
+/** {@link NamedEffects} of one system. */
+export interface HistoryEffect extends NamedEffects {
+  readonly system: string;
 }
 
 /** What can be compared between two systems. */

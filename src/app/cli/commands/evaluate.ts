@@ -3,10 +3,10 @@ import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { estimateText } from '../../../method/explain/number-format.ts';
 import { alignedColumns } from '../../../method/report/table.ts';
 import { warnOfLeakage } from '../../example-rows.ts';
-import { trainedExamples } from '../../trained-on.ts';
+import { warnOfTrainedRows } from '../../trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
-import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
+import { openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly candidates?: number;
@@ -34,7 +34,7 @@ export const evaluateCommand: CliCommand = {
     const given = flags as EvaluateFlags;
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
-    await warnOfTrainedRows(given.adapter ?? given.model!, scoring, session);
+    await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
     const { evaluate, DEFAULT_CANDIDATES } = await import('../../../method/evaluation/evaluate.ts');
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
@@ -55,15 +55,6 @@ export const evaluateCommand: CliCommand = {
     printEvaluation(evaluation, session);
   },
 };
-
-async function warnOfTrainedRows(folder: string, { rows }: Scoring, session: Session): Promise<void> {
-  const trained = await trainedExamples(folder);
-  const seen = rows.filter(({ id }) => trained?.has(id));
-  if (seen.length > 0)
-    session.warn(
-      `${seen.length} of ${rows.length} examples were trained on by the run of ${folder}, such as "${seen[0]!.id}": their numbers are not held out`,
-    );
-}
 
 function printEvaluation(
   { system, historyEffect, scores, withoutHistory }: SystemEvaluation,

@@ -4,11 +4,6 @@ import type { CliCommand } from '../command.ts';
 
 const planned: readonly (readonly [name: string, summary: string, hint: string])[] = [
   [
-    'audit',
-    'does history matter, for whom and where',
-    'Use "nextquill evaluate" and "nextquill effects" meanwhile.',
-  ],
-  [
     'refute',
     'placebo and permutation tests of an estimate',
     'Use "nextquill effects --placebo 2" meanwhile.',

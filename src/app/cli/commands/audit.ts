@@ -1,0 +1,91 @@
+/** @file `nextquill audit`: does the history matter, for whom, where, and by how much more than another user's would. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
+import type { AuditResult } from '../../../method/audit/results.ts';
+import { warnOfLeakage } from '../../example-rows.ts';
+import { warnOfTrainedRows } from '../../trained-on.ts';
+import type { CliCommand, Session } from '../command.ts';
+import {
+  addDataFlags,
+  addFlag,
+  addModelFlags,
+  addPlaceboFlag,
+  addRedactFlag,
+  addSplitFlag,
+  required,
+  wholeNumber,
+} from '../flags.ts';
+import { openForScoring, type ScoringFlags } from '../scoring.ts';
+
+interface AuditFlags extends ScoringFlags {
+  readonly out?: string;
+  readonly placebo?: number;
+  readonly maps?: number;
+  readonly redact?: boolean;
+}
+
+export const auditCommand: CliCommand = {
+  name: 'audit',
+  summary: 'does the history matter, for whom, where, and more than another user’s would',
+  define: (command) => {
+    addModelFlags(command);
+    addDataFlags(command);
+    addSplitFlag(command, 'test where the data has splits');
+    addFlag(command, '--out <folder>', 'where report.html, audit.json and the scores go');
+    addPlaceboFlag(command, ' (default: 3, or as many as there are users)');
+    addFlag(
+      command,
+      '--maps <n>',
+      'heat maps of the most and least personal texts, with their items (default: 4)',
+      (flag) => wholeNumber(flag, 0),
+    );
+    addRedactFlag(command);
+    command.addHelpText(
+      'after',
+      '\nExample: nextquill audit --model embedded --data sotu --max-examples 100 --out audits/sotu\n' +
+        'A stopped audit goes on where it was: run it again with the same --out.',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const { out, placebo, maps, redact = false, ...given } = flags as AuditFlags;
+    const folder = required(out, '--out', 'Name a folder for the report.');
+    const { opened, rows, all } = await openForScoring(given, 'test', session);
+    warnOfLeakage(all, session.warn);
+    await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw describeFileError(folder, error);
+    });
+    const { audit } = await import('../../../method/audit/audit.ts');
+    const { seed, threads } = session.options;
+    const result = await audit(opened, rows, {
+      prompt: opened.prompt,
+      modelName: opened.name,
+      pool: all,
+      store: join(folder, 'scores.jsonl'),
+      ...(placebo !== undefined && { placebo }),
+      ...(maps !== undefined && { maps }),
+      ...(seed !== undefined && { seed }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+      onProgress: session.progress,
+    });
+    await write(folder, result, redact, session);
+  },
+};
+
+async function write(folder: string, result: AuditResult, redact: boolean, session: Session): Promise<void> {
+  const { auditJson } = await import('../../../method/audit/audit-json.ts');
+  const { renderAuditHtml } = await import('../../../method/audit/audit-html.ts');
+  const { renderAuditTerminal } = await import('../../../method/audit/table.ts');
+  const json = auditJson(result, { redact });
+  const report = join(folder, 'report.html');
+  await writeFileAtomically(join(folder, 'audit.json'), (file) =>
+    file.writeFile(`${JSON.stringify(json, null, 2)}\n`),
+  );
+  await writeFileAtomically(report, (file) => file.writeFile(renderAuditHtml(result, { redact })));
+  if (session.options.json) session.print(`${JSON.stringify({ ...json, report })}\n`);
+  else session.print(`${renderAuditTerminal(result, { redact })}${report}\n`);
+  if (!redact)
+    session.note(`${folder} holds users’ texts and names; --redact replaces them by lengths and numbers.`);
+}

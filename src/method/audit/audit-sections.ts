@@ -1,0 +1,256 @@
+/** @file The sections of an audit's report: effects, users, domains, dose, and where in the texts; each picture with its table. */
+import type { Estimate } from '../../base/statistics.ts';
+import { textHtml } from '../explain/html-page.ts';
+import { decimal, signed } from '../explain/number-format.ts';
+import { tokenLabel, visibleText } from '../explain/visible-text.ts';
+import { count, estimateCell, figure } from '../report/html-parts.ts';
+import { intervalChart } from '../report/interval-chart.ts';
+import { intervalCurve } from '../report/interval-curve.ts';
+import { rankChart } from '../report/rank-chart.ts';
+import { percentOf } from './answer.ts';
+import type { AuditResult, GroupEffects } from './results.ts';
+
+/** Users with the largest and with the smallest C that are drawn, of each. */
+const ENDS = 6;
+
+/** Rows of a table that are there at once; the rest is in a fold. */
+const ROWS = 12;
+
+/** Colours of A, B and C on the whole page. */
+const SERIES = { total: 1, generic: 0, userSpecific: 2 } as const;
+
+const NATS = 'nats a token; 0.1 makes a token 11% likelier';
+
+/** A, B and C side by side. */
+export function effectsHtml({ effects: { total, generic, userSpecific } }: AuditResult): string {
+  const named = [
+    ['A', 'own history', 'the user’s own history against none', total, SERIES.total],
+    ['B', 'another’s', 'another user’s history against none: what any history does', generic, SERIES.generic],
+    [
+      'C',
+      'own − another’s',
+      'A − B, the user’s own history against another’s: the honest personalisation',
+      userSpecific,
+      SERIES.userSpecific,
+    ],
+  ] as const;
+  const rows = named.map(([letter, label, , estimate, series]) => ({
+    label: `${letter} ${label}`,
+    estimate,
+    series,
+  }));
+  return `<section><h2>How much</h2>
+<p>How much likelier the model finds what a user really wrote, compared with having no history, and with having somebody else’s.</p>
+${figure('Means over users with 95% intervals; right of 0 the history helps.', (width) =>
+  intervalChart({
+    title: 'Effects of the history',
+    xLabel: NATS,
+    groups: [{ label: 'Effect of the history', rows }],
+    reference: { value: 0, label: 'no effect' },
+    width,
+  }),
+)}
+<div class="scroll"><table class="groups" aria-label="Effects of the history">
+<thead><tr><th scope="col" class="text">effect</th><th scope="col">nats a token</th><th scope="col">a token is</th></tr></thead>
+<tbody>${named
+    .map(
+      ([letter, , meaning, estimate]) =>
+        `<tr><th scope="row"><b>${letter}</b> ${meaning}</th>${estimateCell(estimate, signed)}<td>${percentOf(estimate.value)} ${estimate.value < 0 ? 'less likely' : 'likelier'}</td></tr>`,
+    )
+    .join('\n')}</tbody></table></div></section>`;
+}
+
+/** Who gains: all users in one picture, those at the ends by name, all in a table. */
+export function usersHtml({ byUser, users, effects }: AuditResult): string {
+  const single = byUser.filter(({ texts }) => texts === 1).length;
+  const marked =
+    single === 0
+      ? 'Intervals of a user are over the user’s texts.'
+      : `${single === users ? 'All are' : `${count(single, 'user')} of ${users} ${single === 1 ? 'is' : 'are'}`} judged by a single text and ${single === 1 ? 'has' : 'have'} no interval: a single example says little about its user.`;
+  const ends = [byUser.slice(0, ENDS), byUser.slice(Math.max(ENDS, byUser.length - ENDS))] as const;
+  const rows = (groups: readonly GroupEffects[]) =>
+    groups.map((group) => ({
+      label: short(group.texts === 1 ? `${group.name} (1 text)` : group.name),
+      estimate: group.userSpecific,
+      series: SERIES.userSpecific,
+    }));
+  return `<section><h2>For whom</h2>
+<p>C of every user, largest first: what the user’s own history does beyond another user’s. ${marked}</p>
+${
+  byUser.length < 3
+    ? ''
+    : figure(
+        'Each dot is a user; whiskers are 95% intervals over the user’s texts, where there are several.',
+        (width) =>
+          rankChart({
+            title: 'C by user',
+            xLabel: `${count(users, 'user')}, largest C first`,
+            yLabel: 'C, nats a token',
+            entries: byUser.map(({ name, userSpecific }) => ({ label: name, estimate: userSpecific })),
+            mean: effects.userSpecific.value,
+            width,
+          }),
+      )
+}
+${figure('Users at the two ends.', (width) =>
+  intervalChart({
+    title: 'Users with the largest and the smallest C',
+    xLabel: 'C, nats a token',
+    groups: [
+      { label: 'Largest C', rows: rows(ends[0]) },
+      ...(ends[1].length === 0 ? [] : [{ label: 'Smallest C', rows: rows(ends[1]) }]),
+    ],
+    reference: { value: 0, label: 'no effect' },
+    width,
+  }),
+)}
+${fold(`All ${count(users, 'user')} as a table`, groupTable('user', byUser))}</section>`;
+}
+
+/** By domain; nothing where there are fewer than two. */
+export function domainsHtml({ byDomain }: AuditResult): string {
+  if (byDomain.length < 2) return '';
+  const drawn = byDomain.slice(0, 2 * ROWS);
+  return `<section><h2>By domain</h2>
+${figure('Own history against another user’s, by the domain of the text.', (width) =>
+  intervalChart({
+    title: 'C by domain',
+    xLabel: 'C, nats a token',
+    groups: [
+      {
+        label: 'C, own history against another’s',
+        rows: drawn.map(({ name, userSpecific }) => ({
+          label: short(name),
+          estimate: userSpecific,
+          series: SERIES.userSpecific,
+        })),
+      },
+    ],
+    reference: { value: 0, label: 'no effect' },
+    width,
+  }),
+)}
+${fold(`All ${count(byDomain.length, 'domain')} as a table`, groupTable('domain', byDomain))}</section>`;
+}
+
+/** What more items add. */
+export function doseHtml({ dose, texts }: AuditResult): string {
+  const rows = dose.map(({ items, effect, added, texts: many }) => {
+    const more = added === undefined ? '<td>–</td>' : estimateCell(added, signed);
+    return `<tr><th scope="row">${items}</th>${estimateCell(effect, signed)}${more}<td>${many}</td></tr>`;
+  });
+  return `<section><h2>How many items it takes</h2>
+<p>A with only the latest items of the history. All ${count(texts, 'text')} are in every point; a text with fewer items counts with all it has.</p>
+${figure('Effect of the latest items against none, with 95% intervals by user.', (width) =>
+  intervalCurve({
+    title: 'Effect by number of items',
+    xLabel: 'latest items shown',
+    yLabel: 'A, nats a token',
+    points: dose.map(({ items, effect }) => ({ x: items, estimate: effect })),
+    series: SERIES.total,
+    width,
+  }),
+)}
+<div class="scroll"><table class="groups" aria-label="Effect by number of items">
+<thead><tr><th scope="col" class="text">items</th><th scope="col">A, nats a token</th><th scope="col">added to the row above</th><th scope="col">texts with so many</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
+
+/** Early or late, and in how many tokens. */
+export function whereHtml({ where: { thirds, personal } }: AuditResult): string {
+  const share = (estimate: Estimate | undefined) =>
+    estimate === undefined
+      ? ''
+      : estimateCell(
+          percentages(estimate),
+          (value, digits) => `${decimal(value, Math.min(digits ?? 1, 1))}%`,
+        );
+  const extra =
+    personal === undefined
+      ? []
+      : [{ head: 'tokens found', cell: (i: number) => share(thirds[i]!.personalShare) }];
+  return `<section><h2>Where in the text</h2>
+${figure('A and C by the place of a token in its text.', (width) =>
+  intervalChart({
+    title: 'Effects by third of the text',
+    xLabel: 'nats a token',
+    groups: [
+      {
+        label: 'A, own history against none',
+        rows: thirds.map(({ name, total }) => ({ label: name, estimate: total, series: SERIES.total })),
+      },
+      {
+        label: 'C, own history against another’s',
+        rows: thirds.map(({ name, userSpecific }) => ({
+          label: name,
+          estimate: userSpecific,
+          series: SERIES.userSpecific,
+        })),
+      },
+    ],
+    reference: { value: 0, label: 'no effect' },
+    width,
+  }),
+)}
+${groupTable('part', thirds, extra)}
+${personal === undefined ? '' : tokensHtml(personal)}</section>`;
+}
+
+function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): string {
+  const { share, tokens, level, nullSize, strongest } = personal;
+  const percent = percentages(share);
+  const rows = strongest.map(
+    ({ token, userSpecific, user, adjusted }) =>
+      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td class="text"><bdi>${textHtml(short(user))}</bdi></td></tr>`,
+  );
+  const found = `${decimal(percent.value, 1)}% of the tokens (95% interval ${decimal(percent.low, 1)}% to ${decimal(percent.high, 1)}%)`;
+  return `<h3>Tokens that are the user’s own</h3>
+<p>The user’s own history makes ${found} likelier by more than other users’ histories differ among themselves: ${count(tokens, 'token')} tested against ${nullSize} differences between other users’ histories, with at most ${decimal(100 * level, 0)}% false discoveries (Benjamini–Hochberg).</p>
+${
+  strongest.length === 0
+    ? ''
+    : fold(
+        `The ${count(strongest.length, 'strongest token')}`,
+        `<div class="scroll"><table class="groups" aria-label="Strongest tokens"><thead><tr><th scope="col" class="text">token</th><th scope="col">C, nats</th><th scope="col">false discovery rate</th><th scope="col" class="text">user</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`,
+      )
+}`;
+}
+
+interface ExtraColumn {
+  readonly head: string;
+  readonly cell: (row: number) => string;
+}
+
+function groupTable(
+  kind: string,
+  groups: readonly GroupEffects[],
+  extra: readonly ExtraColumn[] = [],
+): string {
+  const cell = (group: GroupEffects, estimate: Estimate) =>
+    group.texts === 1
+      ? `<td>${signed(estimate.value, 3)} <span class="interval">one text</span></td>`
+      : estimateCell(estimate, signed);
+  const rows = groups.map((group, i) => {
+    const effects = [group.total, group.generic, group.userSpecific].map((estimate) => cell(group, estimate));
+    const more = extra.map((column) => column.cell(i));
+    return `<tr><th scope="row"><bdi>${textHtml(group.name)}</bdi></th>${effects.join('')}<td>${group.texts}</td>${more.join('')}</tr>`;
+  });
+  const heads = ['A', 'B', 'C', 'texts', ...extra.map(({ head }) => head)];
+  return `<div class="scroll"><table class="groups" aria-label="Effects by ${kind}">
+<thead><tr><th scope="col" class="text">${kind}</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+const fold = (summary: string, html: string) => `<details><summary>${summary}</summary>${html}</details>`;
+
+const percentages = ({ value, low, high }: Estimate) => ({
+  value: 100 * value,
+  low: 100 * low,
+  high: 100 * high,
+});
+
+/** A name that fits beside a chart. */
+function short(name: string): string {
+  const characters = [...visibleText(name)];
+  return characters.length <= 26 ? characters.join('') : `${characters.slice(0, 25).join('')}…`;
+}

@@ -1,0 +1,151 @@
+/**
+ * @file Audit without training: does the history change what a model says, for whom, where, and by how much more than
+ * another user's history would. Named effects A, B, C and D_i of the design's section on them, with intervals by user.
+ */
+import { ConfigError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { BootstrapOptions } from '../../base/statistics.ts';
+import type { Example } from '../data/example.ts';
+import { describeMatching } from '../data/matching.ts';
+import type { ScoredModel, ScorerOptions } from '../effects/scorer.ts';
+import { matchAll } from '../evaluation/evaluate.ts';
+import { explainAll } from '../explain/explain.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import { answerOf } from './answer.ts';
+import { caveatsOf } from './caveats.ts';
+import { doseCurve } from './dose.ts';
+import { effectsByDomain, effectsByUser, meanEffects, textEffects } from './groups.ts';
+import { auditText, dosesOf, usable } from './plan.ts';
+import type { AuditResult } from './results.ts';
+import { fileStore, memoryStore } from './score-store.ts';
+import { scoreTexts, type TextScores } from './scores.ts';
+import { whereInText } from './where.ts';
+
+export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal'> {
+  readonly prompt: PromptSettings;
+  /** How the model is called in the result. */
+  readonly modelName: string;
+  /** Other users' histories for each text; 3 by default, or fewer where fewer users have one. */
+  readonly placebo?: number;
+  /** Where other users' histories come from; the examples themselves by default. */
+  readonly pool?: readonly Example[];
+  /** Heat maps of the most and the least personal texts, with the effects of their items; 4 by default. */
+  readonly maps?: number;
+  /** Random subsets of the other items for each item of those texts; 16 by default. */
+  readonly subsets?: number;
+  /** A file that keeps the scores: what it has is not computed again. None by default. */
+  readonly store?: string;
+  /** Of resamples and subsets; 0 by default. */
+  readonly seed?: number;
+  /** Resamples of the users for each interval; 2000 by default. */
+  readonly resamples?: number;
+  readonly onProgress?: ProgressListener;
+}
+
+/** Candidates where nothing else is asked for: the own history and three others. */
+const DEFAULT_PLACEBOS = 3;
+const DEFAULT_MAPS = 4;
+
+/**
+ * Audits a model on examples.
+ * @throws {ConfigError} for the reference value `placebo`, against which B would be measured
+ * @throws {DataError} when no example shows a history, or too few users have one
+ * Cost: a text takes 2 passes, one for each placebo and up to 3 for the dose curve; a heat map those of its items, too.
+ */
+export async function audit(
+  scored: ScoredModel,
+  examples: readonly Example[],
+  options: AuditOptions,
+): Promise<AuditResult> {
+  const { prompt, pool = examples, placebo, seed = 0, resamples, store: path } = options;
+  const { onProgress, signal, threads, tokensPerRun } = options;
+  if (prompt.reference === 'placebo')
+    throw new ConfigError('reference: expected removed or none-text for an audit, got placebo', {
+      code: 'config/reference',
+      hint: 'Another user’s history is what the audit compares with; choose the reference removed.',
+    });
+  const { tokenizer, hash } = scored.model;
+  const { used, leftOut } = usable(examples, tokenizer, prompt);
+  const { k, matches } = matchAll(
+    used.map(({ example }) => example),
+    pool,
+    placebo === undefined ? undefined : placebo + 1,
+    DEFAULT_PLACEBOS + 1,
+  );
+  const doses = dosesOf(used.map(({ pair }) => pair));
+  const texts = used.map((each, i) => auditText(each, matches[i]!, doses, tokenizer, prompt));
+  const running = {
+    ...(threads !== undefined && { threads }),
+    ...(tokensPerRun !== undefined && { tokensPerRun }),
+    ...(signal !== undefined && { signal }),
+    ...(onProgress !== undefined && { onProgress }),
+  };
+  await using store = path === undefined ? memoryStore() : await fileStore(path);
+  const scores = await scoreTexts(scored, texts, store, running);
+  const maps = await extremeMaps(scored, scores, { ...options, pool, placebo: k - 1 }, running);
+
+  const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
+  const effects = scores.map((score) => textEffects(score));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const findings = {
+    format: 'nextquill/audit',
+    version: 1,
+    model: options.modelName,
+    modelHash: hash,
+    prompt,
+    seed,
+    placebos: k - 1,
+    matching: describeMatching(matches),
+    itemsShown: {
+      own: mean(texts.map(({ pair }) => pair.historyItemsUsed)),
+      placebo: mean(texts.flatMap(({ placebos }) => placebos.map((pair) => pair.historyItemsUsed))),
+    },
+    users: new Set(effects.map(({ user }) => user)).size,
+    texts: scores.length,
+    tokens: scores.reduce((sum, { own }) => sum + own.length, 0),
+    effects: meanEffects(effects, bootstrap),
+    byUser: effectsByUser(effects, bootstrap),
+    byDomain: effectsByDomain(scores, bootstrap),
+    dose: doseCurve(scores, doses, bootstrap),
+    where: whereInText(scores, tokenText(scored), bootstrap),
+    leftOut,
+    maps,
+  } as const;
+  return { ...findings, answer: answerOf(findings), caveats: caveatsOf(findings) };
+}
+
+/** A token of a response as it was written; the end of turn as the tokenizer calls it. */
+function tokenText({ model }: ScoredModel): (score: TextScores, position: number) => string {
+  return ({ example, pair }, t) => {
+    const [start, end] = [pair.responseStarts[t]!, pair.responseEnds[t]!];
+    return end > start ? example.response.slice(start, end) : model.tokenizer.tokenText(pair.responseIds[t]!);
+  };
+}
+
+/** Heat maps of the texts with the largest C, then of those with the smallest. */
+async function extremeMaps(
+  scored: ScoredModel,
+  scores: readonly TextScores[],
+  { maps = DEFAULT_MAPS, subsets, seed, prompt, pool, placebo, modelName }: AuditOptions,
+  running: Pick<AuditOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onProgress'>,
+): Promise<AuditResult['maps']> {
+  const order = scores
+    .map(({ example }, i) => ({ example, userSpecific: textEffects(scores[i]!).userSpecific }))
+    .sort((a, b) => b.userSpecific - a.userSpecific);
+  const most = Math.min(Math.ceil(maps / 2), order.length);
+  const least = Math.min(Math.floor(maps / 2), order.length - most);
+  const chosen = [...order.slice(0, most), ...order.slice(order.length - least)];
+  const drawn = await explainAll(
+    scored,
+    chosen.map(({ example }) => example),
+    {
+      ...running,
+      prompt,
+      modelName,
+      ...(pool !== undefined && { pool }),
+      ...(placebo !== undefined && { placebo }),
+      items: { ...(subsets !== undefined && { subsets }), ...(seed !== undefined && { seed }) },
+    },
+  );
+  return { most: drawn.slice(0, most), least: drawn.slice(most) };
+}

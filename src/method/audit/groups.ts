@@ -1,0 +1,113 @@
+/** @file The named effects A, B and C of texts, and their means over users, of single users, and by domain. */
+import type { BootstrapOptions } from '../../base/statistics.ts';
+import { meanByUser } from '../../base/statistics.ts';
+import type { NamedEffects } from '../report/results.ts';
+import type { GroupEffects } from './results.ts';
+import type { TextScores } from './scores.ts';
+
+/** Tokens `from` to `to` of a text. */
+export interface TokenRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A, B and C of one text or a part of it, nats a token. */
+export interface TextEffects {
+  readonly example: string;
+  readonly user: string;
+  readonly total: number;
+  readonly generic: number;
+  readonly userSpecific: number;
+}
+
+/** The effects of a text; of a part of its tokens where a range is given. */
+export function textEffects(scores: TextScores, range?: TokenRange): TextEffects {
+  const { own, none, others, example } = scores;
+  const { from, to } = range ?? { from: 0, to: own.length };
+  const mean = (values: Float32Array) =>
+    values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
+  const withOwn = mean(own);
+  const without = mean(none);
+  const withOthers = others.reduce((sum, values) => sum + mean(values), 0) / others.length;
+  return {
+    example: example.id,
+    user: example.user,
+    total: withOwn - without,
+    generic: withOthers - without,
+    userSpecific: withOwn - withOthers,
+  };
+}
+
+/** Means over users, with intervals by user. */
+export function meanEffects(texts: readonly TextEffects[], bootstrap?: BootstrapOptions): NamedEffects {
+  const mean = (value: (text: TextEffects) => number) =>
+    meanByUser(
+      texts.map((text) => ({ user: text.user, value: value(text) })),
+      bootstrap,
+    );
+  return {
+    total: mean(({ total }) => total),
+    generic: mean(({ generic }) => generic),
+    userSpecific: mean(({ userSpecific }) => userSpecific),
+  };
+}
+
+/** Texts under a name, such as those of a domain. */
+export function groupEffects(
+  name: string,
+  texts: readonly TextEffects[],
+  bootstrap?: BootstrapOptions,
+): GroupEffects {
+  return {
+    name,
+    users: new Set(texts.map(({ user }) => user)).size,
+    texts: texts.length,
+    ...meanEffects(texts, bootstrap),
+  };
+}
+
+/** Every user, largest C first; the interval of a user is over that user's texts. */
+export function effectsByUser(
+  texts: readonly TextEffects[],
+  bootstrap?: BootstrapOptions,
+): readonly GroupEffects[] {
+  return bySize(
+    [...groupsOf(texts, ({ user }) => user)].map(([user, own]) => ({
+      ...groupEffects(
+        user,
+        own.map((text) => ({ ...text, user: text.example })),
+        bootstrap,
+      ),
+      users: 1,
+    })),
+  );
+}
+
+/** Every domain, largest C first; empty where no example names one. */
+export function effectsByDomain(
+  scores: readonly TextScores[],
+  bootstrap?: BootstrapOptions,
+): readonly GroupEffects[] {
+  const named = scores.flatMap((score) => {
+    const { domain } = score.example.meta ?? {};
+    return typeof domain === 'string' ? [{ domain, text: textEffects(score) }] : [];
+  });
+  return bySize(
+    [...groupsOf(named, ({ domain }) => domain)].map(([domain, rows]) =>
+      groupEffects(
+        domain,
+        rows.map(({ text }) => text),
+        bootstrap,
+      ),
+    ),
+  );
+}
+
+const bySize = (groups: readonly GroupEffects[]) =>
+  [...groups].sort((a, b) => b.userSpecific.value - a.userSpecific.value || (a.name < b.name ? -1 : 1));
+
+function groupsOf<T>(rows: readonly T[], name: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) groups.get(name(row))?.push(row) ?? groups.set(name(row), [row]);
+  return groups;
+}

@@ -1,0 +1,94 @@
+/** @file What an audit scores: which examples, and for each its prompts with the own history, none, others', and fewer items. */
+import { DataError } from '../../base/errors.ts';
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
+import type { Example } from '../data/example.ts';
+import type { MatchedCandidates } from '../data/matching.ts';
+import type { ScoredPrompt } from '../effects/scorer.ts';
+import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import type { LeftOut } from './results.ts';
+
+/** An example with all prompts that its response is scored after. */
+export interface AuditText {
+  readonly example: Example;
+  readonly pair: PromptPair;
+  readonly placebos: readonly PromptPair[];
+  /** With the latest 1, 2, 4 and 8 items; fewer where there are fewer. */
+  readonly doses: readonly PromptPair[];
+}
+
+/** Numbers of items of the dose curve beside none. */
+const DOSES = [1, 2, 4, 8];
+
+/**
+ * The examples that show some of their history, with the prompt pair of each.
+ * @throws {DataError} when there is none
+ */
+export function usable(
+  examples: readonly Example[],
+  tokenizer: Tokenizer,
+  prompt: PromptSettings,
+): { readonly used: readonly { example: Example; pair: PromptPair }[]; readonly leftOut: LeftOut } {
+  const used: { example: Example; pair: PromptPair }[] = [];
+  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, tooLong: 0 };
+  for (const example of examples) {
+    const pair = pairThatFits(example, tokenizer, prompt);
+    if (pair === undefined) leftOut.tooLong += 1;
+    else if (pair.hasHistory) used.push({ example, pair });
+    else if (example.history.length === 0) leftOut.withoutHistory += 1;
+    else leftOut.historyDoesNotFit += 1;
+  }
+  if (used.length > 0) return { used, leftOut };
+  throw new DataError(
+    `audit: expected examples with a history that fits into ${prompt.maxTokens} tokens, got none among ${examples.length}: ${leftOut.withoutHistory} without a history, ${leftOut.historyDoesNotFit} whose history does not fit, ${leftOut.tooLong} that do not fit at all`,
+    { code: 'data/no-history', hint: 'Give examples with histories, or raise maxTokens.' },
+  );
+}
+
+function pairThatFits(
+  example: Example,
+  tokenizer: Tokenizer,
+  prompt: PromptSettings,
+): PromptPair | undefined {
+  try {
+    return promptPair(example, tokenizer, prompt);
+  } catch (error) {
+    if (error instanceof DataError && error.code === 'data/too-long') return undefined;
+    throw error;
+  }
+}
+
+/** The items of each point of the dose curve, 0 first: no point beyond what any text shows. */
+export function dosesOf(pairs: readonly PromptPair[]): number[] {
+  const most = Math.max(...pairs.map(({ historyItemsUsed }) => historyItemsUsed));
+  return [0, ...new Set(DOSES.map((items) => Math.min(items, most)))];
+}
+
+/** All prompts of an example. */
+export function auditText(
+  { example, pair }: { readonly example: Example; readonly pair: PromptPair },
+  { others }: MatchedCandidates,
+  doses: readonly number[],
+  tokenizer: Tokenizer,
+  prompt: PromptSettings,
+): AuditText {
+  return {
+    example,
+    pair,
+    placebos: others.map(({ history }) => promptPair(example, tokenizer, prompt, { history })),
+    doses: doses.slice(1).map((items) => {
+      if (items >= pair.historyItemsUsed) return pair;
+      const history = example.history.slice(example.history.length - items);
+      return promptPair(example, tokenizer, prompt, { history });
+    }),
+  };
+}
+
+/** The prompts of a text in a fixed order: own history, none, placebos, doses. */
+export function promptsOf({ pair, placebos, doses }: AuditText): ScoredPrompt[] {
+  const after = (promptIds: readonly number[]) => ({ promptIds, responseIds: pair.responseIds });
+  return [
+    after(pair.withHistoryIds),
+    after(pair.withoutHistoryIds),
+    ...[...placebos, ...doses].map(({ withHistoryIds }) => after(withHistoryIds)),
+  ];
+}

@@ -1,0 +1,104 @@
+/** @file What an audit finds, as plain data: before any words, tables or pictures, and what `audit.json` holds. */
+import type { Estimate } from '../../base/statistics.ts';
+import type { EffectMap } from '../explain/effect-map.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import type { NamedEffects } from '../report/results.ts';
+
+/** The effects of a user, a domain or a part of the texts, nats a response token. */
+export interface GroupEffects extends NamedEffects {
+  /** The user, the domain, or the part. */
+  readonly name: string;
+  readonly users: number;
+  readonly texts: number;
+}
+
+/** A number of history items, and what the latest so many do. */
+export interface DosePoint {
+  /** The latest so many items, or all where there are fewer. */
+  readonly items: number;
+  /** Texts that show so many. */
+  readonly texts: number;
+  /** A with these items, nats a token. */
+  readonly effect: Estimate;
+  /** What the items added to the point before, paired by user; absent at the first point. */
+  readonly added?: Estimate;
+}
+
+/** A token that the user's own history makes likelier than other users' histories do. */
+export interface PersonalToken {
+  readonly example: string;
+  readonly user: string;
+  readonly position: number;
+  readonly token: string;
+  /** C at this token, nats. */
+  readonly userSpecific: number;
+  /** The smallest false discovery rate at which the token is still found. */
+  readonly adjusted: number;
+}
+
+/** Where in the texts the history shows. */
+export interface WhereInText {
+  /** First, middle and last third of the response tokens of each text. */
+  readonly thirds: readonly (GroupEffects & {
+    /** Share of its tokens that are found personal; with two placebos or more. */
+    readonly personalShare?: Estimate;
+  })[];
+  /** Absent with one placebo: what differs between placebos is then not known. */
+  readonly personal?: {
+    /** False discovery rate. */
+    readonly level: number;
+    readonly tokens: number;
+    /** Placebo against other placebos: as many differences as there are to compare with. */
+    readonly nullSize: number;
+    /** Share of tokens found, mean over users. */
+    readonly share: Estimate;
+    /** The strongest, largest first. */
+    readonly strongest: readonly PersonalToken[];
+  };
+}
+
+/** Examples that say nothing here. */
+export interface LeftOut {
+  /** No history at all. */
+  readonly withoutHistory: number;
+  /** No item of the history fits beside query and response. */
+  readonly historyDoesNotFit: number;
+  /** Query and response do not fit even without a history. */
+  readonly tooLong: number;
+}
+
+/** Parts of a result that words are made of. */
+export type AuditFindings = Omit<AuditResult, 'answer' | 'caveats'>;
+
+/** Everything that an audit found; `version` rises when a field changes its meaning. */
+export interface AuditResult {
+  readonly format: 'nextquill/audit';
+  readonly version: 1;
+  readonly model: string;
+  /** SHA-256 of the model's weights, config and tokenizer. */
+  readonly modelHash: string;
+  readonly prompt: PromptSettings;
+  readonly seed: number;
+  /** Other users' histories that each text is compared with. */
+  readonly placebos: number;
+  /** How they were chosen. */
+  readonly matching: string;
+  /** Mean number of items that the model saw. */
+  readonly itemsShown: { readonly own: number; readonly placebo: number };
+  readonly users: number;
+  readonly texts: number;
+  readonly tokens: number;
+  /** The answer in three sentences. */
+  readonly answer: readonly string[];
+  readonly effects: NamedEffects;
+  /** Largest C first. An interval of a user is over that user's texts; a single text has none: low = high = value. */
+  readonly byUser: readonly GroupEffects[];
+  /** Largest C first; empty where examples name no domain. */
+  readonly byDomain: readonly GroupEffects[];
+  readonly dose: readonly DosePoint[];
+  readonly where: WhereInText;
+  readonly leftOut: LeftOut;
+  readonly caveats: readonly string[];
+  /** Texts with the largest C and with the smallest, with what each item of their histories does. */
+  readonly maps: { readonly most: readonly EffectMap[]; readonly least: readonly EffectMap[] };
+}

@@ -1,0 +1,20 @@
+/** @file Pieces that reports are put together from: numbers with intervals in cells, charts for two widths, counts in words. */
+import type { Estimate } from '../../base/statistics.ts';
+import { escapeHtml } from '../explain/html-page.ts';
+import { decimal, digitsOf, hasInterval } from '../explain/number-format.ts';
+
+/** A cell with the value and, beneath it, its interval. */
+export function estimateCell(estimate: Estimate | undefined, format = decimal, digits = estimate && digitsOf(estimate)): string {
+  if (estimate === undefined) return '<td>–</td>';
+  if (!hasInterval(estimate)) return `<td>${format(estimate.value, digits)}</td>`;
+  const range = `${format(estimate.low, digits)} to ${format(estimate.high, digits)}`;
+  return `<td>${format(estimate.value, digits)} <span class="interval">${range}</span></td>`;
+}
+
+/** A chart drawn twice, for wide and for narrow screens; a page shows one. */
+export function figure(caption: string, chart: (width: number) => string): string {
+  return `<figure><div class="wide">${chart(680)}</div><div class="narrow">${chart(360)}</div><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+}
+
+/** `1 text`, `2 texts`. */
+export const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
