@@ -1,5 +1,5 @@
 /** @file The answer of an audit in three sentences that somebody who builds a product can read: whether, for whom, where. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { ItemKind } from '../effects/item-kinds.ts';
 import { decimal } from '../explain/number-format.ts';
 import { sideOf } from '../report/findings.ts';
@@ -31,8 +31,7 @@ function whether({ effects: { total, generic, userSpecific } }: AuditFindings): 
   if (sideOfTotal > 0) {
     const gain = `with a user’s earlier texts, the model finds each word piece that the user went on to write ${percentText(total)} likelier on average`;
     if (sideOfOwn > 0) return `Yes, the history matters: ${gain}; ${others}, so ${own}.`;
-    if (sideOfOwn < 0)
-      return `A history helps, but another user’s helps more: ${gain}, and ${others}.`;
+    if (sideOfOwn < 0) return `A history helps, but another user’s helps more: ${gain}, and ${others}.`;
     return `A history helps, but that it has to be the user’s own was not shown: ${gain}, and ${others}.`;
   }
   if (sideOfTotal < 0) {

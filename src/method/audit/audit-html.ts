@@ -61,7 +61,7 @@ function textsHtml({ maps }: AuditResult): string {
   return `<section><h2>Which texts, and which items carry them</h2>
 <p>The texts with the largest and the smallest C. Each earlier text was taken out alone: of ${count(kinds.length, 'item')}, ${counts}.</p>
 ${kindsHtml(names)}
-${effectMapsHtml(titled)}</section>`;
+${effectMapsHtml(titled, { kinds: false })}</section>`;
 }
 
 function provenanceHtml(audit: AuditResult, redact: boolean): string {
@@ -97,13 +97,14 @@ const auditStyle = `
 .answer{list-style:none;margin:1.25rem 0 .75rem;padding:0;max-width:46rem}
 .answer li{font:1.1875rem/1.55 var(--serif);padding:.45rem 0 .45rem 1rem;border-left:3px solid var(--s2);margin:.6rem 0;overflow-wrap:anywhere}
 .answer li:first-child{font-size:1.375rem;line-height:1.45}
-.defined dt{font-weight:600;margin-top:.5rem}
-.defined{max-width:44rem;margin:.5rem 0}
-.defined dd{margin:0 0 0 1.6rem}
+.defined{max-width:44rem;margin:.75rem 0;display:grid;grid-template-columns:auto 1fr;gap:.2rem .75rem;font-size:.9375rem}
+.defined dt{font-weight:600}
+.defined dd{margin:0}
 .chart .thin{stroke-width:1.25;opacity:.55}
 .chart .mean,.chart .value{paint-order:stroke;stroke:var(--paper);stroke-width:4px}
 .groups td,.groups tbody th{vertical-align:baseline}
-.groups tbody th{max-width:16rem;overflow-wrap:anywhere;white-space:normal}
+.groups tbody th{max-width:16rem;min-width:5.5rem;overflow-wrap:anywhere;white-space:normal}
 .groups .interval{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}
-.ends-of-list{display:grid;grid-template-columns:1fr;gap:0}
+@media (max-width:40rem){.answer li{font-size:1.0625rem;padding-left:.75rem}.answer li:first-child{font-size:1.1875rem}
+.groups th,.groups td{padding:.3rem .35rem}.groups thead th{min-width:0}.groups .interval{white-space:normal}}
 `;

@@ -1,5 +1,5 @@
 /** @file The sections of an audit's report: effects, users, domains, dose, and where in the texts; each picture with its table. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { textHtml } from '../explain/html-page.ts';
 import { decimal, signed } from '../explain/number-format.ts';
 import { tokenLabel, visibleText } from '../explain/visible-text.ts';
@@ -19,7 +19,8 @@ const ROWS = 12;
 /** Colours of A, B and C on the whole page. */
 const SERIES = { total: 1, generic: 0, userSpecific: 2 } as const;
 
-const NATS = 'nats a token; 0.1 makes a token 11% likelier';
+/** Decimals of every effect on the page, so that numbers line up: a thousandth of a nat is 0.1%. */
+const DIGITS = 3;
 
 /** A, B and C side by side. */
 export function effectsHtml({ effects: { total, generic, userSpecific } }: AuditResult): string {
@@ -28,7 +29,7 @@ export function effectsHtml({ effects: { total, generic, userSpecific } }: Audit
     ['B', 'another’s', 'another user’s history against none: what any history does', generic, SERIES.generic],
     [
       'C',
-      'own − another’s',
+      'own − other',
       'A − B, the user’s own history against another’s: the honest personalisation',
       userSpecific,
       SERIES.userSpecific,
@@ -39,25 +40,27 @@ export function effectsHtml({ effects: { total, generic, userSpecific } }: Audit
     estimate,
     series,
   }));
+  const cells = named.map(([letter, label, , estimate]) => {
+    const change = `${percentOf(estimate.value)} ${estimate.value < 0 ? 'less likely' : 'likelier'}`;
+    return `<tr><th scope="row"><b>${letter}</b> ${label}</th>${effectCell(estimate)}<td>${change}</td></tr>`;
+  });
+  const meanings = named.map(([letter, , meaning]) => `<dt>${letter}</dt><dd>${meaning}</dd>`);
   return `<section><h2>How much</h2>
-<p>How much likelier the model finds what a user really wrote, compared with having no history, and with having somebody else’s.</p>
+<p>How much likelier the model finds what a user really wrote, with the user’s history and with somebody else’s.</p>
 ${figure('Means over users with 95% intervals; right of 0 the history helps.', (width) =>
   intervalChart({
     title: 'Effects of the history',
-    xLabel: NATS,
+    xLabel: 'nats a token; 0.1 is 11% likelier',
     groups: [{ label: 'Effect of the history', rows }],
     reference: { value: 0, label: 'no effect' },
+    digits: DIGITS,
     width,
   }),
 )}
 <div class="scroll"><table class="groups" aria-label="Effects of the history">
 <thead><tr><th scope="col" class="text">effect</th><th scope="col">nats a token</th><th scope="col">a token is</th></tr></thead>
-<tbody>${named
-    .map(
-      ([letter, , meaning, estimate]) =>
-        `<tr><th scope="row"><b>${letter}</b> ${meaning}</th>${estimateCell(estimate, signed)}<td>${percentOf(estimate.value)} ${estimate.value < 0 ? 'less likely' : 'likelier'}</td></tr>`,
-    )
-    .join('\n')}</tbody></table></div></section>`;
+<tbody>${cells.join('\n')}</tbody></table></div>
+<dl class="defined">${meanings.join('')}</dl></section>`;
 }
 
 /** Who gains: all users in one picture, those at the ends by name, all in a table. */
@@ -68,9 +71,9 @@ export function usersHtml({ byUser, users, effects }: AuditResult): string {
       ? 'Intervals of a user are over the user’s texts.'
       : `${single === users ? 'All are' : `${count(single, 'user')} of ${users} ${single === 1 ? 'is' : 'are'}`} judged by a single text and ${single === 1 ? 'has' : 'have'} no interval: a single example says little about its user.`;
   const ends = [byUser.slice(0, ENDS), byUser.slice(Math.max(ENDS, byUser.length - ENDS))] as const;
-  const rows = (groups: readonly GroupEffects[]) =>
+  const rows = (groups: readonly GroupEffects[], width: number) =>
     groups.map((group) => ({
-      label: short(group.texts === 1 ? `${group.name} (1 text)` : group.name),
+      label: `${short(group.name, width)}${group.texts === 1 && single < users ? ' (1)' : ''}`,
       estimate: group.userSpecific,
       series: SERIES.userSpecific,
     }));
@@ -92,17 +95,22 @@ ${
           }),
       )
 }
-${figure('Users at the two ends.', (width) =>
-  intervalChart({
-    title: 'Users with the largest and the smallest C',
-    xLabel: 'C, nats a token',
-    groups: [
-      { label: 'Largest C', rows: rows(ends[0]) },
-      ...(ends[1].length === 0 ? [] : [{ label: 'Smallest C', rows: rows(ends[1]) }]),
-    ],
-    reference: { value: 0, label: 'no effect' },
-    width,
-  }),
+${figure(
+  single > 0 && single < users
+    ? 'Users at the two ends; (1) marks users with a single text.'
+    : 'Users at the two ends.',
+  (width) =>
+    intervalChart({
+      title: 'Users with the largest and the smallest C',
+      xLabel: 'C, nats a token',
+      groups: [
+        { label: 'Largest C', rows: rows(ends[0], width) },
+        ...(ends[1].length === 0 ? [] : [{ label: 'Smallest C', rows: rows(ends[1], width) }]),
+      ],
+      reference: { value: 0, label: 'no effect' },
+      digits: DIGITS,
+      width,
+    }),
 )}
 ${fold(`All ${count(users, 'user')} as a table`, groupTable('user', byUser))}</section>`;
 }
@@ -120,13 +128,14 @@ ${figure('Own history against another user’s, by the domain of the text.', (wi
       {
         label: 'C, own history against another’s',
         rows: drawn.map(({ name, userSpecific }) => ({
-          label: short(name),
+          label: short(name, width),
           estimate: userSpecific,
           series: SERIES.userSpecific,
         })),
       },
     ],
     reference: { value: 0, label: 'no effect' },
+    digits: DIGITS,
     width,
   }),
 )}
@@ -136,8 +145,8 @@ ${fold(`All ${count(byDomain.length, 'domain')} as a table`, groupTable('domain'
 /** What more items add. */
 export function doseHtml({ dose, texts }: AuditResult): string {
   const rows = dose.map(({ items, effect, added, texts: many }) => {
-    const more = added === undefined ? '<td>–</td>' : estimateCell(added, signed);
-    return `<tr><th scope="row">${items}</th>${estimateCell(effect, signed)}${more}<td>${many}</td></tr>`;
+    const more = added === undefined ? '<td>–</td>' : effectCell(added);
+    return `<tr><th scope="row">${items}</th>${effectCell(effect)}${more}<td>${many}</td></tr>`;
   });
   return `<section><h2>How many items it takes</h2>
 <p>A with only the latest items of the history. All ${count(texts, 'text')} are in every point; a text with fewer items counts with all it has.</p>
@@ -152,7 +161,7 @@ ${figure('Effect of the latest items against none, with 95% intervals by user.',
   }),
 )}
 <div class="scroll"><table class="groups" aria-label="Effect by number of items">
-<thead><tr><th scope="col" class="text">items</th><th scope="col">A, nats a token</th><th scope="col">added to the row above</th><th scope="col">texts with so many</th></tr></thead>
+<thead><tr><th scope="col" class="text">items</th><th scope="col">A</th><th scope="col">added</th><th scope="col">texts with so many</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`;
 }
 
@@ -166,7 +175,7 @@ export function whereHtml({ where: { thirds, personal } }: AuditResult): string 
           (value, digits) => `${decimal(value, Math.min(digits ?? 1, 1))}%`,
         );
   const extra =
-    personal === undefined
+    personal === undefined || personal.share.value === 0
       ? []
       : [{ head: 'tokens found', cell: (i: number) => share(thirds[i]!.personalShare) }];
   return `<section><h2>Where in the text</h2>
@@ -189,6 +198,7 @@ ${figure('A and C by the place of a token in its text.', (width) =>
       },
     ],
     reference: { value: 0, label: 'no effect' },
+    digits: DIGITS,
     width,
   }),
 )}
@@ -201,9 +211,12 @@ function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): st
   const percent = percentages(share);
   const rows = strongest.map(
     ({ token, userSpecific, user, adjusted }) =>
-      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td class="text"><bdi>${textHtml(short(user))}</bdi></td></tr>`,
+      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td class="text"><bdi>${textHtml(short(user, 480))}</bdi></td></tr>`,
   );
-  const found = `${decimal(percent.value, 1)}% of the tokens (95% interval ${decimal(percent.low, 1)}% to ${decimal(percent.high, 1)}%)`;
+  const found =
+    strongest.length === 0
+      ? 'no token'
+      : `${decimal(percent.value, 1)}% of the tokens (95% interval ${decimal(percent.low, 1)}% to ${decimal(percent.high, 1)}%)`;
   return `<h3>Tokens that are the user’s own</h3>
 <p>The user’s own history makes ${found} likelier by more than other users’ histories differ among themselves: ${count(tokens, 'token')} tested against ${nullSize} differences between other users’ histories, with at most ${decimal(100 * level, 0)}% false discoveries (Benjamini–Hochberg).</p>
 ${
@@ -226,12 +239,8 @@ function groupTable(
   groups: readonly GroupEffects[],
   extra: readonly ExtraColumn[] = [],
 ): string {
-  const cell = (group: GroupEffects, estimate: Estimate) =>
-    group.texts === 1
-      ? `<td>${signed(estimate.value, 3)} <span class="interval">one text</span></td>`
-      : estimateCell(estimate, signed);
   const rows = groups.map((group, i) => {
-    const effects = [group.total, group.generic, group.userSpecific].map((estimate) => cell(group, estimate));
+    const effects = [group.total, group.generic, group.userSpecific].map(effectCell);
     const more = extra.map((column) => column.cell(i));
     return `<tr><th scope="row"><bdi>${textHtml(group.name)}</bdi></th>${effects.join('')}<td>${group.texts}</td>${more.join('')}</tr>`;
   });
@@ -240,6 +249,8 @@ function groupTable(
 <thead><tr><th scope="col" class="text">${kind}</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
+
+const effectCell = (estimate: Estimate) => estimateCell(estimate, signed, DIGITS);
 
 const fold = (summary: string, html: string) => `<details><summary>${summary}</summary>${html}</details>`;
 
@@ -250,7 +261,8 @@ const percentages = ({ value, low, high }: Estimate) => ({
 });
 
 /** A name that fits beside a chart. */
-function short(name: string): string {
+function short(name: string, width: number): string {
+  const most = width < 480 ? 11 : 26;
   const characters = [...visibleText(name)];
-  return characters.length <= 26 ? characters.join('') : `${characters.slice(0, 25).join('')}…`;
+  return characters.length <= most ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
 }

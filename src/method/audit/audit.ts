@@ -4,7 +4,7 @@
  */
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import type { BootstrapOptions } from '../../base/statistics.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
 import type { ScoredModel, ScorerOptions } from '../effects/scorer.ts';

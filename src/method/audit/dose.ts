@@ -1,5 +1,6 @@
 /** @file The dose curve: what the latest 1, 2, 4 and 8 items of a history do, on the same texts at every point. */
-import { type BootstrapOptions, meanByUser, pairedDifferenceByUser } from '../../base/statistics.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import type { DosePoint } from './results.ts';
 import type { TextScores } from './scores.ts';
 

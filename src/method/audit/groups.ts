@@ -1,6 +1,6 @@
 /** @file The named effects A, B and C of texts, and their means over users, of single users, and by domain. */
-import type { BootstrapOptions } from '../../base/statistics.ts';
-import { meanByUser } from '../../base/statistics.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { meanByUser } from '../../base/statistics/by-user.ts';
 import type { NamedEffects } from '../report/results.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';

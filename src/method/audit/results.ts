@@ -1,5 +1,5 @@
 /** @file What an audit finds, as plain data: before any words, tables or pictures, and what `audit.json` holds. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { NamedEffects } from '../report/results.ts';

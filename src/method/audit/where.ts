@@ -1,7 +1,8 @@
 /** @file Where in the texts the history shows: by thirds, and which tokens a user's own history moves beyond what others' do. */
 
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { meanByUser } from '../../base/statistics/by-user.ts';
 import { falseDiscoveryRates, pValues } from '../../base/statistics/p-value.ts';
-import { type BootstrapOptions, meanByUser } from '../../base/statistics.ts';
 import { groupEffects, type TokenRange, textEffects } from './groups.ts';
 import type { PersonalToken, WhereInText } from './results.ts';
 import type { TextScores } from './scores.ts';

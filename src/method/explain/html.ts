@@ -12,7 +12,7 @@ import {
 } from './effect-map.ts';
 import { type EffectLimits, effectLimits } from './effect-scale.ts';
 import { escapeHtml, htmlPage, textHtml } from './html-page.ts';
-import { hasItems, historyHtml, itemAttributes, itemFacts } from './items-html.ts';
+import { hasItems, historyHtml, itemAttributes, itemFacts, kindsHtml } from './items-html.ts';
 import { decimal, signed } from './number-format.ts';
 import { redactEffectMaps } from './redact.ts';
 import { effectMapScript } from './script.ts';
@@ -58,15 +58,22 @@ ${effectMapsHtml(maps, { effect, redact, titles: maps.length > 1 })}
 /**
  * The heat maps as a fragment for a page that has {@link pageStyle}, {@link effectMapStyle} and the script: once a page.
  * @param options.titles whether each map has its own heading; default true
+ * @param options.kinds whether the kinds of items are defined here; default true
  */
 export function effectMapsHtml(
   maps: readonly EffectMap[],
-  { effect = 'logRatio', redact = false, titles = true }: EffectMapHtmlOptions & { titles?: boolean } = {},
+  {
+    effect = 'logRatio',
+    redact = false,
+    titles = true,
+    kinds = true,
+  }: EffectMapHtmlOptions & { titles?: boolean; kinds?: boolean } = {},
 ): string {
   const shown = redact ? redactEffectMaps(maps) : maps;
   const names = effectNames(shown);
   const limits = effectLimits(shown);
   const chosen = names.includes(effect) ? effect : 'logRatio';
+  const firstWithItems = shown.findIndex(hasItems);
   const simulated = shown.some(hasCauses);
   const causes = simulated
     ? '<fieldset><label><input type="checkbox" id="show-causes" checked>Underline known causes</label></fieldset>'
@@ -75,7 +82,8 @@ export function effectMapsHtml(
 <fieldset><legend>Colour by</legend>${names.map((name) => choice(name, name === chosen)).join('')}</fieldset>${causes}
 ${names.map((name) => legend(name, limits[name])).join('\n')}
 </div>
-${shown.map((map) => article(map, names, limits, titles)).join('\n')}
+${shown.map((map, i) => article(map, names, limits, titles, i === firstWithItems)).join('\n')}
+${kinds && firstWithItems >= 0 ? kindsHtml(shown.flatMap(({ items = [] }) => items.map(({ kind }) => kind))) : ''}
 <p class="note">${escapeHtml(effectCaveat)}</p>`;
 }
 
@@ -109,6 +117,7 @@ function article(
   names: readonly EffectName[],
   limits: EffectLimits,
   titled: boolean,
+  explainsItems: boolean,
 ): string {
   const pieces = displayPieces(map);
   let focusable = true;
@@ -133,7 +142,7 @@ ${titled ? `<h2>${textHtml(map.title)}</h2>` : ''}
 <p class="prose" dir="auto" role="group" aria-label="Response; arrow keys move from token to token">${prose.join('')}</p>
 ${hasCauses(map) ? causeKey() : ''}
 <p class="facts">${escapeHtml(sum)}</p>
-${historyHtml(map)}
+${historyHtml(map, explainsItems)}
 ${tableHtml(pieces, names, hasItems(map) ? map.history.length : 0)}
 </article>`;
 }

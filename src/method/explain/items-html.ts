@@ -6,11 +6,20 @@ import { escapeHtml, textHtml } from './html-page.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
 import { signed } from './number-format.ts';
 
+/** How the items of a map are read. */
+const reading =
+  'D: nats a token that the text loses without the item, all others kept; in brackets, where 95% of its effects lie when ' +
+  'a random part of the others is shown. Point at a token to tint the items that carry it; press an item to colour the ' +
+  'tokens by what it adds.';
+
 /** Whether what each item does is known. */
 export const hasItems = (map: EffectMap) => (map.items?.length ?? 0) > 0;
 
-/** The history of a map: plain texts, or items with their effects, each a button that colours the tokens. */
-export function historyHtml(map: EffectMap): string {
+/**
+ * The history of a map: plain texts, or items with their effects, each a button that colours the tokens.
+ * @param isFirst whether to say how the items are read: once a page
+ */
+export function historyHtml(map: EffectMap, isFirst: boolean): string {
   const { length } = map.history;
   if (length === 0) return '<p class="facts">No history: both passes are the same and every effect is 0.</p>';
   const count = length === 1 ? '1 earlier text' : `${length} earlier texts, oldest first`;
@@ -25,10 +34,9 @@ export function historyHtml(map: EffectMap): string {
 ${itemText(map, i)}</li>`,
   );
   return `<section class="carriers"><h3>Which item carries it: ${count}</h3>
-<p class="facts">D: nats a token that the text loses without the item, all others kept; in brackets, where 95% of its effects lie when a random part of the others is shown. Point at a token to tint the items that carry it; press an item to colour the tokens by what it adds.</p>
+${isFirst ? `<p class="facts">${escapeHtml(reading)}</p>` : ''}
 <ol class="items">${items.join('\n')}</ol>
-<p class="facts by-item" role="status"></p>
-${kindsHtml(map.items!.map(({ kind }) => kind))}</section>`;
+<p class="facts by-item" role="status"></p></section>`;
 }
 
 /** The definitions of the kinds that occur, in the order of the table of kinds. */

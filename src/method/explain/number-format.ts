@@ -29,7 +29,7 @@ export function pValueText(pValue: number): string {
   return pValue < 0.001 ? 'p < 0.001' : `p = ${decimal(pValue, 3)}`;
 }
 
-/** Whether an interval is known: one user, or one text of a user, gives none. */
+/** Whether an interval is known: a single user gives none. */
 export const hasInterval = ({ low, high }: Estimate) => low !== high;
 
 /** `0.31 [0.27, 0.35]`; `0.31` where no interval is known. */

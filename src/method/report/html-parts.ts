@@ -1,10 +1,14 @@
 /** @file Pieces that reports are put together from: numbers with intervals in cells, charts for two widths, counts in words. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { escapeHtml } from '../explain/html-page.ts';
 import { decimal, digitsOf, hasInterval } from '../explain/number-format.ts';
 
 /** A cell with the value and, beneath it, its interval. */
-export function estimateCell(estimate: Estimate | undefined, format = decimal, digits = estimate && digitsOf(estimate)): string {
+export function estimateCell(
+  estimate: Estimate | undefined,
+  format = decimal,
+  digits = estimate && digitsOf(estimate),
+): string {
   if (estimate === undefined) return '<td>–</td>';
   if (!hasInterval(estimate)) return `<td>${format(estimate.value, digits)}</td>`;
   const range = `${format(estimate.low, digits)} to ${format(estimate.high, digits)}`;

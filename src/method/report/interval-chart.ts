@@ -22,6 +22,8 @@ export interface IntervalChart {
   readonly groups: readonly IntervalGroup[];
   /** A value to compare with, such as chance, drawn as a dashed line. */
   readonly reference?: { readonly value: number; readonly label: string };
+  /** Decimals of the numbers; by default as many as each interval needs. */
+  readonly digits?: number;
   /** Pixels; default 640. */
   readonly width?: number;
 }
@@ -32,14 +34,15 @@ const FONT = 7.2;
 
 /** An `<svg>` whose height follows its rows; the numbers stand at the right, so that no reader must guess them. */
 export function intervalChart(chart: IntervalChart): string {
-  const { width = 640, groups, reference } = chart;
+  const { width = 640, groups, reference, digits } = chart;
+  const numberOf = (estimate: Estimate) => estimateText(estimate, digits);
   const rows = groups.flatMap((group) => group.rows);
   const finite = rows.filter(({ estimate }) => Number.isFinite(estimate.value));
   const labelRoom = 16 + FONT * Math.max(0, ...rows.map((row) => row.label.length));
   const numberRoom =
     width < 480
       ? 8
-      : 12 + FONT * 0.95 * Math.max(0, ...finite.map(({ estimate }) => estimateText(estimate).length));
+      : 12 + FONT * 0.95 * Math.max(0, ...finite.map(({ estimate }) => numberOf(estimate).length));
   const plot = { left: Math.min(labelRoom, width / 3), right: width - numberRoom };
   const axis = axisOf(
     [
@@ -56,7 +59,7 @@ export function intervalChart(chart: IntervalChart): string {
     parts.push(`<text class="group" x="0" y="${y + 17}">${escapeHtml(group.label)}</text>`);
     y += HEAD;
     for (const row of group.rows) {
-      parts.push(rowSvg(row, toX, y + ROW / 2, plot.left, width, width >= 480));
+      parts.push(rowSvg(row, numberOf(row.estimate), toX, y + ROW / 2, plot.left, width));
       y += ROW;
     }
     y += 6;
@@ -72,7 +75,7 @@ export function intervalChart(chart: IntervalChart): string {
       : `<line class="reference" x1="${toX(reference.value)}" x2="${toX(reference.value)}" y1="${top}" y2="${bottom}"/>
 <text class="tick" x="${toX(reference.value)}" y="12" text-anchor="middle">${escapeHtml(reference.label)}</text>`;
   const summary = groups.flatMap((group) =>
-    group.rows.map((row) => `${group.label}, ${row.label}: ${estimateText(row.estimate)}`),
+    group.rows.map((row) => `${group.label}, ${row.label}: ${numberOf(row.estimate)}`),
   );
   return `<svg class="chart" viewBox="0 0 ${width} ${bottom + 40}" role="img" aria-label="${escapeHtml(`${chart.title}. ${summary.join('; ')}`)}">
 ${grid.join('\n')}
@@ -84,17 +87,18 @@ ${parts.join('\n')}
 
 function rowSvg(
   { label, estimate, series }: IntervalRow,
+  text: string,
   toX: (value: number) => number,
   y: number,
   left: number,
   width: number,
-  numbers: boolean,
 ): string {
   const name = `<text class="row" x="${left - 10}" y="${y}" dy=".32em" text-anchor="end">${escapeHtml(label)}</text>`;
   if (!Number.isFinite(estimate.value)) return name;
-  const number = numbers
-    ? `<text class="value" x="${width}" y="${y}" dy=".32em" text-anchor="end">${estimateText(estimate)}</text>`
-    : '';
-  return `${name}<g class="s${series % 6}"><title>${escapeHtml(label)}: ${estimateText(estimate)}</title>
+  const number =
+    width >= 480
+      ? `<text class="value" x="${width}" y="${y}" dy=".32em" text-anchor="end">${text}</text>`
+      : '';
+  return `${name}<g class="s${series % 6}"><title>${escapeHtml(label)}: ${text}</title>
 <line class="whisker" x1="${toX(estimate.low)}" x2="${toX(estimate.high)}" y1="${y}" y2="${y}"/><circle cx="${toX(estimate.value)}" cy="${y}" r="5"/></g>${number}`;
 }

@@ -1,7 +1,7 @@
 /** @file A curve whose every point has its interval, as SVG text: what more of something adds. */
-import type { Estimate } from '../../base/statistics.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { escapeHtml } from '../explain/html-page.ts';
-import { decimal, estimateText } from '../explain/number-format.ts';
+import { decimal, estimateText, hasInterval } from '../explain/number-format.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface IntervalCurve {
@@ -17,7 +17,7 @@ export interface IntervalCurve {
   readonly height?: number;
 }
 
-/** An `<svg>`: dots with whiskers, joined; the value of each stands above its whisker. */
+/** An `<svg>`: dots with whiskers, joined; the value of each that has one stands above it. */
 export function intervalCurve(curve: IntervalCurve): string {
   const { width = 640, height = 260, points, series = 1 } = curve;
   const plot = { left: 52, right: width - 24, top: 34, bottom: height - 42 };
@@ -34,9 +34,11 @@ export function intervalCurve(curve: IntervalCurve): string {
   );
   const marks = points.map(({ x, estimate }) => {
     const at = toX(x);
+    const value = hasInterval(estimate)
+      ? `<text class="value" x="${at}" y="${toY(estimate.high) - 9}" text-anchor="middle">${decimal(estimate.value, yAxis.digits + 1)}</text>`
+      : '';
     return `<text class="tick" x="${at}" y="${plot.bottom + 19}" text-anchor="middle">${decimal(x, 0)}</text>
-<line class="whisker" x1="${at}" x2="${at}" y1="${toY(estimate.low)}" y2="${toY(estimate.high)}"/><circle cx="${at}" cy="${toY(estimate.value)}" r="5"/>
-<text class="value" x="${at}" y="${toY(estimate.high) - 9}" text-anchor="middle">${decimal(estimate.value, yAxis.digits + 1)}</text>`;
+<line class="whisker" x1="${at}" x2="${at}" y1="${toY(estimate.low)}" y2="${toY(estimate.high)}"/><circle cx="${at}" cy="${toY(estimate.value)}" r="5"/>${value}`;
   });
   const path = points.map(({ x, estimate }, i) => `${i === 0 ? 'M' : 'L'}${toX(x)} ${toY(estimate.value)}`);
   const summary = points.map(({ x, estimate }) => `${decimal(x, 0)}: ${estimateText(estimate)}`);

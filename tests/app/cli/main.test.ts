@@ -169,7 +169,12 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['train --resume nowhere', 'expected the manifest of a run, got no such file', 'run'],
     ['train --resume nowhere --lora-rank 2', '--resume: expected no recipe', 'start a new run'],
     ['quickstart --out taken', '--out: expected a folder without runs, got taken', 'Choose another folder'],
-    ['audit --model model', 'nextquill audit: not yet', 'nextquill evaluate'],
+    [
+      'audit --model model --data users.jsonl',
+      '--out: expected a value, got none',
+      'a folder for the report',
+    ],
+    ['serve', 'nextquill serve: not yet', 'nextquill generate'],
   ];
   it.concurrent.each(cases)('%s', async (words, message, hint) => {
     const { code, stdout, stderr } = await run(words);

@@ -1,0 +1,69 @@
+/** @file The three sentences of an audit turn when the numbers turn, and claim no more than the intervals do. */
+import { describe, expect, it } from 'vitest';
+import { percentOf } from '../../../src/method/audit/answer.ts';
+import { about } from '../report/example-results.ts';
+import { exampleAudit, group } from './example-audit.ts';
+
+const effects = (total: number, userSpecific: number, half = 0.05) => ({
+  total: about(total, half),
+  generic: about(total - userSpecific, half),
+  userSpecific: about(userSpecific, half),
+});
+const first = (total: number, userSpecific: number) =>
+  exampleAudit({ effects: effects(total, userSpecific) }).answer[0]!;
+
+it('an answer is three sentences', () => {
+  const { answer } = exampleAudit();
+  expect(answer).toHaveLength(3);
+  for (const sentence of answer) {
+    expect(sentence).toMatch(/\.$/);
+    expect(sentence).not.toMatch(/\. [A-Z]/);
+  }
+});
+
+it('percentages say by how much a token becomes likelier', () => {
+  expect(percentOf(Math.log(1.26))).toBe('26%');
+  expect(percentOf(Math.log(0.75))).toBe('25%');
+  expect(percentOf(0.01)).toBe('1.0%');
+});
+
+describe('whether', () => {
+  it.each([
+    [0.3, 0.2, /^Yes, the history matters: .*35% \(95% interval 28% to 42%\) likelier.*worth 22%/],
+    [0.3, 0.01, /^A history helps, but that it has to be the user’s own was not shown/],
+    [0.3, -0.2, /^A history helps, but another user’s helps more/],
+    [0.01, 0.2, /^It matters whose history it is, but that the history helps was not shown/],
+    [0.01, 0.01, /^That the history matters was not shown/],
+    [-0.3, 0.01, /^The history hurts: /],
+    [-0.3, 0.2, /^The history hurts, though the user’s own less than another’s/],
+  ])('A %f and C %f', (total, userSpecific, words) => {
+    expect(first(total, userSpecific)).toMatch(words);
+  });
+});
+
+describe('for whom', () => {
+  it('counts users, tells chance from several texts, and names the ends', () => {
+    expect(exampleAudit().answer[1]).toBe(
+      'The user’s own history does better than another’s for 1 of 2 users, for 1 of the 1 with several texts beyond chance: from +35% a token for Usula Userword down to −9.5% for Ulf Secondname.',
+    );
+  });
+
+  it('says when users have a single text each, and when there is one user', () => {
+    const single = exampleAudit({ byUser: [group('a', 0.3, 1), group('b', 0.1, 1)] });
+    expect(single.answer[1]).toContain('each judged by a single text');
+    expect(exampleAudit({ users: 1 }).answer[1]).toContain('one user only');
+  });
+});
+
+describe('where', () => {
+  it('names the share of tokens, the strongest third, the first item and the kinds of items', () => {
+    expect(exampleAudit().answer[2]).toBe(
+      'It shows in 10.0% of the word pieces, most in the first third of the texts; the latest item alone gives 67% of what all do; of 2 items looked at one by one 2 help, 0 harm and 0 could be left out.',
+    );
+  });
+
+  it('leaves out the first item where all of them together were not shown to help', () => {
+    const dose = [0, 1, 2].map((items) => ({ items, texts: 3, effect: about(0.01, 0.1) }));
+    expect(exampleAudit({ dose }).answer[2]).not.toContain('latest item');
+  });
+});
