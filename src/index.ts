@@ -15,6 +15,12 @@ export type { Estimate } from './base/statistics/estimate.ts';
 export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
 export { loadModel, type Model } from './engine/models/model.ts';
 export type { LoraOptions } from './engine/models/parameters.ts';
+// Audit without training: does the history matter, for whom, where.
+export { type AuditOptions, audit } from './method/audit/audit.ts';
+export { type AuditHtmlOptions, renderAuditHtml } from './method/audit/audit-html.ts';
+export { type AuditJson, auditJson } from './method/audit/audit-json.ts';
+export type { AuditResult } from './method/audit/results.ts';
+export { renderAuditTerminal } from './method/audit/table.ts';
 // Data: users with histories, real and simulated.
 export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/data/example.ts';
 export { writeExamples } from './method/data/jsonl.ts';
