@@ -191,12 +191,25 @@ export function refuseForeignFeatures(keys: ConfigKeys): void {
   }
 }
 
+/** More layers than any model has: a list of so many types is no attack on memory. */
+const MOST_LAYERS = 1000;
+
+/** The number of layers. */
+export function layerCount(keys: ConfigKeys, key: string, fallback?: number): number {
+  const layers = keys.whole(key, fallback);
+  if (layers > MOST_LAYERS) throw keys.malformed(key, `at most ${MOST_LAYERS} layers`);
+  return layers;
+}
+
 /** Heads of queries, heads of keys and values, and the size of one. */
 export function attentionHeads(keys: ConfigKeys, hiddenSize: number, defaultHeadSize?: number) {
   const heads = keys.whole('num_attention_heads');
   const keyValueHeads = keys.whole('num_key_value_heads', heads);
   if (heads % keyValueHeads !== 0)
     throw keys.malformed('num_key_value_heads', `a divisor of num_attention_heads (${heads})`);
+  const isDerived = (keys.json.head_dim ?? defaultHeadSize) === undefined;
+  if (isDerived && hiddenSize % heads !== 0)
+    throw keys.malformed('num_attention_heads', `a divisor of hidden_size (${hiddenSize})`);
   const headSize = keys.whole('head_dim', defaultHeadSize ?? hiddenSize / heads);
   if (headSize % 2 !== 0) throw keys.malformed('head_dim', 'an even number, for rotation by halves');
   return { heads, keyValueHeads, headSize };

@@ -1,10 +1,20 @@
 /** @file The table of architectures by Hugging Face's model_type. Adding a model is one file and one row. */
 import { nearestName, WeightsError } from '../../base/errors.ts';
 import type { Architecture } from './architecture.ts';
+import { gemma3Text } from './gemma3.ts';
+import { gpt2 } from './gpt2.ts';
 import { configKeys, type DecoderConfig, type Json, refuseForeignFeatures } from './hf-config.ts';
 import { llama } from './llama.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 
-export const architectures: Readonly<Record<string, Architecture>> = { llama };
+export const architectures: Readonly<Record<string, Architecture>> = {
+  gemma3_text: gemma3Text,
+  gpt2,
+  llama,
+  qwen2,
+  qwen3,
+};
 
 /**
  * The decoder that a config.json describes.

@@ -7,7 +7,7 @@ import { add, gatherRows, mul, reshape, rmsNorm, silu } from '../ops/operators.t
 import { type Value, withScope } from '../ops/value.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
 import { decoderLayer, foldRows, gatedFeedForward } from './blocks.ts';
-import { attentionHeads, type ConfigKeys, type DecoderConfig, windowOf } from './hf-config.ts';
+import { attentionHeads, type ConfigKeys, type DecoderConfig, layerCount, windowOf } from './hf-config.ts';
 import { linearParameters, type ModelParameter, type ParameterSource, vector } from './parameters.ts';
 import { rotate, tablesOf } from './rotary.ts';
 
@@ -55,7 +55,7 @@ export function sharedConfig(
     vocabularySize: keys.whole('vocab_size'),
     hiddenSize,
     intermediateSize: keys.whole('intermediate_size'),
-    layers: keys.whole('num_hidden_layers'),
+    layers: layerCount(keys, 'num_hidden_layers'),
     ...heads,
     attentionScale: heads.headSize ** -0.5,
     normEpsilon: keys.number('rms_norm_eps', 1e-6),
