@@ -19,16 +19,18 @@ SMALL = {
     "vocab_size": 41, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 64, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
 }
+# Heads of 8 numbers without a key of their own.
+WIDE = SMALL | {"hidden_size": 32, "num_hidden_layers": 2}
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8,
 }
 YARN = {"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 8}
 MODELS = {
-    "tiny-llama3": ("llama", SMALL | {
+    "tiny-llama3": ("llama", WIDE | {
         "rope_parameters": LLAMA3, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False,
     }),
-    "tiny-qwen2": ("qwen2", SMALL | {
+    "tiny-qwen2": ("qwen2", WIDE | {
         "rope_parameters": YARN, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1,
         "tie_word_embeddings": False,
     }),
@@ -42,7 +44,7 @@ MODELS = {
         },
     }),
     "tiny-gpt2": ("gpt2", {
-        "vocab_size": 41, "n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 4, "bos_token_id": 1, "eos_token_id": 2,
+        "vocab_size": 41, "n_positions": 16, "n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 1, "eos_token_id": 2,
         "pad_token_id": 0,
     }),
 }
