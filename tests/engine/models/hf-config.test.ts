@@ -112,7 +112,7 @@ describe('config.json', () => {
       'num_attention_heads: expected a divisor of hidden_size (16), got 5',
     ],
     [{ ...llama, head_dim: 5 }, 'head_dim: expected an even number'],
-    [{ ...llama, hidden_size: 1e400 }, 'hidden_size: expected a whole number above 0'],
+    [{ ...llama, hidden_size: Number.POSITIVE_INFINITY }, 'hidden_size: expected a whole number above 0'],
     [{ ...llama, num_hidden_layers: 2.5 }, 'num_hidden_layers: expected a whole number above 0, got 2.5'],
     [{ ...llama, num_hidden_layers: 1e9 }, 'num_hidden_layers: expected at most 1000 layers, got 1000000000'],
     [{ ...llama, mlp_bias: 'no' }, 'mlp_bias: expected true or false, got "no"'],

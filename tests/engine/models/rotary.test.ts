@@ -2,9 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configKeys, type Json } from '../../../src/engine/models/hf-config.ts';
-import { parseDecoderConfig } from '../../../src/engine/models/registry.ts';
 import { rotaryConfig } from '../../../src/engine/models/rope-config.ts';
-import { growingRotaryTables, rotaryFrequencies } from '../../../src/engine/models/rotary.ts';
+import { rotaryFrequencies } from '../../../src/engine/models/rotary.ts';
 
 const { cases } = JSON.parse(readFileSync('tests/golden/rope.json', 'utf8')) as {
   cases: { config: Json; frequencies: number[]; factor: number }[];
