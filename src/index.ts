@@ -66,7 +66,8 @@ export {
   generateAll,
 } from './method/generation/generate.ts';
 // Training: by any objective, full or LoRA, resumable.
-export { type ObjectiveName, type ObjectiveOptions, objectiveNames } from './method/objectives/objectives.ts';
+export type { ObjectiveOptions } from './method/objectives/objective-options.ts';
+export { type ObjectiveName, objectiveNames } from './method/objectives/objectives.ts';
 // Prompts: the same query with the history and without.
 export {
   defaultPromptSettings,

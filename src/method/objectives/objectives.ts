@@ -9,43 +9,22 @@ import {
   stopGradient,
 } from '../../engine/ops/operators.ts';
 import { type Value, withScope } from '../../engine/ops/value.ts';
-import {
-  dataSideEffect,
-  divergenceEffect,
-  type LogitPair,
-  logRatioEffect,
-  modelSideEffect,
-} from '../effects/effects.ts';
-import {
-  clippedWeights,
-  normaliseWithinExamples,
-  type TokenGroups,
-  thresholdWeights,
-  weightedSum,
-} from './token-weights.ts';
-
-/** Numbers of an objective. The paper's own values are not published; the defaults are the reference code's. */
-export interface ObjectiveOptions {
-  /** δ: a token is preference-bearing when its probability rises by more; 0.05 by train.py:CustomTrainer3. */
-  readonly effectThreshold?: number;
-  /** λ: weight of preference-bearing tokens; 0.9. */
-  readonly highWeight?: number;
-  /** ε: weight of the others; 0.1. */
-  readonly lowWeight?: number;
-  /** α: factor of the loss on the logit difference; 0.1. */
-  readonly effectWeight?: number;
-  /** Whether gradients stop at z_∅ in the logit difference; false in the reference code. */
-  readonly stopGradient?: boolean;
-  /** Whether gradients flow through divergence weights, as in the reference code; false by default. */
-  readonly weightGradient?: boolean;
-}
+import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
+import { anchorDivergence } from './anchor.ts';
+import { type ObjectiveOptions, resolveObjectiveOptions } from './objective-options.ts';
+import { type TokenGroups, weightedSum } from './token-weights.ts';
+import { type EffectInputs, type WeightRule, weightsByRule } from './weight-rules.ts';
 
 /** Logits at the response tokens of a microbatch, and how tokens group into examples. */
-export interface ObjectiveInputs {
+export interface ObjectiveInputs extends EffectInputs {
   readonly targets: Value;
   readonly withHistory?: Value;
   readonly withoutHistory?: Value;
   readonly groups: TokenGroups;
+  /** Logits of the starting model without history, f32[S, V]; where there is an anchor. */
+  readonly anchor?: Value;
+  /** Factor of α in this step, f32[]; where α grows. */
+  readonly effectScale?: Value;
 }
 
 /** A loss f32[], and its parts f32[] for the record. */
@@ -58,47 +37,35 @@ export interface ObjectiveLoss {
 export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
 
 interface Objective {
-  readonly passes: Passes;
-  /** ω̃ before the loss: f32[S], normalised within each example. */
-  weights(pair: LogitPair, groups: TokenGroups, options: Required<ObjectiveOptions>): Value;
+  /** The pass that the text is fitted in. */
+  readonly fit: 'withHistory' | 'withoutHistory';
+  /** ω of the fit. */
+  readonly weights: WeightRule;
   /** Weights of the loss on the logit difference: none, the mean over tokens, or ω̃. */
   readonly difference: 'none' | 'uniform' | 'weighted';
 }
 
-const logProbabilities = ({ withHistory, withoutHistory, targets }: LogitPair) =>
-  [selectedLogProbability(withHistory, targets), selectedLogProbability(withoutHistory, targets)] as const;
-
-const uniform: Objective['weights'] = (_pair, groups) => groups.uniform;
-
-const byDataSideEffect: Objective['weights'] = (pair, groups, { effectThreshold, highWeight, lowWeight }) => {
-  const effect = dataSideEffect(...logProbabilities(pair));
-  return normaliseWithinExamples(thresholdWeights(effect, effectThreshold, highWeight, lowWeight), groups);
-};
-
-const byDivergence: Objective['weights'] = (pair, groups, { weightGradient }) => {
-  const divergence = divergenceEffect(pair);
-  return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
-};
-
-// PerCE's bounds, arXiv 2603.06595.
-const byLogRatio: Objective['weights'] = (pair, groups) =>
-  normaliseWithinExamples(clippedWeights(logRatioEffect(...logProbabilities(pair)), 0.8, 5), groups);
-
 const objectives = {
-  sft: { passes: 'withHistory', weights: uniform, difference: 'none' },
-  'sft-no-history': { passes: 'withoutHistory', weights: uniform, difference: 'none' },
-  'nextquill-code': { passes: 'pair', weights: byDataSideEffect, difference: 'uniform' },
-  'nextquill-paper': { passes: 'pair', weights: byDataSideEffect, difference: 'weighted' },
-  'nextquill-data-side': { passes: 'pair', weights: byDataSideEffect, difference: 'none' },
-  'nextquill-model-side': { passes: 'pair', weights: uniform, difference: 'uniform' },
-  'nextquill-js': { passes: 'pair', weights: byDivergence, difference: 'none' },
-  perce: { passes: 'pair', weights: byLogRatio, difference: 'none' },
+  sft: { fit: 'withHistory', weights: 'uniform', difference: 'none' },
+  'sft-no-history': { fit: 'withoutHistory', weights: 'uniform', difference: 'none' },
+  'nextquill-code': { fit: 'withHistory', weights: 'threshold', difference: 'uniform' },
+  'nextquill-paper': { fit: 'withHistory', weights: 'threshold', difference: 'weighted' },
+  'nextquill-data-side': { fit: 'withHistory', weights: 'threshold', difference: 'none' },
+  'nextquill-model-side': { fit: 'withHistory', weights: 'uniform', difference: 'uniform' },
+  'nextquill-js': { fit: 'withHistory', weights: 'divergence', difference: 'none' },
+  perce: { fit: 'withHistory', weights: 'clipped', difference: 'none' },
 } as const satisfies Record<string, Objective>;
 
-/** Other names: `nextquill` stands for `nextquill-code` until a measurement on validation users chooses. */
-const objectiveAliases = { nextquill: 'nextquill-code', cft: 'nextquill-model-side' } as const;
-
 export type ObjectiveName = keyof typeof objectives;
+
+/** Other names, each for an objective with some of its options. */
+const objectiveAliases: Readonly<
+  Record<string, { readonly objective: ObjectiveName; readonly options: ObjectiveOptions }>
+> = {
+  // Stands for the reference code's until a measurement on validation users chooses.
+  nextquill: { objective: 'nextquill-code', options: {} },
+  cft: { objective: 'nextquill-model-side', options: {} },
+};
 
 /** All names that {@link resolveObjective} knows. */
 export const objectiveNames: readonly string[] = [
@@ -111,8 +78,8 @@ export const objectiveNames: readonly string[] = [
  * @throws {ConfigError} with the nearest name when there is none
  */
 export function resolveObjective(name: string): ObjectiveName {
-  const resolved = objectiveAliases[name as keyof typeof objectiveAliases] ?? name;
-  if (resolved in objectives) return resolved as ObjectiveName;
+  const resolved = aliasOf(name)?.objective ?? name;
+  if (Object.hasOwn(objectives, resolved)) return resolved as ObjectiveName;
   const near = nearestName(name, objectiveNames);
   throw new ConfigError(
     `objective: expected one of ${objectiveNames.join(', ')}, got ${JSON.stringify(name)}`,
@@ -123,9 +90,56 @@ export function resolveObjective(name: string): ObjectiveName {
   );
 }
 
-/** The passes that an objective needs. */
-export function passesOf(name: ObjectiveName): Passes {
-  return objectives[name].passes;
+/** The options that a name brings along; given ones go before them. */
+export function optionsOfName(name: string): ObjectiveOptions {
+  return aliasOf(name)?.options ?? {};
+}
+
+const aliasOf = (name: string) =>
+  Object.hasOwn(objectiveAliases, name) ? objectiveAliases[name] : undefined;
+
+/** Whether token weights are made of effects. */
+export function weighsByEffects(name: ObjectiveName, options: ObjectiveOptions = {}): boolean {
+  const { weights, difference }: Objective = objectives[name];
+  // Where the fit is plain altogether, its weights are those of the difference term, if of any.
+  const { plainWeight } = resolveObjectiveOptions(options);
+  return weights !== 'uniform' && (plainWeight < 1 || difference === 'weighted');
+}
+
+/**
+ * The passes that an objective needs.
+ * @param effectsGiven whether the effects that weights are made of come from elsewhere than the passes of training
+ */
+export function passesOf(name: ObjectiveName, options: ObjectiveOptions = {}, effectsGiven = false): Passes {
+  const { fit, difference }: Objective = objectives[name];
+  if (fit === 'withoutHistory') return fit;
+  const byPasses = weighsByEffects(name, options) && !effectsGiven;
+  const needsPair = difference !== 'none' || byPasses || resolveObjectiveOptions(options).anchorWeight > 0;
+  return needsPair ? 'pair' : fit;
+}
+
+/**
+ * Checks that options mean something for an objective.
+ * @throws {ConfigError} naming the option that has no effect
+ */
+export function checkObjective(name: ObjectiveName, options: Required<ObjectiveOptions>): void {
+  const { weights, difference }: Objective = objectives[name];
+  const wants = (option: keyof ObjectiveOptions, what: string) =>
+    new ConfigError(
+      `objectiveOptions: ${option}: expected an objective with ${what}, got ${name}, which has none`,
+      {
+        code: 'objective/option',
+        hint: `Leave ${option} away, or choose another objective, such as nextquill-paper.`,
+      },
+    );
+  for (const option of ['softWeights', 'plainWeight'] as const)
+    if (options[option] && weights === 'uniform') throw wants(option, 'token weights');
+  if (options.weightsFrom !== 'total' && !weighsByEffects(name, options))
+    throw wants('weightsFrom', 'token weights');
+  if (options.weightsFrom !== 'total' && weights === 'divergence' && !options.softWeights)
+    throw wants('weightsFrom', 'weights of a sign');
+  for (const option of ['effectWarmup', 'stopGradient'] as const)
+    if (options[option] && difference === 'none') throw wants(option, 'a loss on the logit difference');
 }
 
 /** ω̃ of an objective for a pair of passes: f32[S], summing to 1 over each example. */
@@ -134,55 +148,56 @@ export function objectiveWeights(
   pair: LogitPair,
   groups: TokenGroups,
   options: ObjectiveOptions = {},
+  given: EffectInputs = {},
 ): Value {
-  return objectives[name].weights(pair, groups, resolveObjectiveOptions(options));
+  return weightsByRule(objectives[name].weights, pair, groups, resolveObjectiveOptions(options), given);
 }
 
 /**
- * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t) $$
+ * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
+ *    + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t)
+ *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
- * Examples without history contribute plain cross-entropy and no difference term.
- * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`; weights carry none, but with `weightGradient`.
+ * μ, β and p_0 (the starting model without history) are ours, off by default.
+ * Examples without history contribute plain cross-entropy, no difference term and no anchor.
+ * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`, and through the anchor; weights carry
+ * none, but with `weightGradient`.
  */
 export function objectiveLoss(
   name: ObjectiveName,
   inputs: ObjectiveInputs,
   options: ObjectiveOptions = {},
 ): ObjectiveLoss {
-  const objective: Objective = objectives[name];
+  const { fit: pass, difference: differenceKind }: Objective = objectives[name];
   const settings = resolveObjectiveOptions(options);
+  const { plainWeight, anchorWeight } = settings;
   const { targets, groups } = inputs;
+  const total = (values: Value, weights: Value) => reduceSum(weightedSum(values, weights, groups), [0]);
   return withScope(name, () => {
-    const main = objective.passes === 'withoutHistory' ? inputs.withoutHistory! : inputs.withHistory!;
-    const crossEntropy = neg(selectedLogProbability(main, targets));
+    const crossEntropy = neg(selectedLogProbability(inputs[pass]!, targets));
     const pair = { withHistory: inputs.withHistory!, withoutHistory: inputs.withoutHistory!, targets };
-    const weights = objective.weights(pair, groups, settings);
-    const fit = reduceSum(weightedSum(crossEntropy, weights, groups), [0]);
-    const mean = reduceSum(weightedSum(stopGradient(crossEntropy), groups.uniform, groups), [0]);
-    if (objective.difference === 'none')
-      return { loss: fit, parts: { crossEntropy: mean, weightedCrossEntropy: fit } };
-
-    const withoutHistory = settings.stopGradient ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
-    const effect = modelSideEffect({ ...pair, withoutHistory });
-    const differenceLoss = mul(neg(selectedLogProbability(effect, targets)), groups.hasHistory);
-    const differenceWeights = objective.difference === 'weighted' ? weights : groups.uniform;
-    const difference = reduceSum(weightedSum(differenceLoss, differenceWeights, groups), [0]);
-    return {
-      loss: add(fit, mul(difference, settings.effectWeight)),
-      parts: { crossEntropy: mean, weightedCrossEntropy: fit, logitDifference: difference },
-    };
+    const weights = weighsByEffects(name, settings)
+      ? objectiveWeights(name, pair, groups, settings, inputs)
+      : groups.uniform;
+    const mean = total(stopGradient(crossEntropy), groups.uniform);
+    const weighted = total(crossEntropy, weights);
+    const parts: Record<string, Value> = { crossEntropy: mean, weightedCrossEntropy: weighted };
+    let loss = weighted;
+    if (plainWeight > 0)
+      loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
+    if (differenceKind !== 'none') {
+      const withoutHistory = settings.stopGradient ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
+      const effect = modelSideEffect({ ...pair, withoutHistory });
+      const differenceLoss = mul(neg(selectedLogProbability(effect, targets)), groups.hasHistory);
+      parts.logitDifference = total(differenceLoss, differenceKind === 'weighted' ? weights : groups.uniform);
+      const scaled = mul(parts.logitDifference, settings.effectWeight);
+      loss = add(loss, inputs.effectScale === undefined ? scaled : mul(scaled, inputs.effectScale));
+    }
+    if (anchorWeight > 0) {
+      const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);
+      parts.anchor = total(mul(divergence, groups.hasHistory), groups.uniform);
+      loss = add(loss, mul(parts.anchor, anchorWeight));
+    }
+    return { loss, parts };
   });
-}
-
-/** All numbers of an objective, defaults filled in; what a manifest records. */
-export function resolveObjectiveOptions(options: ObjectiveOptions): Required<ObjectiveOptions> {
-  return {
-    effectThreshold: 0.05,
-    highWeight: 0.9,
-    lowWeight: 0.1,
-    effectWeight: 0.1,
-    stopGradient: false,
-    weightGradient: false,
-    ...options,
-  };
 }

@@ -1,5 +1,6 @@
 /** @file From effects to weights of tokens in the loss: the rules, and the normalisation within an example. */
 import {
+  add,
   div,
   gemm,
   greater,
@@ -7,7 +8,9 @@ import {
   minimum,
   mul,
   reshape,
+  sigmoid,
   stopGradient,
+  sub,
   where,
 } from '../../engine/ops/operators.ts';
 import { type Value, withScope } from '../../engine/ops/value.ts';
@@ -35,6 +38,16 @@ export function thresholdWeights(effect: Value, threshold: number, high: number,
 /** ω = clip(log ratio, low, high) of PerCE (arXiv 2603.06595). Gradient: none. */
 export function clippedWeights(logRatio: Value, low: number, high: number): Value {
   return minimum(maximum(stopGradient(logRatio), low), high);
+}
+
+/**
+ * $$ \omega = \tfrac12 + \sigma(\text{slope} \cdot (\text{log ratio} - \text{centre})) $$ Ours: as the threshold, without
+ * its jump, and sure of rare words, whose probability hardly moves.
+ * @returns f32[S], ½ … 1½
+ * Gradient: none.
+ */
+export function softWeights(logRatio: Value, slope: number, centre: number): Value {
+  return add(sigmoid(mul(sub(stopGradient(logRatio), centre), slope)), 0.5);
 }
 
 /**

@@ -5,7 +5,8 @@ import { sha256 } from '../../base/hash.ts';
 import { type AdapterInfo, INFO_FILE, readInfo } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
-import type { ObjectiveName, ObjectiveOptions } from '../objectives/objectives.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import type { ObjectiveName } from '../objectives/objectives.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Manifest } from './manifest.ts';
 

@@ -6,10 +6,15 @@ import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import type { Schedule } from '../../engine/optim/learning-rate.ts';
 import {
-  type ObjectiveName,
+  checkObjectiveOptions,
   type ObjectiveOptions,
-  resolveObjective,
   resolveObjectiveOptions,
+} from '../objectives/objective-options.ts';
+import {
+  checkObjective,
+  type ObjectiveName,
+  optionsOfName,
+  resolveObjective,
 } from '../objectives/objectives.ts';
 
 /** Settings of a run; "reference" is the paper's reference code. */
@@ -65,7 +70,10 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   const { lora, maxSteps } = settings;
   const resolved: ResolvedSettings = {
     objective: resolveObjective(settings.objective),
-    objectiveOptions: resolveObjectiveOptions(settings.objectiveOptions ?? {}),
+    objectiveOptions: resolveObjectiveOptions({
+      ...optionsOfName(settings.objective),
+      ...settings.objectiveOptions,
+    }),
     ...(lora === undefined ? {} : { lora }),
     recompute: settings.recompute ?? false,
     learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
@@ -82,6 +90,8 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     checkpointEvery: settings.checkpointEvery ?? 50,
     keepCheckpoints: settings.keepCheckpoints ?? 2,
   };
+  checkObjectiveOptions(resolved.objectiveOptions);
+  checkObjective(resolved.objective, resolved.objectiveOptions);
   const wholeNumbers = [
     'batchSize',
     'gradientAccumulation',

@@ -12,13 +12,8 @@ import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import {
-  type ObjectiveName,
-  type ObjectiveOptions,
-  objectiveLoss,
-  type Passes,
-  passesOf,
-} from '../objectives/objectives.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import { type ObjectiveName, objectiveLoss, type Passes, passesOf } from '../objectives/objectives.ts';
 import { passRows } from '../prompts/collate.ts';
 
 /** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */

@@ -1,0 +1,74 @@
+/** @file The rules by which effects become the token weights of an objective, whoever estimated the effects. */
+import { ConfigError } from '../../base/errors.ts';
+import { add, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
+import type { Value } from '../../engine/ops/value.ts';
+import { dataSideEffect, divergenceEffect, type LogitPair, logRatioEffect } from '../effects/effects.ts';
+import type { ObjectiveOptions } from './objective-options.ts';
+import {
+  clippedWeights,
+  normaliseWithinExamples,
+  softWeights,
+  type TokenGroups,
+  thresholdWeights,
+} from './token-weights.ts';
+
+/** ω by name: 1; highWeight and lowWeight about a threshold; the divergence; PerCE's clipped log ratio. */
+export type WeightRule = 'uniform' | 'threshold' | 'divergence' | 'clipped';
+
+/** What an estimator says of every response token; each f32[S]. */
+export interface EstimatedEffects {
+  /** log p(y_t | x, h, y<t), nats. */
+  readonly logProbWithHistory: Value;
+  /** log p(y_t | x, ∅, y<t), nats. */
+  readonly logProbWithoutHistory: Value;
+  readonly divergence: Value;
+}
+
+/** Effects that do not come from the passes of training. */
+export interface EffectInputs {
+  /** Of a fixed or averaged model, in place of those of the passes. */
+  readonly estimate?: EstimatedEffects;
+  /** B: mean log ratio of other users' histories, f32[S], nats; where weights are made of C. */
+  readonly generic?: Value;
+}
+
+/** PerCE's bounds, arXiv 2603.06595. */
+const PERCE_LOW = 0.8;
+const PERCE_HIGH = 5;
+
+/**
+ * ω̃ by a rule: f32[S], summing to 1 over each example.
+ * With `weightsFrom` userSpecific the pass without history is compared as if others' histories had helped it: log p_∅ + B.
+ * @throws {ConfigError} when weights are to be made of C and B is not given
+ */
+export function weightsByRule(
+  rule: WeightRule,
+  pair: LogitPair,
+  groups: TokenGroups,
+  options: Required<ObjectiveOptions>,
+  { estimate, generic }: EffectInputs,
+): Value {
+  if (rule === 'uniform') return groups.uniform;
+  const { effectThreshold, highWeight, lowWeight, weightGradient } = options;
+  if (rule === 'divergence' && !options.softWeights) {
+    const divergence = estimate?.divergence ?? divergenceEffect(pair);
+    return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
+  }
+  const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair.withHistory, pair.targets);
+  const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair.withoutHistory, pair.targets);
+  const other = options.weightsFrom === 'userSpecific' ? add(none, required(generic)) : none;
+  const weights = options.softWeights
+    ? softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre)
+    : rule === 'clipped'
+      ? clippedWeights(logRatioEffect(own, other), PERCE_LOW, PERCE_HIGH)
+      : thresholdWeights(dataSideEffect(own, other), effectThreshold, highWeight, lowWeight);
+  return normaliseWithinExamples(weights, groups);
+}
+
+function required(generic: Value | undefined): Value {
+  if (generic !== undefined) return generic;
+  throw new ConfigError('weightsFrom: expected the effects of other users’ histories, got none', {
+    code: 'objective/no-placebos',
+    hint: 'Train on examples of several users, or use weightsFrom total.',
+  });
+}

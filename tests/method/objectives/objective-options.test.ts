@@ -1,0 +1,184 @@
+/** @file Every option's loss and gradients against plain PyTorch (tests/golden/make/objective_options.py), and options that mean nothing. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { vjp } from '../../../src/engine/autodiff/vjp.ts';
+import { input } from '../../../src/engine/ops/operators.ts';
+import type { Value } from '../../../src/engine/ops/value.ts';
+import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
+import type { HostTensor } from '../../../src/engine/runtime/session.ts';
+import { groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
+import {
+  checkObjectiveOptions,
+  type ObjectiveOptions,
+  resolveObjectiveOptions,
+} from '../../../src/method/objectives/objective-options.ts';
+import {
+  checkObjective,
+  type ObjectiveName,
+  objectiveLoss,
+  objectiveWeights,
+  passesOf,
+} from '../../../src/method/objectives/objectives.ts';
+
+interface GoldenCase {
+  readonly name: string;
+  readonly examples: readonly {
+    readonly zWithHistory: number[][];
+    readonly zWithoutHistory: number[][];
+    readonly zAnchor: number[][];
+    readonly targets: number[];
+    readonly generic: number[];
+    readonly estimate: Record<'logProbWithHistory' | 'logProbWithoutHistory' | 'divergence', number[]>;
+  }[];
+  readonly losses: Readonly<Record<string, Entry>>;
+}
+interface Entry {
+  readonly objective: ObjectiveName;
+  readonly options: ObjectiveOptions;
+  readonly given: readonly ('estimate' | 'scale')[];
+  readonly loss: number;
+  readonly gradWithHistory: (number[][] | null)[];
+  readonly gradWithoutHistory: (number[][] | null)[];
+}
+const golden = JSON.parse(readFileSync('tests/golden/objective-options.json', 'utf8')) as {
+  readonly scale: number;
+  readonly cases: GoldenCase[];
+};
+
+/** The golden is f64, we compute in f32; torch's own f32 is within 5e-7 of it. */
+const TOLERANCE = 1e-6;
+
+const vector = (values: number[]): HostTensor => ({
+  data: Float32Array.from(values),
+  shape: [values.length],
+});
+const matrix = (rows: number[][]): HostTensor => ({
+  data: Float32Array.from(rows.flat()),
+  shape: [rows.length, rows[0]!.length],
+});
+const perToken = (name: string) => input(name, 'f32', ['S']);
+
+async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
+  const { objective, options, given } = entry;
+  const width = examples[0]!.zWithHistory[0]!.length;
+  const logits = (name: string) => input(name, 'f32', ['S', width]);
+  const [withHistory, withoutHistory] = [logits('withHistory'), logits('withoutHistory')];
+  const estimate = {
+    logProbWithHistory: perToken('own'),
+    logProbWithoutHistory: perToken('none'),
+    divergence: perToken('divergence'),
+  };
+  const { loss } = objectiveLoss(
+    objective,
+    {
+      withHistory,
+      withoutHistory,
+      targets: input('targets', 'i64', ['S']),
+      groups: groupInputs(),
+      anchor: logits('anchor'),
+      generic: perToken('generic'),
+      ...(given.includes('estimate') ? { estimate } : {}),
+      ...(given.includes('scale') ? { effectScale: input('scale', 'f32', []) } : {}),
+    },
+    options,
+  );
+  const sides = { gradWithHistory: withHistory, gradWithoutHistory: withoutHistory };
+  const outputs: Record<string, Value> = { loss };
+  for (const [side, variable] of Object.entries(sides)) {
+    if (entry[side as keyof typeof sides].some((rows) => rows !== null))
+      outputs[side] = vjp(loss, [variable])[0]!;
+    else
+      expect(() => vjp(loss, [variable])).toThrowError(
+        expect.objectContaining({ code: 'graph/no-gradient' }),
+      );
+  }
+  const targets = examples.flatMap((example) => example.targets);
+  return evaluate(outputs, {
+    withHistory: matrix(examples.flatMap((example) => example.zWithHistory)),
+    withoutHistory: matrix(examples.flatMap((example) => example.zWithoutHistory)),
+    anchor: matrix(examples.flatMap((example) => example.zAnchor)),
+    own: vector(examples.flatMap((example) => example.estimate.logProbWithHistory)),
+    none: vector(examples.flatMap((example) => example.estimate.logProbWithoutHistory)),
+    divergence: vector(examples.flatMap((example) => example.estimate.divergence)),
+    generic: vector(examples.flatMap((example) => example.generic)),
+    scale: { data: Float32Array.of(golden.scale), shape: [] },
+    targets: { data: BigInt64Array.from(targets, BigInt), shape: [targets.length] },
+    ...groupFeeds(
+      examples.flatMap((example, i) => example.targets.map(() => i)),
+      examples.map(() => true),
+      examples.length,
+    ),
+  });
+}
+
+describe.each(golden.cases)('$name', (one) => {
+  it.each(Object.keys(one.losses))('%s: loss and both gradients are those of PyTorch', async (label) => {
+    const entry = one.losses[label]!;
+    const results = await lossAndGradients(one, entry);
+    expect(Math.abs((results.loss!.data[0] as number) - entry.loss)).toBeLessThan(TOLERANCE);
+    for (const side of ['gradWithHistory', 'gradWithoutHistory'] as const) {
+      if (results[side] === undefined) continue;
+      const { data } = results[side];
+      const wanted = entry[side].flatMap((rows) => rows!).flat();
+      expect(data).toHaveLength(wanted.length);
+      expect(Math.max(...wanted.map((value, i) => Math.abs(value - (data[i] as number))))).toBeLessThan(
+        TOLERANCE,
+      );
+    }
+  });
+});
+
+describe('options', () => {
+  const check = (objective: ObjectiveName, options: ObjectiveOptions) => () => {
+    const resolved = resolveObjectiveOptions(options);
+    checkObjectiveOptions(resolved);
+    checkObjective(objective, resolved);
+  };
+
+  it.each([
+    ['sft', { softWeights: true }, 'softWeights'],
+    ['nextquill-model-side', { plainWeight: 0.5 }, 'plainWeight'],
+    ['sft', { weightsFrom: 'userSpecific' }, 'weightsFrom'],
+    ['nextquill-js', { weightsFrom: 'userSpecific' }, 'weightsFrom'],
+    ['nextquill-code', { weightsFrom: 'userSpecific', plainWeight: 1 }, 'weightsFrom'],
+    ['perce', { stopGradient: true }, 'stopGradient'],
+    ['nextquill-data-side', { effectWarmup: 0.1 }, 'effectWarmup'],
+    ['nextquill-code', { plainWeight: 1.5 }, 'plainWeight'],
+    ['nextquill-code', { anchorWeight: -1 }, 'anchorWeight'],
+    ['nextquill-code', { softSlope: Number.NaN }, 'softSlope'],
+    ['nextquill-code', { placebos: 1.5 }, 'placebos'],
+    ['nextquill-code', { highWeight: 0, lowWeight: 0 }, 'highWeight'],
+    ['nextquill-code', { weightsFrom: 'all' as 'total' }, 'weightsFrom'],
+  ] as const)('%s with %o is refused by the name of the option', (objective, options, named) => {
+    expect(check(objective, options)).toThrowError(
+      expect.objectContaining({ code: 'objective/option', message: expect.stringContaining(named) }),
+    );
+  });
+
+  it('that mean something are taken', () => {
+    expect(
+      check('nextquill-paper', { softWeights: true, effectWarmup: 0.5, stopGradient: true }),
+    ).not.toThrow();
+    expect(check('perce', { weightsFrom: 'userSpecific', placebos: 4 })).not.toThrow();
+    expect(check('sft', { anchorWeight: 1 })).not.toThrow();
+  });
+
+  it('decide which passes are needed', () => {
+    expect(passesOf('sft', { anchorWeight: 0.1 })).toBe('pair');
+    expect(passesOf('sft-no-history', { anchorWeight: 0.1 })).toBe('withoutHistory');
+    expect(passesOf('perce', {}, true)).toBe('withHistory');
+    expect(passesOf('nextquill-code', {}, true)).toBe('pair');
+    expect(passesOf('nextquill-data-side', { plainWeight: 1 })).toBe('withHistory');
+  });
+
+  it('ask for the effects of others’ histories where weights are made of C', () => {
+    const pair = {
+      withHistory: input('h', 'f32', ['S', 5]),
+      withoutHistory: input('n', 'f32', ['S', 5]),
+      targets: input('targets', 'i64', ['S']),
+    };
+    expect(() =>
+      objectiveWeights('perce', pair, groupInputs(), { weightsFrom: 'userSpecific' }),
+    ).toThrowError(expect.objectContaining({ code: 'objective/no-placebos' }));
+  });
+});
