@@ -21,13 +21,15 @@ export interface FlatParameters {
   readonly gradients: Float32Array;
   readonly firstMoment: Float32Array;
   readonly secondMoment: Float32Array;
+  /** Moving average of the weights, where one is kept. */
+  readonly average?: Float32Array;
 }
 
 /** Elements that tensors are aligned to: 64 bytes, a cache line. */
 const ALIGNMENT = 16;
 
-/** Zeroed buffers for tensors of these names and shapes. */
-export function flatParameters(shapes: readonly ParameterShape[]): FlatParameters {
+/** Zeroed buffers for tensors of these names and shapes; one more where a moving average is to be kept. */
+export function flatParameters(shapes: readonly ParameterShape[], averages = false): FlatParameters {
   const tensors: FlatTensor[] = [];
   let size = 0;
   let decayed = 0;
@@ -49,6 +51,7 @@ export function flatParameters(shapes: readonly ParameterShape[]): FlatParameter
     gradients: buffer(),
     firstMoment: buffer(),
     secondMoment: buffer(),
+    ...(averages ? { average: buffer() } : {}),
   };
 }
 

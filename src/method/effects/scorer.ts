@@ -1,5 +1,6 @@
 /** @file Runs a model over prompts and their responses: log-probabilities of one pass, effects of a pair of passes. */
 import { throwIfAborted } from '../../base/errors.ts';
+import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { Model } from '../../engine/models/model.ts';
 import {
   createPasses,
@@ -15,7 +16,9 @@ import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
 import { type CollatedBatch, checkAligned, collate, passRows } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { cachedScorer, type EffectCache } from './effect-cache.ts';
 import { tokenEffects } from './effects.ts';
+import { scoredHash } from './scored-hash.ts';
 
 /** A model as it is to be scored: frozen, with an adapter, or with weights under training. */
 export interface ScoredModel extends ParameterValues {
@@ -29,6 +32,10 @@ export interface ScorerOptions {
   readonly objectiveOptions?: ObjectiveOptions;
   /** Padded tokens of one run at most, but for a longer single prompt; 4096 by default. */
   readonly tokensPerRun?: number;
+  /** Where scores are looked up first, and kept. */
+  readonly cache?: EffectCache;
+  /** What else scores depend on, such as the settings of the prompt: names them in the cache. */
+  readonly cacheContext?: unknown;
   readonly signal?: AbortSignal;
 }
 
@@ -62,8 +69,16 @@ export interface Scorer extends AsyncDisposable {
 /** Logits of one run at most: 128 MiB of f32, a few times over. */
 const LOGITS_PER_RUN = 1 << 25;
 
-/** A scorer; its graphs are compiled when first used. */
+/** A scorer; its graphs are compiled when first used. With a cache it computes only what is not there. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
+  const { cache, cacheContext = null, objective = 'sft', objectiveOptions = {} } = options;
+  const scorer = computingScorer(scored, options);
+  if (cache === undefined) return scorer;
+  const key = sha256(canonicalJson([scoredHash(scored), cacheContext, objective, objectiveOptions]));
+  return cachedScorer(scorer, cache, { key, tokenizerHash: scored.model.tokenizer.hash });
+}
+
+function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
   const { model } = scored;
   const { config } = model;
   const { threads, objective = 'sft', objectiveOptions, tokensPerRun = 4096, signal } = options;

@@ -23,7 +23,15 @@ const contents = {
   'optimizer.safetensors': { firstMoment: 'firstMoment.', secondMoment: 'secondMoment.' },
 } as const satisfies Record<string, { readonly [buffer in keyof FlatParameters]?: string }>;
 
-type Buffer = 'weights' | 'firstMoment' | 'secondMoment';
+/** A moving average goes with them where one is kept. */
+const average = { 'average.safetensors': { average: '' } } as const;
+
+type Buffer = 'weights' | 'firstMoment' | 'secondMoment' | 'average';
+
+const contentsOf = (
+  parameters: FlatParameters,
+): Readonly<Record<string, { readonly [b in Buffer]?: string }>> =>
+  parameters.average === undefined ? contents : { ...contents, ...average };
 
 /**
  * Writes `checkpoints/step-N`, flushed to disk and then renamed into place.
@@ -39,9 +47,9 @@ export async function writeCheckpoint(
   const path = join(run, CHECKPOINTS, `step-${step}`);
   await writeFolderAtomically(path, async (temporary) => {
     const files: Record<string, { bytes: number; sha256: string }> = {};
-    for (const [name, buffers] of Object.entries(contents)) {
+    for (const [name, buffers] of Object.entries(contentsOf(parameters))) {
       const tensors = Object.entries(buffers).flatMap(([buffer, prefix]) =>
-        Object.entries(viewsOf(parameters, parameters[buffer as Buffer], prefix)),
+        Object.entries(viewsOf(parameters, parameters[buffer as Buffer]!, prefix)),
       );
       const file = join(temporary, name);
       await writeSafetensors(
@@ -86,7 +94,7 @@ export async function restoreNewest(
   const damaged: string[] = [];
   for (const step of await checkpointSteps(run)) {
     const folder = join(run, CHECKPOINTS, `step-${step}`);
-    const fault = await faultOf(folder, step);
+    const fault = await faultOf(folder, step, Object.keys(contentsOf(parameters)));
     if (fault === undefined) {
       await restore(folder, parameters);
       return { step, damaged };
@@ -98,7 +106,11 @@ export async function restoreNewest(
 }
 
 /** What is wrong with a checkpoint; undefined when every file is what state.json says. */
-export async function faultOf(folder: string, step: number): Promise<string | undefined> {
+export async function faultOf(
+  folder: string,
+  step: number,
+  names: readonly string[] = Object.keys(contents),
+): Promise<string | undefined> {
   const text = await readFile(join(folder, STATE_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -112,7 +124,7 @@ export async function faultOf(folder: string, step: number): Promise<string | un
   }
   if (state?.formatVersion !== 1 || state.step !== step)
     return `${STATE_FILE}: expected format 1 of step ${step}, got another`;
-  for (const name of Object.keys(contents)) {
+  for (const name of names) {
     const expected = state.files?.[name];
     const path = join(folder, name);
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
@@ -128,11 +140,11 @@ export async function faultOf(folder: string, step: number): Promise<string | un
 }
 
 async function restore(folder: string, parameters: FlatParameters): Promise<void> {
-  for (const [name, buffers] of Object.entries(contents)) {
+  for (const [name, buffers] of Object.entries(contentsOf(parameters))) {
     const file = await openSafetensors(join(folder, name));
     for (const [buffer, prefix] of Object.entries(buffers))
       for (const [tensor, { data }] of Object.entries(
-        viewsOf(parameters, parameters[buffer as Buffer], prefix),
+        viewsOf(parameters, parameters[buffer as Buffer]!, prefix),
       ))
         data.set(await readTensor(file, tensor));
   }

@@ -60,6 +60,13 @@ export interface Manifest {
   };
   readonly model: { readonly source: string; readonly hash: string; readonly tokenizerHash: string };
   readonly data: DataRecord;
+  /** Effects that were computed before training. */
+  readonly estimates?: {
+    /** Of their numbers. */
+    readonly hash: string;
+    /** Of the model that estimated them. */
+    readonly modelHash: string;
+  };
   readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>>;
   readonly machine: { readonly platform: string; readonly processor: string; readonly threads: number };
   readonly summary?: Omit<TrainSummary, 'run'>;

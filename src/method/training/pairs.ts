@@ -3,6 +3,7 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import { matchedCandidates } from '../data/matching.ts';
+import type { ScoredPrompt } from '../effects/scorer.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 
 /**
@@ -28,6 +29,33 @@ export function trainingPairs(
       ? matchedCandidates(examples, example, 2, { seed }).others[0]!.history
       : undefined;
     return promptPair(example, model.tokenizer, settings, placebo === undefined ? {} : { placebo });
+  });
+}
+
+/**
+ * Prompts with `count` other users' histories for each example, matched in period, domain and length; none for an example
+ * whose own history does not fit.
+ * @throws {DataError} when too few users have a history
+ */
+export function placeboPrompts(
+  examples: readonly Example[],
+  pairs: readonly PromptPair[],
+  model: Model,
+  settings: PromptSettings,
+  { count, seed }: { readonly count: number; readonly seed: number },
+): ScoredPrompt[][] {
+  return examples.map((example, i) => {
+    const { hasHistory, responseIds } = pairs[i]!;
+    if (!hasHistory) return [];
+    return matchedCandidates(examples, example, count + 1, { seed }).others.map(({ history }) => {
+      const { withHistoryIds } = promptPair(
+        example,
+        model.tokenizer,
+        { ...settings, reference: 'removed' },
+        { history },
+      );
+      return { promptIds: withHistoryIds, responseIds };
+    });
   });
 }
 

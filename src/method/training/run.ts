@@ -4,6 +4,7 @@ import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts'
 import type { Model } from '../../engine/models/model.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
+import { createEstimator, type FixedEstimates } from './estimators.ts';
 import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
 import { peakMemoryBytes } from './memory.ts';
 import { resultOf, saveResult } from './run-folder.ts';
@@ -38,6 +39,8 @@ export interface Job {
   readonly manifest: Manifest;
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
+  /** Effects that were computed before training. */
+  readonly fixed?: FixedEstimates;
   readonly signal?: AbortSignal;
   /** Milliseconds from any origin. */
   readonly clock: () => number;
@@ -57,13 +60,19 @@ export async function* workOff(
   before: readonly StepLine[],
   startStep: number,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { run, manifest, model, pairs, signal, clock } = job;
+  const { run, manifest, model, pairs, fixed, signal, clock } = job;
   const { recipe, totalSteps } = manifest;
   const lines = [...before];
   let step = startStep;
   let saved = startStep;
   let hasEnded = false;
   await using log = await openStepLog(run);
+  await using tokenEstimator = createEstimator(recipe, graph.parameters, fixed, {
+    model,
+    pairs,
+    threads: recipe.threads,
+    ...(signal === undefined ? {} : { signal }),
+  });
   const checkpoint = async () => {
     await log.sync();
     const path = await writeCheckpoint(run, step, graph.parameters);
@@ -94,6 +103,7 @@ export async function* workOff(
       ...recipe,
       startStep,
       padId: model.tokenizer.padId,
+      ...(tokenEstimator === undefined ? {} : { tokenEstimator }),
       ...(signal === undefined ? {} : { signal }),
     };
     for await (const { totalSteps: _, ...record } of trainingLoop(graph, pairs, options)) {

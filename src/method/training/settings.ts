@@ -15,6 +15,7 @@ import {
   type ObjectiveName,
   optionsOfName,
   resolveObjective,
+  weighsByEffects,
 } from '../objectives/objectives.ts';
 
 /** Settings of a run; "reference" is the paper's reference code. */
@@ -22,6 +23,12 @@ export interface TrainingSettings {
   /** Name or alias of an objective. */
   readonly objective: string;
   readonly objectiveOptions?: ObjectiveOptions;
+  /** Whose effects token weights are made of: `dynamic`, the model in training, as in the reference code. */
+  readonly estimator?: EstimatorName;
+  /** The frozen model or adapter of a `fixed` estimator, as the caller named it; the starting model when absent. */
+  readonly estimatorModel?: string;
+  /** Of a `moving-average` estimator: share of the average that each step keeps; 0.99, an average over 100 steps. */
+  readonly estimatorDecay?: number;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
   /** Computes each layer again in the backward pass: less memory, more time; false. */
@@ -53,11 +60,18 @@ export interface TrainingSettings {
   readonly keepCheckpoints?: number;
 }
 
+export type EstimatorName = 'dynamic' | 'fixed' | 'moving-average';
+
+export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'moving-average'];
+
 /** Settings with nothing left open, but for what may be absent. */
 export interface ResolvedSettings
-  extends Required<Omit<TrainingSettings, 'lora' | 'maxSteps' | 'objective' | 'objectiveOptions'>> {
+  extends Required<
+    Omit<TrainingSettings, 'lora' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimatorModel'>
+  > {
   readonly objective: ObjectiveName;
   readonly objectiveOptions: Required<ObjectiveOptions>;
+  readonly estimatorModel?: string;
   readonly lora?: LoraOptions;
   readonly maxSteps?: number;
 }
@@ -67,13 +81,16 @@ export interface ResolvedSettings
  * @throws {ConfigError} naming the setting
  */
 export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
-  const { lora, maxSteps } = settings;
+  const { lora, maxSteps, estimatorModel } = settings;
   const resolved: ResolvedSettings = {
     objective: resolveObjective(settings.objective),
     objectiveOptions: resolveObjectiveOptions({
       ...optionsOfName(settings.objective),
       ...settings.objectiveOptions,
     }),
+    estimator: settings.estimator ?? 'dynamic',
+    ...(estimatorModel === undefined ? {} : { estimatorModel }),
+    estimatorDecay: settings.estimatorDecay ?? 0.99,
     ...(lora === undefined ? {} : { lora }),
     recompute: settings.recompute ?? false,
     learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
@@ -92,6 +109,7 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   };
   checkObjectiveOptions(resolved.objectiveOptions);
   checkObjective(resolved.objective, resolved.objectiveOptions);
+  checkEstimator(resolved, settings);
   const wholeNumbers = [
     'batchSize',
     'gradientAccumulation',
@@ -122,6 +140,33 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     );
   }
   return resolved;
+}
+
+/** @throws {ConfigError} for an estimator that nothing asks, and for settings of another */
+function checkEstimator(resolved: ResolvedSettings, given: TrainingSettings): void {
+  const { objective, objectiveOptions, estimator } = resolved;
+  const fail = (what: string, hint: string) =>
+    new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
+  if (!estimatorNames.includes(estimator))
+    throw fail(
+      `expected one of ${estimatorNames.join(', ')}, got ${JSON.stringify(estimator)}`,
+      'Choose one of these names.',
+    );
+  if (estimator !== 'dynamic' && !weighsByEffects(objective, objectiveOptions))
+    throw fail(
+      `${estimator}: expected an objective whose token weights are made of effects, got ${objective}`,
+      'Leave the estimator away, or choose another objective, such as nextquill-paper.',
+    );
+  if (estimator !== 'dynamic' && objectiveOptions.weightGradient)
+    throw fail(
+      `${estimator}: expected no weightGradient, got one`,
+      'Gradients flow through weights only where the model in training estimates them.',
+    );
+  if (given.estimatorModel !== undefined && estimator !== 'fixed')
+    throw fail(`${estimator}: expected no estimatorModel, got one`, 'Set estimator to fixed.');
+  if (given.estimatorDecay !== undefined && estimator !== 'moving-average')
+    throw fail(`${estimator}: expected no estimatorDecay, got one`, 'Set estimator to moving-average.');
+  check('estimatorDecay', resolved.estimatorDecay, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
 }
 
 function check(name: string, value: number, expected: string, holds: (value: number) => boolean): void {

@@ -1,8 +1,11 @@
 /** @file Training as users call it: from examples, from prompt pairs, and on from a run that was stopped or killed. */
-import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
+import { CheckpointError, ConfigError, throwIfAborted } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import { forTraining } from '../data/splits.ts';
+import type { EffectCache } from '../effects/effect-cache.ts';
+import type { ScoredModel } from '../effects/scorer.ts';
 import {
   defaultPromptSettings,
   hiddenHistoryWarning,
@@ -11,6 +14,7 @@ import {
 } from '../prompts/pair.ts';
 import { restoreNewest } from './checkpoint.ts';
 import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
+import { effectsGiven, type FixedEstimates, fixedEstimates } from './estimators.ts';
 import {
   currentMachine,
   currentVersions,
@@ -20,11 +24,11 @@ import {
   type TrainSummary,
   writeManifest,
 } from './manifest.ts';
-import { checkPairs, trainingPairs } from './pairs.ts';
+import { checkPairs, placeboPrompts, trainingPairs } from './pairs.ts';
 import { type Job, type TrainEvent, workOff } from './run.ts';
 import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
 import { lockRun } from './run-lock.ts';
-import { resolveSettings, type TrainingSettings } from './settings.ts';
+import { type ResolvedSettings, resolveSettings, type TrainingSettings } from './settings.ts';
 import { cutStepLog } from './step-log.ts';
 import { totalSteps } from './trainer.ts';
 import { createTrainingGraph, type TrainingGraph } from './training-graph.ts';
@@ -34,6 +38,12 @@ interface RunOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from any origin, for the times that are reported; `performance.now` by default. */
   readonly clock?: () => number;
+  /** Opens the model of a fixed estimator by its name: a model, or an adapter of the one that is trained. */
+  readonly openEstimator?: (source: string, model: Model) => Promise<ScoredModel>;
+  /** Where effects that are computed before training are looked up first, and kept. */
+  readonly cache?: EffectCache;
+  /** Told while effects are computed before training. */
+  readonly onProgress?: ProgressListener;
 }
 
 interface FreshOptions extends TrainingSettings, RunOptions {
@@ -89,9 +99,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
   const pairs = trainingPairs(examples, model, prompt, options.seed ?? 0);
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
+  const { placebos: count, weightsFrom } = resolveSettings(options, model).objectiveOptions;
+  const placebos =
+    weightsFrom === 'userSpecific'
+      ? placeboPrompts(examples, pairs, model, prompt, { count, seed: options.seed ?? 0 })
+      : undefined;
   const warning = hiddenHistoryWarning(examples, pairs, prompt);
   if (warning !== undefined) yield { type: 'warning', message: warning };
-  return yield* begin(options, pairs, record, prompt);
+  return yield* begin(options, pairs, record, prompt, placebos);
 }
 
 /** Fine-tunes a model on token ids, for callers who make their own; see {@link train}. */
@@ -121,7 +136,12 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const examples = recordedItems(manifest.data, found);
   const pairs = trainingPairs(examples, model, prompt, seed);
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
-  return yield* goOn(run, manifest, model, pairs, record, options);
+  const { placebos: count, weightsFrom } = manifest.recipe.objectiveOptions;
+  const placebos =
+    weightsFrom === 'userSpecific'
+      ? placeboPrompts(examples, pairs, model, prompt, { count, seed })
+      : undefined;
+  return yield* goOn(run, manifest, model, pairs, record, options, placebos);
 }
 
 /** Goes on with a run of {@link trainPairs}; see {@link resume}. */
@@ -144,11 +164,13 @@ async function* begin(
   pairs: readonly PromptPair[],
   data: DataRecord,
   prompt?: PromptSettings,
+  placebos?: Placebos,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { model, modelSource, out, objective } = options;
   const settings = resolveSettings(options, model);
   checkPairs(pairs, data.examples, model);
   await checkFree(out);
+  const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
   const manifest: Manifest = {
     formatVersion: 1,
     status: 'running',
@@ -157,10 +179,11 @@ async function* begin(
     recipe: { ...settings, objectiveRequested: objective, ...(prompt === undefined ? {} : { prompt }) },
     model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
     data,
+    ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
     versions: await currentVersions(),
     machine: currentMachine(settings.threads),
   };
-  const job = jobOf(out, manifest, model, pairs, options);
+  const job = { ...jobOf(out, manifest, model, pairs, options), ...(fixed && { fixed }) };
   await using graph = await graphOf(job);
   // Again: compiling takes seconds, in which another run may have begun there.
   await checkFree(out);
@@ -176,6 +199,7 @@ async function* goOn(
   pairs: readonly PromptPair[],
   data: DataRecord,
   options: AgainOptions,
+  placebos?: Placebos,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   if (model.hash !== manifest.model.hash || model.tokenizer.hash !== manifest.model.tokenizerHash)
     throw new CheckpointError(
@@ -198,7 +222,18 @@ async function* goOn(
     recipe: { ...rest.recipe, threads },
     machine: { ...rest.machine, threads },
   };
-  const job = jobOf(run, current, model, pairs, options);
+  const fixed = await estimatesBefore(current.recipe, model, pairs, placebos, options);
+  if (fixed?.modelHash !== manifest.estimates?.modelHash)
+    throw new CheckpointError(
+      `${run}: estimator: expected the model that the run began with, got another config, adapter or weights`,
+      { code: 'run/estimator-changed', hint: 'Restore the estimator, or start a new run.' },
+    );
+  if (fixed?.hash !== manifest.estimates?.hash)
+    yield {
+      type: 'warning',
+      message: `${run}: the estimated effects differ in their last digits from those that the run began with`,
+    };
+  const job = { ...jobOf(run, current, model, pairs, options), ...(fixed && { fixed }) };
   await using graph = await graphOf(job);
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
@@ -235,5 +270,39 @@ function jobOf(
 }
 
 function graphOf({ model, manifest: { recipe } }: Job): Promise<TrainingGraph> {
-  return createTrainingGraph({ ...recipe, model, accumulates: recipe.gradientAccumulation > 1 });
+  return createTrainingGraph({
+    ...recipe,
+    model,
+    accumulates: recipe.gradientAccumulation > 1,
+    effectsGiven: effectsGiven(recipe),
+    averages: recipe.estimator === 'moving-average',
+  });
+}
+
+type Placebos = ReturnType<typeof placeboPrompts>;
+
+/** Effects that a run needs before its first step. @throws {ConfigError} when its estimator cannot be opened or asked */
+async function estimatesBefore(
+  settings: ResolvedSettings,
+  model: Model,
+  pairs: readonly PromptPair[],
+  placebos: Placebos | undefined,
+  { openEstimator, cache, signal, onProgress }: RunOptions,
+): Promise<FixedEstimates | undefined> {
+  const { estimatorModel: source, threads } = settings;
+  if (source !== undefined && openEstimator === undefined)
+    throw new ConfigError(`estimatorModel ${source}: expected openEstimator beside it, got none`, {
+      code: 'estimator/unopened',
+      hint: 'Say how the estimator is opened.',
+    });
+  return fixedEstimates(settings, {
+    model,
+    pairs,
+    threads,
+    ...(placebos && { placebos }),
+    ...(source !== undefined && { estimatorModel: await openEstimator!(source, model) }),
+    ...(cache && { cache }),
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+  });
 }

@@ -4,9 +4,11 @@ import { randomStream } from '../../base/random.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { checkAligned, collate } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { withNoise } from './dropout-noise.ts';
+import type { Estimator } from './estimators.ts';
 import { planEpoch, stepsPerEpoch } from './plan.ts';
 import type { PassBatch, TrainingBatch, TrainingGraph } from './training-graph.ts';
 
@@ -31,6 +33,10 @@ export interface LoopOptions {
   /** The last step that has been taken already; 0 for a fresh run. */
   readonly startStep?: number;
   readonly padId: number;
+  /** For α, which may grow. */
+  readonly objectiveOptions?: ObjectiveOptions;
+  /** Who estimates the effects of tokens, where the model in training does not alone. */
+  readonly tokenEstimator?: Estimator;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +73,7 @@ export async function* trainingLoop(
   pairs: readonly PromptPair[],
   options: LoopOptions,
 ): AsyncGenerator<StepRecord, void> {
-  const { startStep = 0, signal } = options;
+  const { startStep = 0, signal, tokenEstimator } = options;
   const drops = (options.lora?.dropout ?? 0) > 0;
   const total = totalSteps(pairs.length, options);
   const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
@@ -82,6 +88,7 @@ export async function* trainingLoop(
     const microbatches = plan[place]!;
     const examples = microbatches.reduce((sum, microbatch) => sum + microbatch.length, 0);
     if (graph.accumulates) graph.parameters.gradients.fill(0);
+    const effectScale = effectScaleAt(step, total, options);
     const sums: Record<string, number> = {};
     let tokens = 0;
     for (const microbatch of microbatches) {
@@ -90,7 +97,9 @@ export async function* trainingLoop(
       const batch = drops
         ? withNoise(plain, (row) => randomStream(options.seed, `lora/dropout/${step}/${microbatch[row]}`))
         : plain;
-      for (const [name, share] of Object.entries(await graph.accumulate(batch, examples)))
+      const estimates = await tokenEstimator?.estimates(microbatch);
+      const given = estimates === undefined ? batch : { ...batch, estimates };
+      for (const [name, share] of Object.entries(await graph.accumulate(given, examples, effectScale)))
         sums[name] = (sums[name] ?? 0) + share;
       tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);
       throwIfAborted(signal);
@@ -103,6 +112,7 @@ export async function* trainingLoop(
       });
     const learningRate = learningRateAt(step, { ...options, totalSteps: total });
     await optimizer.update(graph.parameters, step, learningRate, gradientNorm);
+    tokenEstimator?.afterStep();
     const { loss, ...parts } = sums;
     yield {
       step,
@@ -116,6 +126,16 @@ export async function* trainingLoop(
       tokens,
     };
   }
+}
+
+/** Factor of α in a step: grows from 0 over a share of all steps, 1 from there on. */
+export function effectScaleAt(
+  step: number,
+  total: number,
+  { objectiveOptions }: Pick<LoopOptions, 'objectiveOptions'>,
+): number {
+  const warmup = (objectiveOptions?.effectWarmup ?? 0) * total;
+  return warmup > 0 ? Math.min(1, step / warmup) : 1;
 }
 
 /** The passes of some examples that an objective needs, padded on the right. */

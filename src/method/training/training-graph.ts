@@ -9,12 +9,14 @@ import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import { input } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import type { HostTensor } from '../../engine/runtime/session.ts';
+import { type HostTensor, scalar } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import { type ObjectiveOptions, resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveName, objectiveLoss, type Passes, passesOf } from '../objectives/objectives.ts';
 import { passRows } from '../prompts/collate.ts';
+import { createAnchorPass } from './anchor-pass.ts';
+import { estimateFeeds, estimateInputs, neededParts, type TokenEstimate } from './given-effects.ts';
 
 /** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */
 export interface PassBatch extends TokenBatch {
@@ -32,12 +34,18 @@ export interface TrainingBatch {
   readonly withoutHistory?: PassBatch;
   /** For each example. */
   readonly hasHistory: readonly boolean[];
+  /** For each example, where token weights need effects that the passes do not give. */
+  readonly estimates?: readonly TokenEstimate[];
 }
 
 export interface TrainingGraphOptions {
   readonly model: Model;
   readonly objective: ObjectiveName;
   readonly objectiveOptions?: ObjectiveOptions;
+  /** Whether the effects that token weights are made of come with each batch, in place of those of the passes. */
+  readonly effectsGiven?: boolean;
+  /** Whether a moving average of the trained weights is kept; it starts as they do. */
+  readonly averages?: boolean;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
   /** Computes each layer again in the backward pass: less memory, more time; off by default. */
@@ -61,10 +69,15 @@ export interface TrainingGraph extends AsyncDisposable {
   /**
    * Adds this microbatch's gradients to `parameters.gradients`, or writes them there if the graph does not accumulate.
    * @param stepExamples examples of the whole step, over all its microbatches
+   * @param effectScale factor of α in this step, where it grows
    * @returns the microbatch's share of the step's loss and of its parts, nats
    * @throws {EngineError} when the loss is not a number
    */
-  accumulate(batch: TrainingBatch, stepExamples: number): Promise<Record<string, number>>;
+  accumulate(
+    batch: TrainingBatch,
+    stepExamples: number,
+    effectScale?: number,
+  ): Promise<Record<string, number>>;
 }
 
 const passNames = {
@@ -76,9 +89,11 @@ const passNames = {
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { model, objective, objectiveOptions, lora, recompute = false, seed, threads } = options;
-  const { accumulates = true } = options;
+  const { effectsGiven = false, accumulates = true, averages = false } = options;
   const source = lora === undefined ? trainedParameters() : loraParameters(lora, seed);
-  const passes = passesOf(objective);
+  const { effectWarmup, anchorWeight } = resolveObjectiveOptions(objectiveOptions);
+  const passes = passesOf(objective, objectiveOptions, effectsGiven);
+  const estimated = neededParts(objective, objectiveOptions, effectsGiven);
   const decoder = createPasses(model, source, { recompute });
   const lengths = { withHistory: 'T', withoutHistory: 'U' };
   const logits = Object.fromEntries(
@@ -86,7 +101,14 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   );
   const { loss, parts } = objectiveLoss(
     objective,
-    { ...logits, targets: input('targets', 'i64', ['S']), groups: groupInputs() },
+    {
+      ...logits,
+      ...estimateInputs(estimated),
+      ...(anchorWeight > 0 ? { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) } : {}),
+      ...(effectWarmup > 0 ? { effectScale: input('effectScale', 'f32', []) } : {}),
+      targets: input('targets', 'i64', ['S']),
+      groups: groupInputs(),
+    },
     objectiveOptions,
   );
   const names = [...source.trainable.keys()];
@@ -103,10 +125,13 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
     packWeights: false,
     ...(threads === undefined ? {} : { threads }),
   });
+  const anchor = anchorWeight > 0 ? await createAnchorPass(model, threads) : undefined;
   const parameters = flatParameters(
     [...source.trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
+    averages,
   );
   await initialise(parameters, model, lora, seed);
+  parameters.average?.set(parameters.weights);
   const weights = viewsOf(parameters, parameters.weights);
   const sums = accumulates ? viewsOf(parameters, parameters.gradients, 'sum.') : {};
   const into = viewsOf(parameters, parameters.gradients, 'gradient.');
@@ -115,7 +140,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
     parameters,
     passes,
     accumulates,
-    accumulate: async (batch, stepExamples) => {
+    accumulate: async (batch, stepExamples, effectScale = 1) => {
       const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
       const { exampleOf, targets } = batches[0]![1];
       const feeds: Record<string, HostTensor> = {
@@ -123,6 +148,9 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
         ...sums,
         ...decoder.feeds(passRows(Object.fromEntries(batches))),
         ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
+        ...estimateFeeds(estimated, batch.estimates ?? []),
+        ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
+        ...(anchor && { anchor: await anchor.logits(batch.withoutHistory!) }),
         targets: { data: targets, shape: [targets.length] },
       };
       const results = await session.run(feeds, into);
@@ -135,7 +163,10 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
         });
       return record;
     },
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await session[Symbol.asyncDispose]();
+      await anchor?.[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,0 +1,20 @@
+/** @file Names a model as it is scored by content: its file, and the adapter or weights that take their place beside it. */
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../base/hash.ts';
+import type { HostTensor } from '../../engine/runtime/session.ts';
+import type { ScoredModel } from './scorer.ts';
+
+/** SHA-256 of the model's own hash (config, weights, tokenizer) and of every number of an adapter or of trained weights. */
+export function scoredHash({ model, adapter, trained }: ScoredModel): string {
+  const hash = createHash('sha256').update(model.hash);
+  if (adapter !== undefined) hash.update(`adapter ${canonicalJson(adapter.lora)}`);
+  if (trained !== undefined) hash.update('trained');
+  for (const [name, { shape, data }] of sorted(adapter?.tensors ?? trained ?? {})) {
+    hash.update(`${name} ${shape.join()}\n`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+const sorted = (tensors: Readonly<Record<string, HostTensor>>) =>
+  Object.entries(tensors).sort(([a], [b]) => (a < b ? -1 : 1));

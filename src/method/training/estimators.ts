@@ -1,0 +1,173 @@
+/**
+ * @file Who says how much the history changes a token while a model is trained: the model itself (dynamic), a frozen one
+ * (fixed; the paper's copy that was fine-tuned before), or a moving average of the weights in training.
+ */
+import { createHash } from 'node:crypto';
+import { ConfigError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { Model } from '../../engine/models/model.ts';
+import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
+import { updateAverage } from '../../engine/optim/moving-average.ts';
+import { scoredHash } from '../effects/scored-hash.ts';
+import { createScorer, type ScoredModel, type ScoredPrompt, type ScorerOptions } from '../effects/scorer.ts';
+import type { PromptPair } from '../prompts/pair.ts';
+import { neededParts, type TokenEstimate } from './given-effects.ts';
+import type { ResolvedSettings } from './settings.ts';
+
+/** Gives what token weights are made of, where the passes of training do not. */
+export interface Estimator extends AsyncDisposable {
+  /** Estimates for pairs by their indices. */
+  estimates(indices: readonly number[]): Promise<readonly TokenEstimate[]>;
+  /** Called after each update of the weights. */
+  afterStep(): void;
+}
+
+/** Effects that are computed once, before training. */
+export interface FixedEstimates {
+  /** One for each pair. */
+  readonly estimates: readonly TokenEstimate[];
+  /** Of their numbers: a resumed run must train on the same. */
+  readonly hash: string;
+  /** Of the model that estimated, with its adapter. */
+  readonly modelHash: string;
+}
+
+export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | 'signal' | 'cache'> {
+  readonly model: Model;
+  readonly pairs: readonly PromptPair[];
+  /** Prompts with other users' histories for each pair, where weights are made of C. */
+  readonly placebos?: readonly (readonly ScoredPrompt[])[];
+  /** The starting model by default. */
+  readonly estimatorModel?: ScoredModel;
+  readonly onProgress?: ProgressListener;
+}
+
+/** Whether effects come from elsewhere than the passes of training. */
+export const effectsGiven = ({ estimator }: Pick<ResolvedSettings, 'estimator'>): boolean =>
+  estimator === 'fixed' || estimator === 'moving-average';
+
+/**
+ * What a run needs to know before its first step: with a fixed estimator the effects of all tokens, and with weights made
+ * of C the effects of other users' histories, of the fixed model or else of the starting one.
+ * @returns undefined when it needs nothing
+ * @throws {ConfigError} when the estimator has another tokenizer, or weights of C have no other users' histories
+ * Cost: two passes a pair, and one for each placebo.
+ */
+export async function fixedEstimates(
+  settings: ResolvedSettings,
+  options: FixedEstimatesOptions,
+): Promise<FixedEstimates | undefined> {
+  const { model, pairs, placebos, estimatorModel, onProgress } = options;
+  const { objective, objectiveOptions, estimator } = settings;
+  const parts = neededParts(objective, objectiveOptions, estimator === 'fixed');
+  if (parts.length === 0) return undefined;
+  if (parts.includes('generic') && placebos === undefined) throw noPlacebos();
+  const scored: ScoredModel = estimator === 'fixed' ? (estimatorModel ?? { model }) : { model };
+  checkTokenizer(scored.model, model, settings.estimatorModel);
+  await using scorer = createScorer(scored, options);
+  const progress = (stage: string, unit: string, total: number) => (done: number) =>
+    onProgress?.({ stage, done, total, unit });
+  const given = parts.includes('divergence');
+  const effects = given
+    ? await scorer.effects(pairs, progress('effects of the estimator', 'examples', pairs.length))
+    : undefined;
+  const generic = parts.includes('generic')
+    ? await genericEffects(pairs, placebos!, scorer, progress)
+    : undefined;
+  const estimates = pairs.map((_, i): TokenEstimate => {
+    const estimate = effects?.[i];
+    return {
+      ...(estimate && {
+        logProbWithHistory: estimate.logProbWithHistory,
+        logProbWithoutHistory: estimate.logProbWithoutHistory,
+        divergence: estimate.divergence,
+      }),
+      ...(generic && { generic: generic[i]! }),
+    };
+  });
+  return { estimates, hash: hashOf(estimates), modelHash: scoredHash(scored) };
+}
+
+/** B of every token: the mean over other users v of log p(y_t | h_v) − log p(y_t | ∅), f32[S] for each pair. */
+async function genericEffects(
+  pairs: readonly PromptPair[],
+  placebos: readonly (readonly ScoredPrompt[])[],
+  scorer: ReturnType<typeof createScorer>,
+  progress: (stage: string, unit: string, total: number) => (done: number) => void,
+): Promise<Float32Array[]> {
+  const prompts = pairs.flatMap(({ withoutHistoryIds, responseIds }, i) =>
+    placebos[i]!.length === 0 ? [] : [{ promptIds: withoutHistoryIds, responseIds }, ...placebos[i]!],
+  );
+  const scores = await scorer.logProbabilities(
+    prompts,
+    progress('effects of other users’ histories', 'prompts', prompts.length),
+  );
+  let at = 0;
+  return pairs.map(({ responseIds }, i) => {
+    const count = placebos[i]!.length;
+    if (count === 0) return new Float32Array(responseIds.length);
+    const [none, ...others] = scores.slice(at, at + count + 1) as [Float32Array, ...Float32Array[]];
+    at += count + 1;
+    return none.map((value, t) => others.reduce((sum, other) => sum + other[t]!, 0) / count - value);
+  });
+}
+
+/** The estimator of a run; undefined for the model in training alone. */
+export function createEstimator(
+  settings: ResolvedSettings,
+  parameters: FlatParameters,
+  fixed: FixedEstimates | undefined,
+  { model, pairs, threads, signal }: Pick<FixedEstimatesOptions, 'model' | 'pairs' | 'threads' | 'signal'>,
+): Estimator | undefined {
+  const known = (index: number) => fixed?.estimates[index] ?? {};
+  if (settings.estimator !== 'moving-average')
+    return (
+      fixed && {
+        estimates: async (indices) => indices.map(known),
+        afterStep: () => {},
+        [Symbol.asyncDispose]: async () => {},
+      }
+    );
+  const tensors = viewsOf(parameters, parameters.average!);
+  const { lora, estimatorDecay } = settings;
+  const scorer = createScorer(
+    { model, ...(lora === undefined ? { trained: tensors } : { adapter: { lora, tensors } }) },
+    { ...(threads === undefined ? {} : { threads }), ...(signal === undefined ? {} : { signal }) },
+  );
+  return {
+    estimates: async (indices) => {
+      const effects = await scorer.effects(indices.map((index) => pairs[index]!));
+      return effects.map((effect, i) => ({ ...effect, ...known(indices[i]!) }));
+    },
+    afterStep: () => updateAverage(parameters, estimatorDecay),
+    [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
+  };
+}
+
+function hashOf(estimates: readonly TokenEstimate[]): string {
+  const hash = createHash('sha256');
+  for (const estimate of estimates)
+    for (const [name, values] of Object.entries(estimate) as [string, Float32Array][]) {
+      hash.update(`${name} ${values.length}\n`);
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    }
+  return hash.digest('hex');
+}
+
+function checkTokenizer(estimator: Model, model: Model, source = 'the starting model'): void {
+  if (estimator.tokenizer.hash === model.tokenizer.hash) return;
+  throw new ConfigError(
+    `estimatorModel ${source}: expected the tokenizer of the trained model, ${model.tokenizer.hash.slice(0, 12)}…, got another, ${estimator.tokenizer.hash.slice(0, 12)}…`,
+    {
+      code: 'estimator/tokenizer',
+      hint: 'Effects belong to tokens: name a model with the same tokenizer, or an adapter of this model.',
+    },
+  );
+}
+
+function noPlacebos(): ConfigError {
+  return new ConfigError('weightsFrom userSpecific: expected other users’ histories, got token ids alone', {
+    code: 'objective/no-placebos',
+    hint: 'Train on examples, or use weightsFrom total.',
+  });
+}

@@ -1,0 +1,62 @@
+/** @file Effects that come with a microbatch, from another model than the one in training: their inputs and feeds. */
+import { input } from '../../engine/ops/operators.ts';
+import type { HostTensor } from '../../engine/runtime/session.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import { type ObjectiveName, weighsByEffects } from '../objectives/objectives.ts';
+import type { EffectInputs } from '../objectives/weight-rules.ts';
+
+/** What an estimator says of the response tokens of one pair; each f32[S], nats. */
+export interface TokenEstimate {
+  readonly logProbWithHistory?: Float32Array;
+  readonly logProbWithoutHistory?: Float32Array;
+  readonly divergence?: Float32Array;
+  /** B: mean log ratio of other users' histories; 0 without a history. */
+  readonly generic?: Float32Array;
+}
+
+type Part = keyof TokenEstimate;
+
+const estimated = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence'] as const;
+
+/** The parts of an estimate that training needs: effects of another model, and B where weights are made of C. */
+export function neededParts(
+  objective: ObjectiveName,
+  options: ObjectiveOptions | undefined,
+  effectsGiven: boolean,
+): readonly Part[] {
+  if (!weighsByEffects(objective, options)) return [];
+  return [
+    ...(effectsGiven ? estimated : []),
+    ...(options?.weightsFrom === 'userSpecific' ? (['generic'] as const) : []),
+  ];
+}
+
+/** Declares the inputs of some parts. */
+export function estimateInputs(parts: readonly Part[]): EffectInputs {
+  const part = (name: Part) => input(`estimate.${name}`, 'f32', ['S']);
+  return {
+    ...(parts.includes('divergence')
+      ? {
+          estimate: {
+            logProbWithHistory: part('logProbWithHistory'),
+            logProbWithoutHistory: part('logProbWithoutHistory'),
+            divergence: part('divergence'),
+          },
+        }
+      : {}),
+    ...(parts.includes('generic') ? { generic: part('generic') } : {}),
+  };
+}
+
+/** The feeds of a microbatch: one estimate for each of its pairs, in their order. */
+export function estimateFeeds(
+  parts: readonly Part[],
+  estimates: readonly TokenEstimate[],
+): Record<string, HostTensor> {
+  return Object.fromEntries(
+    parts.map((part) => {
+      const data = Float32Array.from(estimates.flatMap((estimate) => [...estimate[part]!]));
+      return [`estimate.${part}`, { data, shape: [data.length] }];
+    }),
+  );
+}
