@@ -1,6 +1,9 @@
 /** @file The public API as a table of contents; nothing else. */
 
+// Effects that were computed before, kept as Parquet.
+export { type EffectCacheOptions, effectCache } from './app/effect-cache.ts';
 export { writeEffectRows } from './app/effect-file.ts';
+export { openEstimator } from './app/estimator-source.ts';
 // Models: a folder in Hugging Face's layout, or the embedded one; with an adapter and its prompt settings.
 export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/model-source.ts';
 // The main job on the embedded model.
@@ -43,6 +46,7 @@ export {
 export { type ItemKind, itemKindDefinitions } from './method/effects/item-kinds.ts';
 export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/effects/rows.ts';
 export type { ScoredModel } from './method/effects/scorer.ts';
+export type { EffectCache } from './method/effects/effect-cache.ts';
 // Evaluation: does it personalise?
 export {
   type EvaluationOptions,
@@ -81,5 +85,5 @@ export type { AuthorIdentification, HistoryEffect, SystemResult } from './method
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';
 export type { TrainEvent } from './method/training/run.ts';
-export type { TrainingSettings } from './method/training/settings.ts';
+export { type EstimatorName, estimatorNames, type TrainingSettings } from './method/training/settings.ts';
 export { type ResumeOptions, resume, type TrainOptions, train } from './method/training/train.ts';

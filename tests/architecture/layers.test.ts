@@ -97,6 +97,7 @@ describe('layers', () => {
       yaml: /^app\/config\//,
       commander: /^app\/cli\//,
       picocolors: /^app\/cli\//,
+      hyparquet: /^app\//,
       'hyparquet-writer': /^app\//,
       'onnxruntime-node': /^engine\/runtime\//,
       'onnxruntime-common': /^engine\/runtime\//,

@@ -106,6 +106,14 @@ export function addPlaceboFlag(command: Command, fallback = ''): void {
   );
 }
 
+/** Adds `--cache`. */
+export function addCacheFlag(command: Command): void {
+  command.option(
+    '--cache',
+    'look effects up first, and keep them: users’ texts stay as token ids in the cache',
+  );
+}
+
 /** Adds `--redact`. */
 export function addRedactFlag(command: Command): void {
   command.option('--redact', 'replace every text by its length');

@@ -1,5 +1,6 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 import type { Example } from '../../method/data/example.ts';
+import type { EffectCache } from '../../method/effects/effect-cache.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
@@ -61,6 +62,12 @@ export function openingOf({ options, progress, signal }: Session): OpenModelOpti
 /** Other users' histories that must be drawn even where none were asked for: by the reference value, or by the effect shown. */
 export function neededPlacebos({ reference }: PromptSettings, effect?: EffectName): number {
   return reference === 'placebo' || effect === 'placebo' || effect === 'userSpecific' ? 1 : 0;
+}
+
+/** The cache of effects, as `--cache` asks. */
+export async function openCache({ warn }: Session): Promise<EffectCache> {
+  const { effectCache } = await import('../effect-cache.ts');
+  return effectCache({ onWarning: warn });
 }
 
 function promptOverrides({ maxHistory, maxTokens, reference }: ScoringFlags): Partial<PromptSettings> {

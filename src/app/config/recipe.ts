@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
 import { allLinearLayers, type LoraOptions } from '../../engine/models/parameters.ts';
+import { weightSources } from '../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../method/objectives/objectives.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
-import type { TrainingSettings } from '../../method/training/settings.ts';
+import { type EstimatorName, estimatorNames, type TrainingSettings } from '../../method/training/settings.ts';
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -25,8 +26,28 @@ const objectiveOptions = z
       .describe('α: factor of the loss on the logit difference; default 0.1'),
     stopGradient: z.boolean().optional().describe('no gradient into the pass without history; default false'),
     weightGradient: z.boolean().optional().describe('gradient through divergence weights; default false'),
+    effectWarmup: share.optional().describe('share of the steps over which α grows from 0; default 0'),
+    softWeights: z
+      .boolean()
+      .optional()
+      .describe(
+        'weights ½ + σ(softSlope · (log ratio − softCentre)) in place of the threshold; default false',
+      ),
+    softSlope: z.number().min(0).optional().describe('of soft weights, 1/nats; default 2'),
+    softCentre: z.number().optional().describe('of soft weights, nats; default 0.5'),
+    weightsFrom: z
+      .enum(weightSources as ['total', 'userSpecific'])
+      .optional()
+      .describe('effects that weights are made of: total (A), or userSpecific (C = A − B); default total'),
+    placebos: count.optional().describe('other users’ histories that B is the mean of; default 3'),
+    plainWeight: share.optional().describe('μ: share of unweighted cross-entropy in the fit; default 0'),
+    anchorWeight: z
+      .number()
+      .min(0)
+      .optional()
+      .describe('β: holds the pass without history to the starting model; default 0'),
   })
-  .describe('Numbers of the objective; defaults are those of the reference code.');
+  .describe('Numbers and switches of the objective; defaults are those of the reference code, else off.');
 
 const lora = z
   .strictObject({
@@ -94,6 +115,20 @@ export const recipeSchema = z
     data: z.string().min(1).describe('examples: FILE.jsonl, sotu or acl:PATH'),
     objective: z.enum(objectiveNames as [string, ...string[]]).describe('what is minimised'),
     objectiveOptions: objectiveOptions.optional(),
+    estimator: z
+      .enum(estimatorNames as [EstimatorName, ...EstimatorName[]])
+      .optional()
+      .describe(
+        'whose effects weights are made of: the model in training (dynamic), a frozen one (fixed), or moving-average; default dynamic',
+      ),
+    estimatorModel: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('of a fixed estimator: an adapter folder or a model; default: the starting model'),
+    estimatorDecay: share
+      .optional()
+      .describe('of a moving average: share that each step keeps; default 0.99'),
     lora: lora.optional(),
     full: z.literal(true).optional().describe('true: train all weights; in place of lora'),
     prompt: prompt.optional(),
@@ -127,6 +162,7 @@ export interface RunSpec {
  */
 export function runSpec(recipe: Recipe, where: string): RunSpec {
   const { model, data, out, objective, objectiveOptions: numbers, lora: adapter, full, limits } = recipe;
+  const { estimator, estimatorModel, estimatorDecay } = recipe;
   if ((adapter === undefined) === (full === undefined))
     throw new ConfigError(
       `${where}: lora or full: expected one of them, got ${adapter === undefined ? 'neither' : 'both'}`,
@@ -144,6 +180,9 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
     settings: {
       objective,
       ...(numbers !== undefined && { objectiveOptions: withoutUndefined(numbers) }),
+      ...(estimator !== undefined && { estimator }),
+      ...(estimatorModel !== undefined && { estimatorModel }),
+      ...(estimatorDecay !== undefined && { estimatorDecay }),
       ...(adapter !== undefined && { lora: loraOptions(adapter) }),
       ...withoutUndefined(recipe.training ?? {}),
       ...(recipe.seed !== undefined && { seed: recipe.seed }),

@@ -83,7 +83,7 @@ export async function* exampleEffects(
       code: 'config/placebo',
       hint: 'Ask for placebo histories.',
     });
-  await using scorer = createScorer(scored, options);
+  await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
   const allPairs: PromptPair[] = [];
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {

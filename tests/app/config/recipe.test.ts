@@ -6,6 +6,7 @@ import { recipeJsonSchema } from '../../../src/app/config/recipe.ts';
 import { parseOverride, readRecipe } from '../../../src/app/config/recipe-source.ts';
 import { resolveRecipe } from '../../../src/app/config/resolve-recipe.ts';
 import { ConfigError } from '../../../src/base/errors.ts';
+import { defaultObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
 
 const folder = resolve(import.meta.dirname, '../../../recipes');
 
@@ -46,6 +47,19 @@ describe('a recipe', () => {
           targetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
         },
       },
+    });
+  });
+
+  it('takes every option of an objective, and an estimator', () => {
+    const { settings } = resolveText(
+      `${minimal}estimator: fixed\nestimatorModel: runs/sft/adapter\n`,
+      'objective=nextquill-paper',
+      ...Object.entries(defaultObjectiveOptions).map(([name, value]) => `objectiveOptions.${name}=${value}`),
+    );
+    expect(settings).toMatchObject({
+      estimator: 'fixed',
+      estimatorModel: 'runs/sft/adapter',
+      objectiveOptions: defaultObjectiveOptions,
     });
   });
 

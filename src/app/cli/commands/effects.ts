@@ -4,14 +4,23 @@ import type { EffectRow } from '../../../method/effects/rows.ts';
 import { objectiveNames, resolveObjective } from '../../../method/objectives/objectives.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
-import { addDataFlags, addFlag, addModelFlags, addPlaceboFlag, addSplitFlag, oneOf } from '../flags.ts';
-import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
+import {
+  addCacheFlag,
+  addDataFlags,
+  addFlag,
+  addModelFlags,
+  addPlaceboFlag,
+  addSplitFlag,
+  oneOf,
+} from '../flags.ts';
+import { neededPlacebos, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: string;
   readonly placebo?: number;
   readonly withPrompts?: boolean;
   readonly out?: string;
+  readonly cache?: boolean;
 }
 
 export const effectsCommand: CliCommand = {
@@ -26,6 +35,7 @@ export const effectsCommand: CliCommand = {
       oneOf(flag, objectiveNames),
     );
     addPlaceboFlag(command);
+    addCacheFlag(command);
     command.option('--with-prompts', 'add the token ids of prompts and responses');
     command.addHelpText(
       'after',
@@ -33,7 +43,7 @@ export const effectsCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, objective, placebo, withPrompts } = flags as EffectsFlags;
+    const { out, objective, placebo, withPrompts, cache: useCache } = flags as EffectsFlags;
     const { checkEffectFile, writeEffectRows } = await import('../../effect-file.ts');
     if (out !== undefined) checkEffectFile(out);
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
@@ -47,6 +57,7 @@ export const effectsCommand: CliCommand = {
       ...(placebos > 0 && { placebo: placebos }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),
+      ...(useCache && { cache: await openCache(session) }),
       signal: session.signal,
       onProgress: session.progress,
       onWarning: session.warn,

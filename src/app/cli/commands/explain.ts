@@ -8,6 +8,7 @@ import { renderEffectMapTerminal } from '../../../method/explain/terminal.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
+  addCacheFlag,
   addExampleFlags,
   addFlag,
   addModelFlags,
@@ -16,7 +17,7 @@ import {
   oneOf,
   required,
 } from '../flags.ts';
-import { neededPlacebos, openForScoring, type ScoringFlags } from '../scoring.ts';
+import { neededPlacebos, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 import { mapColor } from '../terminal.ts';
 
 interface ExplainFlags extends ScoringFlags {
@@ -25,6 +26,7 @@ interface ExplainFlags extends ScoringFlags {
   readonly effect?: EffectName;
   readonly placebo?: number;
   readonly redact?: boolean;
+  readonly cache?: boolean;
   /** By `--items` or `--no-items`; without either, where there are few. */
   readonly items?: boolean;
 }
@@ -48,6 +50,7 @@ export const explainCommand: CliCommand = {
       (flag) => oneOf(flag, effectNames),
     );
     addPlaceboFlag(command);
+    addCacheFlag(command);
     command.option(
       '--items',
       `what each item of the history does: D with an interval (default: for at most ${FEW_ITEMS} items)`,
@@ -60,7 +63,8 @@ export const explainCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, redact = false, effect, placebo, example: id, items, ...given } = flags as ExplainFlags;
+    const { out, redact = false, effect, placebo, example: id, items, ...rest } = flags as ExplainFlags;
+    const { cache: useCache, ...given } = rest;
     const wanted = required(id, '--example', 'Name an example by its id.');
     if (out !== undefined && !/\.(html|json)$/.test(out))
       throw new ConfigError(`--out: expected a name that ends in .html or .json, got "${out}"`, {
@@ -81,6 +85,7 @@ export const explainCommand: CliCommand = {
       ...(count > 0 && { placebo: count }),
       items: (items ?? shown.historyItemsUsed <= FEW_ITEMS) && (seed === undefined || { seed }),
       ...(threads !== undefined && { threads }),
+      ...(useCache && { cache: await openCache(session) }),
       signal: session.signal,
       onProgress: session.progress,
       onWarning: session.warn,

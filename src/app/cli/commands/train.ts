@@ -2,20 +2,30 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { AbortedError, ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
+import { defaultObjectiveOptions } from '../../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { TrainSummary } from '../../../method/training/manifest.ts';
 import type { TrainEvent } from '../../../method/training/run.ts';
+import { estimatorNames } from '../../../method/training/settings.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
 import { readRows, warnOfLeakage } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addPromptFlags, numberBetween, oneOf, wholeNumber } from '../flags.ts';
+import {
+  addDataFlags,
+  addFlag,
+  addPromptFlags,
+  numberBetween,
+  oneOf,
+  repeated,
+  wholeNumber,
+} from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 
 /** Flags that stand for a key of the recipe. */
@@ -23,6 +33,8 @@ const recipeKeys = {
   model: 'model',
   data: 'data',
   objective: 'objective',
+  estimator: 'estimator',
+  estimatorModel: 'estimatorModel',
   out: 'out',
   loraRank: 'lora.rank',
   loraDropout: 'lora.dropout',
@@ -39,6 +51,7 @@ const recipeKeys = {
 
 type TrainFlags = Partial<Record<keyof typeof recipeKeys, string | number | boolean>> & {
   readonly resume?: string;
+  readonly objectiveOption?: readonly string[];
 };
 
 export const trainCommand: CliCommand = {
@@ -53,6 +66,19 @@ export const trainCommand: CliCommand = {
     addFlag(command, '--objective <name>', `what is minimised: ${objectiveNames.join(', ')}`, (flag) =>
       oneOf(flag, objectiveNames),
     );
+    command.addOption(
+      new Option(
+        '--objective-option <key=value>',
+        `an option of the objective, such as stopGradient=true; may be given several times: ${Object.keys(defaultObjectiveOptions).join(', ')}`,
+      ).argParser(repeated()),
+    );
+    addFlag(
+      command,
+      '--estimator <name>',
+      `whose effects weights are made of: ${estimatorNames.join(', ')} (default: dynamic)`,
+      (flag) => oneOf(flag, estimatorNames),
+    );
+    addFlag(command, '--estimator-model <M>', 'of a fixed estimator: an adapter folder or a model');
     addFlag(command, '--out <folder>', 'folder of the run; must not hold a run yet');
     addFlag(
       command,
@@ -105,6 +131,10 @@ async function specOf(operands: readonly string[], flags: TrainFlags, session: S
     return value === undefined ? [] : [{ key, value, place: flagName(flag) }];
   });
   if (flags.loraRank !== undefined) overrides.push({ key: 'full', value: undefined, place: '--lora-rank' });
+  for (const option of flags.objectiveOption ?? []) {
+    const { key, value } = parseOverride(option);
+    overrides.push({ key: `objectiveOptions.${key}`, value, place: `--objective-option ${option}` });
+  }
   overrides.push(...words.map(parseOverride));
   if (isRecipe) return resolveRecipe(readRecipe(await recipeText(first), first), overrides);
   for (const flag of ['model', 'data', 'objective', 'out'] as const)
@@ -145,8 +175,11 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
   const model = await openModel(spec.model, openingOf(session));
   const { train } = await import('../../../method/training/train.ts');
   const { signal } = session;
+  const { estimatorModel } = settings;
   const events = train({
     ...settings,
+    ...(estimatorModel !== undefined && { estimatorModel: lastingPath(estimatorModel) }),
+    ...(await estimating(session)),
     prompt,
     model,
     modelSource,
@@ -194,11 +227,23 @@ async function goOn(
         return examples;
       },
     },
+    ...(await estimating(session)),
     signal,
   });
   const summary = await follow(events, run, recipe.objectiveRequested, session);
   if (model !== undefined && !(await hasRunReport(run))) await report(run, model, examples, session);
   return summary;
+}
+
+/** How effects that are needed before training are computed: by which model, and kept where. */
+async function estimating({ options, warn, progress }: Session) {
+  const { openEstimator } = await import('../../estimator-source.ts');
+  const { effectCache } = await import('../../effect-cache.ts');
+  return {
+    openEstimator: (source: string, model: Model) => openEstimator(source, model, options),
+    cache: effectCache({ onWarning: warn }),
+    onProgress: progress,
+  };
 }
 
 async function report(
@@ -256,6 +301,9 @@ function lastingSource(data: string): string {
   if (data.startsWith('acl:')) return `acl:${resolve(data.slice('acl:'.length))}`;
   return /\.jsonl(\.gz)?$/.test(data) ? resolve(data) : data;
 }
+
+/** A path made absolute, where there is something. */
+const lastingPath = (source: string) => (existsSync(source) ? resolve(source) : source);
 
 function printSummary(summary: TrainSummary, session: Session): void {
   if (session.options.json) {
