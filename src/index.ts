@@ -36,6 +36,7 @@ export {
   type SplitShares,
   splitByUser,
 } from './method/data/splits.ts';
+export type { EffectCache } from './method/effects/effect-cache.ts';
 // Effects: what the history changes at every response token, and which of its items do.
 export {
   type ExampleItemEffects,
@@ -46,7 +47,6 @@ export {
 export { type ItemKind, itemKindDefinitions } from './method/effects/item-kinds.ts';
 export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/effects/rows.ts';
 export type { ScoredModel } from './method/effects/scorer.ts';
-export type { EffectCache } from './method/effects/effect-cache.ts';
 // Evaluation: does it personalise?
 export {
   type EvaluationOptions,

@@ -236,11 +236,12 @@ async function goOn(
 }
 
 /** How effects that are needed before training are computed: by which model, and kept where. */
-async function estimating({ options, warn, progress }: Session) {
+async function estimating(session: Session) {
+  const { warn, progress } = session;
   const { openEstimator } = await import('../../estimator-source.ts');
   const { effectCache } = await import('../../effect-cache.ts');
   return {
-    openEstimator: (source: string, model: Model) => openEstimator(source, model, options),
+    openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session)),
     cache: effectCache({ onWarning: warn }),
     onProgress: progress,
   };
