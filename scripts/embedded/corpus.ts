@@ -1,6 +1,7 @@
 /**
  * @file What the embedded model is trained on: simulated users and State of the Union passages, in the project's own
- * prompts with and without history. Every token after the first is fitted, so that histories teach language too.
+ * prompts with and without history. All texts of users are fitted, those in the history too: each but the first has
+ * earlier ones to learn from.
  *
  * Never in it: simulated users of any other seed than PRETRAINING_SEED, and addresses outside the train split.
  */
@@ -26,9 +27,9 @@ export const promptSettings: PromptSettings = {
 };
 
 /** Simulated users by the number of their earlier reviews, and the share of prompts without any. */
-const SIMULATED_EXAMPLES = 14_000;
+const SIMULATED_EXAMPLES = 30_000;
+const SHORT_EXAMPLES = 12_000;
 const WITHOUT_HISTORY = 0.2;
-const SHORT_EXAMPLES = 16_000;
 
 /** Words of an earlier passage that a prompt shows. */
 const SOTU_ITEM_WORDS = 60;
@@ -42,50 +43,53 @@ export function corpusTexts(): string[] {
   ]);
 }
 
-/** Rows of plain language modelling, whole prompts with their responses. */
+/** Rows whose texts are fitted, the user's earlier ones as well as the last; what only the item decides is read, not fitted. */
 export interface CorpusRows {
-  /** Simulated users who never deviate, with one earlier review: where what to look for is nearest and surest. */
+  /** Simulated users who never deviate, with one or two earlier reviews: what to look for is nearest and surest. */
   readonly short: readonly PromptPair[];
+  /** Simulated users with two to four earlier reviews, and some without any. */
   readonly simulated: readonly PromptPair[];
-  readonly all: readonly PromptPair[];
-  /** All simulated ones and every fourth passage. */
-  readonly mostlySimulated: readonly PromptPair[];
-  /** Half of the simulated ones, some short ones, and all passages. */
-  readonly balanced: readonly PromptPair[];
+  /** State of the Union passages with up to three earlier ones. */
+  readonly speeches: readonly PromptPair[];
 }
 
 export function corpusRows(tokenizer: Tokenizer): CorpusRows {
-  const rows = (examples: readonly Example[]) =>
-    examples.map((example) => {
-      const { withHistoryIds, responseIds } = promptPair(example, tokenizer, promptSettings);
-      return fittedWhole([...withHistoryIds, ...responseIds]);
-    });
-  const simulated = rows(simulatedExamples(SIMULATED_EXAMPLES));
-  const speeches = rows(sotuExamplesForTraining());
-  const sure = simulate({
-    users: SHORT_EXAMPLES,
-    seed: PRETRAINING_SEED,
-    startIndex: SIMULATED_EXAMPLES,
-    historyItems: 1,
-    strength: 1,
-    noise: 0,
-  });
-  const short = rows(sure);
   return {
-    short,
-    simulated,
-    all: [...simulated, ...speeches],
-    mostlySimulated: [...simulated, ...speeches.filter((_, i) => i % 4 === 0)],
-    balanced: [...simulated.slice(SIMULATED_EXAMPLES / 2), ...short.slice(-6000), ...speeches],
+    short: fittedRows(shortExamples(), tokenizer),
+    simulated: fittedRows(simulatedExamples(SIMULATED_EXAMPLES), tokenizer),
+    speeches: fittedRows(sotuExamplesForTraining(), tokenizer),
   };
 }
 
-/** A pair whose "response" is everything after the first token. */
-function fittedWhole([first, ...rest]: readonly number[]): PromptPair {
+export function fittedRows(examples: readonly Example[], tokenizer: Tokenizer): PromptPair[] {
+  return examples.map((example) => {
+    const pair = promptPair(example, tokenizer, promptSettings);
+    const shown = pair.historyItemsUsed === 0 ? [] : example.history.slice(-pair.historyItemsUsed);
+    return fittedTexts(
+      pair,
+      shown.map(({ text }) => tokenizer.encode(text).ids),
+    );
+  });
+}
+
+/** A pair whose "response" begins with the second token, of which earlier texts and the response itself are fitted. */
+function fittedTexts(
+  { withHistoryIds, responseIds }: PromptPair,
+  texts: readonly (readonly number[])[],
+): PromptPair {
+  const ids = [...withHistoryIds, ...responseIds];
+  const fitted = ids.map((_, i) => i >= withHistoryIds.length);
+  let from = 0;
+  for (const text of texts) {
+    const at = placeOf(text, ids, from);
+    fitted.fill(true, at, at + text.length);
+    from = at + text.length;
+  }
   return {
-    withHistoryIds: [first!],
-    withoutHistoryIds: [first!],
-    responseIds: rest,
+    withHistoryIds: ids.slice(0, 1),
+    withoutHistoryIds: ids.slice(0, 1),
+    responseIds: ids.slice(1),
+    fitted: fitted.slice(1),
     responseStarts: [],
     responseEnds: [],
     historyItemsUsed: 0,
@@ -93,10 +97,28 @@ function fittedWhole([first, ...rest]: readonly number[]): PromptPair {
   };
 }
 
+/** Where `part` stands in `ids`, at or after `from`. */
+function placeOf(part: readonly number[], ids: readonly number[], from: number): number {
+  for (let at = from; at + part.length <= ids.length; at++)
+    if (part.every((id, i) => ids[at + i] === id)) return at;
+  throw new Error('a history text was tokenised otherwise inside its prompt');
+}
+
 function simulatedExamples(count: number): Example[] {
   const random = randomStream(PRETRAINING_SEED, 'embedded/simulated');
   const examples = simulate({ users: count, seed: PRETRAINING_SEED, historyItems: [2, 4] });
   return examples.map((example) => (random.next() < WITHOUT_HISTORY ? { ...example, history: [] } : example));
+}
+
+export function shortExamples(): Example[] {
+  return simulate({
+    users: SHORT_EXAMPLES,
+    seed: PRETRAINING_SEED,
+    startIndex: SIMULATED_EXAMPLES,
+    historyItems: [1, 2],
+    strength: 1,
+    noise: 0,
+  });
 }
 
 /** Each train passage once as a response, with up to three passages of earlier addresses, or none. */

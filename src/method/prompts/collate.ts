@@ -7,6 +7,8 @@ import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 export interface PromptWithResponse {
   readonly promptIds: readonly number[];
   readonly responseIds: readonly number[];
+  /** Which response tokens have a row and a target; all when absent. */
+  readonly fitted?: readonly boolean[];
 }
 
 /** A padded batch; B rows of T tokens, S response tokens in all. */
@@ -26,10 +28,11 @@ export function collate(
   rows: readonly PromptWithResponse[],
   { padId, side }: { readonly padId: number; readonly side: 'left' | 'right' },
 ): CollatedBatch {
-  rows.forEach(({ promptIds, responseIds }, index) => {
-    if (promptIds.length === 0 || responseIds.length === 0)
+  rows.forEach((row, index) => {
+    const { promptIds } = row;
+    if (promptIds.length === 0 || fittedCount(row) === 0)
       throw new DataError(
-        `row ${index} of the batch: expected a prompt and a response, got ${promptIds.length} and ${responseIds.length} tokens`,
+        `row ${index} of the batch: expected a prompt and a response, got ${promptIds.length} and ${fittedCount(row)} tokens`,
         {
           code: 'data/all-masked',
           hint: 'Remove examples without a response: a loss over no token is no loss.',
@@ -40,7 +43,7 @@ export function collate(
     throw new DataError('batch: expected at least one row, got none', { code: 'data/all-masked' });
   const batch = rows.length;
   const length = Math.max(...rows.map((row) => row.promptIds.length + row.responseIds.length));
-  const responses = rows.reduce((sum, row) => sum + row.responseIds.length, 0);
+  const responses = rows.reduce((sum, row) => sum + fittedCount(row), 0);
   const collated: CollatedBatch = {
     batch,
     length,
@@ -52,7 +55,7 @@ export function collate(
     exampleOf: new Int32Array(responses),
   };
   let s = 0;
-  rows.forEach(({ promptIds, responseIds }, row) => {
+  rows.forEach(({ promptIds, responseIds, fitted }, row) => {
     const used = promptIds.length + responseIds.length;
     const first = row * length + (side === 'left' ? length - used : 0);
     for (let t = 0; t < used; t++) {
@@ -61,10 +64,11 @@ export function collate(
       collated.positionIds[first + t] = BigInt(t);
       collated.attentionMask[first + t] = 1;
     }
-    for (let r = 0; r < responseIds.length; r++, s++) {
+    for (let r = 0; r < responseIds.length; r++) {
+      if (fitted?.[r] === false) continue;
       collated.responseRows[s] = BigInt(first + promptIds.length + r - 1);
       collated.targets[s] = BigInt(responseIds[r]!);
-      collated.exampleOf[s] = row;
+      collated.exampleOf[s++] = row;
     }
   });
   return collated;
@@ -78,6 +82,9 @@ export function passRows<B extends TokenBatch & Pick<CollatedBatch, 'responseRow
     Object.entries(batches).map(([pass, batch]) => [pass, { ...batch, rows: batch.responseRows }]),
   );
 }
+
+const fittedCount = ({ responseIds, fitted }: PromptWithResponse): number =>
+  fitted === undefined ? responseIds.length : fitted.filter(Boolean).length;
 
 /**
  * Checks that two passes predict the same response tokens in the same order: effects compare them one by one.

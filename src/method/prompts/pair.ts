@@ -40,6 +40,8 @@ export interface PromptPair {
   readonly historyItemsUsed: number;
   /** False when no item is used: both prompts are then the same. */
   readonly hasHistory: boolean;
+  /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
+  readonly fitted?: readonly boolean[];
 }
 
 /** What stands for the history in a pair. */

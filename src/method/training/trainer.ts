@@ -146,7 +146,11 @@ export function trainingBatch(
 ): TrainingBatch {
   const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
     collate(
-      pairs.map((pair) => ({ promptIds: pair[ids], responseIds: pair.responseIds })),
+      pairs.map((pair) => ({
+        promptIds: pair[ids],
+        responseIds: pair.responseIds,
+        ...(pair.fitted && { fitted: pair.fitted }),
+      })),
       { padId, side: 'right' },
     );
   const hasHistory = pairs.map((pair) => pair.hasHistory);

@@ -35,6 +35,17 @@ test('each row holds its prompt and response, positions counting from 0, and pad
   );
 });
 
+test('tokens that are not fitted are read but have no row and no target', () => {
+  const row = { promptIds: [10, 11], responseIds: [12, 13, 14], fitted: [false, true, true] };
+  const batch = collate([row], { padId, side: 'right' });
+  expect([...batch.tokenIds]).toEqual([10n, 11n, 12n, 13n, 14n]);
+  expect([...batch.targets]).toEqual([13n, 14n]);
+  expect([...batch.responseRows]).toEqual([2n, 3n]);
+  expect(() => collate([{ ...row, fitted: [false, false, false] }], { padId, side: 'right' })).toThrow(
+    DataError,
+  );
+});
+
 test('each response token is predicted from the token before it, the first one from the last of the prompt', () => {
   fc.assert(
     fc.property(rows, side, (given, padded) => {
