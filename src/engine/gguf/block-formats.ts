@@ -45,7 +45,8 @@ function legacy(name: string, bits: 4 | 5, hasMinimum: boolean): BlockFormat {
       const fifth = bits === 5 ? bytes.getUint32(at + head, true) : 0;
       for (let i = 0; i < 32; i++) {
         const value = nibbles(bytes, at + lows, i) | (((fifth >>> i) & 1) << 4);
-        target[to + i] = scale * (value - middle) + minimum;
+        const scaled = scale * (value - middle);
+        target[to + i] = hasMinimum ? scaled + minimum : scaled; // a sum with 0 would lose the sign of -0
       }
     },
   };
