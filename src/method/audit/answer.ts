@@ -1,8 +1,9 @@
 /** @file The answer of an audit in three sentences that somebody who builds a product can read: whether, for whom, where. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { ItemKind } from '../effects/item-kinds.ts';
-import { decimal } from '../explain/number-format.ts';
+import { decimal, hasInterval } from '../explain/number-format.ts';
 import { sideOf } from '../report/findings.ts';
+import { FEWEST } from './groups.ts';
 import type { AuditFindings } from './results.ts';
 
 /** Three sentences. An effect is told as found only where its whole interval is on one side of 0. */
@@ -24,8 +25,13 @@ function percentText({ value, low, high }: Estimate): string {
 
 const likelier = (nats: number) => `${percentOf(nats)} ${nats < 0 ? 'less likely' : 'likelier'}`;
 
-function whether({ effects: { total, generic, userSpecific } }: AuditFindings): string {
-  const [sideOfTotal, sideOfOwn] = [sideOf(total), sideOf(userSpecific)];
+/** 1 where an effect was shown to be above 0, −1 below, 0 where neither was, as with too few users. */
+function shownSide(estimate: Estimate, users: number): -1 | 0 | 1 {
+  return users < FEWEST || !hasInterval(estimate) ? 0 : sideOf(estimate);
+}
+
+function whether({ users, effects: { total, generic, userSpecific } }: AuditFindings): string {
+  const [sideOfTotal, sideOfOwn] = [shownSide(total, users), shownSide(userSpecific, users)];
   const others = `with another user’s texts instead, ${likelier(generic.value)} than with none`;
   const own = `the user’s own are worth ${percentText(userSpecific)} more`;
   if (sideOfTotal > 0) {
@@ -48,28 +54,34 @@ function whether({ effects: { total, generic, userSpecific } }: AuditFindings): 
 function forWhom({ byUser, users }: AuditFindings): string {
   if (users === 1) return 'There is one user only, so nothing here says for whom.';
   const gain = byUser.filter(({ userSpecific }) => userSpecific.value > 0).length;
-  const several = byUser.filter(({ texts }) => texts > 1);
+  const several = byUser.filter(({ texts }) => texts >= FEWEST);
   const certain = several.filter(({ userSpecific }) => sideOf(userSpecific) > 0).length;
   const [most, least] = [byUser[0]!, byUser.at(-1)!];
   const each =
     several.length === 0
-      ? 'each judged by a single text'
-      : `for ${certain} of the ${several.length} with several texts beyond chance`;
+      ? `each judged by fewer than ${FEWEST} texts, which leaves much to chance`
+      : `beyond chance for ${certain} of the ${several.length} with ${FEWEST} texts or more`;
   const worth = (nats: number) => `${nats < 0 ? '−' : '+'}${percentOf(nats)}`;
   return `The user’s own history does better than another’s for ${gain} of ${users} users, ${each}: from ${worth(most.userSpecific.value)} a token for ${most.name} down to ${worth(least.userSpecific.value)} for ${least.name}.`;
 }
 
-function where({ where: { thirds, personal }, dose, maps }: AuditFindings): string {
+function where({ users, where: { thirds, personal }, dose, maps }: AuditFindings): string {
   const strongest = thirds.reduce((best, third) =>
     third.userSpecific.value > best.userSpecific.value ? third : best,
   );
-  const parts = [
-    personal === undefined || personal.share.value === 0
-      ? `It shows most in the ${strongest.name} of the texts${personal === undefined ? '' : ', in no single word piece beyond what other users share'}`
-      : `It shows in ${decimal(100 * personal.share.value, 1)}% of the word pieces, most in the ${strongest.name} of the texts`,
-  ];
+  const place =
+    shownSide(strongest.userSpecific, users) > 0
+      ? `What is the user’s own shows most in the ${strongest.name} of the texts`
+      : 'In no third of the texts was the user’s own history shown to do more than another’s';
+  const pieces =
+    personal === undefined
+      ? ''
+      : personal.share.value === 0
+        ? ', and in no single word piece beyond what users differ by chance'
+        : `, and in ${decimal(100 * personal.share.value, 1)}% of single word pieces beyond what users differ by chance`;
+  const parts = [place + pieces];
   const [first, last] = [dose[1], dose.at(-1)];
-  if (first && last && dose.length > 2 && sideOf(last.effect) > 0)
+  if (first && last && dose.length > 2 && shownSide(last.effect, users) > 0)
     parts.push(
       `the latest item alone gives ${decimal((100 * first.effect.value) / last.effect.value, 0)}% of what all do`,
     );

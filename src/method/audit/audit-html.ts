@@ -8,6 +8,7 @@ import { effectMapStyle, pageStyle } from '../explain/style.ts';
 import { count } from '../report/html-parts.ts';
 import { reportStyle } from '../report/style.ts';
 import { domainsHtml, doseHtml, effectsHtml, usersHtml, whereHtml } from './audit-sections.ts';
+import { FEWEST } from './groups.ts';
 import { redactAudit } from './redact.ts';
 import type { AuditResult } from './results.ts';
 
@@ -79,7 +80,10 @@ function provenanceHtml(audit: AuditResult, redact: boolean): string {
       'Other users’ histories',
       `${placebos} for each text, matched in ${matching}; ${itemsShown.placebo.toFixed(1)} items on average`,
     ],
-    ['Intervals', '95%, users resampled; those of a user over the user’s texts'],
+    [
+      'Intervals',
+      `95%, users resampled (BCa); those of a user over the user’s texts; none with fewer than ${FEWEST}`,
+    ],
     ['Seed', String(seed)],
   ];
   const privacy = redact

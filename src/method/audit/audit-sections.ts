@@ -8,6 +8,7 @@ import { intervalChart } from '../report/interval-chart.ts';
 import { intervalCurve } from '../report/interval-curve.ts';
 import { rankChart } from '../report/rank-chart.ts';
 import { percentOf } from './answer.ts';
+import { FEWEST } from './groups.ts';
 import type { AuditResult, GroupEffects } from './results.ts';
 
 /** Users with the largest and with the smallest C that are drawn, of each. */
@@ -65,15 +66,16 @@ ${figure('Means over users with 95% intervals; right of 0 the history helps.', (
 
 /** Who gains: all users in one picture, those at the ends by name, all in a table. */
 export function usersHtml({ byUser, users, effects }: AuditResult): string {
-  const single = byUser.filter(({ texts }) => texts === 1).length;
+  const few = byUser.filter(({ texts }) => texts < FEWEST).length;
+  const who = few === users ? 'All are' : `${count(few, 'user')} of ${users} ${few === 1 ? 'is' : 'are'}`;
   const marked =
-    single === 0
-      ? 'Intervals of a user are over the user’s texts.'
-      : `${single === users ? 'All are' : `${count(single, 'user')} of ${users} ${single === 1 ? 'is' : 'are'}`} judged by a single text and ${single === 1 ? 'has' : 'have'} no interval: a single example says little about its user.`;
+    few === 0
+      ? 'The interval of a user is over the user’s texts.'
+      : `${who} judged by fewer than ${FEWEST} texts, their number in brackets: single examples, too few for an interval, say little about a user.`;
   const ends = [byUser.slice(0, ENDS), byUser.slice(Math.max(ENDS, byUser.length - ENDS))] as const;
   const rows = (groups: readonly GroupEffects[], width: number) =>
     groups.map((group) => ({
-      label: `${short(group.name, width)}${group.texts === 1 && single < users ? ' (1)' : ''}`,
+      label: `${short(group.name, width)}${group.texts < FEWEST ? ` (${group.texts})` : ''}`,
       estimate: group.userSpecific,
       series: SERIES.userSpecific,
     }));
@@ -83,7 +85,7 @@ ${
   byUser.length < 3
     ? ''
     : figure(
-        'Each dot is a user; whiskers are 95% intervals over the user’s texts, where there are several.',
+        'Each dot is a user; whiskers are 95% intervals over the user’s texts, where there are enough.',
         (width) =>
           rankChart({
             title: 'C by user',
@@ -95,22 +97,18 @@ ${
           }),
       )
 }
-${figure(
-  single > 0 && single < users
-    ? 'Users at the two ends; (1) marks users with a single text.'
-    : 'Users at the two ends.',
-  (width) =>
-    intervalChart({
-      title: 'Users with the largest and the smallest C',
-      xLabel: 'C, nats a token',
-      groups: [
-        { label: 'Largest C', rows: rows(ends[0], width) },
-        ...(ends[1].length === 0 ? [] : [{ label: 'Smallest C', rows: rows(ends[1], width) }]),
-      ],
-      reference: { value: 0, label: 'no effect' },
-      digits: DIGITS,
-      width,
-    }),
+${figure('Users at the two ends.', (width) =>
+  intervalChart({
+    title: 'Users with the largest and the smallest C',
+    xLabel: 'C, nats a token',
+    groups: [
+      { label: 'Largest C', rows: rows(ends[0], width) },
+      ...(ends[1].length === 0 ? [] : [{ label: 'Smallest C', rows: rows(ends[1], width) }]),
+    ],
+    reference: { value: 0, label: 'no effect' },
+    digits: DIGITS,
+    width,
+  }),
 )}
 ${fold(`All ${count(users, 'user')} as a table`, groupTable('user', byUser))}</section>`;
 }
@@ -120,24 +118,26 @@ export function domainsHtml({ byDomain }: AuditResult): string {
   if (byDomain.length < 2) return '';
   const drawn = byDomain.slice(0, 2 * ROWS);
   return `<section><h2>By domain</h2>
-${figure('Own history against another user’s, by the domain of the text.', (width) =>
-  intervalChart({
-    title: 'C by domain',
-    xLabel: 'C, nats a token',
-    groups: [
-      {
-        label: 'C, own history against another’s',
-        rows: drawn.map(({ name, userSpecific }) => ({
-          label: short(name, width),
-          estimate: userSpecific,
-          series: SERIES.userSpecific,
-        })),
-      },
-    ],
-    reference: { value: 0, label: 'no effect' },
-    digits: DIGITS,
-    width,
-  }),
+${figure(
+  'Own history against another user’s, by the domain of the text; no interval where there are too few users.',
+  (width) =>
+    intervalChart({
+      title: 'C by domain',
+      xLabel: 'C, nats a token',
+      groups: [
+        {
+          label: 'C, own history against another’s',
+          rows: drawn.map(({ name, userSpecific }) => ({
+            label: short(name, width),
+            estimate: userSpecific,
+            series: SERIES.userSpecific,
+          })),
+        },
+      ],
+      reference: { value: 0, label: 'no effect' },
+      digits: DIGITS,
+      width,
+    }),
 )}
 ${fold(`All ${count(byDomain.length, 'domain')} as a table`, groupTable('domain', byDomain))}</section>`;
 }
@@ -262,7 +262,7 @@ const percentages = ({ value, low, high }: Estimate) => ({
 
 /** A name that fits beside a chart. */
 function short(name: string, width: number): string {
-  const most = width < 480 ? 11 : 26;
+  const most = width < 480 ? 10 : 26;
   const characters = [...visibleText(name)];
   return characters.length <= most ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
 }

@@ -1,6 +1,7 @@
 /** @file The named effects A, B and C of texts, and their means over users, of single users, and by domain. */
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../report/results.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
@@ -52,21 +53,33 @@ export function meanEffects(texts: readonly TextEffects[], bootstrap?: Bootstrap
   };
 }
 
-/** Texts under a name, such as those of a domain. */
+/**
+ * Users of a group, or texts of a user, that an interval needs at least. All of four agree in sign by chance once in eight
+ * times, and then a bootstrap over them excludes 0.
+ */
+export const FEWEST = 5;
+
+/** Texts under a name, such as those of a domain; without intervals where there are fewer users than {@link FEWEST}. */
 export function groupEffects(
   name: string,
   texts: readonly TextEffects[],
   bootstrap?: BootstrapOptions,
 ): GroupEffects {
+  const users = new Set(texts.map(({ user }) => user)).size;
+  const effects = meanEffects(texts, bootstrap);
+  const known = ({ value, low, high }: Estimate): Estimate =>
+    users < FEWEST ? { value, low: value, high: value } : { value, low, high };
   return {
     name,
-    users: new Set(texts.map(({ user }) => user)).size,
+    users,
     texts: texts.length,
-    ...meanEffects(texts, bootstrap),
+    total: known(effects.total),
+    generic: known(effects.generic),
+    userSpecific: known(effects.userSpecific),
   };
 }
 
-/** Every user, largest C first; the interval of a user is over that user's texts. */
+/** Every user, largest C first; the interval of a user is over that user's texts, if there are {@link FEWEST}. */
 export function effectsByUser(
   texts: readonly TextEffects[],
   bootstrap?: BootstrapOptions,

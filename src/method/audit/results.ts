@@ -4,7 +4,10 @@ import type { EffectMap } from '../explain/effect-map.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { NamedEffects } from '../report/results.ts';
 
-/** The effects of a user, a domain or a part of the texts, nats a response token. */
+/**
+ * The effects of a user, a domain or a part of the texts, nats a response token. With fewer than five users (of a user:
+ * texts) no interval is known, and low = high = value.
+ */
 export interface GroupEffects extends NamedEffects {
   /** The user, the domain, or the part. */
   readonly name: string;
@@ -91,7 +94,7 @@ export interface AuditResult {
   /** The answer in three sentences. */
   readonly answer: readonly string[];
   readonly effects: NamedEffects;
-  /** Largest C first. An interval of a user is over that user's texts; a single text has none: low = high = value. */
+  /** Largest C first. An interval of a user is over that user's texts. */
   readonly byUser: readonly GroupEffects[];
   /** Largest C first; empty where examples name no domain. */
   readonly byDomain: readonly GroupEffects[];

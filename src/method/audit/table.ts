@@ -1,5 +1,5 @@
 /** @file The audit in a terminal: the answer, then the numbers behind it as aligned tables. */
-import { estimateText, signed } from '../explain/number-format.ts';
+import { estimateText, hasInterval, signed } from '../explain/number-format.ts';
 import { terminalText } from '../explain/terminal-text.ts';
 import { tokenLabel } from '../explain/visible-text.ts';
 import { alignedColumns } from '../report/table.ts';
@@ -100,7 +100,9 @@ function groupTable(kind: string, groups: readonly GroupEffects[]): string[] {
       ...groups.map((group) => [
         name(group.name),
         ...[group.total, group.generic, group.userSpecific].map((estimate) =>
-          group.texts === 1 ? signed(estimate.value, 3) : estimateText(estimate),
+          hasInterval(estimate)
+            ? `${signed(estimate.value, 3)} [${signed(estimate.low, 3)}, ${signed(estimate.high, 3)}]`
+            : signed(estimate.value, 3),
         ),
         String(group.texts),
       ]),

@@ -8,7 +8,8 @@ export const ITEMS_NAMED = 3;
 /** Below this many nats at a token nothing is named. */
 export const WORTH_NAMING = 0.05;
 
-/** `D +0.031 [+0.012, +0.050]`. */
+/** `D +0.031 [+0.012, +0.050]`; `D +0.031` for an only item, which has no others to be shown with. */
 export function itemNumbers({ effect, low, high }: EffectMapItem): string {
+  if (low === high) return `D ${signed(effect, 3)}`;
   return `D ${signed(effect, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
 }

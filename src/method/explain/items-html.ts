@@ -1,10 +1,10 @@
 /** @file The history beside a heat map: every item with what it does, tied to the tokens that it carries. */
-import { itemKindDefinitions } from '../effects/item-kinds.ts';
+import { itemKindDefinitions, NEAR_ZERO } from '../effects/item-kinds.ts';
 import { levelOf } from './colour-scale.ts';
 import type { DisplayPiece, EffectMap, EffectMapItem } from './effect-map.ts';
 import { escapeHtml, textHtml } from './html-page.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
-import { signed } from './number-format.ts';
+import { decimal, signed } from './number-format.ts';
 
 /** How the items of a map are read. */
 const reading =
@@ -47,7 +47,7 @@ export function kindsHtml(kinds: readonly EffectMapItem['kind'][]): string {
       (kind) =>
         `<dt><span class="kind ${kind}">${kind}</span></dt><dd>${escapeHtml(itemKindDefinitions[kind])}</dd>`,
     );
-  return `<dl class="kinds">${rows.join('')}</dl>`;
+  return `<dl class="kinds">${rows.join('')}<dt>near 0</dt><dd>within ${decimal(NEAR_ZERO)} nats a token</dd></dl>`;
 }
 
 /** Attribute that ties a token to the items: the level of each one's effect on it, on the scale of the log ratio. */

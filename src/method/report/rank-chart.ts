@@ -49,7 +49,7 @@ export function rankChart(chart: RankChart): string {
 <text class="label" x="${plot.left - 44}" y="14">${escapeHtml(chart.yLabel)}</text>
 ${grid.join('\n')}
 <line class="reference" x1="${plot.left}" x2="${plot.right}" y1="${toY(mean)}" y2="${toY(mean)}"/>
-<text class="tick mean" x="${plot.right}" y="${toY(mean) - 6}" text-anchor="end">mean ${decimal(mean, 2)}</text>
+<text class="tick mean" x="${plot.right}" y="${toY(mean) - 6}" text-anchor="end">mean ${decimal(mean, 3)}</text>
 ${dots.join('\n')}
 <text class="label" x="${(plot.left + plot.right) / 2}" y="${height - 6}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>
 </svg>`;

@@ -41,16 +41,20 @@ describe('whether', () => {
   });
 });
 
+it('nothing is shown by fewer than five users', () => {
+  expect(exampleAudit({ users: 4 }).answer[0]).toMatch(/^That the history matters was not shown/);
+});
+
 describe('for whom', () => {
   it('counts users, tells chance from several texts, and names the ends', () => {
     expect(exampleAudit().answer[1]).toBe(
-      'The user’s own history does better than another’s for 1 of 2 users, for 1 of the 1 with several texts beyond chance: from +35% a token for Usula Userword down to −9.5% for Ulf Secondname.',
+      'The user’s own history does better than another’s for 1 of 12 users, beyond chance for 1 of the 1 with 5 texts or more: from +35% a token for Usula Userword down to −9.5% for Ulf Secondname.',
     );
   });
 
-  it('says when users have a single text each, and when there is one user', () => {
+  it('says when users have few texts each, and when there is one user', () => {
     const single = exampleAudit({ byUser: [group('a', 0.3, 1), group('b', 0.1, 1)] });
-    expect(single.answer[1]).toContain('each judged by a single text');
+    expect(single.answer[1]).toContain('each judged by fewer than 5 texts');
     expect(exampleAudit({ users: 1 }).answer[1]).toContain('one user only');
   });
 });
@@ -58,8 +62,14 @@ describe('for whom', () => {
 describe('where', () => {
   it('names the share of tokens, the strongest third, the first item and the kinds of items', () => {
     expect(exampleAudit().answer[2]).toBe(
-      'It shows in 10.0% of the word pieces, most in the first third of the texts; the latest item alone gives 67% of what all do; of 2 items looked at one by one 2 help, 0 harm and 0 could be left out.',
+      'What is the user’s own shows most in the first third of the texts, and in 10.0% of single word pieces beyond what users differ by chance; the latest item alone gives 67% of what all do; of 2 items looked at one by one 2 help, 0 harm and 0 could be left out.',
     );
+  });
+
+  it('claims no place where no third was shown', () => {
+    const { where } = exampleAudit();
+    const thirds = where.thirds.map((third) => ({ ...third, userSpecific: about(0.01, 0.1) }));
+    expect(exampleAudit({ where: { thirds } }).answer[2]).toMatch(/^In no third of the texts/);
   });
 
   it('leaves out the first item where all of them together were not shown to help', () => {

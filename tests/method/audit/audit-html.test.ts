@@ -40,9 +40,9 @@ describe('renderAuditHtml', () => {
     expect(charts.filter((chart) => !/role="img" aria-label="[^"]+"/.test(chart))).toEqual([]);
   });
 
-  it('marks users who are judged by a single text', () => {
+  it('marks users who are judged by too few texts', () => {
     expect(html).toContain('Ulf Secondname (1)');
-    expect(html).toContain('1 user of 2 is judged by a single text and has no interval');
+    expect(html).toContain('1 user of 12 is judged by fewer than 5 texts');
   });
 
   it('says what was left out and that effects are teacher-forced', () => {

@@ -20,14 +20,14 @@ const DIGITS = 5;
 
 const prompt = defaultPromptSettings(1024);
 const options: AuditOptions = { prompt, modelName: 'tiny', threads: 1, maps: 0, resamples: 100 };
-/** Two texts of the first two users. */
+/** Six texts of the first user and two of the second. */
 const examples: readonly Example[] = [
   ...writtenUsers,
-  ...writtenUsers.slice(0, 2).map((example) => ({
-    ...example,
-    id: `${example.id}-later`,
+  ...[0, 0, 0, 0, 0, 1].map((u, i) => ({
+    ...writtenUsers[u]!,
+    id: `later-${i}`,
     time: '2021-05-06',
-    response: `${example.response} Again.`,
+    response: `${writtenUsers[u]!.response}${' Again.'.repeat(i + 1)}`,
     meta: { domain: 'mugs' },
   })),
 ];
@@ -55,32 +55,32 @@ describe('an audit', () => {
     for (const name of ['total', 'generic', 'userSpecific'] as const)
       for (const end of ['value', 'low', 'high'] as const)
         expect(result.effects[name][end]).toBeCloseTo(historyEffect[name][end], DIGITS);
-    expect(result).toMatchObject({ users: 4, texts: 6, placebos: 3, leftOut: { withoutHistory: 0 } });
+    expect(result).toMatchObject({ users: 4, texts: 10, placebos: 3, leftOut: { withoutHistory: 0 } });
   });
 
-  it('lists every user by C, with an interval only where there are several texts', () => {
+  it('lists every user by C, with an interval only where there are enough texts', () => {
     const { byUser } = result;
     const sizes = byUser.map(({ userSpecific }) => userSpecific.value);
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
     for (const { name, texts, userSpecific } of byUser) {
-      expect(texts).toBe(['u0', 'u1'].includes(name) ? 2 : 1);
-      expect(userSpecific.low < userSpecific.high).toBe(texts > 1);
+      expect(texts).toBe(name === 'u0' ? 6 : name === 'u1' ? 2 : 1);
+      expect(userSpecific.low < userSpecific.high).toBe(texts >= 5);
     }
   });
 
   it('splits by domain what names one', () => {
     const { byDomain } = result;
     expect(byDomain.map(({ name, texts, users }) => ({ name, texts, users }))).toEqual([
-      { name: 'mugs', texts: 2, users: 2 },
+      { name: 'mugs', texts: 6, users: 2 },
     ]);
   });
 
   it('has a dose curve that begins at 0, ends at A, and adds up', () => {
     const { dose, effects } = result;
     expect(dose.map(({ items, texts }) => [items, texts])).toEqual([
-      [0, 6],
-      [1, 6],
-      [2, 6],
+      [0, 10],
+      [1, 10],
+      [2, 10],
     ]);
     expect(dose[0]!.effect).toEqual({ value: 0, low: 0, high: 0 });
     expect(dose.at(-1)!.effect.value).toBeCloseTo(effects.total.value, DIGITS);

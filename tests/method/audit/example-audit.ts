@@ -1,4 +1,4 @@
-/** @file A small audit for tests of words and pages: two users, three texts, numbers that can be replaced. */
+/** @file A small audit for tests of words and pages, whose every number can be replaced; two of its users are listed. */
 
 import { answerOf } from '../../../src/method/audit/answer.ts';
 import { caveatsOf } from '../../../src/method/audit/caveats.ts';
@@ -7,7 +7,7 @@ import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import { exampleMap } from '../explain/example-map.ts';
 import { about } from '../report/example-results.ts';
 
-export function group(name: string, userSpecific: number, texts = 2): GroupEffects {
+export function group(name: string, userSpecific: number, texts = 6): GroupEffects {
   const half = texts === 1 ? 0 : 0.05;
   return {
     name,
@@ -34,7 +34,7 @@ export function exampleAudit(extra: Partial<AuditFindings> = {}): AuditResult {
     placebos: 3,
     matching: 'period ±1 years',
     itemsShown: { own: 2, placebo: 2 },
-    users: 2,
+    users: 12,
     texts: 3,
     tokens: 30,
     effects: { total: about(0.3, 0.1), generic: about(0.1, 0.05), userSpecific: about(0.2, 0.1) },
