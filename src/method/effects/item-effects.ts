@@ -29,6 +29,8 @@ export interface ItemEffect {
   readonly twin?: string;
   /** log p(y_t | h) − log p(y_t | h without the item), f32[S]; its mean is D_i. */
   readonly tokenEffects: Float32Array;
+  /** log p(y_t | S with the item) − log p(y_t | S), mean over the subsets, f32[S]; its mean is {@link mean}. */
+  readonly tokenMeans: Float32Array;
 }
 
 /** The items of one example that fit its prompt, oldest first. */
@@ -112,6 +114,9 @@ export async function* itemEffects(
         kind,
         ...(kind === 'redundant' ? { twin: used[twin.j]!.id } : {}),
         tokenEffects: full.map((value, t) => value - rest[t]!),
+        tokenMeans: full.map((_, t) =>
+          mean(drawn[i]!.map((kept) => tokens(kept)[t]! - tokens(without(kept, i))[t]!)),
+        ),
       };
     });
     yield { example, items, total: score(all) - score(used.map(() => false)) };

@@ -17,7 +17,7 @@ type NotOfToken =
 export interface EffectTokenJson extends Omit<EffectRow, NotOfToken | 'weight'> {
   readonly weight?: EffectRow['weight'];
   readonly cause?: Cause;
-  /** What each item of `history` adds at this token, nats, in its order; where items were asked for. */
+  /** What each item of `history` adds at this token on average over random others, nats, in its order; where items were asked for. */
   readonly itemEffects?: readonly number[];
 }
 

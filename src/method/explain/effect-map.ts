@@ -77,7 +77,7 @@ export interface EffectToken {
   /** Natural logarithms. */
   readonly logProbWithHistory: number;
   readonly logProbWithoutHistory: number;
-  /** What each item of the history adds here, all other items kept: log p minus log p without the item, nats. */
+  /** What each item of the history adds here, mean over random subsets of the other items: log p with the item minus without, nats. */
   readonly itemEffects?: readonly number[];
 }
 

@@ -70,7 +70,7 @@ export function effectMapOf(
       logProbWithoutHistory: withoutHistory,
       weight: effects.weight[t]!,
       ...(cause === undefined ? {} : { cause }),
-      ...(ofItems && { itemEffects: ofItems.items.map(({ tokenEffects }) => tokenEffects[t]!) }),
+      ...(ofItems && { itemEffects: ofItems.items.map(({ tokenMeans }) => tokenMeans[t]!) }),
     };
   });
   return {

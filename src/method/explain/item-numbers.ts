@@ -8,8 +8,12 @@ export const ITEMS_NAMED = 3;
 /** Below this many nats at a token nothing is named. */
 export const WORTH_NAMING = 0.05;
 
-/** `D +0.031 [+0.012, +0.050]`; `D +0.031` for an only item, which has no others to be shown with. */
-export function itemNumbers({ effect, low, high }: EffectMapItem): string {
-  if (low === high) return `D ${signed(effect, 3)}`;
-  return `D ${signed(effect, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
+/**
+ * `D +0.003 · among random others +0.171 [−0.012, +0.355]`; `D +0.031` for an only item, which has no others to be shown
+ * with.
+ */
+export function itemNumbers({ effect, mean, low, high }: EffectMapItem): string {
+  const alone = `D ${signed(effect, 3)}`;
+  if (low === high) return alone;
+  return `${alone} · among random others ${signed(mean, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
 }

@@ -8,9 +8,9 @@ import { decimal, signed } from './number-format.ts';
 
 /** How the items of a map are read. */
 const reading =
-  'D: nats a token that the text loses without the item, all others kept; in brackets, where 95% of its effects lie when ' +
-  'a random part of the others is shown. Point at a token to tint the items that carry it; press an item to colour the ' +
-  'tokens by what it adds.';
+  'D: nats a token that the text loses without the item, all others kept; then what the item adds on average where a ' +
+  'random part of the others is shown, and where 95% of these effects lie. Point at a token to tint the items that carry ' +
+  'it; press an item to colour the tokens by what it adds among random others.';
 
 /** Whether what each item does is known. */
 export const hasItems = (map: EffectMap) => (map.items?.length ?? 0) > 0;

@@ -26,7 +26,7 @@ export const effectMapScript = `
     for (const token of map.querySelectorAll('.t[data-items]'))
       if (chosen) token.dataset.i = token.dataset.items.split(',')[chosen.dataset.item]; else delete token.dataset.i;
     map.querySelector('.by-item').textContent = chosen
-      ? 'The tokens above are coloured by what ' + chosen.textContent.toLowerCase() + ' adds (log ratio). Press it again to go back.' : '';
+      ? 'The tokens above are coloured by what ' + chosen.textContent.toLowerCase() + ' adds among random others. Press it again to go back.' : '';
   };
   document.addEventListener('click', (event) => {
     const button = event.target.closest('.items button');

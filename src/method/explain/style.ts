@@ -144,6 +144,7 @@ padding:.35rem .7rem;cursor:pointer}
 .kinds{display:grid;grid-template-columns:auto 1fr;gap:.35rem .75rem;margin:.75rem 0;font-size:.875rem;max-width:44rem;align-items:baseline}
 .kinds dd{margin:0}
 .by-item:empty{display:none}
+.items li[data-i] .soft,.items li[data-i] b{color:var(--ink)}
 .carriers{margin:1rem 0}
 .carriers .items{list-style:none;padding-left:0}
 .carriers .items li{padding:.2rem .5rem;margin:.4rem -.5rem}

@@ -189,13 +189,14 @@ function itemLines(map: EffectMap): string[] {
     const short = [...what].length > LABEL_SHOWN ? `${[...what].slice(0, LABEL_SHOWN).join('')}…` : what;
     const tokens = carried(i);
     return [
-      `${i + 1}. ${itemNumbers(item)}  ${kind}  ${short}`,
+      `${i + 1}. ${short}  ${kind}`,
+      `   ${itemNumbers(item)}`,
       ...(tokens === '' ? [] : [`   adds to ${tokens}`]),
     ];
   });
   return [
     '',
-    'items of the history, oldest first; D: nats a token that the text loses without the item [95% over random others]',
+    'items of the history, oldest first; D: nats a token that the text loses without the item, all others kept',
     ...lines.flat(),
   ];
 }

@@ -56,7 +56,7 @@ describe('the effect of an item', () => {
   it('is what the response loses when the item alone is removed', async () => {
     const { items, total } = await effectsOf(threeItems);
     const whole = await scoreOf(threeItems, [0, 1, 2]);
-    for (const [i, { effect, index, tokenEffects }] of items.entries()) {
+    for (const [i, { effect, mean, index, tokenEffects, tokenMeans }] of items.entries()) {
       const rest = await scoreOf(
         threeItems,
         [0, 1, 2].filter((j) => j !== i),
@@ -64,6 +64,7 @@ describe('the effect of an item', () => {
       expect(Math.abs(effect - (whole - rest))).toBeLessThan(TOLERANCE);
       expect(index).toBe(i);
       expect(tokenEffects.reduce((a, b) => a + b, 0) / tokenEffects.length).toBeCloseTo(effect, 5);
+      expect(tokenMeans.reduce((a, b) => a + b, 0) / tokenMeans.length).toBeCloseTo(mean, 5);
     }
     expect(Math.abs(total - (whole - (await scoreOf(threeItems, []))))).toBeLessThan(TOLERANCE);
     expect(Math.max(...items.map(({ effect }) => Math.abs(effect)))).toBeGreaterThan(0.001);

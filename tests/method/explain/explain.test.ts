@@ -67,12 +67,12 @@ describe('a heat map', () => {
     expect((await explain(scored, newUser, options)).history).toEqual([]);
   });
 
-  it('has what every item does where items were asked for: the mean over its tokens is D', async () => {
+  it('has what every item does where items were asked for: its tokens have the mean among random others', async () => {
     const { items, history, tokens } = await explain(scored, example, { ...options, items: true });
     expect(items).toHaveLength(history.length);
-    for (const [i, { effect, low, high }] of items!.entries()) {
+    for (const [i, { mean, low, high }] of items!.entries()) {
       const sum = tokens.reduce((total, token) => total + token.itemEffects![i]!, 0);
-      expect(sum / tokens.length).toBeCloseTo(effect, 6);
+      expect(sum / tokens.length).toBeCloseTo(mean, 6);
       expect(low).toBeLessThanOrEqual(high);
     }
     expect((await explain(scored, newUser, { ...options, items: true })).items).toEqual([]);

@@ -35,7 +35,7 @@ describe('the items on a page', () => {
   const html = renderEffectMapHtml([mapOfItems()]);
 
   it('stand with D, its interval, their kind and the definition of every kind that occurs', () => {
-    expect(html).toContain('D +0.500 [+0.100, +0.750]');
+    expect(html).toContain('D +0.500 · among random others +0.400 [+0.100, +0.750]');
     expect(html).toContain('<span class="kind useful">useful</span>');
     expect(html).toContain('item 1 stands in for it');
     expect(html).toContain('its twin, is there');
@@ -79,7 +79,9 @@ it('tokens that share a character add up what the items do', () => {
 
 it('the terminal lists the items with the tokens that they add to, without escapes of users', () => {
   const text = renderEffectMapTerminal(mapOfItems(), { color: false });
-  expect(text).toContain('1. D +0.500 [+0.100, +0.750]  useful  2020-01-02 · About granite');
+  expect(text).toContain(
+    '1. 2020-01-02 · About granite  useful\n   D +0.500 · among random others +0.400 [+0.100, +0.750]\n',
+  );
   expect(text).toContain('   adds to own +2.00\n');
   expect(text).toContain('redundant with item 1');
 });
