@@ -81,6 +81,13 @@ export {
   promptPair,
 } from './method/prompts/pair.ts';
 export type { ReferenceValue } from './method/prompts/template.ts';
+export { type Provenance, renderRefutationHtml } from './method/refutation/refutation-html.ts';
+export type { RefutationTest, Verdict } from './method/refutation/refutation-test.ts';
+// Refutation: does the effect stand placebos, wrong targets and other words?
+export { type RefutationOptions, refute } from './method/refutation/refute.ts';
+export type { Refutation, RefutationResult } from './method/refutation/results.ts';
+export { refutationTests } from './method/refutation/suite.ts';
+export { refutationTable } from './method/refutation/summary.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/report/results.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';

@@ -42,10 +42,13 @@ export class GraphError extends NextQuillError {}
 /** The work itself failed: NaN loss, out of memory, a full disk (exit code 1). */
 export class EngineError extends NextQuillError {}
 
+/** A check of results fails, such as a refutation: the work is done, its numbers do not hold (exit code 3). */
+export class ContractError extends NextQuillError {}
+
 /** The caller stopped the work through its AbortSignal (exit code 130). */
 export class AbortedError extends NextQuillError {}
 
-/** Exit code of the command line for an error: 2 wrong usage, recipe or data; 130 stopped; 1 anything else. */
+/** Exit code of the command line for an error: 2 wrong usage, recipe or data; 3 results that do not hold; 130 stopped; 1 anything else. */
 export function exitCodeOf(error: unknown): number {
   if (
     error instanceof ConfigError ||
@@ -54,6 +57,7 @@ export function exitCodeOf(error: unknown): number {
     error instanceof CheckpointError
   )
     return 2;
+  if (error instanceof ContractError) return 3;
   if (error instanceof AbortedError) return 130;
   return 1;
 }

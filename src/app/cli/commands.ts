@@ -8,6 +8,7 @@ import { generateCommand } from './commands/generate.ts';
 import { helpCommand } from './commands/help.ts';
 import { laterCommands } from './commands/later.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
+import { refuteCommand } from './commands/refute.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -18,6 +19,7 @@ export const commands: readonly CliCommand[] = [
   auditCommand,
   explainCommand,
   evaluateCommand,
+  refuteCommand,
   generateCommand,
   simulateCommand,
   ...laterCommands,

@@ -105,7 +105,7 @@ function buildProgram(version: string, onChosen: Chosen): Command {
     .addHelpText(
       'after',
       '\nM is a model folder or embedded; F is FILE.jsonl, sotu or acl:PATH. More: nextquill help <command>\n' +
-        'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 130 stopped by Ctrl-C',
+        'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 3 a refutation fails · 130 stopped by Ctrl-C',
     );
   const globalNames = new Set(program.options.map((option) => option.attributeName()));
   for (const command of commands) {

@@ -62,6 +62,33 @@ export function pairedDifferenceByUser(
 }
 
 /**
+ * How large one measure is beside another: the mean over users of the first over the mean over users of the second, with
+ * a bootstrap interval over users.
+ * @param part rows of the measure above the line
+ * @param whole rows of the measure below it, whose mean must not be 0, for the same examples
+ * @throws {DataError} when an example is missing on one side, occurs twice, or belongs to different users
+ */
+export function shareByUser(
+  part: readonly ExampleValue[],
+  whole: readonly ExampleValue[],
+  options: BootstrapOptions = {},
+): Estimate {
+  const pairs = pairedByExample(part, whole);
+  const parts = meansOfUsers(pairs.map(({ user, values }) => ({ user, value: values[0] })));
+  const wholes = meansOfUsers(pairs.map(({ user, values }) => ({ user, value: values[1] })));
+  const share = (counts: Int32Array) => {
+    let above = 0;
+    let below = 0;
+    for (let u = 0; u < counts.length; u++) {
+      above += counts[u]! * parts[u]!;
+      below += counts[u]! * wholes[u]!;
+    }
+    return above / below;
+  };
+  return bootstrapUsers(parts.length, share, options);
+}
+
+/**
  * `system` − `baseline` of each example, in the order of `system`.
  * @param system rows of one system, one for each example
  * @param baseline rows of the other, for the same examples in any order
@@ -71,6 +98,16 @@ export function differencesByExample(
   system: readonly ExampleValue[],
   baseline: readonly ExampleValue[],
 ): UserValue[] {
+  return pairedByExample(system, baseline).map(({ user, values: [mine, other] }) => ({
+    user,
+    value: mine - other,
+  }));
+}
+
+function pairedByExample(
+  system: readonly ExampleValue[],
+  baseline: readonly ExampleValue[],
+): { user: string; values: readonly [number, number] }[] {
   const others = rowsByExample('baseline', baseline);
   const mine = rowsByExample('system', system);
   for (const example of others.keys()) if (!mine.has(example)) throw unpaired(example, 'system');
@@ -83,7 +120,7 @@ export function differencesByExample(
         { code: 'data/pairing', hint: 'Score both systems on the same file of examples.' },
       );
     }
-    return { user, value: value - other.value };
+    return { user, values: [value, other.value] };
   });
 }
 

@@ -66,7 +66,9 @@ export function cachedScorer(scorer: Scorer, cache: EffectCache, system: ScoredS
     logProbabilities: (prompts, onDone) =>
       throughCache<ScoredPrompt, Float32Array>(
         prompts,
-        ({ promptIds, responseIds }) => sha256(canonicalJson(['prompt', promptIds, responseIds])),
+        // Shifted labels are another result; without them the key is what it was.
+        ({ promptIds, responseIds, targetIds }) =>
+          sha256(canonicalJson(['prompt', promptIds, responseIds, ...(targetIds ? [targetIds] : [])])),
         ids,
         (missing) => scorer.logProbabilities(missing, onDone),
         (logProbability) => ({ logProbability }),

@@ -14,7 +14,13 @@ import type { HostTensor, Session } from '../../engine/runtime/session.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
-import { type CollatedBatch, checkAligned, collate, passRows } from '../prompts/collate.ts';
+import {
+  type CollatedBatch,
+  checkAligned,
+  collate,
+  type PromptWithResponse,
+  passRows,
+} from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { cachedScorer, type EffectCache } from './effect-cache.ts';
 import { tokenEffects } from './effects.ts';
@@ -51,10 +57,7 @@ export interface PairEffects {
 }
 
 /** A prompt with the response whose tokens are scored. */
-export interface ScoredPrompt {
-  readonly promptIds: readonly number[];
-  readonly responseIds: readonly number[];
-}
+export type ScoredPrompt = PromptWithResponse;
 
 export interface Scorer extends AsyncDisposable {
   /** log p of every response token, nats; in the order given. `onDone` counts prompts. */

@@ -6,6 +6,7 @@ import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../bas
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
+import { distinctPrompts } from '../effects/distinct-prompts.ts';
 import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../report/results.ts';
@@ -191,23 +192,4 @@ export function pairedDifferences(
       pValue: pairedPermutationByUser(...sides, permutation).pValue,
     };
   });
-}
-
-type Prompts = readonly { readonly promptIds: readonly number[]; readonly responseIds: readonly number[] }[];
-
-/** Prompts that occur twice, such as a history that is as short as the candidates', are scored once. */
-function distinctPrompts(prompts: Prompts): { prompts: Prompts; index: number[] } {
-  const places = new Map<string, number>();
-  const kept: Prompts[number][] = [];
-  const index = prompts.map((prompt) => {
-    const key = `${prompt.promptIds.join()}|${prompt.responseIds.join()}`;
-    let place = places.get(key);
-    if (place === undefined) {
-      place = kept.length;
-      places.set(key, place);
-      kept.push(prompt);
-    }
-    return place;
-  });
-  return { prompts: kept, index };
 }

@@ -9,6 +9,8 @@ export interface PromptWithResponse {
   readonly responseIds: readonly number[];
   /** Which response tokens have a row and a target; all when absent. */
   readonly fitted?: readonly boolean[];
+  /** What is scored at the places of the response's tokens: these themselves, but for a control that shifts the labels. */
+  readonly targetIds?: readonly number[];
 }
 
 /** A padded batch; B rows of T tokens, S response tokens in all. */
@@ -55,7 +57,7 @@ export function collate(
     exampleOf: new Int32Array(responses),
   };
   let s = 0;
-  rows.forEach(({ promptIds, responseIds, fitted }, row) => {
+  rows.forEach(({ promptIds, responseIds, targetIds = responseIds, fitted }, row) => {
     const used = promptIds.length + responseIds.length;
     const first = row * length + (side === 'left' ? length - used : 0);
     for (let t = 0; t < used; t++) {
@@ -67,7 +69,7 @@ export function collate(
     for (let r = 0; r < responseIds.length; r++) {
       if (fitted?.[r] === false) continue;
       collated.responseRows[s] = BigInt(first + promptIds.length + r - 1);
-      collated.targets[s] = BigInt(responseIds[r]!);
+      collated.targets[s] = BigInt(targetIds[r]!);
       collated.exampleOf[s++] = row;
     }
   });

@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../../src/app/cli/failure.ts';
 import { parseArguments } from '../../../src/app/cli/program.ts';
-import { DataError } from '../../../src/base/errors.ts';
+import { ContractError, DataError } from '../../../src/base/errors.ts';
 
 const style = { colors: pc.createColors(false), verbose: false, json: false };
 
@@ -25,6 +25,11 @@ describe('an error', () => {
     const { text, exitCode } = describeFailure(error, style);
     expect(exitCode).toBe(2);
     expect(text).toBe('error: x.jsonl:1: got "<U+001B>[2J<U+0007>"\nhint: Mend <U+009B> it.\n');
+  });
+
+  it('of results that do not hold ends with exit code 3', () => {
+    const error = new ContractError('refutation: 1 test fails', { code: 'refutation/fails' });
+    expect(describeFailure(error, style).exitCode).toBe(3);
   });
 
   it.each([

@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import { meanByUser, pairedDifferenceByUser, type UserValue } from '../../../src/base/statistics/by-user.ts';
+import {
+  meanByUser,
+  pairedDifferenceByUser,
+  shareByUser,
+  type UserValue,
+} from '../../../src/base/statistics/by-user.ts';
 
 interface Golden {
   readonly meanByUser: Bootstrap<UserValue>;
@@ -111,6 +116,29 @@ describe('pairedDifferenceByUser', () => {
     expect(() => pairedDifferenceByUser(system, [...system, system[0]!])).toThrow('"1" twice');
     const renamed = system.map((row) => ({ ...row, user: 'z' }));
     expect(() => pairedDifferenceByUser(system, renamed)).toThrow('expected one user, got "a" and "z"');
+  });
+});
+
+describe('shareByUser', () => {
+  const whole = [
+    { example: '1', user: 'a', value: 2 },
+    { example: '2', user: 'a', value: 4 },
+    { example: '3', user: 'b', value: 9 },
+  ];
+
+  it('is a ratio of means over users, not a mean of ratios', () => {
+    const part = whole.map((row, i) => ({ ...row, value: [1, 3, 1][i]! }));
+    // (2 + 1) / (3 + 9), joined by example and not by order.
+    expect(shareByUser(part.toReversed(), whole).value).toBeCloseTo(0.25, EXACT);
+  });
+
+  it('has no width where every user keeps the same share', () => {
+    const half = whole.map((row) => ({ ...row, value: row.value / 2 }));
+    expect(shareByUser(half, whole)).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
+  });
+
+  it('refuses measures of different examples', () => {
+    expect(() => shareByUser(whole.slice(1), whole)).toThrow(DataError);
   });
 });
 

@@ -4,11 +4,6 @@ import type { CliCommand } from '../command.ts';
 
 const planned: readonly (readonly [name: string, summary: string, hint: string])[] = [
   [
-    'refute',
-    'placebo and permutation tests of an estimate',
-    'Use "nextquill effects --placebo 2" meanwhile.',
-  ],
-  [
     'data',
     'inspect and convert examples',
     'Write JSON lines yourself meanwhile; see the format in the README.',

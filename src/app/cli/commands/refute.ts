@@ -1,0 +1,94 @@
+/** @file `nextquill refute`: tries to refute the effect of the histories; exit code 3 when a test fails. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
+import { ContractError } from '../../../base/errors.ts';
+import type { Refutation } from '../../../method/refutation/results.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
+import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
+
+interface RefuteFlags extends ScoringFlags {
+  readonly placebo?: number;
+  readonly out?: string;
+}
+
+export const refuteCommand: CliCommand = {
+  name: 'refute',
+  summary: 'tests that the effect of the histories must pass: placebos, shuffled items, wrong targets …',
+  define: (command) => {
+    addModelFlags(command);
+    addDataFlags(command);
+    addSplitFlag(command, 'test where the data has splits');
+    addFlag(command, '--placebo <K>', 'other users’ histories for each example (default: 3)', (flag) =>
+      wholeNumber(flag, 2),
+    );
+    addFlag(command, '--out <folder>', 'write refutation.html and refutation.json there');
+    command.addHelpText(
+      'after',
+      '\nEach test has an expected result and passes, fails, or cannot tell, by its 95 % interval over users.' +
+        '\nExit code 3 when one fails.\n\nExample: nextquill refute --model embedded --data users.jsonl --out refutation',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const given = flags as RefuteFlags;
+    const scoring = await openForScoring(given, 'test', session);
+    const { refute } = await import('../../../method/refutation/refute.ts');
+    const { opened, rows, all } = scoring;
+    const { seed, threads, json } = session.options;
+    const refutation = await refute(opened, rows, {
+      prompt: opened.prompt,
+      pool: all,
+      ...(given.placebo !== undefined && { placebos: given.placebo }),
+      ...(seed !== undefined && { seed, bootstrap: { seed } }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+      onProgress: session.progress,
+    });
+    const document = `${JSON.stringify({ model: opened.name, ...refutation })}\n`;
+    if (given.out !== undefined) await writeFolder(given.out, document, refutation, scoring, session);
+    if (json) session.print(document);
+    else {
+      const { refutationTable } = await import('../../../method/refutation/summary.ts');
+      session.print(`${opened.name}: ${refutationTable(refutation)}`);
+    }
+    throwWhereItFails(refutation);
+  },
+};
+
+async function writeFolder(
+  out: string,
+  document: string,
+  refutation: Refutation,
+  { opened, source }: Scoring,
+  session: Session,
+): Promise<void> {
+  const { renderRefutationHtml } = await import('../../../method/refutation/refutation-html.ts');
+  const html = renderRefutationHtml(refutation, [
+    ['Model', `${opened.name}, hash ${opened.model.hash.slice(0, 12)}`],
+    ['Data', source],
+    ['Prompt', JSON.stringify(opened.prompt)],
+    ['Other users’ histories', `${refutation.placebos} for each text, matched in ${refutation.matching}`],
+    ['Seed', String(session.options.seed ?? 0)],
+  ]);
+  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    throw describeFileError(out, error);
+  });
+  const page = join(out, 'refutation.html');
+  await writeFileAtomically(page, (file) => file.writeFile(html));
+  await writeFileAtomically(join(out, 'refutation.json'), (file) => file.writeFile(document));
+  session.note(`report  ${page}`);
+}
+
+/** @throws {ContractError} when a test fails */
+function throwWhereItFails({ tests }: Refutation): void {
+  const failed = tests.filter(({ verdict }) => verdict === 'fails').map(({ name }) => name);
+  if (failed.length === 0) return;
+  throw new ContractError(
+    `refutation: expected no test of ${tests.length} to fail, got ${failed.length} that did: ${failed.join(', ')}`,
+    {
+      code: 'refutation/fails',
+      hint: 'Do not rely on these effects before you know why; each test says what it found.',
+    },
+  );
+}

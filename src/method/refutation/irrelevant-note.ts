@@ -1,0 +1,20 @@
+/** @file Irrelevant note: an item that says nothing of anybody is added to every history. */
+import { withIrrelevantNote } from '../data/controls.ts';
+import { contrast, type RefutationTest } from './refutation-test.ts';
+import { HALF, keptWithin } from './verdict.ts';
+
+export const irrelevantNoteAdded: RefutationTest = {
+  name: 'irrelevant-note',
+  title: 'Irrelevant note added',
+  what: 'A note that says nothing of anybody is put among the items of every history.',
+  expected: 'C stays about what it is.',
+  leaves: 'all',
+  control: ({ example, own, placebos }, { prompt, seed }) => {
+    const draw = { example: example.id, seed };
+    return contrast(
+      prompt(example, withIrrelevantNote(own, draw)),
+      placebos.map(({ history }) => prompt(example, withIrrelevantNote(history, draw))),
+    );
+  },
+  judge: keptWithin(1 - HALF, 1 + HALF),
+};

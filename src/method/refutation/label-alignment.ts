@@ -1,0 +1,37 @@
+/**
+ * @file Labels shifted by one: what is scored must be the token that comes next. Effects whose labels are off by one can
+ * look plausible, since a history that fits makes later tokens likelier, too; the likelihood itself gives them away.
+ */
+import type { RefutationTest } from './refutation-test.ts';
+import { shareText } from './verdict.ts';
+
+export const labelAlignment: RefutationTest = {
+  name: 'label-alignment',
+  title: 'Labels shifted by one',
+  what: 'At the place of every token the one before it and the one after it are scored in its stead.',
+  expected: 'Both are less likely than the token itself.',
+  control: ({ example, own }, { prompt }) => {
+    const aligned = prompt(example, own);
+    if (aligned === undefined) return undefined;
+    const ids = aligned.responseIds;
+    const later = ids.map((id, t) => ids[t + 1] ?? id);
+    const earlier = ids.map((id, t) => ids[t - 1] ?? id);
+    return {
+      prompts: [aligned, { ...aligned, targetIds: later }, { ...aligned, targetIds: earlier }],
+      effect: ([own, ...shifted]) => own! - Math.max(...shifted),
+    };
+  },
+  judge: ({ effect }) => {
+    const text = `the tokens are likelier than their neighbours by ${shareText(effect)} nats`;
+    if (effect.low > 0) return { verdict: 'passes', why: `At their own places ${text}.` };
+    if (effect.high < 0)
+      return {
+        verdict: 'fails',
+        why: `At their own places ${text}: the labels are shifted, and no effect is about the token that it is shown at.`,
+      };
+    return {
+      verdict: 'cannot tell',
+      why: `At their own places ${text}, which includes 0: score more users.`,
+    };
+  },
+};

@@ -1,0 +1,65 @@
+/** @file What a refutation test is: a control put in the place of something, and what must come of the effect. */
+import type { Estimate } from '../../base/statistics/estimate.ts';
+import type { ScoredPrompt } from '../effects/scorer.ts';
+import type { Subject, SubjectPrompts } from './subjects.ts';
+
+/** `cannot tell` is no failure: the interval holds both what is expected and what is not. */
+export type Verdict = 'passes' | 'fails' | 'cannot tell';
+
+/** Prompts of one example, and the number that their scores give. */
+export interface Control {
+  readonly prompts: readonly ScoredPrompt[];
+  /** From the mean log-probability of a response token under each prompt, nats. */
+  effect(scores: readonly number[]): number;
+}
+
+/** What was measured by a test; nats a response token, means over users. */
+export interface Measured {
+  /** The effect under the control. */
+  readonly effect: Estimate;
+  /** `effect` over C of the same examples; absent where no C was shown that a share could be taken of. */
+  readonly kept?: Estimate;
+  /** Mean distance between the scores of one text with two other users' histories. */
+  readonly strangers: number;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Why, in one sentence. */
+  readonly why: string;
+}
+
+/** What a control must leave of the user-specific effect. */
+export type Leaves = 'nothing' | 'part' | 'all';
+
+/** One row of the suite. */
+export interface RefutationTest {
+  /** Stable name, such as `placebo-history`. */
+  readonly name: string;
+  readonly title: string;
+  /** What is done, in one sentence. */
+  readonly what: string;
+  /** What must come of it where the effect is real, in one sentence. */
+  readonly expected: string;
+  /** How much of C must be left; absent for tests whose effect is not judged as a share of C but must be above 0. */
+  readonly leaves?: Leaves;
+  /** Undefined for an example that the test cannot use, such as one whose history cannot be halved. */
+  control(subject: Subject, prompts: SubjectPrompts): Control | undefined;
+  judge(measured: Measured): Judgement;
+}
+
+/**
+ * The control that scores one text with a history against other users' histories: s(h) − mean_v s(h_v).
+ * @returns undefined when one of the prompts does not fit or there is no other history
+ */
+export function contrast(
+  own: ScoredPrompt | undefined,
+  others: readonly (ScoredPrompt | undefined)[],
+): Control | undefined {
+  const fitting = others.filter((prompt) => prompt !== undefined);
+  if (own === undefined || others.length === 0 || fitting.length < others.length) return undefined;
+  return {
+    prompts: [own, ...fitting],
+    effect: ([first, ...rest]) => first! - rest.reduce((sum, score) => sum + score, 0) / rest.length,
+  };
+}

@@ -1,0 +1,161 @@
+/** @file Tries to refute the effect of the histories: every test of the suite, scored in one go and judged by intervals. */
+import { ConfigError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { type ExampleValue, meanByUser, shareByUser } from '../../base/statistics/by-user.ts';
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
+import type { Example } from '../data/example.ts';
+import { describeMatching } from '../data/matching.ts';
+import { distinctPrompts } from '../effects/distinct-prompts.ts';
+import { createScorer, type ScoredModel, type Scorer, type ScorerOptions } from '../effects/scorer.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import { ownHistory, ROUNDING } from './own-history.ts';
+import { type Control, contrast, type RefutationTest } from './refutation-test.ts';
+import type { Refutation, RefutationResult } from './results.ts';
+import { refutationSubjects } from './subjects.ts';
+import { refutationTests } from './suite.ts';
+
+export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
+  readonly prompt: PromptSettings;
+  /** Other users' histories for each example, at least 2: a placebo is compared with the others; 3 by default. */
+  readonly placebos?: number;
+  /** Where other users' histories come from; the examples themselves by default. */
+  readonly pool?: readonly Example[];
+  /** Tests to run; all of {@link refutationTests} by default. */
+  readonly tests?: readonly RefutationTest[];
+  /** Draws the controls; 0 by default. */
+  readonly seed?: number;
+  readonly bootstrap?: BootstrapOptions;
+  readonly onProgress?: ProgressListener;
+}
+
+const DEFAULT_PLACEBOS = 3;
+
+/**
+ * Runs the suite on a model.
+ * @throws {ConfigError} when fewer than 2 placebos are asked for
+ * @throws {DataError} when no example has a history that fits, or too few users have one
+ * Cost: for k placebos about 6 (k + 1) passes an example.
+ */
+export async function refute(
+  scored: ScoredModel,
+  examples: readonly Example[],
+  options: RefutationOptions,
+): Promise<Refutation> {
+  await using scorer = createScorer(scored, options);
+  return await refuteScores(scorer, scored.model.tokenizer, examples, options);
+}
+
+/** {@link refute} for whatever gives the scores. */
+export async function refuteScores(
+  scorer: Pick<Scorer, 'logProbabilities'>,
+  tokenizer: Tokenizer,
+  examples: readonly Example[],
+  options: RefutationOptions,
+): Promise<Refutation> {
+  const { prompt, placebos = DEFAULT_PLACEBOS, pool = examples, seed = 0, bootstrap, onProgress } = options;
+  const { tests = refutationTests } = options;
+  if (!Number.isInteger(placebos) || placebos < 2)
+    throw new ConfigError(`placebo: expected a whole number of histories of at least 2, got ${placebos}`, {
+      code: 'config/placebo',
+      hint: 'Ask for 2 or more: one stranger’s history is compared with another’s.',
+    });
+  const made = refutationSubjects(examples, tokenizer, { prompt, placebos, pool, seed });
+  const { subjects } = made;
+  const total: Plan = subjects.map(({ example, own }) =>
+    contrast(made.prompt(example, own), [made.prompt(example, [])]),
+  );
+  const strangers: Plan = subjects.map(({ example, placebos: [a, b] }) =>
+    distance(contrast(made.prompt(example, a!.history), [made.prompt(example, b!.history)])),
+  );
+  const planOf = (test: RefutationTest): Plan => subjects.map((subject) => test.control(subject, made));
+  const values = await scorePlans(
+    scorer,
+    [total, strangers, planOf(ownHistory), ...tests.map(planOf)],
+    onProgress,
+  );
+
+  const rows = values.map((effects) =>
+    subjects.flatMap(({ example: { id, user } }, i): ExampleValue[] => {
+      const value = effects[i];
+      return value === undefined ? [] : [{ example: id, user, value }];
+    }),
+  );
+  const [totalRows, strangerRows, claim, ...testRows] = rows as [
+    ExampleValue[],
+    ExampleValue[],
+    ExampleValue[],
+    ...ExampleValue[][],
+  ];
+  const distanceOfStrangers = meanByUser(strangerRows).value;
+  const results = tests.map((test, t) => judged(test, testRows[t]!, claim, distanceOfStrangers, bootstrap));
+  return {
+    total: meanByUser(totalRows, bootstrap),
+    userSpecific: meanByUser(claim, bootstrap),
+    strangers: distanceOfStrangers,
+    users: new Set(claim.map(({ user }) => user)).size,
+    examples: claim.length,
+    withoutHistory: examples.length - subjects.length,
+    placebos,
+    matching: describeMatching(subjects.map(({ matched }) => matched)),
+    tests: results,
+    verdict:
+      (['fails', 'cannot tell'] as const).find((bad) => results.some(({ verdict }) => verdict === bad)) ??
+      'passes',
+  };
+}
+
+/** The control of every subject, in their order. */
+type Plan = readonly (Control | undefined)[];
+
+/** The same prompts, and how far their scores are apart. */
+function distance(control: Control | undefined): Control | undefined {
+  return control && { ...control, effect: (scores) => Math.abs(control.effect(scores)) };
+}
+
+/** The effects of all plans; prompts that several of them share are scored once. */
+async function scorePlans(
+  scorer: Pick<Scorer, 'logProbabilities'>,
+  plans: readonly Plan[],
+  onProgress: ProgressListener | undefined,
+): Promise<(number | undefined)[][]> {
+  const distinct = distinctPrompts(
+    plans.flatMap((plan) => plan.flatMap((control) => control?.prompts ?? [])),
+  );
+  const total = distinct.prompts.length;
+  const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
+    onProgress?.({ stage: 'refuting', done, total, unit: 'prompts' }),
+  );
+  const means = logProbabilities.map(
+    (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+  );
+  let at = 0;
+  return plans.map((plan) =>
+    plan.map((control) => control?.effect(control.prompts.map(() => means[distinct.index[at++]!]!))),
+  );
+}
+
+function judged(
+  test: RefutationTest,
+  rows: readonly ExampleValue[],
+  claim: readonly ExampleValue[],
+  strangers: number,
+  bootstrap: BootstrapOptions | undefined,
+): RefutationResult {
+  const { name, title, what, expected, leaves } = test;
+  const users = new Set(rows.map(({ user }) => user)).size;
+  const row = { name, title, what, expected, ...(leaves && { leaves }), users, examples: rows.length };
+  if (rows.length === 0)
+    return {
+      ...row,
+      verdict: 'cannot tell',
+      why: 'No example could be used: the histories are too short or too long.',
+    };
+  const used = new Set(rows.map(({ example }) => example));
+  const whole = claim.filter(({ example }) => used.has(example));
+  const effect = meanByUser(rows, bootstrap);
+  const isShown = meanByUser(whole, bootstrap).low > ROUNDING;
+  const kept = test.leaves !== undefined && isShown ? shareByUser(rows, whole, bootstrap) : undefined;
+  const shown = { effect, ...(kept && { kept }) };
+  return { ...row, ...shown, ...test.judge({ ...shown, strangers }) };
+}

@@ -1,0 +1,43 @@
+/** @file What a refutation found: plain numbers and verdicts, before any table or page. */
+import type { Estimate } from '../../base/statistics/estimate.ts';
+import type { Leaves, Verdict } from './refutation-test.ts';
+
+/** One test and what came of it. */
+export interface RefutationResult {
+  /** Stable name, such as `placebo-history`. */
+  readonly name: string;
+  readonly title: string;
+  readonly what: string;
+  readonly expected: string;
+  /** How much of C must be left; absent for tests whose effect must be above 0. */
+  readonly leaves?: Leaves;
+  /** Nats a response token; absent where no example could be used. */
+  readonly effect?: Estimate;
+  /** The share of C that is left; absent for tests that take none, and where no C was shown. */
+  readonly kept?: Estimate;
+  readonly users: number;
+  readonly examples: number;
+  readonly verdict: Verdict;
+  /** Why, in one sentence. */
+  readonly why: string;
+}
+
+/** What the suite found; effects in nats a response token, means over users. */
+export interface Refutation {
+  /** A: the own history against none. */
+  readonly total: Estimate;
+  /** C: the own history against other users'. */
+  readonly userSpecific: Estimate;
+  /** Mean distance between the scores of one text with two other users' histories. */
+  readonly strangers: number;
+  readonly users: number;
+  readonly examples: number;
+  /** Examples without a history that fits, which the suite says nothing about. */
+  readonly withoutHistory: number;
+  /** Other users' histories for each example. */
+  readonly placebos: number;
+  readonly matching: string;
+  readonly tests: readonly RefutationResult[];
+  /** `fails` where one test fails; `cannot tell` where none does and one cannot tell. */
+  readonly verdict: Verdict;
+}

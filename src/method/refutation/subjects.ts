@@ -1,0 +1,95 @@
+/** @file The examples of a refutation: each with the items of its history that fit, and as many of every placebo history. */
+import { DataError } from '../../base/errors.ts';
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
+import { irrelevantNote, placeboHistories } from '../data/controls.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
+import type { Candidate, MatchedCandidates } from '../data/matching.ts';
+import type { ScoredPrompt } from '../effects/scorer.ts';
+import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+
+/** An example whose history shows. */
+export interface Subject {
+  readonly example: Example;
+  /** The latest items, as many as fit beside a note, and as many as every placebo has. */
+  readonly own: readonly HistoryItem[];
+  readonly placebos: readonly Candidate[];
+  readonly matched: MatchedCandidates;
+}
+
+/** How the prompts of a subject are made, and what its controls may draw from. */
+export interface SubjectPrompts {
+  readonly subjects: readonly Subject[];
+  readonly seed: number;
+  readonly template: string;
+  /**
+   * The prompt of an example with these items as its history, all of them; none is the prompt without history.
+   * @returns undefined when they do not all fit
+   */
+  prompt(example: Example, history: readonly HistoryItem[], template?: string): ScoredPrompt | undefined;
+}
+
+export interface SubjectOptions {
+  readonly prompt: PromptSettings;
+  /** Other users' histories for each example. */
+  readonly placebos: number;
+  /** Where they come from. */
+  readonly pool: readonly Example[];
+  readonly seed: number;
+}
+
+/**
+ * The examples that can be used: those of which an item fits.
+ * @throws {DataError} when there is none, a prompt does not fit even without history, or too few users have one
+ */
+export function refutationSubjects(
+  examples: readonly Example[],
+  tokenizer: Tokenizer,
+  { prompt: settings, placebos, pool, seed }: SubjectOptions,
+): SubjectPrompts {
+  // Shown without a history section: what a refutation asks of does not depend on the reference value.
+  const pairOf = (example: Example, history: readonly HistoryItem[], template = settings.template) =>
+    promptPair(
+      example,
+      tokenizer,
+      { ...settings, template, reference: 'removed', maxHistory: history.length },
+      { history },
+    );
+  /** How many of the latest items fit when a note stands beside them. */
+  const fitting = (example: Example, history: readonly HistoryItem[]) => {
+    const note = irrelevantNote({ example: example.id, seed });
+    const latest = history.slice(Math.max(0, history.length - settings.maxHistory));
+    return Math.max(0, pairOf(example, [...latest, note]).historyItemsUsed - 1);
+  };
+  const subjects = examples.flatMap((example): Subject[] => {
+    if (fitting(example, example.history) === 0) return [];
+    const matched = placeboHistories(pool, example, placebos, { seed });
+    const histories = [matched.own, ...matched.others.map(({ history }) => history)];
+    const items = Math.min(...histories.map((history) => fitting(example, history)));
+    if (items === 0) return [];
+    return [
+      {
+        example,
+        own: matched.own.slice(-items),
+        placebos: matched.others.map(({ user, history }) => ({ user, history: history.slice(-items) })),
+        matched,
+      },
+    ];
+  });
+  if (subjects.length === 0)
+    throw new DataError(
+      `refute: expected examples with a history that fits into ${settings.maxTokens} tokens, got ${examples.length} without`,
+      {
+        code: 'data/no-history',
+        hint: 'Give examples whose history is not empty and fits the budget.',
+      },
+    );
+  return {
+    subjects,
+    seed,
+    template: settings.template,
+    prompt: (example, history, template) => {
+      const { withHistoryIds, responseIds, historyItemsUsed } = pairOf(example, history, template);
+      return historyItemsUsed === history.length ? { promptIds: withHistoryIds, responseIds } : undefined;
+    },
+  };
+}

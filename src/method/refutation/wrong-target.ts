@@ -1,0 +1,29 @@
+/** @file Wrong target: the user's history with a text that another user wrote. */
+import { wrongTarget } from '../data/controls.ts';
+import { contrast, type RefutationTest } from './refutation-test.ts';
+import { HALF, keptWithin } from './verdict.ts';
+
+export const wrongTargetScored: RefutationTest = {
+  name: 'wrong-target',
+  title: 'Wrong target',
+  what: 'A text of another user is scored with this user’s history, and compared with yet other users’.',
+  expected: 'Nothing is left of C: the history is no help with what somebody else wrote.',
+  leaves: 'nothing',
+  control: ({ example, own }, { subjects, prompt, seed }) => {
+    const target = wrongTarget(
+      subjects.map((subject) => subject.example),
+      { ...example, history: own },
+      seed,
+    );
+    const other = subjects.find((subject) => subject.example === target);
+    if (other === undefined) return undefined;
+    const items = Math.min(own.length, other.own.length);
+    return contrast(
+      prompt(other.example, own.slice(-items)),
+      other.placebos
+        .filter(({ user }) => user !== example.user)
+        .map(({ history }) => prompt(other.example, history.slice(-items))),
+    );
+  },
+  judge: keptWithin(Number.NEGATIVE_INFINITY, HALF),
+};

@@ -1,0 +1,54 @@
+/** @file `nextquill refute` as a process: what it prints and writes, and exit code 3 where a test fails. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Refutation } from '../../../src/method/refutation/results.ts';
+import { writeModelFolder } from '../../support/model-folder.ts';
+import { runCli } from '../../support/run-cli.ts';
+
+let folder: string;
+const run = (words: string) => runCli(words.split(' '), { cwd: folder });
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nextquill-refute-'));
+  await writeModelFolder(join(folder, 'model'));
+  const made = await run('simulate --users 12 --seed 7 --history-items 2 --out users.jsonl');
+  expect(made.code).toBe(0);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('refute', () => {
+  it('fails a model of random weights with exit code 3, after its results are printed and written', async () => {
+    const { code, stdout, stderr } = await run(
+      'refute --model model --data users.jsonl --placebo 2 --seed 3 --out refuted --json',
+    );
+    const { model, tests, verdict, userSpecific } = JSON.parse(stdout) as Refutation & { model: string };
+    expect({ code, model, verdict }).toEqual({ code: 3, model: 'model', verdict: 'fails' });
+    expect(tests.map(({ name }) => name)).toEqual([
+      'label-alignment',
+      'own-history',
+      'placebo-history',
+      'wrong-target',
+      'irrelevant-note',
+      'items-shuffled',
+      'random-half',
+      'template-wording',
+    ]);
+    expect(userSpecific.low).toBeLessThan(userSpecific.high);
+    expect(stderr).toContain('error: refutation: expected no test of 8 to fail');
+    expect(stderr).toContain('"code":"refutation/fails"');
+    expect(readFileSync(join(folder, 'refuted/refutation.json'), 'utf8')).toBe(stdout);
+    expect(readFileSync(join(folder, 'refuted/refutation.html'), 'utf8')).toContain('does not hold');
+  });
+
+  it('refuses a single stranger, and too few users for the strangers that it needs', async () => {
+    const single = await run('refute --model model --data users.jsonl --placebo 1');
+    expect(single).toMatchObject({ code: 2, stdout: '' });
+    expect(single.stderr).toContain('--placebo: expected a whole number of at least 2');
+    const few = await run('refute --model model --data users.jsonl --placebo 12 --quiet');
+    expect(few).toMatchObject({ code: 2, stdout: '' });
+    expect(few.stderr).toContain('expected 12 other users with histories');
+  });
+});

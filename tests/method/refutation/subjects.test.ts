@@ -1,0 +1,80 @@
+/** @file The examples of a refutation: equal numbers of items, room for a note, nothing that does not show. */
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, DataError } from '../../../src/base/errors.ts';
+import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
+import { withIrrelevantNote } from '../../../src/method/data/controls.ts';
+import type { PromptSettings } from '../../../src/method/prompts/pair.ts';
+import { refuteScores } from '../../../src/method/refutation/refute.ts';
+import { refutationSubjects } from '../../../src/method/refutation/subjects.ts';
+import { refutationTests } from '../../../src/method/refutation/suite.ts';
+import { newUser, writtenUsers } from '../../support/written-users.ts';
+
+const tokenizer = await loadTokenizer(resolve(import.meta.dirname, '../../golden/tokenizer-small'));
+const prompt: PromptSettings = { template: 'default', reference: 'removed', maxTokens: 512, maxHistory: 8 };
+const options = { prompt, placebos: 3, pool: writtenUsers, seed: 1 };
+
+describe('subjects', () => {
+  it('show as many items of their own as of every other user, with room for a note', () => {
+    for (const maxTokens of [512, 200, 170]) {
+      const made = refutationSubjects(writtenUsers, tokenizer, {
+        ...options,
+        prompt: { ...prompt, maxTokens },
+      });
+      for (const { example, own, placebos } of made.subjects) {
+        expect(placebos.map(({ history }) => history.length)).toEqual([own.length, own.length, own.length]);
+        const draw = { example: example.id, seed: 1 };
+        for (const history of [own, ...placebos.map((placebo) => placebo.history)])
+          expect(made.prompt(example, withIrrelevantNote(history, draw))).toBeDefined();
+      }
+    }
+  });
+
+  it('leave out examples without a history, and refuse when none is left', () => {
+    const { subjects } = refutationSubjects([newUser, ...writtenUsers], tokenizer, options);
+    expect(subjects.map(({ example }) => example.id)).toEqual(writtenUsers.map(({ id }) => id));
+    expect(() => refutationSubjects([newUser], tokenizer, options)).toThrow(DataError);
+  });
+
+  it('have no prompt where not all items fit', () => {
+    const made = refutationSubjects(writtenUsers, tokenizer, options);
+    const { example, own } = made.subjects[0]!;
+    const endless = Array.from({ length: 30 }, () => own).flat();
+    expect(made.prompt(example, endless)).toBeUndefined();
+    expect(made.prompt(example, [])!.promptIds.length).toBeLessThan(
+      made.prompt(example, own)!.promptIds.length,
+    );
+  });
+});
+
+describe('controls', () => {
+  const made = refutationSubjects(writtenUsers, tokenizer, options);
+
+  it('of every test score the text that belongs to them', () => {
+    for (const test of refutationTests) {
+      for (const subject of made.subjects) {
+        const control = test.control(subject, made)!;
+        const own = made.prompt(subject.example, subject.own)!.responseIds.join();
+        const texts = new Set(control.prompts.map(({ responseIds }) => responseIds.join()));
+        expect(texts.size).toBe(1);
+        expect(texts.has(own)).toBe(test.name !== 'wrong-target');
+      }
+    }
+  });
+
+  it('that need two items are not made of one', () => {
+    const single = writtenUsers.map((example) => ({ ...example, history: example.history.slice(-1) }));
+    const few = refutationSubjects(single, tokenizer, { ...options, pool: single });
+    const without = refutationTests
+      .filter((test) => test.control(few.subjects[0]!, few) === undefined)
+      .map(({ name }) => name);
+    expect(without).toEqual(['items-shuffled', 'random-half']);
+  });
+
+  it('need two strangers', async () => {
+    const scorer = { logProbabilities: async () => [] };
+    await expect(refuteScores(scorer, tokenizer, writtenUsers, { prompt, placebos: 1 })).rejects.toThrow(
+      ConfigError,
+    );
+  });
+});
