@@ -46,6 +46,14 @@ test('tokens that are not fitted are read but have no row and no target', () => 
   );
 });
 
+test('shifted labels change what is scored and nothing of what is read', () => {
+  const row = { promptIds: [10, 11], responseIds: [12, 13, 14] };
+  const plain = collate([row], { padId, side: 'right' });
+  const shifted = collate([{ ...row, targetIds: [13, 14, 14] }], { padId, side: 'right' });
+  expect([...shifted.targets]).toEqual([13n, 14n, 14n]);
+  expect({ ...shifted, targets: plain.targets }).toEqual(plain);
+});
+
 test('each response token is predicted from the token before it, the first one from the last of the prompt', () => {
   fc.assert(
     fc.property(rows, side, (given, padded) => {
