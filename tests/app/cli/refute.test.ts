@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('refute', () => {
+describe('refute', { timeout: 240_000 }, () => {
   it('fails a model of random weights with exit code 3, after its results are printed and written', async () => {
     const { code, stdout, stderr } = await run(
       'refute --model model --data users.jsonl --placebo 2 --seed 3 --out refuted --json',
