@@ -4,6 +4,14 @@
 export { type EffectCacheOptions, effectCache } from './app/effect-cache.ts';
 export { writeEffectRows } from './app/effect-file.ts';
 export { openEstimator } from './app/estimator-source.ts';
+// Models and adapters in the formats of other tools.
+export {
+  type ExportDtype,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportResult,
+  exportModel,
+} from './app/export-model.ts';
 // Models: a folder in Hugging Face's layout, or the embedded one; with an adapter and its prompt settings.
 export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/model-source.ts';
 // The main job on the embedded model.

@@ -4,6 +4,7 @@ import { auditCommand } from './commands/audit.ts';
 import { effectsCommand } from './commands/effects.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
+import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { helpCommand } from './commands/help.ts';
 import { laterCommands } from './commands/later.ts';
@@ -21,6 +22,7 @@ export const commands: readonly CliCommand[] = [
   evaluateCommand,
   refuteCommand,
   generateCommand,
+  exportCommand,
   simulateCommand,
   ...laterCommands,
   helpCommand,

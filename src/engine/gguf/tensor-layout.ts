@@ -42,6 +42,23 @@ export function interleavedHalves(shape: readonly number[], heads: number): Tens
   };
 }
 
+/**
+ * Rows as GGUF wants them, from Hugging Face's: what {@link interleavedHalves} undoes.
+ * @param values f32[rows, columns], whole heads
+ */
+export function interleaveHalves(values: Float32Array, rows: number, heads: number): Float32Array {
+  const headRows = rows / heads;
+  const half = headRows / 2;
+  const width = values.length / rows;
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    const inHead = row % headRows;
+    const to = row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
+    result.set(values.subarray(row * width, (row + 1) * width), to * width);
+  }
+  return result;
+}
+
 /** For matrices that Hugging Face keeps the other way round. @param shape [rows, columns] of the file */
 export function transposed(shape: readonly number[]): TensorLayout {
   const [rows, columns] = shape as [number, number];

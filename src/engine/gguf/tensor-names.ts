@@ -103,11 +103,33 @@ function layoutOf(
   architecture: string,
   key: string,
   { shape }: GgufTensor,
-  { heads, keyValueHeads }: HeadCounts,
+  counts: HeadCounts,
 ): TensorLayout {
-  if (architecture === 'llama' && (key === 'blk.#.attn_q' || key === 'blk.#.attn_k'))
-    return interleavedHalves(shape, key.endsWith('q') ? heads : keyValueHeads);
+  const interleaved = interleavedHeads(architecture, key, counts);
+  if (interleaved !== undefined) return interleavedHalves(shape, interleaved);
   if (architecture === 'gemma3' && key.endsWith('norm')) return lessOne;
   if (architecture === 'gpt2' && shape.length === 2 && key.startsWith('blk.')) return transposed(shape);
   return asStored;
+}
+
+/**
+ * What GGUF calls a linear layer, such as `blk.3.attn_q`; undefined where it has no name for it.
+ * @param layer Hugging Face's name without `.weight`
+ */
+export function ggufLayerName(architecture: string, layer: string): string | undefined {
+  const number = /\.(\d+)\./.exec(layer)?.[1] ?? '';
+  const stem = number === '' ? layer : layer.replace(`.${number}.`, '.#.');
+  const found = Object.entries(names[architecture] ?? {}).find(([, name]) => name === stem);
+  return found?.[0].replace('#', number);
+}
+
+/** Whether llama.cpp keeps the rows of this layer's heads interleaved, and how many heads they make; undefined where not. */
+export function interleavedHeads(
+  architecture: string,
+  ggufLayer: string,
+  { heads, keyValueHeads }: HeadCounts,
+): number | undefined {
+  if (architecture !== 'llama') return undefined;
+  if (ggufLayer.endsWith('.attn_q')) return heads;
+  return ggufLayer.endsWith('.attn_k') ? keyValueHeads : undefined;
 }

@@ -1,9 +1,11 @@
-/** @file Writes a model folder in Hugging Face's layout: config.json, F32 weights, and the tokenizer's files copied. */
+/** @file Writes a model folder in Hugging Face's layout: config.json, weights in one file or in shards, the tokenizer's files copied. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
+import { WeightsError } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
-import { writeSafetensors } from './safetensors.ts';
+import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { DTYPE_BYTES, elementCount } from './tensor-entry.ts';
 
 /** Files beside the weights that belong to the model; those that are there are copied. */
 const companions = [
@@ -18,25 +20,41 @@ const companions = [
   'generation_config.json',
 ];
 
+/** How weights are written. */
+export interface SaveModelOptions {
+  /** Content of `nextquill.json`. */
+  readonly info?: Readonly<Record<string, unknown>>;
+  /** Default F32. */
+  readonly dtype?: TensorToWrite['dtype'];
+  /** Largest file of weights; without it all are in one. A larger tensor has a file of its own. */
+  readonly maxShardBytes?: number;
+}
+
+/** transformers' name of each dtype. */
+const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
+
+/** Largest finite number of f16. */
+const LARGEST_F16 = 65504;
+
 /**
  * Writes a whole model, such as one after full training or with an adapter merged into it.
  * @param folder replaced when it is there
  * @param valuesOf the f32 values of a parameter by its name; asked for one after the other
- * @param info content of `nextquill.json`
+ * @throws {WeightsError} when a value is too large for f16
  * @throws {EngineError} when the disk is full or the place cannot be written to
  */
 export async function saveModel(
   folder: string,
   model: Model,
   valuesOf: (name: string) => Promise<Float32Array>,
-  info?: Readonly<Record<string, unknown>>,
+  { info, dtype = 'F32', maxShardBytes = Number.POSITIVE_INFINITY }: SaveModelOptions = {},
 ): Promise<void> {
   const config = JSON.parse(await readFile(join(model.folder, 'config.json'), 'utf8')) as Record<
     string,
     unknown
   >;
   // transformers 5 writes `dtype`, earlier versions `torch_dtype`.
-  for (const key of ['dtype', 'torch_dtype']) if (key in config) config[key] = 'float32';
+  for (const key of ['dtype', 'torch_dtype']) if (key in config) config[key] = dtypeNames[dtype];
   await writeFolderAtomically(folder, async (temporary) => {
     await writeFile(join(temporary, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
     if (info !== undefined)
@@ -44,13 +62,59 @@ export async function saveModel(
     for (const name of companions) await copyIfThere(join(model.folder, name), join(temporary, name));
     const tensors = model.parameters.map(({ name, shape }) => ({
       name,
-      dtype: 'F32' as const,
+      dtype,
       shape,
-      data: () => valuesOf(name),
+      data: async () => {
+        const values = await valuesOf(name);
+        if (dtype === 'F16') checkRange(name, values);
+        return values;
+      },
     }));
-    // transformers refuses files that do not say which framework's layout they have.
-    await writeSafetensors(join(temporary, 'model.safetensors'), tensors, { format: 'pt' });
+    await writeShards(temporary, tensors, maxShardBytes);
   });
+}
+
+/** One `model.safetensors`, or shards in the order of the parameters with the index that names them. */
+async function writeShards(
+  folder: string,
+  tensors: readonly TensorToWrite[],
+  maxShardBytes: number,
+): Promise<void> {
+  const bytesOf = ({ dtype, shape }: TensorToWrite) => elementCount(shape)! * DTYPE_BYTES[dtype];
+  const shards: TensorToWrite[][] = [[]];
+  let room = maxShardBytes;
+  for (const tensor of tensors) {
+    const bytes = bytesOf(tensor);
+    if (bytes > room && shards.at(-1)!.length > 0) {
+      shards.push([]);
+      room = maxShardBytes;
+    }
+    shards.at(-1)!.push(tensor);
+    room -= bytes;
+  }
+  // transformers refuses files that do not say which framework's layout they have.
+  const metadata = { format: 'pt' };
+  if (shards.length === 1) return writeSafetensors(join(folder, 'model.safetensors'), tensors, metadata);
+  const number = (i: number) => String(i).padStart(5, '0');
+  const weightMap: Record<string, string> = {};
+  for (const [i, shard] of shards.entries()) {
+    const name = `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
+    await writeSafetensors(join(folder, name), shard, metadata);
+    for (const tensor of shard) weightMap[tensor.name] = name;
+  }
+  const total = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  const index = { metadata: { total_size: total }, weight_map: weightMap };
+  await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
+}
+
+/** f16 would make infinities of what is larger, and the model would say nothing. */
+function checkRange(name: string, values: Float32Array): void {
+  const large = values.find((value) => Math.abs(value) > LARGEST_F16);
+  if (large !== undefined)
+    throw new WeightsError(`${name}: expected values up to ${LARGEST_F16} for f16, got ${large}`, {
+      code: 'weights/f16-range',
+      hint: 'Use bf16 or f32.',
+    });
 }
 
 /** By content: a copy that kept a read-only mode could not be flushed. */

@@ -91,5 +91,5 @@ export async function saveResult(
       { lora: manifest.recipe.lora!, tensors },
       { baseModel: manifest.model.source, info },
     );
-  else await saveModel(result.weights, model, async (name) => tensors[name]!.data, info);
+  else await saveModel(result.weights, model, async (name) => tensors[name]!.data, { info });
 }

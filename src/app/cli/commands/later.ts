@@ -9,11 +9,6 @@ const planned: readonly (readonly [name: string, summary: string, hint: string])
     'Write JSON lines yourself meanwhile; see the format in the README.',
   ],
   ['benchmark', 'compare systems on published data sets', 'Use "nextquill evaluate" meanwhile.'],
-  [
-    'export',
-    'merged weights, GGUF and ONNX files',
-    'Load the PEFT adapter of a run with other tools meanwhile.',
-  ],
   ['serve', 'an OpenAI-compatible server', 'Use "nextquill generate" meanwhile.'],
   ['studio', 'runs and effects in a browser', 'Open the HTML files of "nextquill explain" meanwhile.'],
   ['doctor', 'check this machine', 'Run "nextquill quickstart" to see whether this machine can do the work.'],
