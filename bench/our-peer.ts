@@ -10,6 +10,7 @@ import { allLinearLayers } from '../src/engine/models/parameters.ts';
 import { architectureOf } from '../src/engine/models/registry.ts';
 import { createAdamW } from '../src/engine/optim/adamw.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
+import type { TensorDirectory } from '../src/engine/weights/tensor-entry.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';
 import { HYPERPARAMETERS, type PeerSettings, smolLm2 } from './shape.ts';
@@ -24,7 +25,8 @@ async function main(): Promise<void> {
   const config = smolLm2(layers);
   const architecture = architectureOf(config);
   // No tokenizer is needed for random ids: the step reads these parts of a model alone.
-  const model = { config, architecture, weights: await openSafetensors(settings.weights) } as Model;
+  const weights: TensorDirectory = await openSafetensors(settings.weights);
+  const model = { config, architecture, weights } as Model;
   await using graph = await createTrainingGraph({
     model,
     objective: 'sft',

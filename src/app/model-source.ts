@@ -28,7 +28,7 @@ export const embeddedModelFolder = fileURLToPath(new URL('../../models/embedded'
  */
 export async function openModel(source: string, options: OpenModelOptions = {}): Promise<Model> {
   const { cacheFolder = defaultCacheFolder() } = options;
-  const open = (folder: string) => loadModel(folder, cacheFolder);
+  const open = (folder: string) => loadModel(folder, cacheFolder, options);
   if (source === 'embedded') {
     if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
     throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {

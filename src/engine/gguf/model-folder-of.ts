@@ -7,9 +7,9 @@ import { basename, dirname, join } from 'node:path';
 import { removeLeftovers, writeFileAtomically } from '../../base/atomic-file.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import type { ProgressListener } from '../../base/progress.ts';
 import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
 import { contentHash } from '../weights/content-hash.ts';
+import type { ConversionOptions } from '../weights/f32-cache.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import { withFile } from '../weights/read-file.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
@@ -28,11 +28,6 @@ const COMPANIONS = [
   'chat_template.jinja',
   'generation_config.json',
 ] as const;
-
-export interface ConversionOptions {
-  readonly onProgress?: ProgressListener;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * The folder of the model in a GGUF file: config.json, F32 model.safetensors and the tokenizer.

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
-import { mappedF32 } from '../weights/f32-cache.ts';
+import { type ConversionOptions, mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
-import { fileWithTensor, openModelFolder } from '../weights/model-folder.ts';
-import type { SafetensorsFile } from '../weights/safetensors.ts';
+import { openModelFolder } from '../weights/model-folder.ts';
+import { entryOf } from '../weights/safetensors.ts';
+import type { TensorDirectory } from '../weights/tensor-entry.ts';
 import type { Architecture } from './architecture.ts';
 import type { DecoderConfig } from './hf-config.ts';
 import type { ModelParameter } from './parameters.ts';
@@ -20,8 +21,8 @@ export interface Model {
   readonly architecture: Architecture;
   readonly parameters: readonly ModelParameter[];
   readonly tokenizer: Tokenizer;
-  /** The f32 file that sessions map. */
-  readonly weights: SafetensorsFile;
+  /** The tensors that sessions map, in one file or several; all parameters are F32. */
+  readonly weights: TensorDirectory;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
 }
@@ -33,19 +34,27 @@ export function defaultCacheFolder(): string {
 
 /**
  * Opens a folder in Hugging Face's layout.
+ * @param options who hears of weights being converted to f32, and how that is stopped
  * @throws {WeightsError} a file is missing, truncated or does not fit the config; the tokenizer does not fit the model
  */
-export async function loadModel(folder: string, cacheFolder = defaultCacheFolder()): Promise<Model> {
+export async function loadModel(
+  folder: string,
+  cacheFolder = defaultCacheFolder(),
+  options: ConversionOptions = {},
+): Promise<Model> {
   const opened = await openModelFolder(folder);
   const config = parseDecoderConfig(opened.config, join(folder, 'config.json'));
   const architecture = architectureOf(config);
   const parameters = architecture.parameters(config);
+  const stored = withWholeNames(
+    opened.weights,
+    parameters.map(({ name }) => name),
+  );
   for (const { name, shape } of parameters) {
-    const file = fileWithTensor(opened, name);
-    const found = file.tensors.get(name)!.shape;
+    const { file, shape: found } = entryOf(stored, name);
     if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis]))
       throw new WeightsError(
-        `${file.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, got [${found.join(', ')}]`,
+        `${file}: ${name}: expected shape [${shape.join(', ')}] by config.json, got [${found.join(', ')}]`,
         { code: 'weights/shape', hint: 'Check that the weights belong to the config.json beside them.' },
       );
   }
@@ -56,13 +65,28 @@ export async function loadModel(folder: string, cacheFolder = defaultCacheFolder
       { code: 'weights/tokenizer', hint: "Use the model's own tokenizer." },
     );
   const weights = await mappedF32(
-    opened.weights[0]!,
+    stored,
     cacheFolder,
     parameters.map(({ name }) => name),
+    options,
   );
-  const fingerprint = await weightsFingerprint(opened.weights[0]!);
+  const fingerprint = await weightsFingerprint(opened.weights);
   const hash = sha256(
     canonicalJson({ config: opened.config, weights: fingerprint, tokenizer: tokenizer.hash }),
   );
   return { folder: opened.path, config, architecture, parameters, tokenizer, weights, hash };
+}
+
+/**
+ * The tensors by the names of the whole model: files of a model without its head, such as GPT-2's own, leave the first
+ * part of the names out.
+ */
+function withWholeNames(directory: TensorDirectory, names: readonly string[]): TensorDirectory {
+  const { path, tensors } = directory;
+  const whole = new Map(tensors);
+  for (const name of names) {
+    const found = tensors.get(name.slice(name.indexOf('.') + 1));
+    if (!whole.has(name) && found !== undefined) whole.set(name, { ...found, name });
+  }
+  return { path, tensors: whole };
 }

@@ -2,7 +2,9 @@
 import { access, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { openSafetensors } from './safetensors.ts';
+import { INDEX_FILE, openShards } from './shards.ts';
+import type { TensorDirectory } from './tensor-entry.ts';
 
 /** An opened model folder. */
 export interface ModelFolder {
@@ -10,8 +12,8 @@ export interface ModelFolder {
   readonly path: string;
   /** config.json as it is. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The weights: one file; several once sharded models are supported. No tensor is in two. */
-  readonly weights: readonly SafetensorsFile[];
+  /** The weights, of one file or of several. */
+  readonly weights: TensorDirectory;
 }
 
 /**
@@ -30,17 +32,7 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
     );
   const config = await readJsonFile(path, 'config.json');
   if (!(await exists(join(path, 'tokenizer.json')))) throw missing(join(path, 'tokenizer.json'), 'none');
-  return { path: real, config, weights: [await openWeights(path)] };
-}
-
-/** The file that holds a tensor. @throws {WeightsError} when none does. */
-export function fileWithTensor(folder: ModelFolder, name: string): SafetensorsFile {
-  const file = folder.weights.find(({ tensors }) => tensors.has(name));
-  if (file) return file;
-  throw new WeightsError(`${folder.path}: expected a tensor named ${JSON.stringify(name)}, got none`, {
-    code: 'weights/missing-tensor',
-    hint: 'Check that the weights belong to the config.json beside them.',
-  });
+  return { path: real, config, weights: await openWeights(path) };
 }
 
 /**
@@ -72,12 +64,14 @@ export async function readJsonFile(folder: string, name: string): Promise<Record
   });
 }
 
-async function openWeights(folder: string): Promise<SafetensorsFile> {
+/** One file where there is one, as transformers prefers it; else the files that the index names. */
+async function openWeights(folder: string): Promise<TensorDirectory> {
   const single = join(folder, 'model.safetensors');
   if (await exists(single)) return openSafetensors(single);
-  const others = ['model.safetensors.index.json', 'pytorch_model.bin'];
-  const found = (await Promise.all(others.map((name) => exists(join(folder, name))))).findIndex(Boolean);
-  throw missing(single, found < 0 ? 'none' : `only ${others[found]} (not supported)`);
+  if (await exists(join(folder, INDEX_FILE)))
+    return openShards(folder, await readJsonFile(folder, INDEX_FILE));
+  const hasPickle = await exists(join(folder, 'pytorch_model.bin'));
+  throw missing(single, hasPickle ? 'only pytorch_model.bin (not supported)' : 'none');
 }
 
 function missing(file: string, got: string, cause?: unknown): WeightsError {

@@ -38,15 +38,20 @@ export async function readFully(
   }
 }
 
+/** Opens a file to read it. @param shown the path for messages @throws {WeightsError} when it cannot be opened */
+export async function openToRead(real: string, shown: string): Promise<FileHandle> {
+  return open(real, 'r').catch((cause) => {
+    throw unreadable(shown, cause);
+  });
+}
+
 /** Opens a file for as long as `use` takes. @param shown the path for messages */
 export async function withFile<T>(
   real: string,
   shown: string,
   use: (file: FileHandle) => Promise<T>,
 ): Promise<T> {
-  const file = await open(real, 'r').catch((cause) => {
-    throw unreadable(shown, cause);
-  });
+  const file = await openToRead(real, shown);
   try {
     return await use(file);
   } finally {

@@ -115,7 +115,14 @@ function parseEntry(
       path,
       `tensor ${quote(name)}: expected its bytes to end at ${dataStart + end}, got a file of ${fileBytes} bytes`,
     );
-  return { name, dtype, shape: shape as number[], byteOffset: dataStart + begin, byteLength: end - begin };
+  return {
+    name,
+    dtype,
+    shape: shape as number[],
+    file: path,
+    byteOffset: dataStart + begin,
+    byteLength: end - begin,
+  };
 }
 
 function invalid(path: string, what: string, cause?: unknown): WeightsError {

@@ -4,9 +4,9 @@ import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ShapeError, WeightsError } from '../../base/errors.ts';
 import { bf16FromF32, f16FromF32, f32FromBf16, f32FromF16 } from '../../base/half.ts';
 
-import { readFully, realFile, withFile } from './read-file.ts';
+import { openToRead, readFully, realFile, withFile } from './read-file.ts';
 import { headerLength, parseHeader, type SafetensorsHeader } from './safetensors-header.ts';
-import { DTYPE_BYTES, elementCount, type TensorEntry } from './tensor-entry.ts';
+import { DTYPE_BYTES, elementCount, type TensorDirectory, type TensorEntry } from './tensor-entry.ts';
 
 /** Bytes that are read or converted at a time; far below the 2 GiB at which one system call ends. */
 const PIECE_BYTES = 32 << 20;
@@ -38,7 +38,9 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     await readFully(file, start, 0, path);
     const header = new Uint8Array(headerLength(path, start, size));
     await readFully(file, header, 8, path);
-    return { path: real, ...parseHeader(path, header, size) };
+    const { tensors, metadata } = parseHeader(path, header, size);
+    const placed = [...tensors].map(([name, entry]) => [name, { ...entry, file: real }] as const);
+    return { path: real, tensors: new Map(placed), metadata };
   });
 }
 
@@ -46,38 +48,51 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
  * One tensor as f32, whatever float dtype it has on disk (F64 is rounded).
  * @returns f32[elements], row-major
  * @throws {WeightsError} when there is no such tensor, its dtype is not a float, or the file has changed since
- * Cost: the f32 tensor, and up to 32 MiB where it must be converted.
+ * Cost: the f32 tensor, and up to 96 MiB for the piece at hand.
  */
-export async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array> {
-  const entry = entryOf(file, name);
-  const convert = toF32[entry.dtype];
+export async function readTensor(directory: TensorDirectory, name: string): Promise<Float32Array> {
+  const entry = entryOf(directory, name);
+  const values = new Float32Array(entry.byteLength / DTYPE_BYTES[entry.dtype]);
+  let at = 0;
+  for await (const piece of tensorPieces(entry)) {
+    values.set(piece, at);
+    at += piece.length;
+  }
+  return values;
+}
+
+/**
+ * The values of a tensor as f32, in pieces of up to 32 MiB of its file; each is the caller's own.
+ * @throws {WeightsError} as {@link readTensor}
+ */
+export async function* tensorPieces(entry: TensorEntry): AsyncGenerator<Float32Array> {
+  const { file, dtype, byteOffset, byteLength } = entry;
+  const convert = toF32[dtype];
   if (!convert)
     throw new WeightsError(
-      `${file.path}: tensor ${JSON.stringify(name)}: expected a float dtype, got ${entry.dtype}`,
+      `${file}: tensor ${JSON.stringify(entry.name)}: expected a float dtype, got ${dtype}`,
       {
         code: 'weights/unsupported-dtype',
         hint: 'Export the weights as F32, F16 or BF16.',
       },
     );
-  const elementBytes = DTYPE_BYTES[entry.dtype];
-  const values = new Float32Array(entry.byteLength / elementBytes);
-  await withFile(file.path, file.path, async (handle) => {
-    if (entry.dtype === 'F32') return readFully(handle, bytesOf(values), entry.byteOffset, file.path);
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, entry.byteLength));
-    for (let at = 0; at < entry.byteLength; at += piece.byteLength) {
-      const bytes = piece.subarray(0, Math.min(piece.byteLength, entry.byteLength - at));
-      await readFully(handle, bytes, entry.byteOffset + at, file.path);
-      convert(bytes, values.subarray(at / elementBytes, (at + bytes.byteLength) / elementBytes));
+  const handle = await openToRead(file, file);
+  try {
+    for (let at = 0; at < byteLength; at += PIECE_BYTES) {
+      const bytes = new Uint8Array(Math.min(PIECE_BYTES, byteLength - at));
+      await readFully(handle, bytes, byteOffset + at, file);
+      yield convert(bytes);
     }
-  });
-  return values;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The entry of a tensor. @throws {WeightsError} when the file has none of this name. */
-export function entryOf(file: SafetensorsFile, name: string): TensorEntry {
-  const entry = file.tensors.get(name);
+export function entryOf(directory: TensorDirectory, name: string): TensorEntry {
+  const entry = directory.tensors.get(name);
   if (entry) return entry;
-  throw new WeightsError(`${file.path}: expected a tensor named ${JSON.stringify(name)}, got none`, {
+  throw new WeightsError(`${directory.path}: expected a tensor named ${JSON.stringify(name)}, got none`, {
     code: 'weights/missing-tensor',
     hint: 'Check that the weights belong to the config.json beside them.',
   });
@@ -184,15 +199,18 @@ async function writeValues(
   }
 }
 
-const toF32: {
-  readonly [dtype in TensorEntry['dtype']]?: (bytes: Uint8Array, target: Float32Array) => void;
-} = {
-  F32: (bytes, target) => bytesOf(target).set(bytes),
-  F16: (bytes, target) => f32FromF16(new Uint16Array(bytes.buffer, bytes.byteOffset, target.length), target),
-  BF16: (bytes, target) =>
-    f32FromBf16(new Uint16Array(bytes.buffer, bytes.byteOffset, target.length), target),
-  F64: (bytes, target) => target.set(new Float64Array(bytes.buffer, bytes.byteOffset, target.length)),
+const toF32: { readonly [dtype in TensorEntry['dtype']]?: (bytes: Uint8Array) => Float32Array } = {
+  F32: ({ buffer }) => new Float32Array(buffer),
+  F16: ({ buffer }) => converted(new Uint16Array(buffer), f32FromF16),
+  BF16: ({ buffer }) => converted(new Uint16Array(buffer), f32FromBf16),
+  F64: ({ buffer }) => Float32Array.from(new Float64Array(buffer)),
 };
+
+function converted(bits: Uint16Array, convert: (bits: Uint16Array, target: Float32Array) => void) {
+  const values = new Float32Array(bits.length);
+  convert(bits, values);
+  return values;
+}
 
 const bytesOf = (array: Float32Array | Uint16Array) =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

@@ -26,9 +26,18 @@ export interface TensorEntry {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
+  /** The file that holds it: its real path once it is open. */
+  readonly file: string;
   /** From the beginning of the file. */
   readonly byteOffset: number;
   readonly byteLength: number;
+}
+
+/** Tensors of one file or of several: what is read, mapped and converted. */
+export interface TensorDirectory {
+  /** The file, or what names all of them, for messages. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
 
 /** Whether the name is one of the dtypes that the format and this project know. */

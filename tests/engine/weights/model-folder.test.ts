@@ -3,7 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { fileWithTensor, openModelFolder } from '../../../src/engine/weights/model-folder.ts';
+import { openModelFolder } from '../../../src/engine/weights/model-folder.ts';
 import { readTensor, writeSafetensors } from '../../../src/engine/weights/safetensors.ts';
 
 let folder: string;
@@ -19,8 +19,8 @@ beforeEach(async () => {
 test('a whole folder opens with its config and tensors', async () => {
   const model = await openModelFolder(folder);
   expect(model.config).toEqual({ model_type: 'llama' });
-  expect([...(await readTensor(fileWithTensor(model, 'a'), 'a'))]).toEqual([1, 2]);
-  expect(() => fileWithTensor(model, 'b')).toThrow('expected a tensor named "b"');
+  expect([...(await readTensor(model.weights, 'a'))]).toEqual([1, 2]);
+  await expect(readTensor(model.weights, 'b')).rejects.toThrow('expected a tensor named "b"');
 });
 
 test.each(['config.json', 'model.safetensors', 'tokenizer.json'])(
@@ -47,8 +47,8 @@ test('a config that is no object is refused', async () => {
 
 test('weights of another layout are named', async () => {
   await rm(join(folder, 'model.safetensors'));
-  await writeFile(join(folder, 'model.safetensors.index.json'), '{}');
-  await expect(openModelFolder(folder)).rejects.toThrow('only model.safetensors.index.json');
+  await writeFile(join(folder, 'pytorch_model.bin'), '');
+  await expect(openModelFolder(folder)).rejects.toThrow('only pytorch_model.bin');
 });
 
 test('a path that is no folder is refused', async () => {
