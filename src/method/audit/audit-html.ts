@@ -106,6 +106,7 @@ const auditStyle = `
 .defined dd{margin:0}
 .chart .thin{stroke-width:1.25;opacity:.55}
 .chart .mean,.chart .value{paint-order:stroke;stroke:var(--paper);stroke-width:4px}
+.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 .groups td,.groups tbody th{vertical-align:baseline}
 .groups tbody th{max-width:16rem;min-width:5.5rem;overflow-wrap:anywhere;white-space:normal}
 .groups .interval{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}

@@ -3,7 +3,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import { textHtml } from '../explain/html-page.ts';
 import { decimal, signed } from '../explain/number-format.ts';
 import { tokenLabel, visibleText } from '../explain/visible-text.ts';
-import { count, estimateCell, figure } from '../report/html-parts.ts';
+import { count, estimateCell, figure, scrollTable } from '../report/html-parts.ts';
 import { intervalChart } from '../report/interval-chart.ts';
 import { intervalCurve } from '../report/interval-curve.ts';
 import { rankChart } from '../report/rank-chart.ts';
@@ -58,9 +58,7 @@ ${figure('Means over users with 95% intervals; right of 0 the history helps.', (
     width,
   }),
 )}
-<div class="scroll"><table class="groups" aria-label="Effects of the history">
-<thead><tr><th scope="col" class="text">effect</th><th scope="col">nats a token</th><th scope="col">a token is</th></tr></thead>
-<tbody>${cells.join('\n')}</tbody></table></div>
+${scrollTable('Effects of the history', ['effect', 'nats a token', 'a token is'], cells)}
 <dl class="defined">${meanings.join('')}</dl></section>`;
 }
 
@@ -160,9 +158,7 @@ ${figure('Effect of the latest items against none, with 95% intervals by user.',
     width,
   }),
 )}
-<div class="scroll"><table class="groups" aria-label="Effect by number of items">
-<thead><tr><th scope="col" class="text">items</th><th scope="col">A</th><th scope="col">added</th><th scope="col">texts with so many</th></tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></div></section>`;
+${scrollTable('Effect by number of items', ['items', 'A', 'added', 'texts with so many'], rows)}</section>`;
 }
 
 /** Early or late, and in how many tokens. */
@@ -211,7 +207,7 @@ function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): st
   const percent = percentages(share);
   const rows = strongest.map(
     ({ token, userSpecific, user, adjusted }) =>
-      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td class="text"><bdi>${textHtml(short(user, 480))}</bdi></td></tr>`,
+      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td><bdi>${textHtml(short(user, 480))}</bdi></td></tr>`,
   );
   const found =
     strongest.length === 0
@@ -224,7 +220,7 @@ ${
     ? ''
     : fold(
         `The ${count(strongest.length, 'strongest token')}`,
-        `<div class="scroll"><table class="groups" aria-label="Strongest tokens"><thead><tr><th scope="col" class="text">token</th><th scope="col">C, nats</th><th scope="col">false discovery rate</th><th scope="col" class="text">user</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`,
+        scrollTable('Strongest tokens', ['token', 'C, nats', 'false discovery rate', 'user'], rows),
       )
 }`;
 }
@@ -245,9 +241,7 @@ function groupTable(
     return `<tr><th scope="row"><bdi>${textHtml(group.name)}</bdi></th>${effects.join('')}<td>${group.texts}</td>${more.join('')}</tr>`;
   });
   const heads = ['A', 'B', 'C', 'texts', ...extra.map(({ head }) => head)];
-  return `<div class="scroll"><table class="groups" aria-label="Effects by ${kind}">
-<thead><tr><th scope="col" class="text">${kind}</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></div>`;
+  return scrollTable(`Effects by ${kind}`, [kind, ...heads], rows);
 }
 
 const effectCell = (estimate: Estimate) => estimateCell(estimate, signed, DIGITS);

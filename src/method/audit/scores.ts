@@ -31,7 +31,7 @@ export async function scoreTexts(
     const group = texts.slice(start, start + TEXTS_TOGETHER);
     const keyed = group.map((text) => promptsOf(text).map((prompt) => [keyOf(prompt), prompt] as const));
     const missing = new Map<string, ScoredPrompt>(
-      keyed.flat().filter(([key]) => store.get(key) === undefined),
+      keyed.flat().filter(([key, { responseIds }]) => store.get(key)?.length !== responseIds.length),
     );
     const values = await scorer.logProbabilities([...missing.values()]);
     await store.put([...missing.keys()].map((key, i) => [key, values[i]!]));

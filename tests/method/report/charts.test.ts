@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { intervalChart } from '../../../src/method/report/interval-chart.ts';
+import { intervalCurve } from '../../../src/method/report/interval-curve.ts';
 import { lineChart, spread } from '../../../src/method/report/line-chart.ts';
+import { rankChart } from '../../../src/method/report/rank-chart.ts';
 import { axisOf, scaleOf } from '../../../src/method/report/ticks.ts';
 import { about } from './example-results.ts';
 
@@ -151,5 +153,48 @@ describe('intervalChart', () => {
     ];
     const svg = intervalChart({ ...chart, groups: [{ label: 'g', rows }] });
     expect(svg.replace(/aria-label="[^"]*"/, '')).not.toMatch(/NaN|Infinity|<circle/);
+  });
+});
+
+describe('intervalCurve', () => {
+  const points = [0, 1, 4].map((x) => ({ x, estimate: about(x / 10, x === 0 ? 0 : 0.05) }));
+  const svg = intervalCurve({ title: 'Dose', xLabel: 'items', yLabel: 'A', points });
+
+  it('places points by their x, with whiskers and values where intervals are known', () => {
+    const [a, b, c] = numbers(svg, 'cx') as [number, number, number];
+    expect((c - a) / (b - a)).toBeCloseTo(4, 1);
+    expect(svg.match(/class="value"/g)).toHaveLength(2);
+  });
+
+  it('tells every point to screen readers', () => {
+    expect(svg).toContain('aria-label="Dose. 0: 0.00; 1: 0.10 [0.05, 0.15]; 4: 0.40 [0.35, 0.45]"');
+  });
+
+  it('draws a single point', () => {
+    expect(intervalCurve({ title: 'x', xLabel: 'x', yLabel: 'y', points: points.slice(0, 1) })).not.toMatch(
+      /NaN|Infinity/,
+    );
+  });
+});
+
+describe('rankChart', () => {
+  const entries = [0.4, 0.1, -0.2].map((value, i) => ({
+    label: `user <${i}>`,
+    estimate: about(value, i / 20),
+  }));
+  const svg = rankChart({ title: 'C', xLabel: 'users', yLabel: 'nats', entries, mean: 0.1 });
+
+  it('draws a dot for each in order, the larger the higher, with a colour each above and below 0', () => {
+    const [xs, ys] = [numbers(svg, 'cx'), numbers(svg, 'cy')];
+    expect(xs).toEqual(xs.toSorted((a, b) => a - b));
+    expect(ys).toEqual(ys.toSorted((a, b) => a - b));
+    expect(svg.match(/<g class="s2">/g)).toHaveLength(2);
+    expect(svg.match(/<g class="s1">/g)).toHaveLength(1);
+  });
+
+  it('draws whiskers only where an interval is known, and escapes names', () => {
+    expect(svg.match(/class="whisker thin"/g)).toHaveLength(2);
+    expect(svg).toContain('user &#60;0&#62;');
+    expect(svg).toContain('2 of 3 above 0; mean 0.100');
   });
 });
