@@ -18,6 +18,7 @@ import {
   matmul,
   mul,
   neg,
+  quantisedProduct,
   reduceSum,
   reshape,
   rotary,
@@ -219,6 +220,13 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
         : undefined,
       needed[2] && c !== undefined ? unbroadcast(dy, c.shape) : undefined,
     ];
+  },
+  // The other product with the same bytes. The scales wait for the cotangent, and with them the matrix in f32: were it made
+  // when the graph begins, all of them would be in memory at once.
+  quantisedProduct: (node, dy) => {
+    const [, blocks, rows, scales] = node.inputs as [Value, Value, Value, Value];
+    const { bits, transposed } = node.attributes;
+    return [quantisedProduct(dy, { bits, blocks, rows, scales: barrier(scales, dy) }, !transposed)];
   },
   matmul: (node, dy, needed) => {
     const [a, b] = node.inputs as [Value, Value];

@@ -53,7 +53,9 @@ export interface Emitter {
   /** An i64[n] initializer, shared between equal uses. */
   integers(values: readonly number[]): string;
   floats(data: Float32Array, shape: readonly number[], name?: string): string;
-  external(name: string, shape: readonly number[], where: ExternalTensor): void;
+  /** An initializer of raw bytes. */
+  bytes(type: DataType, data: Uint8Array, shape: readonly number[]): string;
+  external(name: string, type: DataType, shape: readonly number[], where: ExternalTensor): void;
   /** The i64[rank] tensor of a shape whose dimensions are known only at a run. */
   shape(dims: readonly Dim[]): string;
   /** Declares that `symbol` is the size of `axis` of the graph input `name`. */
@@ -152,11 +154,16 @@ export function createEmitter(): Emitter {
     integers,
     floats,
     shared,
-    external: (name, shape, where) => {
+    bytes: (dataType, rawData, shape) => {
+      const name = fresh();
+      initializers.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
+      return name;
+    },
+    external: (name, dataType, shape, where) => {
       initializers.push(
         create(TensorProtoSchema, {
           name,
-          dataType: DataType.FLOAT,
+          dataType,
           dims: shape.map(BigInt),
           dataLocation: DataLocation.EXTERNAL,
           externalData: Object.entries(where).map(([key, value]) => ({ key, value: String(value) })),

@@ -25,7 +25,13 @@ const leaf = () => {};
 
 const int = (flag: boolean) => ({ int: flag ? 1 : 0 });
 
-export const onnxTypes = { f32: DataType.FLOAT, i64: DataType.INT64, bool: DataType.BOOL } as const;
+export const onnxTypes = {
+  f32: DataType.FLOAT,
+  i64: DataType.INT64,
+  bool: DataType.BOOL,
+  u8: DataType.UINT8,
+  u4: DataType.UINT4,
+} as const;
 
 export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   input: leaf,
@@ -112,6 +118,35 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   matmul: (emit, node, inputs, outputs) => {
     const { transA, transB, alpha } = node.attributes;
     emit.node('FusedMatMul', inputs, outputs, { transA: int(transA), transB: int(transB), alpha }, MICROSOFT);
+  },
+  quantisedProduct: (emit, node, [x, blocks, rows, scales], outputs) => {
+    const { bits, transposed } = node.attributes;
+    const [out, count] = node.inputs[3]!.shape as [number, number];
+    const inputs = node.inputs[2]!.shape[1] as number;
+    const size = { int: inputs / count };
+    if (!transposed) {
+      // Accuracy level 0: products and sums in f32.
+      const attributes = { K: { int: inputs }, N: { int: out }, bits: { int: bits }, block_size: size };
+      emit.node(
+        'MatMulNBits',
+        [x!, blocks!, scales!],
+        outputs,
+        { ...attributes, accuracy_level: int(false) },
+        MICROSOFT,
+      );
+      return;
+    }
+    // A second copy, quantised along the other axis, would be another matrix, and not faster (measured).
+    const zero = emit.shared(`zero points ${bits} ${out} ${count}`, () =>
+      bits === 4
+        ? emit.bytes(DataType.UINT4, new Uint8Array(Math.ceil((out * count) / 2)).fill(0x88), [out, count])
+        : emit.bytes(DataType.UINT8, new Uint8Array(out * count).fill(0x80), [out, count]),
+    );
+    const matrix = emit.call('DequantizeLinear', [rows!, scales!, zero], {
+      axis: { int: 1 },
+      block_size: size,
+    });
+    emit.node('Gemm', [x!, matrix], outputs);
   },
   attend: (emit, node, [query, key, value, bias], outputs) => {
     const { group, scale } = node.attributes;

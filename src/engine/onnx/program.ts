@@ -16,7 +16,7 @@ export interface Program {
 }
 
 // ONNX operator set and format that onnxruntime 1.30 knows, and every operator above is in.
-const OPSET = 20n;
+const OPSET = 21n;
 const MICROSOFT_OPSET = 1n;
 const IR_VERSION = 10n;
 
@@ -76,12 +76,17 @@ export function compile(
       const where = weights.get(name);
       if (where === undefined)
         throw new GraphError(`weight ${name}: no file holds it`, { code: 'graph/missing-weight' });
-      emit.external(name, value.shape as number[], where);
+      emit.external(name, onnxTypes[value.dtype], value.shape as number[], where);
       names.set(value, name);
     } else if (node.op === 'constant') {
-      const { data } = node.attributes as { data: Float32Array | BigInt64Array };
-      if (data instanceof BigInt64Array) {
-        names.set(value, emit.integers([...data].map(Number)));
+      const { data } = node.attributes as { data: Float32Array | BigInt64Array | Uint8Array };
+      if (!(data instanceof Float32Array)) {
+        const isBytes = data instanceof Uint8Array;
+        const shape = value.shape as number[];
+        const held = isBytes
+          ? emit.bytes(onnxTypes[value.dtype], data, shape)
+          : emit.integers([...data].map(Number));
+        names.set(value, held);
         continue;
       }
       const key = data.length === 1 ? `float ${data[0]} ${value.shape.length}` : undefined;

@@ -7,9 +7,9 @@ export function input(name: string, dtype: DType, shape: readonly Dim[]): Value 
   return makeNode('input', [], { name, dtype, shape })[0]!;
 }
 
-/** A frozen f32 tensor, mapped from a weights file when the session is made; `shape` is all numbers. */
-export function weight(name: string, shape: readonly number[]): Value {
-  return makeNode('weight', [], { name, dtype: 'f32', shape })[0]!;
+/** A frozen tensor, mapped from a weights file when the session is made; `shape` is all numbers. */
+export function weight(name: string, shape: readonly number[], dtype: DType = 'f32'): Value {
+  return makeNode('weight', [], { name, dtype, shape })[0]!;
 }
 
 /** f32 numbers held by the graph; a scalar when `data` is a number. */
@@ -22,6 +22,11 @@ export function constant(data: number | Float32Array, shape?: readonly number[])
 /** i64[n] held by the graph. */
 export function integers(data: BigInt64Array): Value {
   return makeNode('constant', [], { dtype: 'i64', shape: [data.length], data })[0]!;
+}
+
+/** Numbers of 8 bits, or of 4 with two to a byte, held by the graph. */
+export function bytes(data: Uint8Array, dtype: 'u8' | 'u4', shape: readonly number[]): Value {
+  return makeNode('constant', [], { dtype, shape, data })[0]!;
 }
 
 type Operand = Value | number;
@@ -129,6 +134,26 @@ export function matmul(a: Value, b: Value, options: ProductOptions = {}): Value 
   const { transA = false, transB = false, alpha = 1 } = options;
   return makeNode('matmul', [a, b], { transA, transB, alpha })[0]!;
 }
+
+/** A matrix of 4 or 8 bits: out rows of inputs numbers (q − 2^(bits−1)) · scale, one scale for each block of them. */
+export interface QuantisedMatrix {
+  readonly bits: 4 | 8;
+  /** u8[out, blocks, bytes of a block] */
+  readonly blocks: Value;
+  /** The same bytes as numbers: u4 or u8[out, inputs]. */
+  readonly rows: Value;
+  readonly scales: Value; // f32[out, blocks]
+}
+
+/**
+ * `x · Wᵀ`, or `x · W` where `transposed`, of f32 x and a quantised W; sums are f32.
+ * @param x f32[M, inputs], or f32[M, out] where `transposed`
+ */
+export const quantisedProduct = (
+  x: Value,
+  { bits, blocks, rows, scales }: QuantisedMatrix,
+  transposed = false,
+): Value => makeNode('quantisedProduct', [x, blocks, rows, scales], { bits, transposed })[0]!;
 
 /**
  * softmax(scale · query · keyᵀ + bias) · value for each head; the G query heads of a group are folded into rows, so that

@@ -71,7 +71,8 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   input: leaf,
   weight: leaf,
   constant: (inputs, attributes) => {
-    expectDim(attributes.data.length, sizeOf(attributes.shape), 'constant: number of elements');
+    const count = attributes.data.length * (attributes.dtype === 'u4' ? 2 : 1);
+    expectDim(count, sizeOf(attributes.shape), 'constant: number of elements');
     return leaf(inputs, attributes);
   },
   add: broadcast('number'),
@@ -176,6 +177,20 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     if (!sameShape(a.slice(0, -2), b.slice(0, -2))) fail('expected equal batch dimensions');
     expectDim(b.at(transB ? -1 : -2), a.at(transA ? -2 : -1), 'inner dimension');
     return [{ dtype: 'f32', shape: [...a.slice(0, -2), a.at(transA ? -1 : -2)!, b.at(transB ? -2 : -1)!] }];
+  },
+  quantisedProduct: (inputs, { bits, transposed }) => {
+    arity(inputs, 4);
+    const x = expectRank(expectDType(inputs[0], 'f32', 'input'), 2, 'input');
+    const [out, blocks, bytes] = expectRank(expectDType(inputs[1], 'u8', 'blocks'), 3, 'blocks');
+    const dtype = bits === 4 ? 'u4' : 'u8';
+    const [rows, columns] = expectRank(expectDType(inputs[2], dtype, 'rows'), 2, 'rows');
+    const scales = expectRank(expectDType(inputs[3], 'f32', 'scales'), 2, 'scales');
+    expectDim(rows, out, 'rows');
+    expectDim(columns, ((blocks as number) * (bytes as number) * 8) / bits, 'rows: columns');
+    if (!sameShape(scales, [out!, blocks!]))
+      fail(`scales: expected [${out}, ${blocks}], got [${scales.join(', ')}]`);
+    expectDim(x[1], transposed ? out : columns, 'inner dimension');
+    return [{ dtype: 'f32', shape: [x[0]!, transposed ? columns! : out!] }];
   },
   attend: (inputs, { group }) => {
     arity(inputs, 4);

@@ -3,7 +3,8 @@ import { GraphError, ShapeError } from '../../base/errors.ts';
 import type { Dim } from './dimension.ts';
 import { shapeRules } from './shape-rules.ts';
 
-export type DType = 'f32' | 'i64' | 'bool';
+/** `u8` and `u4` (two to a byte, the lower half first) are for quantised weights alone. */
+export type DType = 'f32' | 'i64' | 'bool' | 'u8' | 'u4';
 
 export interface TensorType {
   readonly dtype: DType;
@@ -29,7 +30,7 @@ export interface OpAttributes {
   /** Frozen: mapped from a weights file when the session is made. */
   weight: TensorType & { readonly name: string };
   /** Small numbers held by the graph itself. */
-  constant: TensorType & { readonly data: Float32Array | BigInt64Array };
+  constant: TensorType & { readonly data: Float32Array | BigInt64Array | Uint8Array };
   // Elementwise, with numpy's broadcasting.
   add: None;
   sub: None;
@@ -67,6 +68,8 @@ export interface OpAttributes {
   // Products.
   gemm: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
+  /** A product with a matrix of 4 or 8 bits in blocks, see quantisedProduct. */
+  quantisedProduct: { readonly bits: 4 | 8; readonly transposed: boolean };
   /** softmax(scale · query · keyᵀ + bias) · value, with `group` query heads to one of keys and values. */
   attend: { readonly group: number; readonly scale: number };
   /** Attention of a pass over a key/value cache, which it extends. Carries no gradient: for generation only. */

@@ -42,6 +42,21 @@ const products = [false, true].flatMap((transA) =>
 );
 const angles = Float32Array.from({ length: 10 }, (_, i) => 0.3 * i + 0.1);
 
+/** A matrix [5, 32] in blocks of 16. */
+function quantisedMatrix(bits: 4 | 8): ops.QuantisedMatrix {
+  const size = 2 * bits;
+  const data = Uint8Array.from({ length: 10 * size }, (_, i) => (i * 7919) % 256);
+  return {
+    bits,
+    blocks: ops.bytes(data, 'u8', [5, 2, size]),
+    rows: ops.bytes(data, bits === 4 ? 'u4' : 'u8', [5, 32]),
+    scales: ops.constant(
+      Float32Array.from({ length: 10 }, (_, i) => (0.01 + 0.002 * i) * (bits === 4 ? 8 : 1)),
+      [5, 2],
+    ),
+  };
+}
+
 const cases: Case[] = [
   binary('add', ops.add),
   binary('add', ops.add, { shape: [1, 4] }),
@@ -131,6 +146,16 @@ const cases: Case[] = [
       },
       build: (v) => ops.matmul(v.x!, v.b!, p),
     }),
+  ),
+  ...([4, 8] as const).flatMap((bits) =>
+    [false, true].map(
+      (transposed): Case => ({
+        op: 'quantisedProduct',
+        of: `quantisedProduct of ${bits} bits, transposed=${transposed}`,
+        variables: { x: { shape: [3, transposed ? 5 : 32] } },
+        build: (v) => ops.quantisedProduct(v.x!, quantisedMatrix(bits), transposed),
+      }),
+    ),
   ),
   {
     op: 'attend',
