@@ -40,6 +40,10 @@ export async function openScoredModel(
   if (folder !== undefined && info === undefined)
     onWarning(`${folder}: no ${INFO_FILE} beside the adapter; the prompt settings are the defaults`);
   if (info !== undefined) checkChatTemplate(info, model);
+  if (info?.baseBits !== undefined)
+    onWarning(
+      `${folder ?? source}: the adapter was trained over a base of ${info.baseBits} bits and is scored over f32; its numbers differ a little`,
+    );
   const saved = info?.prompt;
   const prompt: PromptSettings = {
     ...(saved ?? defaultPromptSettings(model.config.maxPositions)),

@@ -66,6 +66,10 @@ const lora = z
       .lt(1)
       .optional()
       .describe('share of a layer’s inputs hidden from its adapter in training; default 0'),
+    baseBits: z
+      .union([z.literal(4), z.literal(8)])
+      .optional()
+      .describe('bits of the frozen base under the adapter, 4 or 8; default: f32'),
     rsLora: z.boolean().optional().describe('scaling is loraAlpha / √rank; default false'),
   })
   .describe('Low-rank adapters on a frozen base.');
@@ -184,6 +188,7 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
       ...(estimatorModel !== undefined && { estimatorModel }),
       ...(estimatorDecay !== undefined && { estimatorDecay }),
       ...(adapter !== undefined && { lora: loraOptions(adapter) }),
+      ...(adapter?.baseBits !== undefined && { baseBits: adapter.baseBits }),
       ...withoutUndefined(recipe.training ?? {}),
       ...(recipe.seed !== undefined && { seed: recipe.seed }),
       ...(recipe.threads !== undefined && { threads: recipe.threads }),

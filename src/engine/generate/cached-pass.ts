@@ -31,13 +31,13 @@ const CHUNK = 512;
 
 /** Compiles the passes of a model; its frozen weights are mapped as everywhere. */
 export async function openCachedPass(
-  model: Pick<Model, 'config' | 'architecture' | 'weights'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised'>,
   parameters: ParameterValues = {},
   options: Omit<SessionOptions, 'weightsFolder'> & { readonly chunk?: number } = {},
 ): Promise<CachedPass> {
   const { config, architecture } = model;
   const { chunk = CHUNK, ...sessionOptions } = options;
-  const { source, feeds: parameterFeeds } = parameterSource(parameters);
+  const { source, feeds: parameterFeeds } = parameterSource(parameters, model);
   const { attention, outputs } = cacheAttention();
   const inputs = {
     tokenIds: input('tokenIds', 'i64', ['B', 'T']),

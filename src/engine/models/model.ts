@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { QuantisedBase } from '../quantisation/layout.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type ConversionOptions, mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
@@ -23,6 +24,8 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** The tensors that sessions map, in one file or several; all parameters are F32. */
   readonly weights: TensorDirectory;
+  /** In place of f32 linear layers, where the base is kept in fewer bits: see withQuantisedBase. */
+  readonly quantised?: QuantisedBase;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
 }

@@ -1,8 +1,9 @@
 /** @file Where a model's parameters come from: frozen files, trained buffers, or frozen files with a LoRA adapter. */
 
 import { type Dim, multiplyDims } from '../ops/dimension.ts';
-import { dropout as drop, gemm, input, reshape, weight } from '../ops/operators.ts';
-import type { Value } from '../ops/value.ts';
+import { add, dropout as drop, gemm, input, quantisedProduct, reshape, weight } from '../ops/operators.ts';
+import type { DType, Value } from '../ops/value.ts';
+import { type QuantisedBase, type QuantisedLayer, quantisedNames } from '../quantisation/layout.ts';
 import { columnNoise, noiseOfRows, type PassNoise } from './noise.ts';
 
 /** Name (Hugging Face's) and shape of one parameter. */
@@ -134,13 +135,36 @@ function plainLinear(
   };
 }
 
-/** All parameters frozen and mapped from a file. */
-export function frozenParameters(): ParameterSource {
+/** All parameters frozen and mapped from a file; linear layers from a quantised base where it has them. */
+export function frozenParameters(base?: QuantisedBase): ParameterSource {
   const shared = once<Value>();
   const tensor = (name: string, shape: readonly number[]) => shared(name, () => weight(name, shape));
+  const quantised = (name: string, { out, inputs, blockSize }: QuantisedLayer, hasBias: boolean): Linear => {
+    const { bits } = base!;
+    const names = quantisedNames(name);
+    const count = inputs / blockSize;
+    const part = (part: string, shape: readonly number[], dtype: DType) =>
+      shared(part, () => weight(part, shape, dtype));
+    const matrix = {
+      bits,
+      blocks: part(names.blocks, [out, count, (blockSize * bits) / 8], 'u8'),
+      rows: part(names.rows, [out, inputs], bits === 4 ? 'u4' : 'u8'),
+      scales: part(names.scales, [out, count], 'f32'),
+    };
+    const apply = (rows: Value) => {
+      const product = quantisedProduct(rows, matrix);
+      return hasBias ? add(product, tensor(`${name}.bias`, [out])) : product;
+    };
+    return { parameters: [], apply: (x) => overRows(x, out, apply) };
+  };
   return {
     tensor,
-    linear: (name, out, inputs, layout) => plainLinear(tensor, name, out, inputs, layout),
+    linear: (name, out, inputs, layout = {}) => {
+      const layer = base?.layers.get(name);
+      return layer === undefined
+        ? plainLinear(tensor, name, out, inputs, layout)
+        : quantised(name, layer, layout.bias === true);
+    },
     trainable: new Map(),
   };
 }
@@ -166,9 +190,11 @@ export function trainedParameters(): ParameterSource {
  * A frozen base with LoRA matrices as inputs, by PEFT's names. The base gets no gradient at all.
  * @param seed of dropout's noise; without it nothing is dropped
  */
-export function loraParameters(lora: LoraOptions, seed?: number): ParameterSource {
+export function loraParameters(
+  lora: LoraOptions,
+  { base = frozenParameters(), seed }: { readonly base?: ParameterSource; readonly seed?: number } = {},
+): ParameterSource {
   const { rank, targetModules, dropout = 0 } = lora;
-  const base = frozenParameters();
   const trainable = new Map<string, Value>();
   const shared = once<Value>();
   const matrix = (name: string, shape: readonly number[]) =>

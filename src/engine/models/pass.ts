@@ -5,6 +5,7 @@
 import { compile } from '../onnx/program.ts';
 import { input } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
+import { mappedQuantisedBase } from '../quantisation/layout.ts';
 import { createSession, type HostTensor, type Session, type SessionOptions } from '../runtime/session.ts';
 import { mappedWeights } from '../weights/mapped-weights.ts';
 import { fullAttention } from './attention.ts';
@@ -29,13 +30,17 @@ export interface ParameterValues {
 }
 
 /** Where the parameters of a pass come from, and the feeds of those that are inputs of the graph. */
-export function parameterSource({ adapter, trained }: ParameterValues): {
+export function parameterSource(
+  { adapter, trained }: ParameterValues,
+  { quantised }: Pick<Model, 'quantised'>,
+): {
   source: ParameterSource;
   feeds: Readonly<Record<string, HostTensor>>;
 } {
-  if (adapter !== undefined) return { source: loraParameters(adapter.lora), feeds: adapter.tensors };
-  if (trained !== undefined) return { source: trainedParameters(), feeds: trained };
-  return { source: frozenParameters(), feeds: {} };
+  if (trained !== undefined && adapter === undefined) return { source: trainedParameters(), feeds: trained };
+  const base = frozenParameters(quantised);
+  if (adapter === undefined) return { source: base, feeds: {} };
+  return { source: loraParameters(adapter.lora, { base }), feeds: adapter.tensors };
 }
 
 /** Tokens of one pass, and the flat positions b · T + t whose logits are asked for. */
@@ -91,12 +96,13 @@ export function createPasses(
   };
 }
 
-/** A session over `outputs` whose frozen weights are mapped from the model's file. */
+/** A session over `outputs` whose frozen weights are mapped from the model's file, or from that of its quantised base. */
 export function openSession(
-  { weights }: Pick<Model, 'weights'>,
+  { weights, quantised }: Pick<Model, 'weights' | 'quantised'>,
   outputs: Readonly<Record<string, Value>>,
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<Session> {
-  const { folder, tensors } = mappedWeights(weights);
+  const { folder, tensors } =
+    quantised === undefined ? mappedWeights(weights) : mappedQuantisedBase(quantised);
   return createSession(compile(outputs, tensors), { weightsFolder: folder, ...options });
 }

@@ -20,11 +20,14 @@ export interface SafetensorsFile extends SafetensorsHeader {
 /** One tensor to be written. */
 export interface TensorToWrite {
   readonly name: string;
-  readonly dtype: 'F32' | 'F16' | 'BF16';
+  readonly dtype: 'F32' | 'F16' | 'BF16' | 'U8';
   readonly shape: readonly number[];
   /** The values, or how to get them when their turn has come: at once, or in pieces so that no whole tensor need be in memory. */
-  readonly data: Float32Array | (() => Promise<Float32Array> | AsyncIterable<Float32Array>);
+  readonly data: Values | (() => Promise<Values> | AsyncIterable<Values>);
 }
+
+/** Numbers, or the bytes of a U8 tensor. */
+type Values = Float32Array | Uint8Array;
 
 /**
  * Opens a safetensors file and checks its whole header against the file.
@@ -101,7 +104,7 @@ export function entryOf(directory: TensorDirectory, name: string): TensorEntry {
 /**
  * Writes a safetensors file: whole or not at all, flushed to disk.
  *
- * Tensors keep their order, but F32 ones come before the 16-bit ones, so that each begins at a multiple of its
+ * Tensors keep their order, but wider dtypes come before narrower ones, so that each begins at a multiple of its
  * element size, which readers of other languages need.
  * @param metadata strings for the header's `__metadata__`
  * @throws {ShapeError} when values and shape do not fit, or a name occurs twice
@@ -113,7 +116,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const given = [...tensors];
-  const ordered = [...given.filter((t) => t.dtype === 'F32'), ...given.filter((t) => t.dtype !== 'F32')];
+  const ordered = given.toSorted((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
   const header = headerBytes(path, ordered, metadata);
   await writeFileAtomically(path, async (file) => {
     await writeAll(file, header);
@@ -164,9 +167,9 @@ function headerBytes(
 }
 
 /** The values, in one piece or several. */
-async function* piecesOf({ data }: TensorToWrite): AsyncIterable<Float32Array> {
+async function* piecesOf({ data }: TensorToWrite): AsyncIterable<Values> {
   const given = typeof data === 'function' ? await data() : data;
-  if (given instanceof Float32Array) yield given;
+  if (given instanceof Float32Array || given instanceof Uint8Array) yield given;
   else yield* given;
 }
 
@@ -183,11 +186,8 @@ function badShape(path: string, tensor: TensorToWrite, got: string): ShapeError 
   );
 }
 
-async function writeValues(
-  file: FileHandle,
-  dtype: TensorToWrite['dtype'],
-  data: Float32Array,
-): Promise<void> {
+async function writeValues(file: FileHandle, dtype: TensorToWrite['dtype'], data: Values): Promise<void> {
+  if (data instanceof Uint8Array) return writeAll(file, data);
   if (dtype === 'F32') return writeAll(file, bytesOf(data));
   const convert = dtype === 'F16' ? f16FromF32 : bf16FromF32;
   const piece = new Uint16Array(Math.min(data.length, PIECE_BYTES / 2));

@@ -85,7 +85,7 @@ function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
   const { model } = scored;
   const { config } = model;
   const { threads, objective = 'sft', objectiveOptions, tokensPerRun = 4096, signal } = options;
-  const { source, feeds: parameterFeeds } = parameterSource(scored);
+  const { source, feeds: parameterFeeds } = parameterSource(scored, model);
   const passes = createPasses(model, source);
   const targets = input('targets', 'i64', ['S']);
   const sessions = new Map<string, Promise<Session>>();

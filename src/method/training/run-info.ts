@@ -20,13 +20,15 @@ export interface RunInfo extends AdapterInfo {
   readonly chatTemplateHash?: string;
   readonly objective: ObjectiveName;
   readonly objectiveOptions: Required<ObjectiveOptions>;
+  /** Bits of the base that an adapter was trained over; absent for f32. */
+  readonly baseBits?: number;
   /** Absent when token ids were given. */
   readonly prompt?: PromptSettings;
 }
 
 /** What the result of a run says of itself. */
 export function runInfo({ recipe, model }: Manifest, tokenizer: Tokenizer): RunInfo {
-  const { objective, objectiveOptions, prompt } = recipe;
+  const { objective, objectiveOptions, prompt, baseBits } = recipe;
   return {
     formatVersion: 1,
     modelHash: model.hash,
@@ -34,6 +36,7 @@ export function runInfo({ recipe, model }: Manifest, tokenizer: Tokenizer): RunI
     chatTemplateHash: chatTemplateHash(tokenizer),
     objective,
     objectiveOptions,
+    ...(baseBits === undefined ? {} : { baseBits }),
     ...(prompt === undefined ? {} : { prompt }),
   };
 }

@@ -5,6 +5,7 @@ import { adaptedLayers } from '../../engine/lora/layers.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import type { Schedule } from '../../engine/optim/learning-rate.ts';
+import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import {
   checkObjectiveOptions,
   type ObjectiveOptions,
@@ -31,6 +32,8 @@ export interface TrainingSettings {
   readonly estimatorDecay?: number;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
+  /** Bits of the frozen base's linear layers under adapters; f32 when absent. */
+  readonly baseBits?: BaseBits;
   /** Computes each layer again in the backward pass: less memory, more time; false. */
   readonly recompute?: boolean;
   /** Peak rate: 2e-4 with LoRA (QLoRA's, arXiv 2305.14314, table 9), else 5e-5 (transformers' default; the reference has 5e-6 for 3B). */
@@ -67,12 +70,16 @@ export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'mo
 /** Settings with nothing left open, but for what may be absent. */
 export interface ResolvedSettings
   extends Required<
-    Omit<TrainingSettings, 'lora' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimatorModel'>
+    Omit<
+      TrainingSettings,
+      'lora' | 'baseBits' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimatorModel'
+    >
   > {
   readonly objective: ObjectiveName;
   readonly objectiveOptions: Required<ObjectiveOptions>;
   readonly estimatorModel?: string;
   readonly lora?: LoraOptions;
+  readonly baseBits?: BaseBits;
   readonly maxSteps?: number;
 }
 
@@ -81,7 +88,7 @@ export interface ResolvedSettings
  * @throws {ConfigError} naming the setting
  */
 export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
-  const { lora, maxSteps, estimatorModel } = settings;
+  const { lora, baseBits, maxSteps, estimatorModel } = settings;
   const resolved: ResolvedSettings = {
     objective: resolveObjective(settings.objective),
     objectiveOptions: resolveObjectiveOptions({
@@ -92,6 +99,7 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     ...(estimatorModel === undefined ? {} : { estimatorModel }),
     estimatorDecay: settings.estimatorDecay ?? 0.99,
     ...(lora === undefined ? {} : { lora }),
+    ...(baseBits === undefined ? {} : { baseBits }),
     recompute: settings.recompute ?? false,
     learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
     schedule: settings.schedule ?? 'linear',
@@ -126,6 +134,13 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);
   check('weightDecay', resolved.weightDecay, 'a number of 0 or more', (v) => v >= 0 && Number.isFinite(v));
   check('warmupRatio', resolved.warmupRatio, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
+  if (baseBits !== undefined)
+    check(
+      'baseBits',
+      baseBits,
+      lora === undefined ? 'nothing without lora: all weights are trained' : '4 or 8',
+      (v) => lora !== undefined && (v === 4 || v === 8),
+    );
   if (lora !== undefined) {
     check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
     check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));

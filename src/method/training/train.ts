@@ -2,6 +2,7 @@
 import { CheckpointError, ConfigError, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
+import { withQuantisedBase } from '../../engine/quantisation/quantised-base.ts';
 import type { Example } from '../data/example.ts';
 import { forTraining } from '../data/splits.ts';
 import type { EffectCache } from '../effects/effect-cache.ts';
@@ -269,7 +270,9 @@ function jobOf(
   return { run, manifest, model, pairs, clock, ...(signal === undefined ? {} : { signal }) };
 }
 
-function graphOf({ model, manifest: { recipe } }: Job): Promise<TrainingGraph> {
+async function graphOf({ model: given, manifest: { recipe } }: Job): Promise<TrainingGraph> {
+  const { baseBits } = recipe;
+  const model = baseBits === undefined ? given : await withQuantisedBase(given, baseBits);
   return createTrainingGraph({
     ...recipe,
     model,

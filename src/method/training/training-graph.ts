@@ -3,7 +3,12 @@ import { EngineError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { accumulate, vjp } from '../../engine/autodiff/vjp.ts';
 import type { Model } from '../../engine/models/model.ts';
-import { type LoraOptions, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
+import {
+  frozenParameters,
+  type LoraOptions,
+  loraParameters,
+  trainedParameters,
+} from '../../engine/models/parameters.ts';
 import { createPasses, openSession } from '../../engine/models/pass.ts';
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import { input } from '../../engine/ops/operators.ts';
@@ -90,7 +95,10 @@ const passNames = {
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { model, objective, objectiveOptions, lora, recompute = false, seed, threads } = options;
   const { effectsGiven = false, accumulates = true, averages = false } = options;
-  const source = lora === undefined ? trainedParameters() : loraParameters(lora, seed);
+  const source =
+    lora === undefined
+      ? trainedParameters()
+      : loraParameters(lora, { base: frozenParameters(model.quantised), seed });
   const { effectWarmup, anchorWeight } = resolveObjectiveOptions(objectiveOptions);
   const passes = passesOf(objective, objectiveOptions, effectsGiven);
   const estimated = neededParts(objective, objectiveOptions, effectsGiven);

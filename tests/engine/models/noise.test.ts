@@ -82,7 +82,7 @@ describe('a linear layer with an adapter', () => {
     const [x, a, b] = [draw(1, 3, inputs), draw(2, inputs), draw(out, 2)];
     const rowNoise = noise(3, 'tokens');
     const outputOf = async (drops: boolean) => {
-      const source = loraParameters(lora, drops ? 5 : undefined);
+      const source = loraParameters(lora, drops ? { seed: 5 } : {});
       const layers = source.dropping?.(passNoise('p', { shape: [1, 'T'] })) ?? source;
       const y = layers.linear(name, out, inputs).apply(input('x', 'f32', [1, 'T', inputs]));
       const { tensors, folder } = mappedWeights(file);

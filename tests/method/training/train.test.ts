@@ -177,6 +177,8 @@ describe('nothing is written when', () => {
     ['lora.rank', { lora: { rank: 0, loraAlpha: 1, targetModules: ['q_proj'] } }],
     ['lora.rank', { lora: { rank: 33, loraAlpha: 1, targetModules: ['q_proj'] } }],
     ['lora.dropout', { lora: { rank: 1, loraAlpha: 1, targetModules: ['q_proj'], dropout: 1 } }],
+    ['baseBits', { baseBits: 5 as 4 }],
+    ['baseBits', { baseBits: 4, lora: undefined as never }],
     ['target modules', { lora: { rank: 1, loraAlpha: 1, targetModules: ['q_prj'] } }],
   ])('%s is wrong: %j', async (name, changes) => {
     const error = await refusal(changes);

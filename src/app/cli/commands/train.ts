@@ -39,6 +39,7 @@ const recipeKeys = {
   loraRank: 'lora.rank',
   loraDropout: 'lora.dropout',
   rslora: 'lora.rsLora',
+  baseBits: 'lora.baseBits',
   recompute: 'training.recompute',
   maxSteps: 'training.maxSteps',
   maxExamples: 'limits.maxExamples',
@@ -93,6 +94,12 @@ export const trainCommand: CliCommand = {
       (flag) => numberBetween(flag, 0, 0.99),
     );
     addFlag(command, '--rslora', 'scale adapters by alpha / √rank');
+    addFlag(
+      command,
+      '--base-bits <bits>',
+      'keep the frozen base under adapters in 4 or 8 bits',
+      (flag) => (text) => Number(oneOf(flag, ['4', '8'])(text)),
+    );
     addFlag(command, '--recompute', 'compute each layer again in the backward pass: less memory, more time');
     addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
     addPromptFlags(command);

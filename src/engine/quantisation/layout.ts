@@ -1,0 +1,52 @@
+/** @file What a quantised base is: its layers, where their parts lie in its file, and how a graph names them. */
+import { basename, dirname } from 'node:path';
+import type { ExternalTensor } from '../onnx/emit.ts';
+import type { SafetensorsFile } from '../weights/safetensors.ts';
+import type { BaseBits } from './blocks.ts';
+
+/** A layer's matrix in the file. */
+export interface QuantisedLayer {
+  readonly out: number;
+  readonly inputs: number;
+  readonly blockSize: number;
+}
+
+/** What a graph over a quantised base is built from and mapped from. */
+export interface QuantisedBase {
+  readonly bits: BaseBits;
+  readonly file: SafetensorsFile;
+  /** By the layer's name, without `.weight`. */
+  readonly layers: ReadonlyMap<string, QuantisedLayer>;
+}
+
+/** Names of the parts of a layer's matrix, as a graph maps them. */
+export const quantisedNames = (layer: string) => ({
+  blocks: `${layer}.weight.blocks`,
+  rows: `${layer}.weight.rows`,
+  scales: `${layer}.weight.scales`,
+});
+
+/** Of the scales, which stand before the numbers. */
+export const scaleBytes = ({ out, inputs, blockSize }: QuantisedLayer) => (4 * out * inputs) / blockSize;
+
+/** Where a graph over the base maps its weights from. */
+export function mappedQuantisedBase({ file, layers }: QuantisedBase): {
+  folder: string;
+  tensors: ReadonlyMap<string, ExternalTensor>;
+} {
+  const location = basename(file.path);
+  const tensors = new Map<string, ExternalTensor>();
+  for (const { name, byteOffset: offset, byteLength: length } of file.tensors.values()) {
+    const layer = layers.get(name.replace(/\.weight$/, ''));
+    if (layer === undefined || !name.endsWith('.weight')) {
+      tensors.set(name, { location, offset, length });
+      continue;
+    }
+    const scales = scaleBytes(layer);
+    const names = quantisedNames(name.replace(/\.weight$/, ''));
+    tensors.set(names.scales, { location, offset, length: scales });
+    for (const view of [names.blocks, names.rows])
+      tensors.set(view, { location, offset: offset + scales, length: length - scales });
+  }
+  return { folder: dirname(file.path), tensors };
+}

@@ -1,0 +1,106 @@
+/**
+ * @file A model's linear layers kept in 4 or 8 bits, made once and mapped from a cache. Tables of embeddings (and a head that
+ * is one), norms and biases stay f32: they are looked up or small, and their errors would reach every token.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { WeightsError } from '../../base/errors.ts';
+import { canonicalJson, sha256 } from '../../base/hash.ts';
+import { defaultCacheFolder, type Model } from '../models/model.ts';
+import type { ModelParameter } from '../models/parameters.ts';
+import { contentHash } from '../weights/content-hash.ts';
+import {
+  openSafetensors,
+  readTensor,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '../weights/safetensors.ts';
+import { type BaseBits, blockSizeOf, quantiseRows } from './blocks.ts';
+import { type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
+
+/** Of the file's content: another number makes files of earlier versions anew. */
+const LAYOUT = 1;
+
+/**
+ * The model over a base of 4 or 8 bits; its f32 weights stay where they are, for merging.
+ * @param cacheFolder where the quantised file is kept, by the hash of the weights
+ * @throws {WeightsError} when no layer divides into blocks
+ * @throws {EngineError} when the cache cannot be written
+ * Cost: at the first call a read of the weights and about 20 ns a number; later one look at the cache.
+ */
+export async function withQuantisedBase(
+  model: Model,
+  bits: BaseBits,
+  cacheFolder = defaultCacheFolder(),
+): Promise<Model> {
+  const layers = quantisedLayers(model.parameters);
+  if (layers.size === 0)
+    throw new WeightsError(`${model.folder}: expected layers that divide into blocks of 16, got none`, {
+      code: 'weights/no-blocks',
+      hint: 'Keep the base in f32.',
+    });
+  const content: string[] = [];
+  for (const file of new Set([...model.weights.tensors.values()].map((tensor) => tensor.file)))
+    content.push(await contentHash(file, cacheFolder));
+  const key = sha256(canonicalJson({ content, bits, layout: LAYOUT, layers: [...layers] })).slice(0, 32);
+  const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
+  const file = (await openIfWhole(path)) ?? (await write(path, model, bits, layers));
+  return { ...model, quantised: { bits, file, layers } };
+}
+
+/** Linear layers whose rows divide into blocks. GPT-2's matrices are turned around, so that theirs are rows of inputs too. */
+function quantisedLayers(parameters: readonly ModelParameter[]): Map<string, QuantisedLayer> {
+  const layers = new Map<string, QuantisedLayer>();
+  for (const { name, shape, role } of parameters) {
+    if (role !== 'linear' && role !== 'transposed') continue;
+    const [out, inputs] = (role === 'linear' ? shape : shape.toReversed()) as [number, number];
+    const blockSize = blockSizeOf(inputs);
+    // The head is asked for rarely, at response tokens, and what it gets wrong is the loss itself.
+    if (blockSize !== undefined && name !== 'lm_head.weight')
+      layers.set(name.replace(/\.weight$/, ''), { out, inputs, blockSize });
+  }
+  return layers;
+}
+
+/** Each layer as one tensor of bytes, its scales before its numbers; all other parameters as they are. */
+async function write(
+  path: string,
+  { parameters, weights }: Model,
+  bits: BaseBits,
+  layers: QuantisedBase['layers'],
+): Promise<SafetensorsFile> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeSafetensors(
+    path,
+    parameters.map(({ name, shape, role }) => {
+      const layer = layers.get(name.replace(/\.weight$/, ''));
+      if (layer === undefined) return { name, shape, dtype: 'F32', data: () => readTensor(weights, name) };
+      return {
+        name,
+        dtype: 'U8',
+        shape: [scaleBytes(layer) + (layer.out * layer.inputs * bits) / 8],
+        data: async () => {
+          const values = await readTensor(weights, name);
+          const rows = role === 'transposed' ? turned(values, shape as [number, number]) : values;
+          const { numbers, scales } = quantiseRows(rows, layer.blockSize, bits);
+          return Buffer.concat([new Uint8Array(scales.buffer), numbers]);
+        },
+      };
+    }),
+  );
+  return openSafetensors(path);
+}
+
+function turned(values: Float32Array, [rows, columns]: readonly [number, number]): Float32Array {
+  return Float32Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)]!);
+}
+
+/** The cached file, or undefined when there is none or it is damaged (it is then made again). */
+async function openIfWhole(path: string): Promise<SafetensorsFile | undefined> {
+  try {
+    return await openSafetensors(path);
+  } catch (error) {
+    if (error instanceof WeightsError) return undefined;
+    throw error;
+  }
+}
