@@ -26,6 +26,8 @@ export type { Estimate } from './base/statistics/estimate.ts';
 export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
 export { loadModel, type Model } from './engine/models/model.ts';
 export type { LoraOptions } from './engine/models/parameters.ts';
+export type { BaseBits } from './engine/quantisation/blocks.ts';
+export { withQuantisedBase } from './engine/quantisation/quantised-base.ts';
 // Audit without training: does the history matter, for whom, where.
 export { type AuditOptions, audit } from './method/audit/audit.ts';
 export { type AuditHtmlOptions, renderAuditHtml } from './method/audit/audit-html.ts';

@@ -72,7 +72,7 @@ export async function createSession(program: Program, options: SessionOptions = 
   return {
     program,
     run: async (feeds, into = {}, wanted = [...program.outputs.keys()]) => {
-      const sizes = checkFeeds(program, feeds);
+      const sizes = symbolSizes(program.inputs, feeds);
       const inputs: Record<string, ort.Tensor> = {};
       for (const name of program.inputs.keys()) inputs[name] = toNative(feeds[name]!);
       // Every buffer is ours: onnxruntime-node would copy each output that it hands back, also one that we gave.
@@ -117,8 +117,8 @@ function toNative(tensor: HostTensor): ort.Tensor {
 }
 
 /** The sizes of the symbols of all inputs. @throws {ShapeError} when a feed is missing or does not fit */
-function checkFeeds(
-  program: Program,
+export function symbolSizes(
+  inputs: ReadonlyMap<string, TensorType>,
   feeds: Readonly<Record<string, HostTensor>>,
 ): ReadonlyMap<string, number> {
   const symbols = new Map<string, number>();
@@ -139,7 +139,7 @@ function checkFeeds(
     );
   };
   for (const pass of ['bind', 'check']) {
-    for (const [name, type] of program.inputs) {
+    for (const [name, type] of inputs) {
       const tensor = feeds[name];
       if (tensor === undefined)
         throw new ShapeError(`${name}: expected a feed of ${printType(type)}, got none`, {

@@ -25,7 +25,7 @@ export interface SaveModelOptions {
   /** Content of `nextquill.json`. */
   readonly info?: Readonly<Record<string, unknown>>;
   /** Default F32. */
-  readonly dtype?: TensorToWrite['dtype'];
+  readonly dtype?: keyof typeof dtypeNames;
   /** Largest file of weights; without it all are in one. A larger tensor has a file of its own. */
   readonly maxShardBytes?: number;
 }

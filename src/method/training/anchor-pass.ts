@@ -13,7 +13,7 @@ export interface AnchorPass extends AsyncDisposable {
 
 /** Cost: one forward pass a microbatch; f32[S, V] on the host. */
 export async function createAnchorPass(model: Model, threads?: number): Promise<AnchorPass> {
-  const { source, feeds } = parameterSource({});
+  const { source, feeds } = parameterSource({}, model);
   const passes = createPasses(model, source);
   const session = await openSession(
     model,

@@ -85,16 +85,29 @@ export interface TrainingGraph extends AsyncDisposable {
   ): Promise<Record<string, number>>;
 }
 
+const PART = 'part.';
+
 const passNames = {
   withHistory: ['withHistory'],
   withoutHistory: ['withoutHistory'],
   pair: ['withHistory', 'withoutHistory'],
 } as const;
 
-/** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
-export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
-  const { model, objective, objectiveOptions, lora, recompute = false, seed, threads } = options;
-  const { effectsGiven = false, accumulates = true, averages = false } = options;
+/** A training step as expressions, before anything is compiled. */
+export interface TrainingExpressions {
+  readonly passes: Passes;
+  /** Trained tensors by name, inputs of the graph. */
+  readonly trainable: ReadonlyMap<string, Value>;
+  /** `loss`, `part.NAME` and `gradient.NAME`; with `sum.NAME` as inputs where gradients accumulate. */
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** The feeds of a microbatch, but for the trained tensors, their sums, and the anchor's logits. */
+  feeds(batch: TrainingBatch, stepExamples: number, effectScale: number): Record<string, HostTensor>;
+}
+
+/** Builds both passes, the objective and all gradients. */
+export function trainingExpressions(options: TrainingGraphOptions): TrainingExpressions {
+  const { model, objective, objectiveOptions, lora, recompute = false, seed } = options;
+  const { effectsGiven = false, accumulates = true } = options;
   const source =
     lora === undefined
       ? trainedParameters()
@@ -122,20 +135,44 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   const names = [...source.trainable.keys()];
   const gradients = vjp(loss, [...source.trainable.values()]);
   const outputs: Record<string, Value> = { loss };
-  for (const [name, value] of Object.entries(parts)) outputs[`part.${name}`] = value;
+  for (const [name, value] of Object.entries(parts)) outputs[PART + name] = value;
   // Sums over microbatches inside the graph: where the gradient is a product, the sum costs no pass of its own.
   for (const [i, name] of names.entries())
     outputs[`gradient.${name}`] = accumulates
       ? accumulate(input(`sum.${name}`, 'f32', gradients[i]!.shape), gradients[i]!)
       : gradients[i]!;
 
+  return {
+    passes,
+    trainable: source.trainable,
+    outputs,
+    feeds: (batch, stepExamples, effectScale) => {
+      const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
+      const { exampleOf, targets } = batches[0]![1];
+      return {
+        ...decoder.feeds(passRows(Object.fromEntries(batches))),
+        ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
+        ...estimateFeeds(estimated, batch.estimates ?? []),
+        ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
+        targets: { data: targets, shape: [targets.length] },
+      };
+    },
+  };
+}
+
+/** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
+export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
+  const { model, objectiveOptions, lora, seed, threads, accumulates = true, averages = false } = options;
+  const { anchorWeight } = resolveObjectiveOptions(objectiveOptions);
+  const { passes, trainable, outputs, feeds: feedsOf } = trainingExpressions(options);
+  const parts = Object.keys(outputs).filter((name) => name.startsWith(PART));
   const session = await openSession(model, outputs, {
     packWeights: false,
     ...(threads === undefined ? {} : { threads }),
   });
   const anchor = anchorWeight > 0 ? await createAnchorPass(model, threads) : undefined;
   const parameters = flatParameters(
-    [...source.trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
+    [...trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
     averages,
   );
   await initialise(parameters, model, lora, seed);
@@ -149,21 +186,17 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
     passes,
     accumulates,
     accumulate: async (batch, stepExamples, effectScale = 1) => {
-      const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
-      const { exampleOf, targets } = batches[0]![1];
-      const feeds: Record<string, HostTensor> = {
-        ...weights,
-        ...sums,
-        ...decoder.feeds(passRows(Object.fromEntries(batches))),
-        ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
-        ...estimateFeeds(estimated, batch.estimates ?? []),
-        ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
-        ...(anchor && { anchor: await anchor.logits(batch.withoutHistory!) }),
-        targets: { data: targets, shape: [targets.length] },
-      };
-      const results = await session.run(feeds, into);
+      const results = await session.run(
+        {
+          ...weights,
+          ...sums,
+          ...feedsOf(batch, stepExamples, effectScale),
+          ...(anchor && { anchor: await anchor.logits(batch.withoutHistory!) }),
+        },
+        into,
+      );
       const record: Record<string, number> = { loss: results.loss!.data[0] as number };
-      for (const name of Object.keys(parts)) record[name] = results[`part.${name}`]!.data[0] as number;
+      for (const name of parts) record[name.slice(PART.length)] = results[name]!.data[0] as number;
       if (!Number.isFinite(record.loss))
         throw new EngineError(`loss: expected a finite number, got ${record.loss}`, {
           code: 'training/nan-loss',
