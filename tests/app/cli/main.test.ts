@@ -174,6 +174,11 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
       '--out: expected a value, got none',
       'a folder for the report',
     ],
+    [
+      'evaluate --model model --data users.jsonl --baseline base',
+      '--baseline: expected another system than the one evaluated, got base again',
+      'Name another adapter',
+    ],
     ['serve', 'nextquill serve: not yet', 'nextquill generate'],
   ];
   it.concurrent.each(cases)('%s', async (words, message, hint) => {
@@ -454,6 +459,17 @@ describe('train', () => {
     const evaluate =
       'evaluate --model model --adapter run-a/adapter --data users.jsonl --candidates 2 --quiet';
     expect(await run(evaluate)).toMatchObject({ code: 0, stderr: '' });
+    const compared = await run(`${evaluate} --baseline base --json`);
+    const { baseline, differences } = JSON.parse(compared.stdout) as {
+      baseline: { name: string };
+      differences: { system: string; baseline: string; measure: string; pValue: number }[];
+    };
+    expect(baseline.name).toBe('model');
+    expect(differences.map(({ measure }) => measure)).toContain('userSpecificEffect');
+    for (const difference of differences) {
+      expect(difference).toMatchObject({ system: 'model + run-a/adapter', baseline: 'model' });
+      expect(difference.pValue).toBeGreaterThan(0);
+    }
     const overridden = await run(`${evaluate} --split all --max-history 2`);
     expect(overridden.code).toBe(0);
     expect(overridden.stderr).toContain('maxHistory: 2 overrides 1');

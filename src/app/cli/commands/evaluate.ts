@@ -1,16 +1,28 @@
 /** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
+import { ConfigError } from '../../../base/errors.ts';
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { estimateText } from '../../../method/explain/number-format.ts';
-import { alignedColumns } from '../../../method/report/table.ts';
+import {
+  type Measure,
+  measureDescriptions,
+  type PairedDifference,
+  type SystemResult,
+} from '../../../method/report/results.ts';
+import { alignedColumns, differencesTable } from '../../../method/report/table.ts';
 import { warnOfLeakage } from '../../example-rows.ts';
+import type { OpenedModel } from '../../scored-model.ts';
 import { warnOfTrainedRows } from '../../trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
-import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { openForScoring, openingOf, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly candidates?: number;
+  readonly baseline?: string;
 }
+
+/** What `--baseline` calls the model without an adapter. */
+const BASE = 'base';
 
 export const evaluateCommand: CliCommand = {
   name: 'evaluate',
@@ -25,9 +37,14 @@ export const evaluateCommand: CliCommand = {
       'histories that identification chooses among (default: 4, or as many as there are users)',
       (flag) => wholeNumber(flag, 2),
     );
+    addFlag(
+      command,
+      '--baseline <adapter>',
+      `compare with another adapter of the model, or with ${BASE}, the model without one: paired differences with p-values`,
+    );
     command.addHelpText(
       'after',
-      '\nExample: nextquill evaluate --model embedded --adapter runs/a/adapter --data sotu',
+      '\nExample: nextquill evaluate --model embedded --adapter runs/a/adapter --baseline base --data sotu',
     );
   },
   run: async (_operands, flags, session) => {
@@ -35,35 +52,79 @@ export const evaluateCommand: CliCommand = {
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
-    const { evaluate, DEFAULT_CANDIDATES } = await import('../../../method/evaluation/evaluate.ts');
+    const { evaluate, pairedDifferences, DEFAULT_CANDIDATES } = await import(
+      '../../../method/evaluation/evaluate.ts'
+    );
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
-    const evaluation = await evaluate(opened.name, opened, rows, {
-      prompt: opened.prompt,
-      pool: all,
-      ...(given.candidates !== undefined && { candidates: given.candidates }),
-      ...(seed !== undefined && { bootstrap: { seed } }),
-      ...(threads !== undefined && { threads }),
-      signal: session.signal,
-      onProgress: session.progress,
-    });
+    const bootstrap = seed === undefined ? {} : { seed };
+    const evaluated = (system: OpenedModel) =>
+      evaluate(system.name, system, rows, {
+        prompt: opened.prompt,
+        pool: all,
+        ...(given.candidates !== undefined && { candidates: given.candidates }),
+        bootstrap,
+        ...(threads !== undefined && { threads }),
+        signal: session.signal,
+        onProgress: session.progress,
+      });
+    const other = given.baseline === undefined ? undefined : await openBaseline(given, opened, session);
+    const evaluation = await evaluated(opened);
+    const baseline = other && (await evaluated(other));
+    const measures = Object.keys(measureDescriptions) as Measure[];
+    const comparison = baseline && {
+      baseline: baseline.system,
+      differences: pairedDifferences(evaluation, baseline, measures, bootstrap),
+    };
     const k = evaluation.system.authorIdentification?.k;
     if (given.candidates === undefined && k !== undefined && k < DEFAULT_CANDIDATES)
       session.warn(
         `authors are identified among ${k} histories, not ${DEFAULT_CANDIDATES}: too few users have one`,
       );
-    printEvaluation(evaluation, session);
+    printEvaluation(evaluation, comparison, session);
   },
 };
 
+/** The system to compare with, prompted as the other one is. */
+async function openBaseline(
+  { model, baseline, adapter }: EvaluateFlags,
+  { prompt }: OpenedModel,
+  session: Session,
+): Promise<OpenedModel> {
+  const folder = baseline === BASE ? undefined : baseline;
+  if (folder === adapter)
+    throw new ConfigError(
+      `--baseline: expected another system than the one evaluated, got ${baseline} again`,
+      {
+        code: 'usage/baseline',
+        hint: 'Name another adapter, or name one with --adapter and compare with base.',
+      },
+    );
+  const { openScoredModel } = await import('../../scored-model.ts');
+  return openScoredModel(model!, {
+    ...(folder !== undefined && { adapter: folder }),
+    ...openingOf(session),
+    prompt,
+    onWarning: session.warn,
+  });
+}
+
+/** Two systems on the same examples. */
+interface Comparison {
+  readonly baseline: SystemResult;
+  readonly differences: readonly PairedDifference[];
+}
+
 function printEvaluation(
   { system, historyEffect, scores, withoutHistory }: SystemEvaluation,
+  comparison: Comparison | undefined,
   session: Session,
 ): void {
   const users = new Set(scores.map(({ user }) => user)).size;
   const { system: _, ...effects } = historyEffect;
   if (session.options.json) {
-    const document = { ...system, historyEffect: effects, users, examples: scores.length, withoutHistory };
+    const counts = { users, examples: scores.length, withoutHistory };
+    const document = { ...system, historyEffect: effects, ...counts, ...comparison };
     session.print(`${JSON.stringify(document)}\n`);
     return;
   }
@@ -96,6 +157,9 @@ function printEvaluation(
       ).join('\n') +
       '\n' +
       (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
-      (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : ''),
+      (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : '') +
+      (comparison === undefined
+        ? ''
+        : `\nDifferences, paired by user; p of the permutation test, not corrected for their number\n${differencesTable(comparison.differences)}`),
   );
 }
