@@ -1,14 +1,15 @@
 /** @file A model or adapter in the formats of other tools: merged weights, a PEFT folder, a GGUF adapter. */
 import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ConfigError, throwIfAborted } from '../base/errors.ts';
+import { adapterBase } from '../base/hub-id.ts';
 import { type LoadedAdapter, loadAdapter, saveAdapter } from '../engine/lora/adapter-folder.ts';
 import { saveGgufAdapter } from '../engine/lora/gguf-adapter.ts';
 import { mergedWeights } from '../engine/lora/merge.ts';
 import type { Model } from '../engine/models/model.ts';
 import { readTensor } from '../engine/weights/safetensors.ts';
 import { saveModel } from '../engine/weights/save-model.ts';
-import { type OpenModelOptions, openModel } from './model-source.ts';
+import { lastingModelSource, type OpenModelOptions, openModel } from './model-source.ts';
 
 /** `merged`: Hugging Face's layout, the adapter in the weights; `peft`: an adapter folder; `gguf-lora`: an adapter for llama.cpp. */
 export type ExportFormat = 'merged' | 'peft' | 'gguf-lora';
@@ -27,7 +28,6 @@ export interface ExportOptions extends OpenModelOptions {
   readonly maxShardBytes?: number;
   /** Replaces what is there. */
   readonly force?: boolean;
-  readonly onWarning?: (message: string) => void;
 }
 
 /** What was written. */
@@ -55,15 +55,15 @@ export async function exportModel(source: string, options: ExportOptions): Promi
       hint: 'Name one with --adapter, or export merged weights.',
     });
   if (options.force !== true) await checkFree(out);
-  const model = await openModel(source, options);
+  const lasting = await lastingModelSource(source, options);
+  const model = await openModel(lasting, options);
   const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
   for (const warning of adapter?.warnings ?? []) onWarning(warning);
   if (format === 'merged') await writeMerged(model, adapter, options);
   else if (format === 'gguf-lora') await saveGgufAdapter(out, model, adapter!);
   else {
     const { info } = adapter!;
-    const baseModel = source === 'embedded' ? source : resolve(source);
-    await saveAdapter(out, adapter!, { baseModel, ...(info !== undefined && { info }) });
+    await saveAdapter(out, adapter!, { ...adapterBase(lasting), ...(info !== undefined && { info }) });
   }
   return { format, path: out, ...(await contentsOf(out)) };
 }

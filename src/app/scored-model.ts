@@ -11,7 +11,6 @@ export interface OpenScoredModelOptions extends OpenModelOptions {
   readonly adapter?: string;
   /** Overrides of the saved settings; each that differs gives a warning. */
   readonly prompt?: Partial<PromptSettings>;
-  readonly onWarning?: (message: string) => void;
 }
 
 /** What scoring, explaining and generating need. */

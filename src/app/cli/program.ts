@@ -73,7 +73,8 @@ function buildProgram(version: string, onChosen: Chosen): Command {
   program
     .description(
       'Personalise language models by asking of every token what the user’s history changes.\n' +
-        'Results go to stdout, progress and warnings to stderr. Nothing leaves this machine.',
+        'Results go to stdout, progress and warnings to stderr. Nothing leaves this machine but the name of a model to\n' +
+        'download, where one of the hub is named.',
     )
     .usage('<command> [flags]')
     .version(version, '--version', 'print the version')
@@ -104,8 +105,9 @@ function buildProgram(version: string, onChosen: Chosen): Command {
     .option('--verbose', 'show the stack of an error')
     .addHelpText(
       'after',
-      '\nM is a model folder or embedded; F is FILE.jsonl, sotu or acl:PATH. More: nextquill help <command>\n' +
-        'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 3 a refutation fails · 130 stopped by Ctrl-C',
+      '\nM is a model folder, a .gguf file, a hub id such as owner/name@revision, or embedded.\n' +
+        'F is FILE.jsonl, sotu or acl:PATH. More: nextquill help <command>\n' +
+        'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 3 a refutation fails · 130 Ctrl-C',
     );
   const globalNames = new Set(program.options.map((option) => option.attributeName()));
   for (const command of commands) {

@@ -48,15 +48,14 @@ export async function openForScoring(
     ...(flags.adapter !== undefined && { adapter: flags.adapter }),
     ...openingOf(session),
     prompt: promptOverrides(flags),
-    onWarning: session.warn,
   });
   return { opened, rows, all, source };
 }
 
-/** What the opening of a model takes from the command line: flags, progress, and the way to be stopped. */
-export function openingOf({ options, progress, signal }: Session): OpenModelOptions {
+/** What the opening of a model takes from the command line: flags, progress, warnings, and the way to be stopped. */
+export function openingOf({ options, progress, signal, warn }: Session): OpenModelOptions {
   const { offline } = options;
-  return { ...(offline !== undefined && { offline }), onProgress: progress, signal };
+  return { ...(offline !== undefined && { offline }), onProgress: progress, onWarning: warn, signal };
 }
 
 /** Other users' histories that must be drawn even where none were asked for: by the reference value, or by the effect shown. */

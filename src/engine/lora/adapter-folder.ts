@@ -35,18 +35,19 @@ const WEIGHTS_FILE = 'adapter_model.safetensors';
 
 /**
  * Writes `adapter_config.json`, `adapter_model.safetensors` (F32) and, with `info`, `nextquill.json`.
- * @param baseModel name or path of the base, for PEFT's `base_model_name_or_path`
+ * @param base name or path of the base, and its commit on the hub, for PEFT's `base_model_name_or_path` and `revision`
  * @throws {EngineError} when the disk is full or the place cannot be written to
  */
 export async function saveAdapter(
   folder: string,
   { lora, tensors }: Adapter,
-  { baseModel, info }: { readonly baseModel: string; readonly info?: AdapterInfo },
+  base: { readonly baseModel: string; readonly revision?: string; readonly info?: AdapterInfo },
 ): Promise<void> {
+  const { baseModel, revision, info } = base;
   await writeFolderAtomically(folder, async (temporary) => {
     await writeFile(
       join(temporary, CONFIG_FILE),
-      `${JSON.stringify(peftConfig(lora, baseModel), null, 2)}\n`,
+      `${JSON.stringify(peftConfig(lora, baseModel, revision), null, 2)}\n`,
     );
     if (info !== undefined) await writeFile(join(temporary, INFO_FILE), `${JSON.stringify(info, null, 2)}\n`);
     const list = Object.entries(tensors).map(([name, { shape, data }]) => ({

@@ -3,7 +3,7 @@ import { WeightsError } from '../../base/errors.ts';
 import type { LoraOptions } from '../models/parameters.ts';
 
 /** What PEFT needs to load the adapter on a causal language model; names are PEFT's. */
-export function peftConfig(lora: LoraOptions, baseModel: string): Record<string, unknown> {
+export function peftConfig(lora: LoraOptions, baseModel: string, revision?: string): Record<string, unknown> {
   return {
     alpha_pattern: {},
     auto_mapping: null,
@@ -20,7 +20,7 @@ export function peftConfig(lora: LoraOptions, baseModel: string): Record<string,
     peft_type: 'LORA',
     r: lora.rank,
     rank_pattern: {},
-    revision: null,
+    revision: revision ?? null,
     target_modules: [...lora.targetModules],
     task_type: 'CAUSAL_LM',
     use_dora: false,

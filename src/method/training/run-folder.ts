@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
 import { removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { CheckpointError, ConfigError } from '../../base/errors.ts';
+import { adapterBase } from '../../base/hub-id.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
@@ -89,7 +90,7 @@ export async function saveResult(
     await saveAdapter(
       result.adapter,
       { lora: manifest.recipe.lora!, tensors },
-      { baseModel: manifest.model.source, info },
+      { ...adapterBase(manifest.model.source), info },
     );
   else await saveModel(result.weights, model, async (name) => tensors[name]!.data, { info });
 }

@@ -92,13 +92,19 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['effects --model model', '--data: expected a value, got none', 'Name the examples'],
     ['effects --model', '--model: expected a value after it', 'nextquill help effects'],
     ['effects model users.jsonl', 'effects: expected flags only', 'nextquill help effects'],
-    ['effects --model nowhere --data users.jsonl', '"nowhere", which does not exist', 'Check the path.'],
-    ['effects --model m.gguf --data users.jsonl', '"m.gguf", which does not exist', 'Check the path.'],
+    ['effects --model nowhere --data users.jsonl', '"nowhere", which does not exist', 'Check the path;'],
+    ['effects --model m.gguf --data users.jsonl', '"m.gguf", which does not exist', 'Check the path;'],
     ['effects --model embeded --data users.jsonl', 'got "embeded"', 'Did you mean "embedded"?'],
     [
-      'effects --model org/name --data users.jsonl',
-      'hub ids are not yet supported',
-      'Download the files of org/name',
+      'effects --offline --model org/name --data users.jsonl',
+      'org/name: offline: expected the model in the cache',
+      'Run once without --offline',
+    ],
+    // A mistyped path must not be sent to the hub.
+    [
+      'effects --model model/nowhere --data users.jsonl',
+      '"model/nowhere", which does not exist',
+      'owner/name',
     ],
     ['effects --model users.jsonl --data users.jsonl', 'got the file users.jsonl', 'Name the folder'],
     ['effects --model model --data sotuu', 'got "sotuu"', 'Did you mean "sotu"?'],
@@ -196,7 +202,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     const { stderr } = await run('effects --model nowhere --data users.jsonl --json --verbose');
     const document = JSON.parse(lines(stderr).at(-1)!) as unknown;
     expect(document).toMatchObject({
-      error: { code: 'model/missing', exitCode: 2, hint: 'Check the path.' },
+      error: { code: 'model/missing', exitCode: 2, hint: expect.stringContaining('Check the path') },
     });
     expect(stderr).toMatch(/^ +at .*model-source/m);
   });

@@ -2,7 +2,8 @@
 import { ConfigError } from '../../../base/errors.ts';
 import type { ExportDtype, ExportFormat } from '../../export-model.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, oneOf, required } from '../flags.ts';
+import { addFlag, MODEL_WORDS, oneOf, required } from '../flags.ts';
+import { openingOf } from '../scoring.ts';
 
 interface ExportFlags {
   readonly model?: string;
@@ -21,7 +22,7 @@ export const exportCommand: CliCommand = {
   name: 'export',
   summary: 'merged weights, a PEFT adapter or a GGUF adapter for other tools',
   define: (command) => {
-    addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, a .gguf file, or embedded');
+    addFlag(command, '--model <M>', MODEL_WORDS);
     addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, or one made by PEFT');
     addFlag(command, '--out <path>', 'a folder, or FILE.gguf for gguf-lora');
     addFlag(
@@ -53,20 +54,16 @@ export const exportCommand: CliCommand = {
     const out = required(given.out, '--out', 'Name a new folder, or FILE.gguf for a GGUF adapter.');
     const format = given.format ?? (out.endsWith('.gguf') ? 'gguf-lora' : 'merged');
     const { exportModel } = await import('../../export-model.ts');
-    const { options, signal, progress, warn } = session;
     const result = await exportModel(model, {
       out,
       format,
-      ...(options.offline !== undefined && { offline: options.offline }),
+      ...openingOf(session),
       ...(given.adapter !== undefined && { adapter: given.adapter }),
       ...(given.dtype !== undefined && { dtype: given.dtype }),
       ...(given.maxShardSize !== undefined && { maxShardBytes: given.maxShardSize }),
       ...(given.force !== undefined && { force: given.force }),
-      signal,
-      onProgress: progress,
-      onWarning: warn,
     });
-    if (options.json) session.print(`${JSON.stringify(result)}\n`);
+    if (session.options.json) session.print(`${JSON.stringify(result)}\n`);
     else
       session.print(`${result.format}: ${(result.bytes / 1e6).toFixed(1)} MB\n${result.files.join('\n')}\n`);
   },

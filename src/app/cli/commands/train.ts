@@ -21,6 +21,7 @@ import {
   addDataFlags,
   addFlag,
   addPromptFlags,
+  MODEL_WORDS,
   numberBetween,
   oneOf,
   repeated,
@@ -62,7 +63,7 @@ export const trainCommand: CliCommand = {
     command
       .argument('[recipe]', 'RECIPE.yaml')
       .argument('[overrides...]', 'key=value, such as training.learningRate=1e-4');
-    addFlag(command, '--model <M>', 'a folder in Hugging Face’s layout, or embedded');
+    addFlag(command, '--model <M>', MODEL_WORDS);
     addDataFlags(command);
     addFlag(command, '--objective <name>', `what is minimised: ${objectiveNames.join(', ')}`, (flag) =>
       oneOf(flag, objectiveNames),
@@ -171,21 +172,23 @@ async function recipeText(path: string): Promise<string> {
 async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
   const { settings, prompt, maxExamples } = spec;
   const dataSource = lastingSource(spec.data);
-  const modelSource = spec.model === 'embedded' ? spec.model : resolve(spec.model);
   const { rows, all } = await readRows(dataSource, 'train', {
     ...(maxExamples !== undefined && { limit: maxExamples }),
     onWarning: session.warn,
     signal: session.signal,
   });
   warnOfLeakage(all, session.warn);
-  const { openModel } = await import('../../model-source.ts');
-  const model = await openModel(spec.model, openingOf(session));
+  const { lastingModelSource, openModel } = await import('../../model-source.ts');
+  const modelSource = await lastingModelSource(spec.model, openingOf(session));
+  const model = await openModel(modelSource, openingOf(session));
   const { train } = await import('../../../method/training/train.ts');
   const { signal } = session;
   const { estimatorModel } = settings;
   const events = train({
     ...settings,
-    ...(estimatorModel !== undefined && { estimatorModel: lastingPath(estimatorModel) }),
+    ...(estimatorModel !== undefined && {
+      estimatorModel: await lastingModelSource(estimatorModel, openingOf(session)),
+    }),
     ...(await estimating(session)),
     prompt,
     model,
@@ -309,9 +312,6 @@ function lastingSource(data: string): string {
   if (data.startsWith('acl:')) return `acl:${resolve(data.slice('acl:'.length))}`;
   return /\.jsonl(\.gz)?$/.test(data) ? resolve(data) : data;
 }
-
-/** A path made absolute, where there is something. */
-const lastingPath = (source: string) => (existsSync(source) ? resolve(source) : source);
 
 function printSummary(summary: TrainSummary, session: Session): void {
   if (session.options.json) {
