@@ -1,7 +1,8 @@
-/** @file `npm run bench -- step`: options in, a table on stdout and JSON in a file. */
+/** @file `npm run bench -- step` and `-- generate`: options in, a table on stdout and JSON in a file. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchGenerate, generateTable } from './generate.ts';
 import type { Mode } from './shape.ts';
 import { benchStep } from './step.ts';
 import { stepTable } from './table.ts';
@@ -13,7 +14,15 @@ const USAGE = `npm run bench -- step [options]
   --rounds N        timed steps of each (default 5)
   --warmups N       steps before them (default 2)
   --threads N       (default 2)
-  --out FILE        JSON, such as bench/results/step.json`;
+  --out FILE        JSON, such as bench/results/step.json
+
+npm run bench -- generate [options]
+  --prompt N        tokens of the prompt (default 256)
+  --new N           tokens that are written (default 32)
+  --layers N        of SmolLM2's 30 (default 30)
+  --llama-cpp DIR   folder of an installed node-llama-cpp, such as node_modules/node-llama-cpp: measured beside ours
+  --gguf FILE       SmolLM2-135M for it
+  --rounds, --threads, --out as above`;
 
 function list(text: string): string[] {
   return text.split(',').map((part) => part.trim());
@@ -35,16 +44,43 @@ async function main(): Promise<void> {
       warmups: { type: 'string', default: '2' },
       threads: { type: 'string', default: '2' },
       out: { type: 'string' },
+      prompt: { type: 'string', default: '256' },
+      new: { type: 'string', default: '32' },
+      layers: { type: 'string', default: '30' },
+      'llama-cpp': { type: 'string' },
+      gguf: { type: 'string' },
     },
   });
-  if (positionals.join() !== 'step')
-    fail(`bench: expected step, got ${JSON.stringify(positionals.join(' '))}`);
-  const count = (name: 'rounds' | 'warmups' | 'threads', least: number) => {
+  const bench = positionals.join(' ');
+  if (bench !== 'step' && bench !== 'generate')
+    fail(`bench: expected step or generate, got ${JSON.stringify(bench)}`);
+  const save = async (report: object) => {
+    if (values.out === undefined) return;
+    await mkdir(dirname(values.out), { recursive: true });
+    await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
+  };
+  const count = (name: 'rounds' | 'warmups' | 'threads' | 'prompt' | 'new' | 'layers', least: number) => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < least)
       fail(`--${name}: expected a whole number of at least ${least}`);
     return value;
   };
+  if (bench === 'generate') {
+    const { 'llama-cpp': module, gguf } = values;
+    if ((module === undefined) !== (gguf === undefined)) fail('--llama-cpp: expected --gguf with it');
+    const report = await benchGenerate({
+      promptTokens: count('prompt', 1),
+      newTokens: count('new', 1),
+      rounds: count('rounds', 1),
+      threads: count('threads', 1),
+      layers: count('layers', 1),
+      ...(module !== undefined && gguf !== undefined && { llamaCpp: { module, gguf } }),
+      log: (line) => console.error(line),
+    });
+    await save(report);
+    console.log(generateTable(report));
+    return;
+  }
   const modes = list(values.mode).map((mode): Mode => {
     if (mode !== 'full' && mode !== 'lora') fail(`--mode: expected full or lora, got ${mode}`);
     return mode;
@@ -62,11 +98,7 @@ async function main(): Promise<void> {
     threads: count('threads', 1),
     seed: 0,
     log: (line) => console.error(line),
-    save: async (partial) => {
-      if (values.out === undefined) return;
-      await mkdir(dirname(values.out), { recursive: true });
-      await writeFile(values.out, `${JSON.stringify(partial, null, 2)}\n`);
-    },
+    save,
   });
   console.log(stepTable(report));
   if (values.python === undefined)

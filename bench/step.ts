@@ -1,11 +1,11 @@
 /** @file `step`: one training step of ours and of PyTorch's, interleaved, in a fresh process for each configuration. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createMatmulPeak } from './matmul-peak.ts';
 import type { MemoryRecord } from './memory.ts';
 import { type Peer, startPeer } from './peer.ts';
+import { commit, machine, median } from './report.ts';
 import { type Mode, type PeerSettings, randomWeights, smolLm2, stepFlops } from './shape.ts';
 
 export interface StepOptions {
@@ -86,12 +86,7 @@ export async function benchStep(options: StepOptions): Promise<StepReport> {
       bench: 'step',
       date: new Date().toISOString(),
       commit: commit(),
-      machine: {
-        cpu: cpuName(),
-        cores: availableParallelism(),
-        memoryGiB: Math.round(totalmem() / 2 ** 30),
-        system: `${process.platform} ${release().split('-')[0]} ${process.arch}`,
-      },
+      machine: machine(),
       versions,
       threads,
       rounds,
@@ -196,31 +191,7 @@ async function measure(
   return { gigaflops: stepFlops(smolLm2(), settings) / 1e9, peers: results, ratios };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 function onnxruntimeVersion(): string {
   const path = new URL('../package.json', import.meta.url);
   return JSON.parse(readFileSync(path, 'utf8')).dependencies['onnxruntime-node'];
-}
-
-/** The commit, with a plus sign where files differ from it. */
-function commit(): string {
-  const git = (...args: string[]) =>
-    execFileSync('git', args, { encoding: 'utf8', cwd: fileURLToPath(new URL('.', import.meta.url)) }).trim();
-  try {
-    return (
-      git('rev-parse', '--short', 'HEAD') +
-      (git('status', '--porcelain', '--', '../src', '.') === '' ? '' : '+')
-    );
-  } catch {
-    return 'unknown';
-  }
-}
-
-function cpuName(): string {
-  return cpus()[0]?.model.trim() ?? 'unknown';
 }
