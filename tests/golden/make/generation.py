@@ -14,7 +14,7 @@ def greedy(model, ids):
     out = model.generate(
         torch.tensor([ids]),
         attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-        max_new_tokens=NEW_TOKENS,
+        max_new_tokens=min(NEW_TOKENS, model.config.max_position_embeddings - len(ids)),
         do_sample=False,
         eos_token_id=None,
         pad_token_id=0,
@@ -37,7 +37,8 @@ def main():
             continue
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         vocabulary = model.config.vocab_size
-        prompts = [torch.randint(3, vocabulary, (length,), generator=generator).tolist() for length in LENGTHS]
+        prompts = [torch.randint(3, vocabulary, (length,), generator=generator).tolist() for length in LENGTHS
+                   if length < model.config.max_position_embeddings]
         adapted = [None, folder / "adapter"] if (folder / "adapter").exists() else [None]
         for adapter in adapted:
             runs = model if adapter is None else PeftModel.from_pretrained(model, adapter).eval()
