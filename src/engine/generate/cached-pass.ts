@@ -1,5 +1,5 @@
 /** @file Runs a decoder over new tokens only: prompts in chunks into their row of a cache, then one token for each row. */
-import { throwIfAborted } from '../../base/errors.ts';
+import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
 import { openSession, type ParameterValues, parameterSource } from '../models/pass.ts';
 import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
@@ -29,7 +29,10 @@ export interface CachedPass extends AsyncDisposable {
 
 const CHUNK = 512;
 
-/** Compiles the passes of a model; its frozen weights are mapped as everywhere. */
+/**
+ * Compiles the passes of a model; its frozen weights are mapped as everywhere.
+ * @throws {WeightsError} when the size of its heads is not supported
+ */
 export async function openCachedPass(
   model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised'>,
   parameters: ParameterValues = {},
@@ -37,6 +40,11 @@ export async function openCachedPass(
 ): Promise<CachedPass> {
   const { config, architecture } = model;
   const { chunk = CHUNK, ...sessionOptions } = options;
+  if (config.headSize % 8 !== 0)
+    throw new WeightsError(`head size: expected a multiple of 8 for generation, got ${config.headSize}`, {
+      code: 'generate/head-size',
+      hint: 'Use another model: ONNX Runtime attends over a cache by eights.',
+    });
   const { source, feeds: parameterFeeds } = parameterSource(parameters, model);
   const { attention, outputs } = cacheAttention();
   const inputs = {

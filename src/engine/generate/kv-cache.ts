@@ -1,4 +1,5 @@
 /** @file The key/value cache: what every layer has seen, one row for each sequence, in memory that passes write in place. */
+import { EngineError } from '../../base/errors.ts';
 import type { Attention } from '../models/attention.ts';
 import type { DecoderConfig } from '../models/hf-config.ts';
 import { cachedAttention, input } from '../ops/operators.ts';
@@ -17,6 +18,7 @@ export interface KeyValueCache {
 
 /**
  * An empty cache.
+ * @throws {EngineError} when the memory for it is not to be had
  * Cost: rows × capacity × layers × keyValueHeads × E × 8 bytes, which the system commits as they are written.
  */
 export function createCache(
@@ -27,7 +29,7 @@ export function createCache(
   const rowSize = keyValueHeads * capacity * headSize;
   const lengths = new Array<number>(rows).fill(0);
   const tensors = Array.from({ length: layers }, (_, layer) =>
-    (['keys', 'values'] as const).map((part) => ({ layer, part, data: new Float32Array(rows * rowSize) })),
+    (['keys', 'values'] as const).map((part) => ({ layer, part, data: allocate(rows * rowSize) })),
   ).flat();
   return {
     lengths,
@@ -56,6 +58,17 @@ export function createCache(
       lengths[to] = lengths[from]!;
     },
   };
+}
+
+function allocate(size: number): Float32Array {
+  try {
+    return new Float32Array(size);
+  } catch (cause) {
+    throw new EngineError(
+      `key/value cache: expected ${((size * 4) / 2 ** 30).toFixed(1)} GiB of memory for each of its tensors, got none`,
+      { code: 'generate/memory', hint: 'Ask for fewer new tokens, or a shorter prompt.', cause },
+    );
+  }
 }
 
 /** Attention over a cache of C places for B rows, and the extended cache as outputs of the graph. */

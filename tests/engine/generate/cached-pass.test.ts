@@ -62,3 +62,12 @@ describe.each(['tiny-llama', 'tiny-llama-tied'])('%s', async (name) => {
     }
   });
 });
+
+it('refuses heads that are no multiple of 8, and a cache that no memory holds', async () => {
+  const model = await tinyModel();
+  const config = { ...model.config, headSize: 12 };
+  await expect(openCachedPass({ ...model, config })).rejects.toThrowError(
+    'head size: expected a multiple of 8',
+  );
+  expect(() => createCache(model.config, 8, 2 ** 50)).toThrowError('key/value cache: expected');
+});
