@@ -56,7 +56,11 @@ export async function benchGenerate(options: GenerateOptions): Promise<GenerateR
   const config = smolLm2(layers);
   await using weights = await randomWeights(config, 0);
   const opened = await openSafetensors(weights.path);
-  const model = { config, architecture: architectureOf(config), weights: opened } as Model;
+  const model: Pick<Model, 'config' | 'architecture' | 'weights'> = {
+    config,
+    architecture: architectureOf(config),
+    weights: opened,
+  };
   const random = randomStream(0, 'bench/prompt');
   const prompt = Array.from({ length: promptTokens }, () => random.integer(config.vocabularySize));
   await using pass = await openCachedPass(model, {}, { threads });
