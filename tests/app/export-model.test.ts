@@ -82,6 +82,9 @@ describe('nextquill export', () => {
     expect(files.filter((file) => /model-0000\d-of-0000\d\.safetensors$/.test(file)).length).toBeGreaterThan(
       1,
     );
+    const { parameters, weights } = await loadModel(join(home, 'b'));
+    expect(parameters.map(({ name }) => name)).toEqual(model.parameters.map(({ name }) => name));
+    expect(weights.tensors.size).toBeGreaterThanOrEqual(parameters.length);
     const refused = await run('export --model model --out c --max-shard-size big');
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('--max-shard-size: expected a size such as 500MB');
