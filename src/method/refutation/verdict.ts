@@ -25,17 +25,16 @@ export function keptWithin(from: number, to: number): (measured: Measured) => Ju
         verdict: 'cannot tell',
         why: 'No user-specific effect was shown of which a share could be taken.',
       };
-    const text = `of C ${shareText(kept)} is left`;
-    if (kept.low >= from && kept.high <= to)
-      return { verdict: 'passes', why: `${capital(text)}; expected ${range}.` };
+    const text = `${shareText(kept)} of C is left`;
+    if (kept.low >= from && kept.high <= to) return { verdict: 'passes', why: `${text}; expected ${range}.` };
     if (kept.high < from || kept.low > to)
       return {
         verdict: 'fails',
-        why: `${capital(text)}, which is wholly outside of what is expected, ${range}.`,
+        why: `${text}, which is wholly outside of what is expected, ${range}.`,
       };
     return {
       verdict: 'cannot tell',
-      why: `${capital(text)}, an interval that reaches out of what is expected, ${range}: score more users.`,
+      why: `${text}, an interval that reaches out of what is expected, ${range}: score more users.`,
     };
   };
 }
@@ -46,5 +45,3 @@ export function shareText(estimate: Estimate): string {
   const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((n) => decimal(n, digits));
   return `${value} (95% ${low} to ${high})`;
 }
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

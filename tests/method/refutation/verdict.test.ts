@@ -25,7 +25,7 @@ describe('a share of C', () => {
 
   it('says what was found and what was expected', () => {
     expect(judge({ effect, kept: between(0.6, 1.2), strangers: 0.1 }).why).toBe(
-      'Of C 0.90 (95% 0.60 to 1.20) is left, which is wholly outside of what is expected, from −0.5 to 0.5.',
+      '0.90 (95% 0.60 to 1.20) of C is left, which is wholly outside of what is expected, from −0.5 to 0.5.',
     );
   });
 
