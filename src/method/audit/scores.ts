@@ -14,7 +14,7 @@ export interface TextScores extends AuditText {
 }
 
 /** Texts scored together: what a stopped audit loses at most. */
-const TEXTS_TOGETHER = 16;
+const TEXTS_TOGETHER = 8;
 
 /** Scores texts, group after group; what the store has is not computed again. Cost: 2 + K + 3 passes a text at most. */
 export async function scoreTexts(
@@ -27,13 +27,25 @@ export async function scoreTexts(
   await using scorer = createScorer(scored, options);
   const keyOf = scoreKeys(scored);
   const results: TextScores[] = [];
+  const total = texts.reduce((sum, text) => sum + promptsOf(text).length, 0);
+  let before = 0;
   for (let start = 0; start < texts.length; start += TEXTS_TOGETHER) {
     const group = texts.slice(start, start + TEXTS_TOGETHER);
     const keyed = group.map((text) => promptsOf(text).map((prompt) => [keyOf(prompt), prompt] as const));
+    const prompts = keyed.flat();
     const missing = new Map<string, ScoredPrompt>(
-      keyed.flat().filter(([key, { responseIds }]) => store.get(key)?.length !== responseIds.length),
+      prompts.filter(([key, { responseIds }]) => store.get(key)?.length !== responseIds.length),
     );
-    const values = await scorer.logProbabilities([...missing.values()]);
+    const report = (computed: number) =>
+      onProgress?.({
+        stage: 'audit',
+        done: before + prompts.length - missing.size + computed,
+        total,
+        unit: 'prompts',
+      });
+    const values = await scorer.logProbabilities([...missing.values()], report);
+    report(missing.size);
+    before += prompts.length;
     await store.put([...missing.keys()].map((key, i) => [key, values[i]!]));
     for (const [i, text] of group.entries()) {
       const [own, none, ...rest] = keyed[i]!.map(([key]) => store.get(key)!) as [
@@ -44,7 +56,6 @@ export async function scoreTexts(
       const { length } = text.placebos;
       results.push({ ...text, own, none, others: rest.slice(0, length), dosed: rest.slice(length) });
     }
-    onProgress?.({ stage: 'audit', done: results.length, total: texts.length, unit: 'texts' });
   }
   return results;
 }

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await writeModelFolder(folder);
   scored = { model: await loadModel(folder, join(folder, 'cache')) };
   result = await audit(scored, examples, options);
-});
+}, 60_000);
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('an audit', () => {
