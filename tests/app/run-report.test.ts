@@ -3,10 +3,16 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { remedy } from '../../src/app/cold-start.ts';
 import { hasRunReport, writeRunReport } from '../../src/app/run-report.ts';
 import { loadModel, type Model } from '../../src/engine/models/model.ts';
 import type { Example } from '../../src/method/data/example.ts';
 import { createScorer } from '../../src/method/effects/scorer.ts';
+import {
+  type ObjectiveOptions,
+  resolveObjectiveOptions,
+} from '../../src/method/objectives/objective-options.ts';
+import type { ObjectiveName } from '../../src/method/objectives/objectives.ts';
 import { defaultPromptSettings, promptPair } from '../../src/method/prompts/pair.ts';
 import { readManifest } from '../../src/method/training/manifest.ts';
 import { type TrainOptions, train } from '../../src/method/training/train.ts';
@@ -29,6 +35,7 @@ async function reportOf(
   examples: readonly Example[],
   changes: Partial<TrainOptions> = {},
   kind: 'lora' | 'full' = 'lora',
+  onWarning: (message: string) => void = () => {},
 ): Promise<string> {
   const run = join(folder, name);
   const options = {
@@ -43,7 +50,7 @@ async function reportOf(
   };
   await allEvents(train({ ...options, out: run }));
   expect(await hasRunReport(run)).toBe(false);
-  const path = await writeRunReport(run, { model, examples });
+  const path = await writeRunReport(run, { model, examples, onWarning });
   expect(await hasRunReport(run)).toBe(true);
   return await readFile(path, 'utf8');
 }
@@ -75,6 +82,27 @@ describe('the report of a run', () => {
     for (const word of ['splendid', 'kettle', 'never again']) expect(html).not.toContain(word);
   });
 
+  it('shows C beside A, and says so where too few users have a history', async () => {
+    const html = await reportOf('named', writtenUsers, { maxSteps: 1 });
+    expect(html).toMatch(/what the history gives in all \(A\), nats a token: −?\d\.\d{3} before/);
+    expect(html).toMatch(/beside 3 others’ \(C\), nats a token: −?\d\.\d{3} before/);
+    const alone = await reportOf('alone', writtenUsers.slice(0, 1), { maxSteps: 1 });
+    expect(alone).toContain('(C) is not shown: too few users have a history');
+  });
+
+  it('names what is not switched on yet, when text without history gets worse', () => {
+    const of = (objective: ObjectiveName, options: ObjectiveOptions) =>
+      remedy({ objective, objectiveOptions: resolveObjectiveOptions(options) });
+    expect(of('nextquill-code', {})).toMatch(/stopGradient=true.*anchorWeight=0\.1/);
+    expect(of('nextquill-code', { stopGradient: true })).not.toContain('stopGradient=true');
+    expect(of('sft', {})).toBe(
+      'To mend it, anchor that pass to the starting model (--objective-option anchorWeight=0.1).',
+    );
+    expect(of('nextquill-paper', { stopGradient: true, anchorWeight: 0.2 })).toContain(
+      'anchorWeight above 0.2',
+    );
+  });
+
   it('says that nothing is held out where the data have no validation rows, for full training too', async () => {
     const html = await reportOf('training', writtenUsers, { maxSteps: 1 }, 'full');
     expect(html).toContain('On 4 training examples, NLL with the history');
@@ -89,9 +117,11 @@ describe('the report of a run', () => {
       epochs: 6,
       warmupRatio: 0,
     };
-    expect(await reportOf('cold', writtenUsers, shared)).toContain(
-      'Warning: without a history the text became',
-    );
+    const warnings: string[] = [];
+    const html = await reportOf('cold', writtenUsers, shared, 'lora', (message) => warnings.push(message));
+    expect(html).toContain('Warning: without a history the text became');
+    expect(html).toContain('stopGradient=true');
+    expect(warnings.join()).toMatch(/^without a history the text became less likely.*anchorWeight=0\.1/);
     expect(await reportOf('warm', writtenUsers)).not.toContain('Warning');
   });
 });

@@ -1,10 +1,14 @@
-"""Writes tests/golden/training-trajectory.json: twelve steps of PyTorch training of tests/golden/tiny-llama.
+"""Writes tests/golden/training-trajectory.json and training-trajectory-long.json: PyTorch training of tests/golden/tiny-llama.
+
+The first has twelve steps, the second fifty (of a seed under which no token's effect comes next to the threshold).
 
 Full training and LoRA (from the adapter beside the model), each with `sft` and `nextquill-code`, on the same batches:
 two examples a step, of different lengths, each with its prompt with and without history. Every example is run by itself,
 unpadded; the loss of a step is the mean over its examples. The same run on padded batches gives the size of rounding.
-Run: python tests/golden/make/training_trajectory.py   (after tiny_llama.py; needs torch, transformers, peft)
+Run: python tests/golden/make/training_trajectory.py [--long]   (after tiny_llama.py; needs torch, transformers, peft)
 """
+
+import sys
 
 import torch
 from peft import PeftModel
@@ -20,14 +24,14 @@ SETTINGS = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.02
 MAX_NORM = 1.0
 
 
-def random_batches():
+def random_batches(steps=STEPS, seed=77):
     """Random ids: the prompt with history starts with ids that the one without lacks, and both end alike.
 
     Every other response token is the one whose probability the history raises most in the untrained model, so that
     effects lie on both sides of the threshold.
     """
     model = load("full")
-    generator = torch.Generator().manual_seed(77)
+    generator = torch.Generator().manual_seed(seed)
 
     def integer(low, high):
         return int(torch.randint(low, high + 1, (), generator=generator))
@@ -36,7 +40,7 @@ def random_batches():
         return torch.randint(3, VOCABULARY, (count,), generator=generator).tolist()
 
     batches = []
-    for _ in range(STEPS):
+    for _ in range(steps):
         batch = []
         for _ in range(EXAMPLES):
             query, history = ids(integer(2, 4)), ids(integer(3, 9))
@@ -98,7 +102,7 @@ def train(method, objective, batches, logits_of):
     return {"trained": trained, "losses": torch.stack(losses), "norms": torch.stack(norms), "margin": margin, "above": above / tokens}
 
 
-def run(method, objective, batches):
+def run(method, objective, batches, checksummed=True):
     result = train(method, objective, batches, logits_one_by_one)
     other = train(method, objective, batches, logits_left_padded)
     loss_rounding = float((result["losses"] - other["losses"]).detach().abs().max())
@@ -123,12 +127,48 @@ def run(method, objective, batches):
         "losses": decimals(result["losses"], 9), "gradientNorms": decimals(result["norms"], 9),
         "shareAboveThreshold": rounded(result["above"], 4), "smallestDistanceToThreshold": rounded(result["margin"], 3),
         "rounding": {"loss": rounded(loss_rounding, 2), "parameter": rounded(parameter_rounding, 2)},
-        "checksums": checksums,
+        **({"checksums": checksums} if checksummed else {}),
     }
+
+
+LONG_STEPS, LONG_MARGIN = 50, 1e-4
+
+
+def long_batches():
+    """Batches of the first seed under which every effect keeps away from the threshold in all fifty steps."""
+    for seed in range(100, 200):
+        batches = random_batches(LONG_STEPS, seed)
+        margins = [train(method, "nextquill-code", batches, logits_one_by_one)["margin"] for method in ("lora", "full")]
+        print(seed, margins, flush=True)
+        if min(margins) > LONG_MARGIN:
+            return seed, batches
+    raise SystemExit("no seed keeps away from the threshold")
+
+
+def write_long():
+    seed, batches = long_batches()
+    packages = ["torch", "transformers", "peft"]
+    write_golden("training-trajectory-long.json", provenance(__file__, "torch.optim.AdamW, transformers, peft", packages) | {
+        "model": "tests/golden/tiny-llama",
+        "adapter": "tests/golden/tiny-llama/adapter",
+        "settings": {
+            "steps": LONG_STEPS, "examplesPerStep": EXAMPLES, "learningRate": SETTINGS["lr"], "betas": list(SETTINGS["betas"]),
+            "epsilon": SETTINGS["eps"], "weightDecay": SETTINGS["weight_decay"], "maxNorm": MAX_NORM, "seed": seed,
+        },
+        "about": {"all": "as in training-trajectory.json"},
+        "batches": batches,
+        "runs": [
+            run(method, objective, batches, checksummed=False)
+            for method in ("full", "lora") for objective in ("nextquill-code", "perce")
+        ],
+    })
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if "--long" in sys.argv:
+        write_long()
+        raise SystemExit
     batches = random_batches()
     packages = ["torch", "transformers", "peft"]
     write_golden("training-trajectory.json", provenance(__file__, "torch.optim.AdamW, transformers, peft", packages) | {

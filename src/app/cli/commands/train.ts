@@ -261,10 +261,10 @@ async function report(
   run: string,
   model: Model,
   examples: readonly Example[],
-  { signal, progress }: Session,
+  { signal, progress, warn }: Session,
 ): Promise<void> {
   const { writeRunReport } = await import('../../run-report.ts');
-  await writeRunReport(run, { model, examples, signal, onProgress: progress });
+  await writeRunReport(run, { model, examples, signal, onProgress: progress, onWarning: warn });
 }
 
 /** Draws the events, and returns the summary. @throws {AbortedError} with the command that goes on */

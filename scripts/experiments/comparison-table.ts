@@ -1,0 +1,148 @@
+/** @file Configurations side by side: means with intervals by user, and differences from a baseline, as JSON and Markdown. */
+import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
+import type { Estimate } from '../../src/base/statistics/estimate.ts';
+import {
+  type ExampleScore,
+  pairedDifferences,
+  type SystemEvaluation,
+} from '../../src/method/evaluation/evaluate.ts';
+import type { Measure, PairedDifference } from '../../src/method/report/results.ts';
+
+/** One evaluation of one run. */
+export interface Scores {
+  readonly configuration: string;
+  readonly seed: number;
+  readonly scores: readonly ExampleScore[];
+  readonly k: number;
+  readonly matching: string;
+  /** Of the log ratio against known causes, where the data have them. */
+  readonly auc?: Estimate;
+}
+
+/** A configuration over all its seeds. */
+export interface Row {
+  readonly configuration: string;
+  readonly seeds: readonly number[];
+  readonly means: Readonly<Record<Column, Estimate>>;
+  /** Mean over seeds of the AUC; absent without known causes. */
+  readonly auc?: number;
+  readonly differences: readonly PairedDifference[];
+  /** C − C(baseline) of each seed: how far the seeds agree. */
+  readonly userSpecificBySeed: readonly number[];
+}
+
+type Column = 'nllWithHistory' | 'nllWithoutHistory' | 'nllOtherHistory' | 'identified' | 'A' | 'C';
+
+const columns: Readonly<Record<Column, (score: ExampleScore) => number>> = {
+  nllWithHistory: (s) => s.nllWithHistory,
+  nllWithoutHistory: (s) => s.nllWithoutHistory,
+  nllOtherHistory: (s) => s.nllOtherHistory,
+  identified: (s) => s.identified,
+  A: (s) => s.nllWithoutHistory - s.nllWithHistory,
+  C: (s) => s.nllOtherHistory - s.nllWithHistory,
+};
+
+const compared: readonly Measure[] = [
+  'userSpecificEffect',
+  'authorIdentification',
+  'nllWithHistory',
+  'nllWithoutHistory',
+];
+
+/** Rows in the order given; scores of several seeds are averaged by example first, so that users are counted once. */
+export function comparisonRows(all: readonly Scores[], baseline: string): Row[] {
+  const names = [...new Set(all.map(({ configuration }) => configuration))];
+  const of = (name: string) => all.filter(({ configuration }) => configuration === name);
+  const base = of(baseline);
+  return names.map((name) => {
+    const runs = of(name);
+    const mean = averaged(runs.map(({ scores }) => scores));
+    const aucs = runs.flatMap(({ auc }) => auc?.value ?? []);
+    const isCompared = base.length > 0 && name !== baseline;
+    return {
+      configuration: name,
+      seeds: runs.map(({ seed }) => seed),
+      means: Object.fromEntries(
+        Object.entries(columns).map(([column, value]) => [column, meanByUser(valuesOf(mean, value))]),
+      ) as Row['means'],
+      ...(aucs.length === 0 ? {} : { auc: aucs.reduce((sum, auc) => sum + auc, 0) / aucs.length }),
+      differences: isCompared
+        ? pairedDifferences(
+            evaluationOf(name, mean),
+            evaluationOf(baseline, averaged(base.map(({ scores }) => scores))),
+            compared,
+            { seed: 0 },
+          )
+        : [],
+      userSpecificBySeed: isCompared
+        ? runs.flatMap((run) => {
+            const other = base.find(({ seed }) => seed === run.seed);
+            if (other === undefined) return [];
+            const c = (scores: readonly ExampleScore[]) => meanByUser(valuesOf(scores, columns.C)).value;
+            return [c(run.scores) - c(other.scores)];
+          })
+        : [],
+    };
+  });
+}
+
+/** A Markdown table of the means, and one of the differences from the baseline. */
+export function comparisonMarkdown(rows: readonly Row[], baseline: string): string {
+  const means = rows.map(({ configuration, seeds, means: m, auc }) => [
+    `\`${configuration}\``,
+    String(seeds.length),
+    ...(['nllWithHistory', 'nllWithoutHistory', 'nllOtherHistory', 'identified', 'A', 'C'] as const).map(
+      (column) => estimateText(m[column]),
+    ),
+    auc === undefined ? '' : auc.toFixed(3),
+  ]);
+  const differences = rows
+    .filter((row) => row.differences.length > 0)
+    .map(({ configuration, differences: all, userSpecificBySeed }) => [
+      `\`${configuration}\``,
+      ...compared.map((measure) => {
+        const { estimate, pValue } = all.find((difference) => difference.measure === measure)!;
+        return `${signedText(estimate)}, p ${pValue.toFixed(3)}`;
+      }),
+      userSpecificBySeed.map((value) => signed(value)).join(' '),
+    ]);
+  return [
+    table(['', 'seeds', 'NLL with', 'NLL without', 'NLL other', 'author', 'A', 'C', 'AUC'], means),
+    `\nDifferences from \`${baseline}\`, paired by user:\n`,
+    table(['', 'C', 'author', 'NLL with', 'NLL without', 'C by seed'], differences),
+  ].join('\n');
+}
+
+function averaged(runs: readonly (readonly ExampleScore[])[]): ExampleScore[] {
+  const [first, ...rest] = runs;
+  const others = rest.map((scores) => new Map(scores.map((score) => [score.example, score])));
+  return first!.map((score) => {
+    const same = [score, ...others.map((scores) => scores.get(score.example)!)];
+    const mean = (value: (score: ExampleScore) => number) =>
+      same.reduce((sum, each) => sum + value(each), 0) / same.length;
+    return {
+      ...score,
+      nllWithHistory: mean((s) => s.nllWithHistory),
+      nllWithoutHistory: mean((s) => s.nllWithoutHistory),
+      nllOtherHistory: mean((s) => s.nllOtherHistory),
+      identified: mean((s) => s.identified),
+    };
+  });
+}
+
+const valuesOf = (scores: readonly ExampleScore[], value: (score: ExampleScore) => number): ExampleValue[] =>
+  scores.map((score) => ({ example: score.example, user: score.user, value: value(score) }));
+
+/** What {@link pairedDifferences} reads of an evaluation: the name and the scores. */
+const evaluationOf = (name: string, scores: readonly ExampleScore[]) =>
+  ({ system: { name }, scores }) as unknown as SystemEvaluation;
+
+const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
+const estimateText = ({ value, low, high }: Estimate) =>
+  `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+const signedText = ({ value, low, high }: Estimate) => `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

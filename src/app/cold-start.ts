@@ -1,0 +1,161 @@
+/**
+ * @file The cold-start guard: what became of held-out text with the history, without, and with other users', before
+ * training and after. An objective that is paid for a difference between the two passes can win it by getting worse for
+ * users who have no history yet; what to switch on is said here.
+ */
+import { DataError } from '../base/errors.ts';
+import type { ProgressListener } from '../base/progress.ts';
+import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../base/statistics/by-user.ts';
+import type { Estimate } from '../base/statistics/estimate.ts';
+import type { Example } from '../method/data/example.ts';
+import { matchedCandidates } from '../method/data/matching.ts';
+import { exampleEffects } from '../method/effects/rows.ts';
+import type { ScoredModel } from '../method/effects/scorer.ts';
+import { decimal } from '../method/explain/number-format.ts';
+import { passesOf } from '../method/objectives/objectives.ts';
+import type { Manifest } from '../method/training/manifest.ts';
+
+/** The examples that the guard scores. */
+export interface Guard {
+  readonly rows: readonly Example[];
+  /** What the rows are, such as `validation`. */
+  readonly kind: 'validation' | 'training';
+  /** Where other users' histories come from. */
+  readonly pool: readonly Example[];
+}
+
+export interface GuardOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: ProgressListener;
+}
+
+/** What the guard says, in words. */
+export interface GuardWords {
+  readonly findings: readonly string[];
+  /** The loss for new users and its remedy, where there is one; told on the terminal too. */
+  readonly warning?: string;
+  readonly cautions: readonly string[];
+}
+
+/** Other users' histories for each example, where there are so many users. */
+const PLACEBOS = 3;
+
+type Pass = 'withHistory' | 'withoutHistory' | 'otherHistory';
+type Nll = Readonly<Partial<Record<Pass, readonly ExampleValue[]>>>;
+
+/**
+ * Scores a model before training and after, and says what changed.
+ * @throws {DataError} when a prompt does not fit
+ * Cost: for each model two passes an example, and one for each of up to three other users' histories.
+ */
+export async function coldStart(
+  before: ScoredModel,
+  after: ScoredModel,
+  guard: Guard,
+  { recipe }: Pick<Manifest, 'recipe'>,
+  options: GuardOptions = {},
+): Promise<GuardWords> {
+  const placebo = placebosOf(guard);
+  const score = (scored: ScoredModel) => scoreGuard(scored, guard, placebo, recipe, options);
+  const nll = { before: await score(before), after: await score(after) };
+  const change = (of: (nll: Nll) => readonly ExampleValue[]) => {
+    const [first, last] = [of(nll.before), of(nll.after)];
+    const difference = pairedDifferenceByUser(last, first);
+    const mean = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
+    return { text: `${mean(first)} before, ${mean(last)} after (${intervalText(difference)})`, difference };
+  };
+  const pass = (name: Pass) => change((of) => of[name]!);
+  const effect = (without: Pass) => change((of) => minus(of[without]!, of.withHistory!));
+  const where = `On ${guard.rows.length} ${guard.kind} examples`;
+  const withoutHistory = pass('withoutHistory');
+  const { difference } = withoutHistory;
+  return {
+    findings: [
+      `${where}, NLL with the history, nats a token: ${pass('withHistory').text}.`,
+      `${where}, NLL without history, nats a token: ${withoutHistory.text}.`,
+      `${where}, what the history gives in all (A), nats a token: ${effect('withoutHistory').text}.`,
+      placebo > 0
+        ? `${where}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
+        : 'What only the user’s own history gives (C) is not shown: too few users have a history.',
+    ],
+    ...(difference.low > 0 && {
+      warning: `Warning: without a history the text became less likely: ${intervalText(difference)} nats a token. New users pay for this objective. ${remedy(recipe)}`,
+    }),
+    cautions:
+      guard.kind === 'training'
+        ? ['These examples were trained on: the data have no validation rows, so nothing here is held out.']
+        : [],
+  };
+}
+
+/** What to switch on against a loss without history, of what is not on already. */
+export function remedy({
+  objective,
+  objectiveOptions,
+}: Pick<Manifest['recipe'], 'objective' | 'objectiveOptions'>): string {
+  const { stopGradient, anchorWeight = 0, effectWeight } = objectiveOptions;
+  const hasDifference = passesOf(objective, { plainWeight: 1 }) === 'pair';
+  const steps = [
+    ...(hasDifference && !stopGradient && effectWeight > 0
+      ? ['stop the gradient into the pass without history (--objective-option stopGradient=true)']
+      : []),
+    anchorWeight > 0
+      ? `hold that pass closer to the starting model (anchorWeight above ${anchorWeight})`
+      : 'anchor that pass to the starting model (--objective-option anchorWeight=0.1)',
+  ];
+  return `To mend it, ${steps.join(', or ')}.`;
+}
+
+/** As many other users' histories as every row can be given, {@link PLACEBOS} at most. */
+function placebosOf({ rows, pool }: Guard): number {
+  const withHistory = rows.filter(({ history }) => history.length > 0);
+  if (withHistory.length === 0) return 0;
+  for (let count = PLACEBOS; count > 0; count--) {
+    try {
+      for (const example of withHistory) matchedCandidates(pool, example, count + 1);
+      return count;
+    } catch (error) {
+      if (!(error instanceof DataError && error.code === 'data/too-few-candidates')) throw error;
+    }
+  }
+  return 0;
+}
+
+async function scoreGuard(
+  scored: ScoredModel,
+  { rows, pool }: Guard,
+  placebo: number,
+  { prompt, threads }: Manifest['recipe'],
+  { signal, onProgress }: GuardOptions,
+): Promise<Nll> {
+  const nll: Record<Pass, ExampleValue[]> = { withHistory: [], withoutHistory: [], otherHistory: [] };
+  const effects = exampleEffects(scored, rows, {
+    // No history at all, whatever the reference value of training: a new user has none.
+    prompt: { ...prompt!, reference: 'removed' },
+    threads,
+    pool,
+    placebo,
+    ...(signal !== undefined && { signal }),
+    onProgress: (progress) => onProgress?.({ ...progress, stage: 'report' }),
+  });
+  for await (const { example, effects: values, logProbWithPlacebo } of effects) {
+    const of = (logProbabilities: Float32Array): ExampleValue => ({
+      example: example.id,
+      user: example.user,
+      value: -logProbabilities.reduce((sum, value) => sum + value, 0) / logProbabilities.length,
+    });
+    nll.withHistory.push(of(values.logProbWithHistory));
+    nll.withoutHistory.push(of(values.logProbWithoutHistory));
+    if (logProbWithPlacebo !== undefined) nll.otherHistory.push(of(logProbWithPlacebo));
+  }
+  return nll;
+}
+
+/** Differences by example; both sides in one order. */
+const minus = (a: readonly ExampleValue[], b: readonly ExampleValue[]): ExampleValue[] =>
+  a.map((row, i) => ({ ...row, value: row.value - b[i]!.value }));
+
+function intervalText({ value, low, high }: Estimate): string {
+  const signed = (x: number) => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(3)}`;
+  return `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+}
