@@ -125,13 +125,14 @@ function sentencePiece(file: GgufFile, { tokens, kinds }: Vocabulary): Model {
   const given = optionalValue(file, 'tokenizer.ggml.merges', 'strings');
   // Gemma's scores are not the order in which its pieces are joined; its ids are.
   const scores = given || isGemma ? [] : metadataValue(file, 'tokenizer.ggml.scores', 'numbers');
+  const rankOf = (id: number): number => {
+    // Runs of spaces are joined before all else, as long as they can be.
+    if (isGemma && /^▁{2,}$/.test(spelled[id]!)) return -spelled[id]!.length;
+    return isGemma ? id : -(scores[id] ?? 0);
+  };
   const merges =
     given === undefined
-      ? mergesByScore(
-          spelled,
-          (id) => (isGemma ? id : -(scores[id] ?? 0)),
-          (id) => kinds[id] === NORMAL || kinds[id] === USER_DEFINED,
-        )
+      ? mergesByScore(spelled, rankOf, (id) => kinds[id] === NORMAL || kinds[id] === USER_DEFINED)
       : mergesOf(file);
   const prefix = optionalValue(file, 'tokenizer.ggml.add_space_prefix', 'boolean') ?? true;
   const spaces: NormalizerJson = {

@@ -43,6 +43,12 @@ describe.each(Object.keys(golden.models))('the tokenizer of %s', (name) => {
   });
 });
 
+it('Gemma’s runs of spaces are as long as they can be, from the left', async () => {
+  const tokenizer = await tokenizerOf('gemma3');
+  const { ids } = tokenizer.encode(`${' '.repeat(7)}the`);
+  expect(ids.map(tokenizer.tokenText)).toEqual(['   ', '   ', ' the']);
+});
+
 describe('merges from scores', () => {
   it('come in the order of the rank of the piece that they make, the longest left part first', () => {
     const pieces = ['a', 'b', 'ab', 'abb', 'bb', 'unused'];
