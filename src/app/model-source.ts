@@ -14,7 +14,7 @@ export interface OpenModelOptions {
   readonly offline?: boolean;
   /** Such as that the hub cannot be reached, and its cache is used. */
   readonly onWarning?: (message: string) => void;
-  /** Where weights converted to f32 are kept; default: the environment's NEXTQUILL_CACHE, or the system's folder for temporary files. */
+  /** Where weights converted to f32 are kept; default: the environment's NEXTQUILL_CACHE, or `nextquill` in the user's folder for caches. */
   readonly cacheFolder?: string;
   /** Hears of weights being downloaded and converted. */
   readonly onProgress?: ProgressListener;

@@ -28,6 +28,13 @@ export async function writeFolderAtomically(
   }
 }
 
+/** Makes a folder and those above it, where they are missing. @throws {EngineError} when the system refuses */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw describeFileError(path, error);
+  });
+}
+
 /** Removes what killed writes have left in a folder: names that end in `.tmp`. */
 export async function removeTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder))

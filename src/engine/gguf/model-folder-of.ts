@@ -2,9 +2,10 @@
  * @file A GGUF file as a model folder in Hugging Face's layout, made once and kept in the cache: everything after it
  * (mapping, training, saving, other programs) then knows one kind of model only.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeLeftovers, writeFileAtomically } from '../../base/atomic-file.ts';
+import { makeFolder } from '../../base/atomic-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
@@ -55,7 +56,7 @@ export async function modelFolderOfGguf(
   if (await isWhole(folder)) return folder;
   const { config, tensors } = await planOf(file);
   const own = tokenizerOf(file, beside);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeWeights(join(folder, 'model.safetensors'), file, tensors, options);
   for (const [name, text] of Object.entries(own)) await writeText(join(folder, name), text);
   await writeText(join(folder, 'config.json'), json(config));

@@ -1,5 +1,5 @@
 /** @file Opens a model folder for use: its config checked, its weights mapped in f32, its tokenizer loaded. */
-import { tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
@@ -30,9 +30,15 @@ export interface Model {
   readonly hash: string;
 }
 
-/** Where converted weights are kept. */
+/** Where converted weights are kept: NEXTQUILL_CACHE, else the user's folder for caches by the rules of the system. */
 export function defaultCacheFolder(): string {
-  return process.env.NEXTQUILL_CACHE ?? join(tmpdir(), 'nextquill-cache');
+  const { NEXTQUILL_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (NEXTQUILL_CACHE) return NEXTQUILL_CACHE;
+  const ofSystem: Partial<Record<NodeJS.Platform, string>> = {
+    darwin: join(homedir(), 'Library', 'Caches'),
+    win32: LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'),
+  };
+  return join(ofSystem[process.platform] ?? (XDG_CACHE_HOME || join(homedir(), '.cache')), 'nextquill');
 }
 
 /**
