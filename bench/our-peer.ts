@@ -5,8 +5,8 @@
  */
 import { createInterface } from 'node:readline';
 import { randomStream } from '../src/base/random.ts';
+import { blockModules } from '../src/engine/lora/layers.ts';
 import type { Model } from '../src/engine/models/model.ts';
-import { allLinearLayers } from '../src/engine/models/parameters.ts';
 import { architectureOf } from '../src/engine/models/registry.ts';
 import { createAdamW } from '../src/engine/optim/adamw.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
@@ -26,14 +26,15 @@ async function main(): Promise<void> {
   const architecture = architectureOf(config);
   // No tokenizer is needed for random ids: the step reads these parts of a model alone.
   const weights: TensorDirectory = await openSafetensors(settings.weights);
-  const model = { config, architecture, weights } as Model;
+  const shapes: Model['parameters'] = architecture.parameters(config);
+  const model = { config, architecture, parameters: shapes, weights } as Model;
   await using graph = await createTrainingGraph({
     model,
     objective: 'sft',
     seed,
     threads,
     accumulates: false,
-    ...(mode === 'lora' ? { lora: { rank, loraAlpha, targetModules: allLinearLayers } } : {}),
+    ...(mode === 'lora' ? { lora: { rank, loraAlpha, targetModules: blockModules(model) } } : {}),
   });
   await using optimizer = await createAdamW({ weightDecay, maxGradientNorm, threads });
   const { parameters } = graph;

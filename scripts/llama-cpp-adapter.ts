@@ -18,9 +18,9 @@ import { randomStream } from '../src/base/random.ts';
 import type { Adapter } from '../src/engine/lora/adapter.ts';
 import { loadAdapter } from '../src/engine/lora/adapter-folder.ts';
 import { saveGgufAdapter } from '../src/engine/lora/gguf-adapter.ts';
-import { adapterShapes } from '../src/engine/lora/layers.ts';
+import { adapterShapes, blockModules } from '../src/engine/lora/layers.ts';
 import type { Model } from '../src/engine/models/model.ts';
-import { allLinearLayers, loraParameters } from '../src/engine/models/parameters.ts';
+import { loraParameters } from '../src/engine/models/parameters.ts';
 import { logitsOf } from '../tests/support/logits.ts';
 
 const TEXT =
@@ -87,7 +87,7 @@ process.exitCode = correlation > 0.9 ? 0 : 1;
 
 /** Large enough to be seen beside the difference of the arithmetic, small enough to leave the text readable. */
 function randomAdapter(base: Model): Adapter {
-  const lora = { rank: 8, loraAlpha: 16, targetModules: [...allLinearLayers] };
+  const lora = { rank: 8, loraAlpha: 16, targetModules: blockModules(base) };
   const random = randomStream(1, 'scripts/llama-cpp-adapter');
   const tensors = adapterShapes(base, lora).map(({ name, shape }) => {
     const data = Float32Array.from({ length: shape[0]! * shape[1]! }, () => random.normal() * 0.04);

@@ -21,7 +21,6 @@ import { writeFileAtomically } from '../../src/base/atomic-file.ts';
 import { canonicalJson, sha256 } from '../../src/base/hash.ts';
 import { loadAdapter } from '../../src/engine/lora/adapter-folder.ts';
 import type { Model } from '../../src/engine/models/model.ts';
-import { allLinearLayers } from '../../src/engine/models/parameters.ts';
 import type { Example } from '../../src/method/data/example.ts';
 import { type ExampleEffects, exampleEffects } from '../../src/method/effects/rows.ts';
 import type { ScoredModel } from '../../src/method/effects/scorer.ts';
@@ -83,7 +82,7 @@ const shared = {
   lora: {
     rank: Number(flags['lora-rank']),
     loraAlpha: 2 * Number(flags['lora-rank']),
-    targetModules: [...allLinearLayers],
+    targetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
   },
   learningRate: Number(flags['learning-rate']),
   schedule: 'linear',

@@ -11,26 +11,30 @@ import { writeSafetensors } from '../../src/engine/weights/safetensors.ts';
 /** Far larger than a real start: effects of a random model must be visible. */
 const WEIGHT_SCALE = 0.3;
 
-/** Writes config.json, model.safetensors and the tokenizer's files; the same every time for a seed. */
-export async function writeModelFolder(folder: string, seed = 0): Promise<void> {
+const tinyLlama = {
+  model_type: 'llama',
+  architectures: ['LlamaForCausalLM'],
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 8,
+  max_position_embeddings: 1024,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+  torch_dtype: 'float32',
+};
+
+/**
+ * Writes config.json, model.safetensors and the tokenizer's files; the same every time for a seed.
+ * @param decoder config.json but for the vocabulary's size; a tiny Llama by default
+ */
+export async function writeModelFolder(folder: string, seed = 0, decoder: object = tinyLlama): Promise<void> {
   await mkdir(folder, { recursive: true });
   await cp(resolve(import.meta.dirname, '../golden/tokenizer-small'), folder, { recursive: true });
-  const json = {
-    model_type: 'llama',
-    architectures: ['LlamaForCausalLM'],
-    vocab_size: (await loadTokenizer(folder)).vocabularySize,
-    hidden_size: 32,
-    intermediate_size: 48,
-    num_hidden_layers: 2,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    head_dim: 8,
-    max_position_embeddings: 1024,
-    rms_norm_eps: 1e-5,
-    rope_theta: 10000,
-    tie_word_embeddings: true,
-    torch_dtype: 'float32',
-  };
+  const json = { ...decoder, vocab_size: (await loadTokenizer(folder)).vocabularySize };
   await writeFile(join(folder, 'config.json'), JSON.stringify(json));
   const config = parseDecoderConfig(json, folder);
   const random = randomStream(seed, 'tests/model-folder');

@@ -1,12 +1,16 @@
 /** @file The training recipe: every key with its type, unit, default and where the default comes from. */
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
-import { allLinearLayers, type LoraOptions } from '../../engine/models/parameters.ts';
 import { weightSources } from '../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../method/objectives/objectives.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
-import { type EstimatorName, estimatorNames, type TrainingSettings } from '../../method/training/settings.ts';
+import {
+  type EstimatorName,
+  estimatorNames,
+  type LoraSettings,
+  type TrainingSettings,
+} from '../../method/training/settings.ts';
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -187,7 +191,7 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
       ...(estimator !== undefined && { estimator }),
       ...(estimatorModel !== undefined && { estimatorModel }),
       ...(estimatorDecay !== undefined && { estimatorDecay }),
-      ...(adapter !== undefined && { lora: loraOptions(adapter) }),
+      ...(adapter !== undefined && { lora: loraSettings(adapter) }),
       ...(adapter?.baseBits !== undefined && { baseBits: adapter.baseBits }),
       ...withoutUndefined(recipe.training ?? {}),
       ...(recipe.seed !== undefined && { seed: recipe.seed }),
@@ -196,20 +200,14 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
   };
 }
 
-function loraOptions({
+function loraSettings({
   rank = 16,
   loraAlpha = 2 * rank,
-  targetModules = [...allLinearLayers],
+  targetModules,
   dropout,
   rsLora,
-}: z.infer<typeof lora>): LoraOptions {
-  return {
-    rank,
-    loraAlpha,
-    targetModules,
-    ...(dropout !== undefined && { dropout }),
-    ...(rsLora !== undefined && { rsLora }),
-  };
+}: z.infer<typeof lora>): LoraSettings {
+  return { rank, loraAlpha, ...withoutUndefined({ targetModules, dropout, rsLora }) };
 }
 
 /** Zod types an absent key as possibly undefined; the method's options are absent or there. */

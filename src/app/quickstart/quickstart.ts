@@ -8,7 +8,6 @@ import { describeFileError, writeFileAtomically } from '../../base/atomic-file.t
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
-import { allLinearLayers } from '../../engine/models/parameters.ts';
 import type { Example } from '../../method/data/example.ts';
 import { checkLeakage } from '../../method/data/leakage.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/effects/rows.ts';
@@ -61,7 +60,7 @@ const OBJECTIVES = ['sft', 'nextquill'] as const;
 
 /** Fine-tuning of both systems: chosen on validation seeds (docs/log.md), the same for both. */
 const TRAINING = {
-  lora: { rank: 16, loraAlpha: 32, targetModules: allLinearLayers },
+  lora: { rank: 16, loraAlpha: 32 },
   learningRate: 1e-3,
   schedule: 'linear',
   warmupRatio: 0.05,

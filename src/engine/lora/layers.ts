@@ -25,6 +25,11 @@ export function adaptableModules({ parameters }: Shapes): string[] {
   return [...new Set(parameters.filter(isLinear).map(({ name }) => lastPart(layerOf(name))))];
 }
 
+/** The adaptable layers inside the blocks, without the head: what an adapter changes when nobody names layers. */
+export function blockModules(model: Shapes): string[] {
+  return adaptableModules(model).filter((name) => name !== 'lm_head');
+}
+
 /** All layers that an adapter can change, in the model's order. */
 export function adaptableLayers({ parameters }: Shapes): AdaptedLayer[] {
   return parameters.filter(isLinear).map(({ name, shape, role }) => {

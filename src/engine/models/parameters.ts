@@ -84,17 +84,6 @@ export function loraScaling({ rank, loraAlpha, rsLora = false }: LoraOptions): n
   return loraAlpha / (rsLora ? Math.sqrt(rank) : rank);
 }
 
-/** Every linear layer inside a Llama block. */
-export const allLinearLayers = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-] as const;
-
 /** PEFT's name of a layer's A or B. */
 export const loraName = (layer: string, part: 'A' | 'B'): string =>
   `base_model.model.${layer}.lora_${part}.weight`;

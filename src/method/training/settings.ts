@@ -1,7 +1,7 @@
 /** @file The numbers of a training run: what a caller may leave out, where each default comes from, and their checks. */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../../base/errors.ts';
-import { adaptedLayers } from '../../engine/lora/layers.ts';
+import { adaptedLayers, blockModules } from '../../engine/lora/layers.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import type { Schedule } from '../../engine/optim/learning-rate.ts';
@@ -19,6 +19,9 @@ import {
   weighsByEffects,
 } from '../objectives/objectives.ts';
 
+/** An adapter's options; `targetModules` are all linear layers of the model's blocks when left out. */
+export type LoraSettings = Omit<LoraOptions, 'targetModules'> & Partial<Pick<LoraOptions, 'targetModules'>>;
+
 /** Settings of a run; "reference" is the paper's reference code. */
 export interface TrainingSettings {
   /** Name or alias of an objective. */
@@ -31,7 +34,7 @@ export interface TrainingSettings {
   /** Of a `moving-average` estimator: share of the average that each step keeps; 0.99, an average over 100 steps. */
   readonly estimatorDecay?: number;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
-  readonly lora?: LoraOptions;
+  readonly lora?: LoraSettings;
   /** Bits of the frozen base's linear layers under adapters; f32 when absent. */
   readonly baseBits?: BaseBits;
   /** Computes each layer again in the backward pass: less memory, more time; false. */
@@ -88,7 +91,11 @@ export interface ResolvedSettings
  * @throws {ConfigError} naming the setting
  */
 export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
-  const { lora, baseBits, maxSteps, estimatorModel } = settings;
+  const { baseBits, maxSteps, estimatorModel } = settings;
+  const lora = settings.lora && {
+    ...settings.lora,
+    targetModules: settings.lora.targetModules ?? blockModules(model),
+  };
   const resolved: ResolvedSettings = {
     objective: resolveObjective(settings.objective),
     objectiveOptions: resolveObjectiveOptions({

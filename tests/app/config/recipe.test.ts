@@ -41,11 +41,7 @@ describe('a recipe', () => {
       prompt: {},
       settings: {
         objective: 'sft',
-        lora: {
-          rank: 4,
-          loraAlpha: 8,
-          targetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
-        },
+        lora: { rank: 4, loraAlpha: 8 },
       },
     });
   });

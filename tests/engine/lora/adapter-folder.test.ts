@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../../src/base/errors.ts';
 import { loadAdapter, saveAdapter } from '../../../src/engine/lora/adapter-folder.ts';
+import { blockModules } from '../../../src/engine/lora/layers.ts';
 import { parsePeftConfig, peftConfig } from '../../../src/engine/lora/peft-config.ts';
-import { allLinearLayers, loraScaling } from '../../../src/engine/models/parameters.ts';
+import { loraScaling } from '../../../src/engine/models/parameters.ts';
 import {
   openSafetensors,
   readTensor,
@@ -54,7 +55,7 @@ const failure = async (folder: string): Promise<WeightsError> =>
 describe('adapters of PEFT', () => {
   it('are read with their options and every matrix', async () => {
     const { lora, tensors, info, warnings } = await loading(theirs);
-    expect(lora).toEqual({ rank: 4, loraAlpha: 8, targetModules: [...allLinearLayers].sort() });
+    expect(lora).toEqual({ rank: 4, loraAlpha: 8, targetModules: blockModules(model).sort() });
     expect(Object.keys(tensors)).toHaveLength(2 * 2 * 7);
     const file = await openSafetensors(join(theirs, 'adapter_model.safetensors'));
     for (const [name, { data }] of Object.entries(tensors))

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '../../../src/base/hash.ts';
+import { blockModules } from '../../../src/engine/lora/layers.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
-import { allLinearLayers } from '../../../src/engine/models/parameters.ts';
 import { createScorer } from '../../../src/method/effects/scorer.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
@@ -39,7 +39,7 @@ const shared: Omit<TrainPairsOptions, 'out'> = {
   // Weights without a jump: a token next to a threshold could change sides by rounding.
   objective: 'nextquill-paper',
   objectiveOptions: { softWeights: true },
-  lora: { rank: 4, loraAlpha: 8, targetModules: allLinearLayers },
+  lora: { rank: 4, loraAlpha: 8, targetModules: blockModules(model) },
   learningRate: 1e-2,
   warmupRatio: 0,
   batchSize: 2,
