@@ -89,7 +89,7 @@ function where({ users, where: { thirds, personal }, dose, maps }: AuditFindings
   const count = (kind: ItemKind) => kinds.filter((each) => each === kind).length;
   if (kinds.length > 0)
     parts.push(
-      `of ${kinds.length} items looked at one by one ${count('useful')} help, ${count('harmful')} harm and ${count('idle') + count('redundant')} could be left out`,
+      `${kinds.length === 1 ? 'the one item' : `the ${kinds.length} items`} looked at alone: ${count('useful')} useful, ${count('harmful')} harmful, ${count('idle') + count('redundant')} that could be left out`,
     );
   return `${parts.join('; ')}.`;
 }

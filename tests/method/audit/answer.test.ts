@@ -62,7 +62,7 @@ describe('for whom', () => {
 describe('where', () => {
   it('names the share of tokens, the strongest third, the first item and the kinds of items', () => {
     expect(exampleAudit().answer[2]).toBe(
-      'What is the user’s own shows most in the first third of the texts, and in 10.0% of single word pieces beyond what users differ by chance; the latest item alone gives 67% of what all do; of 2 items looked at one by one 2 help, 0 harm and 0 could be left out.',
+      'What is the user’s own shows most in the first third of the texts, and in 10.0% of single word pieces beyond what users differ by chance; the latest item alone gives 67% of what all do; the 2 items looked at alone: 2 useful, 0 harmful, 0 that could be left out.',
     );
   });
 
