@@ -1,10 +1,17 @@
 /** @file Passes over a key/value cache give the logits of whole passes: in chunks, step by step, alone and in a batch. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import { openCachedPass } from '../../../src/engine/generate/cached-pass.ts';
 import { createCache } from '../../../src/engine/generate/kv-cache.ts';
+import { loadModel } from '../../../src/engine/models/model.ts';
+import { frozenParameters } from '../../../src/engine/models/parameters.ts';
+import { withQuantisedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import { largestDifference } from '../../support/engine.ts';
 import { logitsOf } from '../../support/logits.ts';
+import { writeModelFolder } from '../../support/model-folder.ts';
 import { tinyModel } from '../../support/tiny-model.ts';
 
 /** f32 sums in another order. */
@@ -61,6 +68,28 @@ describe.each(['tiny-llama', 'tiny-llama-tied'])('%s', async (name) => {
       }
     }
   });
+});
+
+it.each([4, 8] as const)('reads a base of %i bits as whole passes do', async (bits) => {
+  const folder = await mkdtemp(join(tmpdir(), 'nextquill-cached-'));
+  await writeModelFolder(join(folder, 'model'));
+  const cacheFolder = join(folder, 'cache');
+  const model = await withQuantisedBase(
+    await loadModel(join(folder, 'model'), cacheFolder),
+    bits,
+    cacheFolder,
+  );
+  const ids = [5, 17, 42, 3, 60, 8, 8, 21];
+  const { vocabularySize } = model.config;
+  const whole = await logitsOf(model, ids, frozenParameters(model.quantised));
+  await using pass = await openCachedPass(model, {}, { threads: 1, chunk: 3 });
+  const cache = createCache(model.config, 1, ids.length);
+  await pass.prefill(cache, 0, ids.slice(0, -1));
+  const data = await pass.step(cache, ids.slice(-1));
+  const expected = (whole.data as Float32Array).subarray(-vocabularySize);
+  const difference = largestDifference({ data, shape: [] }, { data: expected, shape: [] });
+  expect(difference).toBeLessThan(TOLERANCE);
+  await rm(folder, { recursive: true });
 });
 
 it('refuses heads that are no multiple of 8, and a cache that no memory holds', async () => {
