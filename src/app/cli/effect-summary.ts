@@ -13,6 +13,8 @@ interface ExampleSum {
   tokens: number;
   withHistory: number;
   withoutHistory: number;
+  /** Sum of C; where placebos were asked for. */
+  userSpecific: number | undefined;
   strongest: EffectRow;
 }
 
@@ -29,6 +31,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
         tokens: 0,
         withHistory: 0,
         withoutHistory: 0,
+        userSpecific: row.effectUserSpecific === undefined ? undefined : 0,
         strongest: row,
       };
       sums.push(sum);
@@ -36,21 +39,25 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
     sum.tokens += 1;
     sum.withHistory += row.logProbWithHistory;
     sum.withoutHistory += row.logProbWithoutHistory;
+    if (sum.userSpecific !== undefined) sum.userSpecific += row.effectUserSpecific!;
     if (row.effectLogRatio > sum.strongest.effectLogRatio) sum.strongest = row;
     if (top.length < TOKENS_SHOWN || row.effectLogRatio > top.at(-1)!.effectLogRatio)
       top = [...top, row].sort((a, b) => b.effectLogRatio - a.effectLogRatio).slice(0, TOKENS_SHOWN);
   }
   const tokens = sums.reduce((total, sum) => total + sum.tokens, 0);
   const effect = sums.reduce((total, sum) => total + sum.withHistory - sum.withoutHistory, 0);
+  const specific = sums.every(({ userSpecific }) => userSpecific !== undefined)
+    ? `, of it user-specific (C) ${signed(sums.reduce((total, sum) => total + sum.userSpecific!, 0) / tokens, 3)}`
+    : '; --placebo K shows what of it only the user’s own history gives (C)';
   return [
-    'Mean log-probability of a response token, nats; effect = with − without history\n',
+    'Mean log-probability of a response token, nats; effect (A) = with − without history\n',
     exampleTable(sums.slice(0, EXAMPLES_SHOWN)),
     sums.length > EXAMPLES_SHOWN
       ? `… and ${sums.length - EXAMPLES_SHOWN} more examples; --json or --out has all\n`
       : '',
     '\nTokens that the history makes likelier, most first\n',
     tokenTable(top),
-    `\n${tokens} tokens of ${sums.length} examples, mean effect ${signed(effect / tokens, 3)} nats a token\n`,
+    `\n${tokens} tokens of ${sums.length} examples, mean effect (A) ${signed(effect / tokens, 3)} nats a token${specific}\n`,
   ].join('');
 }
 
@@ -62,11 +69,12 @@ function exampleTable(sums: readonly ExampleSum[]): string {
     (sum.withHistory / sum.tokens).toFixed(3),
     (sum.withoutHistory / sum.tokens).toFixed(3),
     signed((sum.withHistory - sum.withoutHistory) / sum.tokens, 3),
+    sum.userSpecific === undefined ? '–' : signed(sum.userSpecific / sum.tokens, 3),
     `${shownToken(sum.strongest.token)} ${signed(sum.strongest.effectLogRatio, 2)}`,
   ]);
   return table(
-    [['example', 'user', 'tokens', 'with', 'without', 'effect', 'strongest'], ...rows],
-    [2, 3, 4, 5],
+    [['example', 'user', 'tokens', 'with', 'without', 'A', 'C', 'strongest'], ...rows],
+    [2, 3, 4, 5, 6],
   );
 }
 

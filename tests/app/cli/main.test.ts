@@ -309,7 +309,9 @@ describe('effects', () => {
     const { code, stdout } = await run(effects);
     expect(code).toBe(0);
     expect(stdout).toContain(FIRST);
-    expect(stdout).toMatch(/\d+ tokens of 3 examples, mean effect [+−]\d\.\d{3} nats a token\n$/);
+    expect(stdout).toMatch(
+      /\d+ tokens of 3 examples, mean effect \(A\) [+−]\d\.\d{3} nats a token; .*\(C\)\n$/,
+    );
   });
 
   it('ends quietly when the reader of its rows goes away', async () => {

@@ -1,7 +1,7 @@
 /** @file `nextquill effects`: one row per response token, as lines, a file or a readable summary. */
 
 import type { EffectRow } from '../../../method/effects/rows.ts';
-import { objectiveNames, resolveObjective } from '../../../method/objectives/objectives.ts';
+import { objectiveNames, optionsOfName, resolveObjective } from '../../../method/objectives/objectives.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
 import {
@@ -53,7 +53,10 @@ export const effectsCommand: CliCommand = {
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,
       pool: all,
-      ...(objective !== undefined && { objective: resolveObjective(objective) }),
+      ...(objective !== undefined && {
+        objective: resolveObjective(objective),
+        objectiveOptions: optionsOfName(objective),
+      }),
       ...(placebos > 0 && { placebo: placebos }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),
