@@ -1,13 +1,15 @@
-/** @file `npm run bench -- step` and `-- generate`: options in, a table on stdout and JSON in a file. */
+/** @file `npm run bench -- step`, `-- memory` and `-- generate`: options in, a table on stdout and JSON in a file. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchGenerate, generateTable } from './generate.ts';
+import { benchMemory } from './memory-prediction.ts';
 import type { Mode } from './shape.ts';
 import { benchStep } from './step.ts';
 import { stepTable } from './table.ts';
 
-const USAGE = `npm run bench -- step [options]
+const USAGE = `npm run bench -- memory [--threads N]   predicted and measured peaks of training steps
+npm run bench -- step [options]
   --python PATH     a Python with torch 2, transformers and peft: measured beside ours, f32 and bf16 autocast
   --mode LIST       of full, lora (default both)
   --shapes LIST     sequences x tokens (default 1x512,4x256,1x2048)
@@ -52,8 +54,13 @@ async function main(): Promise<void> {
     },
   });
   const bench = positionals.join(' ');
+  if (bench === 'memory') {
+    const log = (line: string) => console.error(line);
+    console.log(await benchMemory({ threads: Number(values.threads), log }));
+    return;
+  }
   if (bench !== 'step' && bench !== 'generate')
-    fail(`bench: expected step or generate, got ${JSON.stringify(bench)}`);
+    fail(`bench: expected step, memory or generate, got ${JSON.stringify(bench)}`);
   const save = async (report: object) => {
     if (values.out === undefined) return;
     await mkdir(dirname(values.out), { recursive: true });

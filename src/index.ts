@@ -101,6 +101,7 @@ export { refutationTable } from './method/refutation/summary.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/report/results.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';
+export type { MemoryRecord } from './method/training/memory-check.ts';
 export type { TrainEvent } from './method/training/run.ts';
 export { type EstimatorName, estimatorNames, type TrainingSettings } from './method/training/settings.ts';
 export { type ResumeOptions, resume, type TrainOptions, train } from './method/training/train.ts';

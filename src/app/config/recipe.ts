@@ -11,6 +11,7 @@ import {
   type LoraSettings,
   type TrainingSettings,
 } from '../../method/training/settings.ts';
+import { bytesOfSize, MEMORY_SIZE } from './memory-size.ts';
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -142,7 +143,14 @@ export const recipeSchema = z
     prompt: prompt.optional(),
     training: training.optional(),
     limits: z
-      .strictObject({ maxExamples: count.optional().describe('examples read at most; default: all') })
+      .strictObject({
+        maxExamples: count.optional().describe('examples read at most; default: all'),
+        maxMemory: z
+          .string()
+          .regex(MEMORY_SIZE, 'expected a size such as 4G')
+          .optional()
+          .describe('memory of the run at most, such as 4G or 800M; default: what the machine has left'),
+      })
       .optional()
       .describe('Bounds of the data.'),
     seed: z.int().min(0).optional().describe('of every random draw; default 0'),
@@ -160,6 +168,8 @@ export interface RunSpec {
   readonly data: string;
   readonly out: string;
   readonly maxExamples?: number;
+  /** Bytes. */
+  readonly maxMemory?: number;
   readonly prompt: Partial<PromptSettings>;
   readonly settings: TrainingSettings;
 }
@@ -184,6 +194,7 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
     data,
     out,
     ...(limits?.maxExamples !== undefined && { maxExamples: limits.maxExamples }),
+    ...(limits?.maxMemory !== undefined && { maxMemory: bytesOfSize(limits.maxMemory) }),
     prompt: withoutUndefined(recipe.prompt ?? {}),
     settings: {
       objective,

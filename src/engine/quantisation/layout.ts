@@ -1,5 +1,6 @@
 /** @file What a quantised base is: its layers, where their parts lie in its file, and how a graph names them. */
 import { basename, dirname } from 'node:path';
+import type { ModelParameter } from '../models/parameters.ts';
 import type { ExternalTensor } from '../onnx/emit.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import type { BaseBits } from './blocks.ts';
@@ -28,6 +29,18 @@ export const quantisedNames = (layer: string) => ({
 
 /** Of the scales, which stand before the numbers. */
 export const scaleBytes = ({ out, inputs, blockSize }: QuantisedLayer) => (4 * out * inputs) / blockSize;
+
+/** Bytes of the base's file, but for its header. */
+export function bytesOfBase(
+  { bits, layers }: Pick<QuantisedBase, 'bits' | 'layers'>,
+  parameters: readonly ModelParameter[],
+): number {
+  return parameters.reduce((sum, { name, shape }) => {
+    const layer = layers.get(name.replace(/\.weight$/, ''));
+    const numbers = shape.reduce((a, b) => a * b, 1);
+    return sum + (layer === undefined ? 4 * numbers : scaleBytes(layer) + (numbers * bits) / 8);
+  }, 0);
+}
 
 /** Where a graph over the base maps its weights from. */
 export function mappedQuantisedBase({ file, layers }: QuantisedBase): {

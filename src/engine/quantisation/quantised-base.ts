@@ -48,6 +48,12 @@ export async function withQuantisedBase(
   return { ...model, quantised: { bits, file, layers } };
 }
 
+/** The model as it would be over a base of fewer bits, for graphs that are looked at and not run. */
+export function withPlannedBase(model: Model, bits: BaseBits): Model {
+  const file = { path: '', metadata: {}, tensors: new Map() };
+  return { ...model, quantised: { bits, file, layers: quantisedLayers(model.parameters) } };
+}
+
 /** Linear layers whose rows divide into blocks. GPT-2's matrices are turned around, so that theirs are rows of inputs too. */
 function quantisedLayers(parameters: readonly ModelParameter[]): Map<string, QuantisedLayer> {
   const layers = new Map<string, QuantisedLayer>();

@@ -6,6 +6,7 @@ import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { CheckpointError } from '../../base/errors.ts';
 import { runtimeVersion } from '../../engine/runtime/version.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import type { MemoryRecord } from './memory-check.ts';
 import type { ResolvedSettings } from './settings.ts';
 
 /** How far a run is. A killed run stays `running`. */
@@ -69,6 +70,8 @@ export interface Manifest {
   };
   readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>>;
   readonly machine: { readonly platform: string; readonly processor: string; readonly threads: number };
+  /** Bytes predicted before the run, and what there was. */
+  readonly memory?: MemoryRecord;
   readonly summary?: Omit<TrainSummary, 'run'>;
 }
 

@@ -7,6 +7,7 @@ import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import { createEstimator, type FixedEstimates } from './estimators.ts';
 import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
 import { peakMemoryBytes } from './memory.ts';
+import type { MemoryRecord } from './memory-check.ts';
 import { resultOf, saveResult } from './run-folder.ts';
 import { openStepLog, type StepLine } from './step-log.ts';
 import { type StepRecord, trainingLoop } from './trainer.ts';
@@ -22,6 +23,8 @@ export type TrainEvent =
       readonly startStep: number;
       readonly examples: number;
       readonly trainedParameters: number;
+      /** Bytes predicted, and what there is. */
+      readonly memory?: MemoryRecord;
     }
   | (StepRecord &
       Omit<StepLine, keyof StepRecord> & {
@@ -96,6 +99,7 @@ export async function* workOff(
       startStep,
       examples: pairs.length,
       trainedParameters: graph.parameters.tensors.reduce((sum, { size }) => sum + size, 0),
+      ...(manifest.memory && { memory: manifest.memory }),
     };
     const start = clock();
     let stepStart = start;

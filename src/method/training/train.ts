@@ -15,7 +15,7 @@ import {
 } from '../prompts/pair.ts';
 import { restoreNewest } from './checkpoint.ts';
 import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
-import { effectsGiven, type FixedEstimates, fixedEstimates } from './estimators.ts';
+import { type FixedEstimates, fixedEstimates } from './estimators.ts';
 import {
   currentMachine,
   currentVersions,
@@ -25,6 +25,7 @@ import {
   type TrainSummary,
   writeManifest,
 } from './manifest.ts';
+import { checkMemory, graphOptions } from './memory-check.ts';
 import { checkPairs, placeboPrompts, trainingPairs } from './pairs.ts';
 import { type Job, type TrainEvent, workOff } from './run.ts';
 import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
@@ -37,6 +38,8 @@ import { createTrainingGraph, type TrainingGraph } from './training-graph.ts';
 /** What every way to train needs. */
 interface RunOptions {
   readonly signal?: AbortSignal;
+  /** Bytes that the run may have in all; by default what this process has and what the machine has left. */
+  readonly maxMemory?: number;
   /** Milliseconds from any origin, for the times that are reported; `performance.now` by default. */
   readonly clock?: () => number;
   /** Opens the model of a fixed estimator by its name: a model, or an adapter of the one that is trained. */
@@ -171,6 +174,7 @@ async function* begin(
   const settings = resolveSettings(options, model);
   checkPairs(pairs, data.examples, model);
   await checkFree(out);
+  const memory = checkMemory(settings, model, pairs, options.maxMemory);
   const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
   const manifest: Manifest = {
     formatVersion: 1,
@@ -183,6 +187,7 @@ async function* begin(
     ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
     versions: await currentVersions(),
     machine: currentMachine(settings.threads),
+    memory,
   };
   const job = { ...jobOf(out, manifest, model, pairs, options), ...(fixed && { fixed }) };
   await using graph = await graphOf(job);
@@ -222,6 +227,7 @@ async function* goOn(
     status: 'running',
     recipe: { ...rest.recipe, threads },
     machine: { ...rest.machine, threads },
+    memory: checkMemory(rest.recipe, model, pairs, options.maxMemory),
   };
   const fixed = await estimatesBefore(current.recipe, model, pairs, placebos, options);
   if (fixed?.modelHash !== manifest.estimates?.modelHash)
@@ -273,13 +279,7 @@ function jobOf(
 async function graphOf({ model: given, manifest: { recipe } }: Job): Promise<TrainingGraph> {
   const { baseBits } = recipe;
   const model = baseBits === undefined ? given : await withQuantisedBase(given, baseBits);
-  return createTrainingGraph({
-    ...recipe,
-    model,
-    accumulates: recipe.gradientAccumulation > 1,
-    effectsGiven: effectsGiven(recipe),
-    averages: recipe.estimator === 'moving-average',
-  });
+  return createTrainingGraph(graphOptions(recipe, model));
 }
 
 type Placebos = ReturnType<typeof placeboPrompts>;

@@ -100,8 +100,8 @@ export interface TrainingExpressions {
   readonly trainable: ReadonlyMap<string, Value>;
   /** `loss`, `part.NAME` and `gradient.NAME`; with `sum.NAME` as inputs where gradients accumulate. */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** The feeds of a microbatch, but for the trained tensors, their sums, and the anchor's logits. */
-  feeds(batch: TrainingBatch, stepExamples: number, effectScale: number): Record<string, HostTensor>;
+  /** The feeds of a microbatch, but for the trained tensors, their sums, estimates and the anchor's logits. */
+  feeds(batch: TrainingBatch, stepExamples: number): Record<string, HostTensor>;
 }
 
 /** Builds both passes, the objective and all gradients. */
@@ -146,14 +146,12 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
     passes,
     trainable: source.trainable,
     outputs,
-    feeds: (batch, stepExamples, effectScale) => {
+    feeds: (batch, stepExamples) => {
       const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
       const { exampleOf, targets } = batches[0]![1];
       return {
         ...decoder.feeds(passRows(Object.fromEntries(batches))),
         ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
-        ...estimateFeeds(estimated, batch.estimates ?? []),
-        ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
         targets: { data: targets, shape: [targets.length] },
       };
     },
@@ -163,7 +161,9 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
   const { model, objectiveOptions, lora, seed, threads, accumulates = true, averages = false } = options;
-  const { anchorWeight } = resolveObjectiveOptions(objectiveOptions);
+  const { effectsGiven = false } = options;
+  const { effectWarmup, anchorWeight } = resolveObjectiveOptions(objectiveOptions);
+  const estimated = neededParts(options.objective, objectiveOptions, effectsGiven);
   const { passes, trainable, outputs, feeds: feedsOf } = trainingExpressions(options);
   const parts = Object.keys(outputs).filter((name) => name.startsWith(PART));
   const session = await openSession(model, outputs, {
@@ -190,7 +190,9 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
         {
           ...weights,
           ...sums,
-          ...feedsOf(batch, stepExamples, effectScale),
+          ...feedsOf(batch, stepExamples),
+          ...estimateFeeds(estimated, batch.estimates ?? []),
+          ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
           ...(anchor && { anchor: await anchor.logits(batch.withoutHistory!) }),
         },
         into,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { mebibytes } from '../../../base/bytes.ts';
 import { AbortedError, ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
@@ -10,6 +11,7 @@ import { readExamples } from '../../../method/data/source.ts';
 import { defaultObjectiveOptions } from '../../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { TrainSummary } from '../../../method/training/manifest.ts';
+import type { MemoryRecord } from '../../../method/training/memory-check.ts';
 import type { TrainEvent } from '../../../method/training/run.ts';
 import { estimatorNames } from '../../../method/training/settings.ts';
 import type { RunSpec } from '../../config/recipe.ts';
@@ -44,6 +46,7 @@ const recipeKeys = {
   recompute: 'training.recompute',
   maxSteps: 'training.maxSteps',
   maxExamples: 'limits.maxExamples',
+  maxMemory: 'limits.maxMemory',
   maxHistory: 'prompt.maxHistory',
   maxTokens: 'prompt.maxTokens',
   reference: 'prompt.reference',
@@ -102,6 +105,11 @@ export const trainCommand: CliCommand = {
       (flag) => (text) => Number(oneOf(flag, ['4', '8'])(text)),
     );
     addFlag(command, '--recompute', 'compute each layer again in the backward pass: less memory, more time');
+    addFlag(
+      command,
+      '--max-memory <size>',
+      'refuse a run that would need more, such as 4G (default: what is left)',
+    );
     addFlag(command, '--max-steps <n>', 'end the run after so many steps', (flag) => wholeNumber(flag, 1));
     addPromptFlags(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
@@ -170,7 +178,7 @@ async function recipeText(path: string): Promise<string> {
 }
 
 async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
-  const { settings, prompt, maxExamples } = spec;
+  const { settings, prompt, maxExamples, maxMemory } = spec;
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
     ...(maxExamples !== undefined && { limit: maxExamples }),
@@ -196,6 +204,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     dataSource,
     examples: rows,
     out: spec.out,
+    ...(maxMemory !== undefined && { maxMemory }),
     signal,
   });
   const summary = await follow(events, spec.out, settings.objective, session);
@@ -296,6 +305,8 @@ function tell(event: TrainEvent, stage: string, session: Session): void {
     session.note(
       `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
     );
+    const { memory } = event;
+    if (memory !== undefined) session.note(memoryLine(memory));
     session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
   } else if (event.type === 'step')
     session.progress({
@@ -305,6 +316,11 @@ function tell(event: TrainEvent, stage: string, session: Session): void {
       unit: 'steps',
       detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
     });
+}
+
+function memoryLine(memory: MemoryRecord): string {
+  const { total, limit, activations, trained, mappedWeights, process } = memory;
+  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
 }
 
 /** The name of the data with its path made absolute, so that a run can be resumed from any folder. */
