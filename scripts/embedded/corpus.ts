@@ -29,6 +29,12 @@ export const promptSettings: PromptSettings = {
 /** Simulated users by the number of their earlier reviews, and the share of prompts without any. */
 const SIMULATED_EXAMPLES = 30_000;
 const SHORT_EXAMPLES = 12_000;
+
+/** Users of exercises, and the sentences that one exercise has before its last. */
+const DRILL_USERS = 3000;
+const DRILL_SENTENCES = 9;
+/** Places of sentences that an exercise repeats: the second says most of a user's words. */
+const DRILL_PLACES = [0, 1, 1, 2, -1, -2];
 const WITHOUT_HISTORY = 0.2;
 
 /** Words of an earlier passage that a prompt shows. */
@@ -45,6 +51,8 @@ export function corpusTexts(): string[] {
 
 /** Rows whose texts are fitted, the user's earlier ones as well as the last; what only the item decides is read, not fitted. */
 export interface CorpusRows {
+  /** Exercises: one sentence of each of a user's reviews, a dozen tokens apart, all of one kind. */
+  readonly drills: readonly PromptPair[];
   /** Simulated users who never deviate, with one or two earlier reviews: what to look for is nearest and surest. */
   readonly short: readonly PromptPair[];
   /** Simulated users with two to four earlier reviews, and some without any. */
@@ -55,15 +63,20 @@ export interface CorpusRows {
 
 export function corpusRows(tokenizer: Tokenizer): CorpusRows {
   return {
+    drills: fittedRows(drillExamples(), tokenizer, { ...promptSettings, maxHistory: DRILL_SENTENCES }),
     short: fittedRows(shortExamples(), tokenizer),
     simulated: fittedRows(simulatedExamples(SIMULATED_EXAMPLES), tokenizer),
     speeches: fittedRows(sotuExamplesForTraining(), tokenizer),
   };
 }
 
-export function fittedRows(examples: readonly Example[], tokenizer: Tokenizer): PromptPair[] {
+export function fittedRows(
+  examples: readonly Example[],
+  tokenizer: Tokenizer,
+  settings = promptSettings,
+): PromptPair[] {
   return examples.map((example) => {
-    const pair = promptPair(example, tokenizer, promptSettings);
+    const pair = promptPair(example, tokenizer, settings);
     const shown = pair.historyItemsUsed === 0 ? [] : example.history.slice(-pair.historyItemsUsed);
     return fittedTexts(
       pair,
@@ -118,6 +131,40 @@ export function shortExamples(): Example[] {
     historyItems: [1, 2],
     strength: 1,
     noise: 0,
+  });
+}
+
+/**
+ * A user who never deviates says sentence after sentence of one place in the review: the same words are open in each, so
+ * that what an earlier one decides is seen at once, where whole reviews hide it among a hundred other tokens.
+ */
+export function drillExamples(): Example[] {
+  const random = randomStream(PRETRAINING_SEED, 'embedded/drills');
+  const reviews = simulate({
+    users: DRILL_USERS,
+    seed: PRETRAINING_SEED,
+    startIndex: SIMULATED_EXAMPLES + SHORT_EXAMPLES,
+    examplesPerUser: DRILL_SENTENCES + 1,
+    historyItems: 0,
+    strength: 1,
+    noise: 0,
+  });
+  return Array.from({ length: DRILL_USERS }, (_, u) =>
+    reviews.slice(u * (DRILL_SENTENCES + 1), (u + 1) * (DRILL_SENTENCES + 1)),
+  ).flatMap((ofUser) => {
+    const places = random.shuffle(DRILL_PLACES).slice(0, 3);
+    return [...new Set(places)].map((place): Example => {
+      const sentences = ofUser.map(({ response }) => response.split(/(?<=[.!?]) /).at(place)!);
+      const last = ofUser.at(-1)!;
+      return {
+        ...last,
+        id: `${last.id}/${place}`,
+        response: sentences.at(-1)!,
+        history: sentences
+          .slice(0, -1)
+          .map((text, i): HistoryItem => ({ id: ofUser[i]!.id, query: '', text })),
+      };
+    });
   });
 }
 

@@ -39,13 +39,16 @@ export const config = {
 };
 
 /** Norm of a token's own part of the embedding, and of the part that all tokens share. */
-const OWN_NORM = 0.5;
-const SHARED_NORM = 0.25;
+const OWN_NORM = 4;
+const SHARED_NORM = 2;
+/** Weights of the last norm: with so large an embedding, logits would start far too sure. */
+const LAST_NORM = 0.125;
 /** How much of what a copying head reads it writes: a contribution of about the embedding's norm, or half of it. */
-const COPY = 0.12;
+const COPY = 0.75;
 /** Factors of the query and key matrices of heads that look for the same predecessor, and for like tokens. */
-const INDUCTION = 2.5;
+const INDUCTION = 3.5;
 const ALIKE = 1.5;
+const POSITION = 1.5;
 /** Pairs of a head that turn quickly (positions) and the others (contents), counted in pairs of E/2. */
 const QUICK_PAIRS = 7;
 const SLOW_PAIRS = E / 2 - QUICK_PAIRS;
@@ -71,7 +74,7 @@ export async function writeInitialWeights(folder: string): Promise<void> {
     .parameters(decoder)
     .map(({ name, shape }) => {
       const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      if (shape.length === 1) data.fill(1);
+      if (shape.length === 1) data.fill(name === 'model.norm.weight' ? LAST_NORM : 1);
       else fillRandom(name, data, shape as readonly [number, number]);
       structured.get(name)?.(data);
       return { name, dtype: 'F32' as const, shape, data };
@@ -85,7 +88,7 @@ function fillRandom(name: string, data: Float32Array, [, inputs]: readonly [numb
   const isLast = /(o_proj|down_proj)/.test(name);
   const deviation = isEmbedding
     ? OWN_NORM / Math.sqrt(D)
-    : 1 / Math.sqrt(inputs) / (isLast ? 16 * Math.sqrt(2 * LAYERS) : 1);
+    : 1 / Math.sqrt(inputs) / (isLast ? 2 * Math.sqrt(2 * LAYERS) : 1);
   for (let i = 0; i < data.length; i++) data[i] = random.normal() * deviation;
 }
 
@@ -113,12 +116,13 @@ function lookUpHeads(): Map<string, Edit> {
     });
 
   // Layer 0: one and two back.
-  const seen = orthonormalRows(random, E);
-  const noted = [orthonormalRows(random, E), orthonormalRows(random, E)];
+  const directions = orthonormalRows(random, (1 + group) * E);
+  const seen = directions.slice(0, E);
+  const noted = [directions.slice(E, 2 * E), directions.slice(2 * E)];
   edit(0, 'v', setRows(seen, 0, 1));
-  edit(0, 'k', setRows(turned(shared, 0), 0, 1));
+  edit(0, 'k', setRows(turned(shared, 0), 0, POSITION));
   for (let head = 0; head < group; head++) {
-    edit(0, 'q', setRows(turned(shared, head + 1), head * E, 1));
+    edit(0, 'q', setRows(turned(shared, head + 1), head * E, POSITION));
     writeAlong(0, head, noted[head]!, COPY);
   }
 
@@ -149,8 +153,12 @@ function lookUpHeads(): Map<string, Edit> {
       },
     ]),
   );
+  // The shared part is the same for all tokens, or a token with more of it would be seen in its neighbours' place.
   all.set('model.embed_tokens.weight', (data) => {
-    for (let i = 0; i < data.length; i++) data[i]! += shared[i % D]! * SHARED_NORM;
+    for (let row = 0; row < data.length; row += D) {
+      const along = shared.reduce((sum, x, d) => sum + x * data[row + d]!, 0);
+      for (let d = 0; d < D; d++) data[row + d]! += (SHARED_NORM - along) * shared[d]!;
+    }
   });
   return all;
 }

@@ -27,19 +27,18 @@ import { writeTokenizer } from './tokenizer.ts';
 import { validate } from './validate.ts';
 
 /** Steps in all; the rate is constant until the last fifth. */
-const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 2600);
+const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 1500);
 const WARMUP_STEPS = 60;
 const CHECKPOINT_EVERY = 100;
 const THREADS = 2;
 
-const options: LoopOptions = {
-  learningRate: Number(process.env.RATE ?? 2e-3),
+const options: Omit<LoopOptions, 'batchSize'> = {
+  learningRate: Number(process.env.RATE ?? 1.5e-3),
   schedule: 'stable-decay',
   warmupRatio: WARMUP_STEPS / TOTAL_STEPS,
   weightDecay: 0.1,
   beta2: 0.98,
   maxGradientNorm: 1,
-  batchSize: 16,
   gradientAccumulation: 1,
   epochs: 100,
   maxSteps: TOTAL_STEPS,
@@ -91,18 +90,17 @@ async function save(step: number): Promise<void> {
   renameSync(part, checkpoint);
 }
 
-// Ever harder: users alone; with short, sure histories, where each use of a history is learnt soonest; then all there is.
+// Exercises and reviews first, where each use of a history is learnt soonest; then all there is.
 const phases = [
-  { pairs: rows.simulated, until: 600 },
-  { pairs: [...rows.short, ...rows.simulated.slice(0, rows.short.length)], until: 1200 },
-  { pairs: [...rows.simulated, ...rows.speeches], until: TOTAL_STEPS },
+  { pairs: [...rows.drills, ...rows.short, ...rows.simulated.slice(0, 10_000)], until: 500, batchSize: 16 },
+  { pairs: [...rows.simulated, ...rows.speeches], until: TOTAL_STEPS, batchSize: 16 },
 ];
 let tokens = 0;
 const began = performance.now();
 const note = (line: object) => appendFileSync(join(work, 'steps.jsonl'), `${JSON.stringify(line)}\n`);
-for (const { pairs, until } of phases) {
+for (const { pairs, until, batchSize } of phases) {
   if (startStep >= until) continue;
-  for await (const record of trainingLoop(graph, pairs, { ...options, startStep })) {
+  for await (const record of trainingLoop(graph, pairs, { ...options, batchSize, startStep })) {
     tokens += record.tokens;
     const seconds = (performance.now() - began) / 1000;
     note({ ...record, seconds });
