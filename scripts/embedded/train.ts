@@ -27,7 +27,7 @@ import { writeTokenizer } from './tokenizer.ts';
 import { validate } from './validate.ts';
 
 /** Steps in all; the rate is constant until the last fifth. */
-const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 1500);
+const TOTAL_STEPS = Number(process.env.TOTAL_STEPS ?? 1900);
 const WARMUP_STEPS = 60;
 const CHECKPOINT_EVERY = 100;
 const THREADS = 2;
@@ -90,10 +90,16 @@ async function save(step: number): Promise<void> {
   renameSync(part, checkpoint);
 }
 
-// Exercises and reviews first, where each use of a history is learnt soonest; then all there is.
+// Exercises and reviews first, where each use of a history is learnt soonest; then all
+// there is, and more of the speeches, which take longest.
 const phases = [
   { pairs: [...rows.drills, ...rows.short, ...rows.simulated.slice(0, 10_000)], until: 500, batchSize: 16 },
-  { pairs: [...rows.simulated, ...rows.speeches], until: TOTAL_STEPS, batchSize: 16 },
+  { pairs: [...rows.simulated, ...rows.speeches], until: 1000, batchSize: 16 },
+  {
+    pairs: [...rows.simulated.slice(0, 20_000), ...rows.speeches, ...rows.speeches],
+    until: TOTAL_STEPS,
+    batchSize: 16,
+  },
 ];
 let tokens = 0;
 const began = performance.now();
