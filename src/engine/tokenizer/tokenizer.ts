@@ -98,6 +98,7 @@ export function createTokenizer(
     byteFallback: json.model.byte_fallback ?? false,
     unknownToken: json.model.unk_token ?? undefined,
   };
+  const tokensOfPiece = remembered((piece) => (piece === '' ? [] : model._call([piece])));
   const normalize = normalizerOf(json.normalizer);
   const addPrefix = prefixer(json.pre_tokenizer);
 
@@ -142,7 +143,7 @@ export function createTokenizer(
 
   function encodeModel(tracked: TrackedText, push: (id: number, start: number, end: number) => void): void {
     const pieces = preTokenizer === null ? [tracked.text] : preTokenizer.pre_tokenize(tracked.text);
-    const found = pieces.flatMap((piece) => (piece === '' ? [] : model._call([piece])));
+    const found = pieces.flatMap(tokensOfPiece);
     const { starts, ends } = spansOfTokens(found, tracked, spelling);
     for (let t = 0; t < found.length; t++) push(model.tokens_to_ids.get(found[t]!)!, starts[t]!, ends[t]!);
   }
@@ -216,6 +217,25 @@ export function createTokenizer(
       return spelling.isByteLevel ? text : text.replaceAll('▁', ' ');
     },
     isSpecial,
+  };
+}
+
+/** Words come again and again: so many of them keep their tokens. The library's own cache costs more than it saves. */
+const REMEMBERED_PIECES = 1 << 16;
+/** Longer pieces seldom come again, and would hold memory. */
+const REMEMBERED_LENGTH = 64;
+
+/** The same function, which looks up what it was asked before; when there is no more room it begins anew. */
+function remembered(tokensOf: (piece: string) => readonly string[]): (piece: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  return (piece) => {
+    const before = known.get(piece);
+    if (before !== undefined) return before;
+    const tokens = tokensOf(piece);
+    if (piece.length > REMEMBERED_LENGTH) return tokens;
+    if (known.size === REMEMBERED_PIECES) known.clear();
+    known.set(piece, tokens);
+    return tokens;
   };
 }
 

@@ -1,35 +1,57 @@
 /** @file The prompt pairs that a run trains on, and the placebo histories where the reference value asks for them. */
-import { ConfigError, DataError } from '../../base/errors.ts';
+import { setImmediate } from 'node:timers/promises';
+import { ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import { matchedCandidates } from '../data/matching.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 
+/** How the pairs of many examples are made. */
+export interface PairsOptions {
+  /** Matches the histories of the reference value `placebo`. */
+  readonly seed: number;
+  readonly onProgress?: ProgressListener | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds of work after which progress is told, and the process can hear of Ctrl-C. */
+const BREATH_MS = 250;
+
 /**
  * One pair for each example, in their order.
  * With the reference value `placebo` the prompt "without" history shows another user's, matched in period, domain and length.
  * @throws {DataError} when there are no examples, or one does not fit
  * @throws {ConfigError} when the prompts may be longer than the model allows
+ * @throws {AbortedError} when the signal says so
  */
-export function trainingPairs(
+export async function trainingPairs(
   examples: readonly Example[],
   model: Model,
   settings: PromptSettings,
-  seed: number,
-): PromptPair[] {
+  { seed, onProgress, signal }: PairsOptions,
+): Promise<PromptPair[]> {
   if (settings.maxTokens > model.config.maxPositions)
     throw new ConfigError(
       `maxTokens: expected at most the model's ${model.config.maxPositions} positions, got ${settings.maxTokens}`,
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
-  return examples.map((example) => {
+  const pairs: PromptPair[] = [];
+  let breath = performance.now();
+  for (const example of examples) {
     const needsPlacebo = settings.reference === 'placebo' && example.history.length > 0;
     const placebo = needsPlacebo
       ? matchedCandidates(examples, example, 2, { seed }).others[0]!.history
       : undefined;
-    return promptPair(example, model.tokenizer, settings, placebo === undefined ? {} : { placebo });
-  });
+    pairs.push(promptPair(example, model.tokenizer, settings, placebo === undefined ? {} : { placebo }));
+    if (performance.now() - breath < BREATH_MS) continue;
+    onProgress?.({ stage: 'prompts', done: pairs.length, total: examples.length, unit: 'examples' });
+    await setImmediate();
+    throwIfAborted(signal);
+    breath = performance.now();
+  }
+  return pairs;
 }
 
 /**

@@ -46,7 +46,7 @@ interface RunOptions {
   readonly openEstimator?: (source: string, model: Model) => Promise<ScoredModel>;
   /** Where effects that are computed before training are looked up first, and kept. */
   readonly cache?: EffectCache;
-  /** Told while effects are computed before training. */
+  /** Told while prompts are made of many examples, and effects computed, before training. */
   readonly onProgress?: ProgressListener;
 }
 
@@ -101,12 +101,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   throwIfAborted(options.signal);
   const examples = forTraining(given);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
-  const pairs = trainingPairs(examples, model, prompt, options.seed ?? 0);
+  const { seed = 0, onProgress, signal } = options;
+  const pairs = await trainingPairs(examples, model, prompt, { seed, onProgress, signal });
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
   const { placebos: count, weightsFrom } = resolveSettings(options, model).objectiveOptions;
   const placebos =
     weightsFrom === 'userSpecific'
-      ? placeboPrompts(examples, pairs, model, prompt, { count, seed: options.seed ?? 0 })
+      ? placeboPrompts(examples, pairs, model, prompt, { count, seed })
       : undefined;
   const warning = hiddenHistoryWarning(examples, pairs, prompt);
   if (warning !== undefined) yield { type: 'warning', message: warning };
@@ -138,7 +139,8 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const model = await options.open.model(manifest.model.source);
   const found = await options.open.examples(manifest.data.source);
   const examples = recordedItems(manifest.data, found);
-  const pairs = trainingPairs(examples, model, prompt, seed);
+  const { onProgress, signal } = options;
+  const pairs = await trainingPairs(examples, model, prompt, { seed, onProgress, signal });
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
   const { placebos: count, weightsFrom } = manifest.recipe.objectiveOptions;
   const placebos =

@@ -153,7 +153,7 @@ describe('weights made of C', () => {
     const examples = simulate({ users: 6, seed: 3, historyItems: 2 });
     examples[0] = { ...examples[0]!, history: [] };
     const prompt = defaultPromptSettings(opened.config.maxPositions);
-    const all = trainingPairs(examples, opened, prompt, 0);
+    const all = await trainingPairs(examples, opened, prompt, { seed: 0 });
     const placebos = placeboPrompts(examples, all, opened, prompt, { count: 2, seed: 0 });
     const settings = resolveSettings(
       { ...shared, objectiveOptions: { weightsFrom: 'userSpecific', placebos: 2 }, estimator: 'fixed' },
