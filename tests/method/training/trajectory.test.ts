@@ -2,18 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
-import { createAdamW } from '../../../src/engine/optim/adamw.ts';
-import { viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
 import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
-import type { PromptPair } from '../../../src/method/prompts/pair.ts';
-import { trainingBatch } from '../../../src/method/training/trainer.ts';
-import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
 import { tinyModel } from '../../support/tiny-model.ts';
+import { largestGap, type TrajectoryGolden, trainTrajectory } from '../../support/trajectory.ts';
 
-interface Golden {
+interface Golden extends TrajectoryGolden {
   readonly adapter: string;
-  readonly settings: { learningRate: number; weightDecay: number; maxNorm: number };
-  readonly batches: Pick<PromptPair, 'withHistoryIds' | 'withoutHistoryIds' | 'responseIds'>[][];
   readonly runs: {
     readonly method: 'full' | 'lora';
     readonly objective: ObjectiveName;
@@ -38,52 +32,11 @@ const read = (name: string) => JSON.parse(readFileSync(`tests/golden/${name}.jso
 const golden = read('training-trajectory');
 const long = read('training-trajectory-long');
 const model = await tinyModel();
-const pairOf = (ids: Golden['batches'][number][number]): PromptPair => ({
-  ...ids,
-  responseStarts: [],
-  responseEnds: [],
-  historyItemsUsed: 1,
-  hasHistory: true,
-});
 
 async function trained(method: 'full' | 'lora', objective: ObjectiveName, { shift = 0, of = golden } = {}) {
-  const { settings } = of;
-  const adapter = await loadAdapter(of.adapter, model);
-  await using graph = await createTrainingGraph({
-    model,
-    objective,
-    seed: 0,
-    threads: 1,
-    ...(method === 'lora' ? { lora: adapter.lora } : {}),
-  });
-  // PyTorch decays every tensor, norms too.
-  const parameters = { ...graph.parameters, decayed: graph.parameters.size };
-  const tensors = viewsOf(parameters, parameters.weights);
-  if (method === 'lora')
-    for (const [name, { data }] of Object.entries(adapter.tensors)) tensors[name]!.data.set(data);
-  await using optimizer = await createAdamW({
-    weightDecay: settings.weightDecay,
-    maxGradientNorm: settings.maxNorm,
-    threads: 1,
-  });
-  const losses: number[] = [];
-  const norms: number[] = [];
-  for (const [index, batch] of of.batches.entries()) {
-    parameters.gradients.fill(0);
-    const pairs = batch.map(pairOf);
-    const passes = trainingBatch(pairs, graph.passes, 0);
-    for (const pass of [passes.withHistory, passes.withoutHistory])
-      for (let s = 0; s < (pass?.responseRows.length ?? 0); s++) pass!.responseRows[s]! -= BigInt(shift);
-    losses.push((await graph.accumulate(passes, pairs.length)).loss!);
-    const norm = await optimizer.gradientNorm(parameters);
-    norms.push(norm);
-    await optimizer.update(parameters, index + 1, settings.learningRate, norm);
-  }
-  return { losses, norms, tensors };
+  const adapter = method === 'lora' ? await loadAdapter(of.adapter, model) : undefined;
+  return trainTrajectory(of, { model, objective, adapter, shift });
 }
-
-const largest = (a: readonly number[], b: readonly number[]) =>
-  Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
 
 const largestRelative = (a: readonly number[], b: readonly number[]) =>
   Math.max(...a.map((value, i) => Math.abs(value / b[i]! - 1)));
@@ -92,7 +45,7 @@ describe.each(golden.runs)('$method training by $objective', ({ method, objectiv
   it('has the losses, gradient norms and final tensors of PyTorch', async () => {
     const { losses, norms, tensors } = await trained(method, objective);
     expect(losses).toHaveLength(expected.losses.length);
-    expect(largest(losses, expected.losses)).toBeLessThan(LOSS_TOLERANCE);
+    expect(largestGap(losses, expected.losses)).toBeLessThan(LOSS_TOLERANCE);
     expect(largestRelative(norms, expected.gradientNorms)).toBeLessThan(NORM_TOLERANCE);
     expect(Object.keys(tensors).sort()).toEqual(Object.keys(expected.checksums!).sort());
     for (const [name, { sum, sumOfSquares }] of Object.entries(expected.checksums!)) {
@@ -111,7 +64,7 @@ describe.each(long.runs)(
     it('have the losses of PyTorch', async () => {
       const { losses } = await trained(method, objective, { of: long });
       expect(losses).toHaveLength(50);
-      expect(largest(losses, expected)).toBeLessThan(LONG_TOLERANCE);
+      expect(largestGap(losses, expected)).toBeLessThan(LONG_TOLERANCE);
     });
   },
 );
@@ -121,5 +74,5 @@ it('does not have the losses of PyTorch when labels are shifted by one', async (
   const { losses: expected } = golden.runs.find(
     (run) => run.method === 'lora' && run.objective === 'nextquill-code',
   )!;
-  expect(largest(losses, expected)).toBeGreaterThan(100 * LOSS_TOLERANCE);
+  expect(largestGap(losses, expected)).toBeGreaterThan(100 * LOSS_TOLERANCE);
 });
