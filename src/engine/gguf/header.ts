@@ -9,6 +9,9 @@ import { type Cursor, createCursor } from './cursor.ts';
 /** Far beyond any real header (a vocabulary of 262,144 tokens takes 15 MB), far below what would hurt. */
 export const MAX_HEADER_BYTES = 256 << 20;
 
+/** Far beyond any vocabulary; a list of single bytes as long as a header may be would be gigabytes of numbers. */
+const MAX_LIST_VALUES = 16 << 20;
+
 /** A value of the metadata; whole numbers beyond 2^53 are bigints. */
 export type GgufValue = number | bigint | string | boolean | GgufList;
 export type GgufList =
@@ -103,6 +106,8 @@ function readList(cursor: Cursor): GgufList {
   if (kind === LIST) throw cursor.fail('expected a list of plain values, got a list of lists');
   const { bytes, read } = kindOf(cursor, kind);
   const count = cursor.count('values', bytes);
+  if (count > MAX_LIST_VALUES)
+    throw cursor.fail(`expected a list of at most ${MAX_LIST_VALUES} values, got ${count}`);
   return Array.from({ length: count }, () => read(cursor)) as unknown as GgufList;
 }
 

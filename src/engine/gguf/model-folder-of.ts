@@ -94,24 +94,30 @@ function tokenizerOf(file: GgufFile, beside: Readonly<Record<string, string>>): 
   return { 'tokenizer.json': json(tokenizer), 'tokenizer_config.json': json(config) };
 }
 
-/** config.json and where each tensor goes: all parameters of the model, each of its shape. */
+/** config.json and where each tensor goes: all parameters of the model, each of its shape, and none left over. */
 async function planOf(file: GgufFile) {
   const json = modelConfig(file, await ropeFactors(file));
   const config = parseDecoderConfig(json, file.path);
   const found = new Map(
     placeTensors(file, ggufArchitecture(file), config).map((placed) => [placed.name, placed]),
   );
-  const tensors = architectureOf(config)
-    .parameters(config)
-    .map(({ name, shape }): PlacedTensor => {
-      const placed = found.get(name);
-      const got = placed === undefined ? 'none' : `one of shape [${placed.shape.join(', ')}]`;
-      if (placed !== undefined && String(placed.shape) === String(shape)) return placed;
-      throw new WeightsError(
-        `${file.path}: expected a tensor for ${name} of shape [${shape.join(', ')}], got ${got}`,
-        { code: 'weights/shape', hint: 'Convert the model to GGUF again.' },
-      );
-    });
+  const parameters = architectureOf(config).parameters(config);
+  const known = new Set(parameters.map(({ name }) => name));
+  const extra = [...found.values()].find(({ name }) => !known.has(name));
+  if (extra !== undefined)
+    throw new WeightsError(
+      `${file.path}: tensor ${JSON.stringify(extra.tensor.name)}: expected none by the file's metadata, got one for ${extra.name}`,
+      { code: 'gguf/unknown-tensor', hint: 'Convert the model to GGUF again.' },
+    );
+  const tensors = parameters.map(({ name, shape }): PlacedTensor => {
+    const placed = found.get(name);
+    const got = placed === undefined ? 'none' : `one of shape [${placed.shape.join(', ')}]`;
+    if (placed !== undefined && String(placed.shape) === String(shape)) return placed;
+    throw new WeightsError(
+      `${file.path}: expected a tensor for ${name} of shape [${shape.join(', ')}], got ${got}`,
+      { code: 'weights/shape', hint: 'Convert the model to GGUF again.' },
+    );
+  });
   return { config: json, tensors };
 }
 

@@ -95,6 +95,13 @@ describe('a header that lies', () => {
     await expect(opening).rejects.toThrow(path);
   });
 
+  it('with a list of single bytes as long as a large file is refused before the list is made', () => {
+    const start = ggufBytes({ metadata: [['a', 9, [0, 2n ** 25n]]] });
+    expect(() => parseHeader('long.gguf', start, 2 ** 30)).toThrow(
+      /long\.gguf: metadata "a": expected a list of at most 16777216 values, got 33554432/,
+    );
+  });
+
   it('of a part of a model says how to join the parts', async () => {
     const path = await written(ggufBytes({ metadata: [['split.count', 2, 3]] }));
     await expect(openGguf(path)).rejects.toThrow('one of 3 parts');
@@ -230,6 +237,12 @@ describe('metadata that do not fit the tensors', () => {
       'llama.block_count',
       ['llama.block_count', 4, 3],
       /model\.layers\.2.* got none/,
+    ],
+    [
+      'fewer layers than there are',
+      'llama.block_count',
+      ['llama.block_count', 4, 1],
+      /"blk\.1\..*": expected none by the file's metadata, got one for model\.layers\.1/,
     ],
     [
       'experts',
