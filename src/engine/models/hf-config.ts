@@ -235,7 +235,8 @@ export function layerWindows(
     throw keys.malformed('layer_types', `a list of ${layers} names, one for each layer`);
   const layerTypes = Array.from({ length: layers }, (_, layer): LayerType => {
     if (listed === undefined) return fallback(layer);
-    const type = layerTypeNames[listed[layer] as string];
+    const name = String(listed[layer]);
+    const type = Object.hasOwn(layerTypeNames, name) ? layerTypeNames[name] : undefined;
     if (type === undefined) throw keys.malformed('layer_types', Object.keys(layerTypeNames).join(' or '));
     return type;
   });

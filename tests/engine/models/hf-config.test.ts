@@ -83,6 +83,7 @@ describe('config.json', () => {
       { ...llama, layer_types: ['full_attention', 'chunked_attention', 'full_attention'] },
       'layer_types: expected',
     ],
+    [{ ...llama, layer_types: Array(3).fill('constructor') }, 'layer_types: expected'],
     [{ ...llama, layer_types: ['full_attention'] }, 'layer_types: expected a list of 3 names'],
     [
       { ...llama, rope_scaling: { rope_type: 'dynamic', factor: 2 } },
