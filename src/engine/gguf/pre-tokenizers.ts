@@ -1,5 +1,5 @@
 /** @file How text is cut before byte-level BPE, by the names that GGUF files use (`tokenizer.ggml.pre`). */
-import type { NormalizerJson, PreTokenizerJson } from '../tokenizer/tokenizer-json.ts';
+import { type NormalizerJson, type PreTokenizerJson, sequence, split } from '../tokenizer/tokenizer-json.ts';
 
 /** What a name stands for in tokenizer.json. */
 export interface PreTokenization {
@@ -13,16 +13,6 @@ export interface PreTokenization {
 
 const bytes: PreTokenizerJson = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
 const words: PreTokenizerJson = { ...bytes, use_regex: true };
-const sequence = (...pretokenizers: PreTokenizerJson[]): PreTokenizerJson => ({
-  type: 'Sequence',
-  pretokenizers,
-});
-const split = (Regex: string): PreTokenizerJson => ({
-  type: 'Split',
-  pattern: { Regex },
-  behavior: 'Isolated',
-  invert: false,
-});
 
 /** Llama 3's words; Qwen's differ in the digits that go together. */
 const modernWords = (digits: string) =>

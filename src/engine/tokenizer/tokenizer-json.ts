@@ -123,11 +123,11 @@ export function portablePreTokenizer(config: PreTokenizerJson): PreTokenizerJson
   );
 }
 
-const sequence = (...pretokenizers: PreTokenizerJson[]): PreTokenizerJson => ({
+export const sequence = (...pretokenizers: PreTokenizerJson[]): PreTokenizerJson => ({
   type: 'Sequence',
   pretokenizers,
 });
-const split = (Regex: string): PreTokenizerJson => ({
+export const split = (Regex: string): PreTokenizerJson => ({
   type: 'Split',
   pattern: { Regex },
   behavior: 'Isolated',
