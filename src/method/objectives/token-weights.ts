@@ -51,8 +51,9 @@ export function softWeights(logRatio: Value, slope: number, centre: number): Val
 }
 
 /**
- * $$ \tilde\omega_t = \omega_t / \sum_{S} \omega $$ within each example; uniform where an example has no history.
- * @param weights ω, f32[S], positive
+ * $$ \tilde\omega_t = \omega_t / \sum_{S} \omega $$ within each example; uniform where an example has no history, and
+ * where all its weights are 0, as with a `lowWeight` of 0 and no token above the threshold.
+ * @param weights ω, f32[S], at least 0
  * @returns f32[S], summing to 1 over each example
  * Gradient: through both the weight and the sum, where `weights` carries one.
  */
@@ -62,7 +63,9 @@ export function normaliseWithinExamples(weights: Value, groups: TokenGroups): Va
     const used = where(greater(groups.hasHistory, 0), weights, 1);
     const sums = gemm(groups.membership, reshape(used, [count, 1])); // f32[B, 1]
     const perToken = reshape(gemm(groups.membership, sums, { transA: true }), [count]);
-    return div(used, perToken);
+    const isWeighted = greater(perToken, 0);
+    // The denominator is replaced, too: a gradient through 0/0 would be no number.
+    return div(where(isWeighted, used, groups.uniform), where(isWeighted, perToken, 1));
   });
 }
 

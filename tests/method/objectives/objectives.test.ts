@@ -161,6 +161,27 @@ describe.each(cases)('$name', (golden) => {
   );
 });
 
+// A bug: 0/0 made the loss NaN in the first batch that held an example without a preference token.
+it('an example whose weights are all 0 is trained like plain cross-entropy, and its loss is a number', async () => {
+  const { feeds, withHistory, withoutHistory, targets, groups } = setUp(cases[0]!);
+  const inputs = { withHistory, withoutHistory, targets, groups };
+  // No probability rises by more than 1: no token is above the threshold.
+  const noneAbove = { effectThreshold: 1, lowWeight: 0 };
+  const weighted = objectiveLoss('nextquill-data-side', inputs, noneAbove).loss;
+  const plain = objectiveLoss('sft', inputs).loss;
+  const results = await evaluate(
+    {
+      weighted,
+      plain,
+      gradient: vjp(weighted, [withHistory])[0]!,
+      plainGradient: vjp(plain, [withHistory])[0]!,
+    },
+    feeds,
+  );
+  expect(results.weighted).toEqual(results.plain);
+  expect(results.gradient).toEqual(results.plainGradient);
+});
+
 it('an unknown objective is refused with the nearest name', () => {
   expect(() => resolveObjective('nextquil')).toThrowError(
     expect.objectContaining({ code: 'objective/unknown', hint: 'Did you mean nextquill?' }),
