@@ -2,7 +2,8 @@
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeFileError, writeAll } from '../../base/atomic-file.ts';
-import { canonicalJson, sha256 } from '../../base/hash.ts';
+import { sha256 } from '../../base/hash.ts';
+import { scoredHash } from '../effects/scored-hash.ts';
 import type { ScoredModel, ScoredPrompt } from '../effects/scorer.ts';
 
 /** Log-probabilities by prompt and response; holds hashes and numbers, no text. */
@@ -13,14 +14,9 @@ export interface ScoreStore extends AsyncDisposable {
 }
 
 /** Names a prompt and its response for one model with its adapter or trained weights. */
-export function scoreKeys({ model, adapter, trained }: ScoredModel): (prompt: ScoredPrompt) => string {
-  const tensors = Object.entries(adapter?.tensors ?? trained ?? {}).map(([name, { data, shape }]) => [
-    name,
-    shape,
-    sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  ]);
-  const scored = sha256(canonicalJson([model.hash, adapter?.lora ?? null, tensors]));
-  return ({ promptIds, responseIds }) => sha256(`${scored} ${promptIds.join()} ${responseIds.join()}`);
+export function scoreKeys(scored: ScoredModel): (prompt: ScoredPrompt) => string {
+  const hash = scoredHash(scored);
+  return ({ promptIds, responseIds }) => sha256(`${hash} ${promptIds.join()} ${responseIds.join()}`);
 }
 
 /** A store in memory only. */

@@ -1,10 +1,10 @@
 /** @file How well each estimator of a token's effect recovers what the simulator knows: who decided it, and by how many nats. */
-import { aucByUser } from '../../base/statistics/auc.ts';
+import { aucByUser, type UserScore } from '../../base/statistics/auc.ts';
 import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { ExampleEffects } from '../effects/rows.ts';
-import { causeOfToken } from './token-causes.ts';
+import { causeScores } from './token-causes.ts';
 
 /** One way to say what the history changes at a token. */
 interface Estimator {
@@ -55,12 +55,6 @@ export interface EstimatorScore {
 /** Users of one group of {@link EstimatorScore.coverage}. */
 const USERS_OF_A_GROUP = 8;
 
-interface Token {
-  readonly user: string;
-  readonly score: number;
-  readonly positive: boolean;
-}
-
 /** A word that settled a choice: the estimate summed over its tokens, and the generator's log ratio. */
 interface Word {
   readonly user: string;
@@ -75,14 +69,14 @@ export function scoreEstimator(
   options: BootstrapOptions = {},
 ): EstimatorScore {
   const { values, threshold, isLogRatio }: Estimator = estimators[name];
-  const tokens = examples.flatMap((example) => tokensOf(example, values(example)));
-  const share = (chosen: (token: Token) => boolean, counted: (token: Token) => boolean) =>
+  const tokens = causeScores(examples, values);
+  const share = (chosen: (token: UserScore) => boolean, counted: (token: UserScore) => boolean) =>
     ratioByUser(
       tokens.filter(chosen).map((token) => ({ user: token.user, value: counted(token) ? 1 : 0 })),
       options,
     );
-  const above = ({ score }: Token) => score > threshold;
-  const positive = (token: Token) => token.positive;
+  const above = ({ score }: UserScore) => score > threshold;
+  const positive = (token: UserScore) => token.positive;
   const words = isLogRatio ? examples.flatMap((example) => wordsOf(example, values(example))) : [];
   return {
     estimator: name,
@@ -98,15 +92,6 @@ export function scoreEstimator(
       coverage: coverageOf(words, options),
     }),
   };
-}
-
-function tokensOf({ example, pair }: ExampleEffects, values: Float32Array): Token[] {
-  return pair.responseIds.flatMap((_, t) => {
-    const [start, end] = [pair.responseStarts[t]!, pair.responseEnds[t]!];
-    const cause = causeOfToken(example.response, start, end, example.causes ?? []);
-    if (cause === undefined) return [];
-    return [{ user: example.user, score: values[t]!, positive: cause === 'user' || cause === 'both' }];
-  });
 }
 
 function wordsOf({ example, pair }: ExampleEffects, values: Float32Array): Word[] {

@@ -28,17 +28,23 @@ export function causeOfToken(
   return best;
 }
 
-/** Signed log ratios against known causes: positives are tokens of cause `user` and `both`. */
-export function causeScores(effects: readonly ExampleEffects[]): UserScore[] {
-  return effects.flatMap(({ example, pair, effects: values }) => {
+/**
+ * Scores of the tokens of known cause: positives are those of cause `user` and `both`.
+ * @param valuesOf one score for each response token of an example; the signed log ratio by default
+ */
+export function causeScores(
+  effects: readonly ExampleEffects[],
+  valuesOf: (effects: ExampleEffects) => ArrayLike<number> = (each) => each.effects.logRatio,
+): UserScore[] {
+  return effects.flatMap((each) => {
+    const { example, pair } = each;
     const { causes } = example;
     if (causes === undefined) return [];
+    const values = valuesOf(each);
     return pair.responseIds.flatMap((_, t) => {
       const cause = causeOfToken(example.response, pair.responseStarts[t]!, pair.responseEnds[t]!, causes);
       if (cause === undefined) return [];
-      return [
-        { user: example.user, score: values.logRatio[t]!, positive: cause === 'user' || cause === 'both' },
-      ];
+      return [{ user: example.user, score: values[t]!, positive: cause === 'user' || cause === 'both' }];
     });
   });
 }
