@@ -4,6 +4,7 @@ import type { ItemKind } from '../effects/item-kinds.ts';
 import { decimal, hasInterval } from '../explain/number-format.ts';
 import { sideOf } from '../report/findings.ts';
 import { FEWEST } from './groups.ts';
+import { LARGEST_DOSE } from './plan.ts';
 import type { AuditFindings } from './results.ts';
 
 /** Three sentences. An effect is told as found only where its whole interval is on one side of 0. */
@@ -65,7 +66,7 @@ function forWhom({ byUser, users }: AuditFindings): string {
   return `The user’s own history does better than another’s for ${gain} of ${users} users, ${each}: from ${worth(most.userSpecific.value)} a token for ${most.name} down to ${worth(least.userSpecific.value)} for ${least.name}.`;
 }
 
-function where({ users, where: { thirds, personal }, dose, maps }: AuditFindings): string {
+function where({ users, where: { thirds, personal }, dose, maps, prompt }: AuditFindings): string {
   const strongest = thirds.reduce((best, third) =>
     third.userSpecific.value > best.userSpecific.value ? third : best,
   );
@@ -83,7 +84,7 @@ function where({ users, where: { thirds, personal }, dose, maps }: AuditFindings
   const [first, last] = [dose[1], dose.at(-1)];
   if (first && last && dose.length > 2 && shownSide(last.effect, users) > 0)
     parts.push(
-      `the latest item alone gives ${decimal((100 * first.effect.value) / last.effect.value, 0)}% of what all do`,
+      `the latest item alone gives ${decimal((100 * first.effect.value) / last.effect.value, 0)}% of what ${last.items === LARGEST_DOSE && prompt.maxHistory > LARGEST_DOSE ? `the latest ${LARGEST_DOSE} do` : 'all do'}`,
     );
   const kinds = [...maps.most, ...maps.least].flatMap(({ items = [] }) => items.map(({ kind }) => kind));
   const count = (kind: ItemKind) => kinds.filter((each) => each === kind).length;

@@ -19,6 +19,9 @@ export interface AuditText {
 /** Numbers of items of the dose curve beside none. */
 const DOSES = [1, 2, 4, 8];
 
+/** A text may show more items than this, where the prompt settings let it. */
+export const LARGEST_DOSE = Math.max(...DOSES);
+
 /**
  * The examples that show some of their history, with the prompt pair of each.
  * @throws {DataError} when there is none

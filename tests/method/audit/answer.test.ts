@@ -66,6 +66,16 @@ describe('where', () => {
     );
   });
 
+  // A bug: with more items shown than the curve has, the largest dose was called all of them.
+  it('compares the latest item with the largest dose where more items may be shown', () => {
+    const { prompt, dose } = exampleAudit();
+    const upTo8 = [...dose.slice(0, 2), { ...dose[2]!, items: 8 }];
+    const answer = (maxHistory: number) =>
+      exampleAudit({ dose: upTo8, prompt: { ...prompt, maxHistory } }).answer[2];
+    expect(answer(8)).toContain('the latest item alone gives 67% of what all do');
+    expect(answer(16)).toContain('the latest item alone gives 67% of what the latest 8 do');
+  });
+
   it('claims no place where no third was shown', () => {
     const { where } = exampleAudit();
     const thirds = where.thirds.map((third) => ({ ...third, userSpecific: about(0.01, 0.1) }));
