@@ -1,5 +1,5 @@
 /** @file `nextquill refute` as a process: what it prints and writes, and exit code 3 where a test fails. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,6 +41,16 @@ describe('refute', { timeout: 240_000 }, () => {
     expect(stderr).toContain('"code":"refutation/fails"');
     expect(readFileSync(join(folder, 'refuted/refutation.json'), 'utf8')).toBe(stdout);
     expect(readFileSync(join(folder, 'refuted/refutation.html'), 'utf8')).toContain('does not hold');
+  });
+
+  it('warns of a response that stands in its own history, before anything is scored', async () => {
+    const [line, ...others] = readFileSync(join(folder, 'users.jsonl'), 'utf8').trim().split('\n');
+    const example = JSON.parse(line!);
+    example.history[0].text = example.response;
+    writeFileSync(join(folder, 'leaking.jsonl'), [JSON.stringify(example), ...others].join('\n'));
+    const { code, stderr } = await run('refute --model model --data leaking.jsonl --placebo 12 --quiet');
+    expect(code).toBe(2);
+    expect(stderr).toContain('Numbers on these examples are too good');
   });
 
   it('refuses a single stranger, and too few users for the strangers that it needs', async () => {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ContractError } from '../../../base/errors.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
+import { warnOfLeakage } from '../../example-rows.ts';
+import { warnOfTrainedRows } from '../../trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
@@ -35,6 +37,8 @@ export const refuteCommand: CliCommand = {
     const scoring = await openForScoring(given, 'test', session);
     const { refute } = await import('../../../method/refutation/refute.ts');
     const { opened, rows, all } = scoring;
+    warnOfLeakage(all, session.warn);
+    await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
     const { seed, threads, json } = session.options;
     const refutation = await refute(opened, rows, {
       prompt: opened.prompt,
