@@ -8,9 +8,9 @@ import type { ProgressListener } from '../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../base/statistics/by-user.ts';
 import type { Estimate } from '../base/statistics/estimate.ts';
 import type { Example } from '../method/data/example.ts';
-import { matchedCandidates } from '../method/data/matching.ts';
 import { exampleEffects } from '../method/effects/rows.ts';
 import type { ScoredModel } from '../method/effects/scorer.ts';
+import { matchAll } from '../method/evaluation/evaluate.ts';
 import { decimal } from '../method/explain/number-format.ts';
 import { passesOf } from '../method/objectives/objectives.ts';
 import type { Manifest } from '../method/training/manifest.ts';
@@ -110,15 +110,12 @@ export function remedy({
 function placebosOf({ rows, pool }: Guard): number {
   const withHistory = rows.filter(({ history }) => history.length > 0);
   if (withHistory.length === 0) return 0;
-  for (let count = PLACEBOS; count > 0; count--) {
-    try {
-      for (const example of withHistory) matchedCandidates(pool, example, count + 1);
-      return count;
-    } catch (error) {
-      if (!(error instanceof DataError && error.code === 'data/too-few-candidates')) throw error;
-    }
+  try {
+    return matchAll(withHistory, pool, undefined, PLACEBOS + 1).k - 1;
+  } catch (error) {
+    if (error instanceof DataError && error.code === 'data/too-few-candidates') return 0;
+    throw error;
   }
-  return 0;
 }
 
 async function scoreGuard(
