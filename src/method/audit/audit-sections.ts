@@ -202,6 +202,10 @@ ${groupTable('part', thirds, extra)}
 ${personal === undefined ? '' : tokensHtml(personal)}</section>`;
 }
 
+/** Why a clear C may show in no single token; measured on the simulator (docs/log.md). */
+const nothingFound =
+  'This is no evidence against C, which is a mean over many tokens. What is a user’s own is seldom that user’s alone: where one of the other users shares a word or a way to sign off, that user’s history makes it as much likelier, and a token is found only where this is rarer than the rate of false discoveries allows.';
+
 function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): string {
   const { share, tokens, level, nullSize, strongest } = personal;
   const percent = percentages(share);
@@ -217,7 +221,7 @@ function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): st
 <p>The user’s own history makes ${found} likelier by more than other users’ histories differ among themselves: ${count(tokens, 'token')} tested against ${nullSize} differences between other users’ histories, with at most ${decimal(100 * level, 0)}% false discoveries (Benjamini–Hochberg).</p>
 ${
   strongest.length === 0
-    ? ''
+    ? `<p>${nothingFound}</p>`
     : fold(
         `The ${count(strongest.length, 'strongest token')}`,
         scrollTable('Strongest tokens', ['token', 'C, nats', 'false discovery rate', 'user'], rows),

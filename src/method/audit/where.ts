@@ -73,7 +73,9 @@ interface TokenTests {
 /**
  * Tests every token: its log-probability after the user's own history minus the mean after the placebos, against the same
  * difference of each placebo from the other placebos, pooled over all tokens; then Benjamini–Hochberg. A placebo is
- * compared with one history fewer, so the null is a little wide and the test a little strict.
+ * compared with one history fewer, so the null is a little wide and the test a little strict. Where users share what
+ * is told of them, as simulated ones do, a placebo stands out from the others about as far as the own history does, and
+ * no token need be found (docs/log.md).
  * @returns undefined with fewer than two placebos
  */
 function testTokens(scores: readonly TextScores[]): TokenTests | undefined {

@@ -45,6 +45,15 @@ describe('renderAuditHtml', () => {
     expect(html).toContain('1 user of 12 is judged by fewer than 5 texts');
   });
 
+  it('says why no single token may be found though C is clear', () => {
+    const { where } = exampleAudit();
+    const personal = { ...where.personal!, share: about(0, 0), strongest: [] };
+    const none = renderAuditHtml(exampleAudit({ where: { ...where, personal } }));
+    expect(none).toContain('makes no token likelier');
+    expect(none).toContain('no evidence against C');
+    expect(html).not.toContain('no evidence against C');
+  });
+
   it('says what was left out and that effects are teacher-forced', () => {
     expect(html).toContain('Left out: 2 examples without a history.');
     expect(html).toContain('Left out: 1 example whose query and response do not fit');
