@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { removeLeftovers } from '../../base/atomic-file.ts';
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { defaultCacheFolder, type Model } from '../models/model.ts';
@@ -76,6 +77,7 @@ async function write(
   layers: QuantisedBase['layers'],
 ): Promise<SafetensorsFile> {
   await mkdir(dirname(path), { recursive: true });
+  await removeLeftovers(path);
   await writeSafetensors(
     path,
     parameters.map(({ name, shape, role }) => {

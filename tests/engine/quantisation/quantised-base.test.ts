@@ -1,5 +1,5 @@
 /** @file Bases of 4 and 8 bits: what is lost, and that graphs compute with exactly the numbers that are kept. */
-import { mkdtemp, readdir, stat, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -112,8 +112,10 @@ describe.each([4, 8] as const)('a base of %d bits', (bits) => {
     await withQuantisedBase(model, bits, folder);
     expect((await stat(path)).ino).toBe(first.ino);
     await truncate(path, first.size - 100);
+    await writeFile(`${path}.999999999-0123abcd.tmp`, 'left by a kill');
     await withQuantisedBase(model, bits, folder);
     expect((await stat(path)).size).toBe(first.size);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
     await writeModelFolder(join(folder, 'other'), 1);
     await withQuantisedBase(await loadModel(join(folder, 'other'), cache), bits, folder);
     expect((await readdir(folder)).filter((name) => name.endsWith('.safetensors'))).toHaveLength(2);
