@@ -1,11 +1,7 @@
 /** @file Configurations side by side: means with intervals by user, and differences from a baseline, as JSON and Markdown. */
 import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
 import type { Estimate } from '../../src/base/statistics/estimate.ts';
-import {
-  type ExampleScore,
-  pairedDifferences,
-  type SystemEvaluation,
-} from '../../src/method/evaluation/evaluate.ts';
+import { type ExampleScore, measureOf, pairedDifferences } from '../../src/method/evaluation/evaluate.ts';
 import type { Measure, PairedDifference } from '../../src/method/report/results.ts';
 
 /** One evaluation of one run. */
@@ -31,16 +27,17 @@ export interface Row {
   readonly userSpecificBySeed: readonly number[];
 }
 
-type Column = 'nllWithHistory' | 'nllWithoutHistory' | 'nllOtherHistory' | 'identified' | 'A' | 'C';
+/** Columns of the table, and the measures that they show. */
+const columns = {
+  nllWithHistory: 'nllWithHistory',
+  nllWithoutHistory: 'nllWithoutHistory',
+  nllOtherHistory: 'nllOtherHistory',
+  identified: 'authorIdentification',
+  A: 'totalEffect',
+  C: 'userSpecificEffect',
+} as const satisfies Record<string, Measure>;
 
-const columns: Readonly<Record<Column, (score: ExampleScore) => number>> = {
-  nllWithHistory: (s) => s.nllWithHistory,
-  nllWithoutHistory: (s) => s.nllWithoutHistory,
-  nllOtherHistory: (s) => s.nllOtherHistory,
-  identified: (s) => s.identified,
-  A: (s) => s.nllWithoutHistory - s.nllWithHistory,
-  C: (s) => s.nllOtherHistory - s.nllWithHistory,
-};
+type Column = keyof typeof columns;
 
 const compared: readonly Measure[] = [
   'userSpecificEffect',
@@ -63,13 +60,13 @@ export function comparisonRows(all: readonly Scores[], baseline: string): Row[] 
       configuration: name,
       seeds: runs.map(({ seed }) => seed),
       means: Object.fromEntries(
-        Object.entries(columns).map(([column, value]) => [column, meanByUser(valuesOf(mean, value))]),
+        Object.entries(columns).map(([column, measure]) => [column, meanByUser(valuesOf(mean, measure))]),
       ) as Row['means'],
       ...(aucs.length === 0 ? {} : { auc: aucs.reduce((sum, auc) => sum + auc, 0) / aucs.length }),
       differences: isCompared
         ? pairedDifferences(
-            evaluationOf(name, mean),
-            evaluationOf(baseline, averaged(base.map(({ scores }) => scores))),
+            { system: { name }, scores: mean },
+            { system: { name: baseline }, scores: averaged(base.map(({ scores }) => scores)) },
             compared,
             { seed: 0 },
           )
@@ -130,12 +127,8 @@ function averaged(runs: readonly (readonly ExampleScore[])[]): ExampleScore[] {
   });
 }
 
-const valuesOf = (scores: readonly ExampleScore[], value: (score: ExampleScore) => number): ExampleValue[] =>
-  scores.map((score) => ({ example: score.example, user: score.user, value: value(score) }));
-
-/** What {@link pairedDifferences} reads of an evaluation: the name and the scores. */
-const evaluationOf = (name: string, scores: readonly ExampleScore[]) =>
-  ({ system: { name }, scores }) as unknown as SystemEvaluation;
+const valuesOf = (scores: readonly ExampleScore[], measure: Measure): ExampleValue[] =>
+  scores.map((score) => ({ example: score.example, user: score.user, value: measureOf[measure](score) }));
 
 const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
 const estimateText = ({ value, low, high }: Estimate) =>

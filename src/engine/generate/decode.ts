@@ -54,7 +54,7 @@ export interface TextGenerator extends AsyncDisposable {
 
 /** A generator over a model's mapped weights. */
 export async function openTextGenerator(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'tokenizer'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'tokenizer'>,
   parameters: ParameterValues = {},
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<TextGenerator> {

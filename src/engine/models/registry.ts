@@ -23,7 +23,10 @@ export const architectures: Readonly<Record<string, Architecture>> = {
  */
 export function parseDecoderConfig(json: unknown, where: string): DecoderConfig {
   if (json === null || typeof json !== 'object' || Array.isArray(json))
-    throw new WeightsError(`${where}: expected a JSON object`, { code: 'config/type' });
+    throw new WeightsError(
+      `${where}: expected a JSON object, got ${Array.isArray(json) ? 'an array' : json === null ? 'null' : `a ${typeof json}`}`,
+      { code: 'config/type', hint: "Use the model's own config.json." },
+    );
   const { model_type: type } = json as Json;
   const names = Object.keys(architectures);
   if (typeof type !== 'string' || !names.includes(type)) {

@@ -155,7 +155,8 @@ export function matchAll(
   }
 }
 
-const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {
+/** What each measure is of one example. */
+export const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {
   nllWithHistory: (s) => s.nllWithHistory,
   nllWithoutHistory: (s) => s.nllWithoutHistory,
   nllOtherHistory: (s) => s.nllOtherHistory,
@@ -164,18 +165,24 @@ const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number>> = {
   userSpecificEffect: (s) => s.nllOtherHistory - s.nllWithHistory,
 };
 
+/** A system's name and its scores: all that a comparison reads of a {@link SystemEvaluation}. */
+export interface ScoredSystem {
+  readonly system: { readonly name: string };
+  readonly scores: readonly ExampleScore[];
+}
+
 /**
  * `system` − `baseline` in the given measures, on the same examples, with intervals and paired permutation tests by user.
  * @param bootstrap its seed draws the sign patterns of the tests, too
  * @throws {DataError} when the systems were not scored on the same examples
  */
 export function pairedDifferences(
-  system: SystemEvaluation,
-  baseline: SystemEvaluation,
+  system: ScoredSystem,
+  baseline: ScoredSystem,
   measures: readonly Measure[],
   bootstrap?: BootstrapOptions,
 ): PairedDifference[] {
-  const values = (evaluation: SystemEvaluation, measure: Measure): ExampleValue[] =>
+  const values = (evaluation: ScoredSystem, measure: Measure): ExampleValue[] =>
     evaluation.scores.map((score) => ({
       example: score.example,
       user: score.user,
