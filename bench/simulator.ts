@@ -22,7 +22,7 @@ import { type SimulationOptions, simulate } from '../src/method/simulation/simul
 
 /** What is varied, one at a time; the rest stays at the simulator's defaults. Each setting has users of its own. */
 const conditions = {
-  strength: { label: 'strength of the user', values: [0.5, 0.7, 0.9, 1] },
+  strength: { label: 'strength of the user', values: [0.5, 0.7, 0.9, 0.95] },
   historyItems: { label: 'earlier reviews', values: [1, 2, 3, 4] },
   noise: { label: 'chance of a filler sentence', values: [0, 0.2, 0.5, 0.8] },
   confounding: { label: 'confounding by domain', values: [0, 0.3, 0.6, 0.9] },
