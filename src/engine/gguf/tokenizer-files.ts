@@ -1,5 +1,6 @@
 /** @file The tokenizer of a GGUF file as Hugging Face's tokenizer.json and tokenizer_config.json. */
 import { WeightsError } from '../../base/errors.ts';
+import { addedTokenEntry } from '../tokenizer/added-tokens.ts';
 import { BYTE_OF_CHARACTER, toByteCharacters } from '../tokenizer/byte-level.ts';
 import type { BpeJson, NormalizerJson, TokenizerJson } from '../tokenizer/tokenizer-json.ts';
 import { type GgufFile, metadataValue, optionalValue } from './gguf-file.ts';
@@ -54,19 +55,7 @@ export function tokenizerFiles(file: GgufFile): TokenizerFiles {
       truncation: null,
       padding: null,
       added_tokens: model.tokens.flatMap((content, id) =>
-        isAdded(kinds[id]!)
-          ? [
-              {
-                id,
-                content,
-                single_word: false,
-                lstrip: false,
-                rstrip: false,
-                normalized: false,
-                special: kinds[id] !== USER_DEFINED,
-              },
-            ]
-          : [],
+        isAdded(kinds[id]!) ? [addedTokenEntry(id, content, kinds[id] !== USER_DEFINED)] : [],
       ),
       ...model.json,
       post_processor: null,

@@ -63,3 +63,14 @@ function isWhole(text: string, at: number, content: string, token: AddedTokenJso
   const isWord = (unit: string | undefined) => unit !== undefined && /[\p{L}\p{N}_]/u.test(unit);
   return !isWord(text[at - 1]) && !isWord(text[at + content.length]);
 }
+
+/** A token of tokenizer.json's `added_tokens`, found as it is written: no word bounds, no spaces taken in. */
+export const addedTokenEntry = (id: number, content: string, isSpecial: boolean) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: isSpecial,
+});

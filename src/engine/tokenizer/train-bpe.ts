@@ -1,5 +1,6 @@
 /** @file Trains a byte-level BPE tokenizer: the same merges as Python's `tokenizers`, as a tokenizer.json object. */
 import { ConfigError } from '../../base/errors.ts';
+import { addedTokenEntry } from './added-tokens.ts';
 import { BYTE_CHARACTERS, toByteCharacters, WORD_REGEXP } from './byte-level.ts';
 import { MergeQueue } from './merge-queue.ts';
 
@@ -158,15 +159,7 @@ function tokenizerJson(
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: specialTokens.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: specialTokens.map((content, id) => addedTokenEntry(id, content, true)),
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: byteLevel,
