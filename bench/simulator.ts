@@ -1,13 +1,14 @@
 /**
  * @file Every estimator against the known causes of simulated users, over what makes users hard to see.
  *
- *     npx tsx bench/simulator.ts [--users 48] [--seed 6000000] [--adapter RUN/adapter] [--out bench/results/simulator.json]
+ *     npx tsx bench/simulator.ts [--users 48] [--seed 6000000] [--adapter RUN/adapter] [--out bench/results/simulator.json] [--keep]
  *
- * Prints Markdown tables, writes JSON and one SVG for each condition (docs/images/simulator-*.svg).
+ * --keep scores only settings that --out lacks, where it was written with the same seed, users, model and adapter; the code that
+ * scores must be the same too, which only you can know. Prints Markdown tables, writes JSON and one SVG for each condition (docs/images/simulator-*.svg).
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { openScoredModel } from '../src/app/scored-model.ts';
 import { type ExampleEffects, exampleEffects } from '../src/method/effects/rows.ts';
 import {
@@ -22,7 +23,7 @@ import { type SimulationOptions, simulate } from '../src/method/simulation/simul
 
 /** What is varied, one at a time; the rest stays at the simulator's defaults. Each setting has users of its own. */
 const conditions = {
-  strength: { label: 'strength of the user', values: [0.5, 0.7, 0.9, 0.95] },
+  strength: { label: 'strength of the user', values: [0.5, 0.7, 0.9, 0.95, 1] },
   historyItems: { label: 'earlier reviews', values: [1, 2, 3, 4] },
   noise: { label: 'chance of a filler sentence', values: [0, 0.2, 0.5, 0.8] },
   confounding: { label: 'confounding by domain', values: [0, 0.3, 0.6, 0.9] },
@@ -45,6 +46,7 @@ const { values: flags } = parseArgs({
     adapter: { type: 'string' },
     threads: { type: 'string', default: '2' },
     out: { type: 'string', default: 'bench/results/simulator.json' },
+    keep: { type: 'boolean', default: false },
     images: { type: 'string', default: 'docs/images' },
   },
 });
@@ -55,15 +57,38 @@ const scored = await openScoredModel(
 );
 const prompt = { ...scored.prompt, maxHistory: 4 };
 
+const origin = {
+  seed,
+  users: Number(flags.users),
+  placebos: PLACEBOS,
+  model: scored.model.hash,
+  adapter: flags.adapter ?? null,
+};
+const kept = flags.keep ? await settingsOf(flags.out) : [];
+
+/** The settings that a file of results holds, if they have the same origin as this run's. */
+async function settingsOf(path: string): Promise<readonly Setting[]> {
+  const { settings, ...itsOrigin } = JSON.parse(await readFile(path, 'utf8'));
+  return isDeepStrictEqual(itsOrigin, origin) ? settings : [];
+}
+
+/** Seeds run through the first four values of every condition, then through the next: a new value changes no other's users. */
+const seedOf = (conditionIndex: number, index: number) =>
+  seed + Math.floor(index / 4) * 16 + conditionIndex * 4 + (index % 4);
+
 const settings: Setting[] = [];
-for (const [condition, { values }] of Object.entries(conditions) as [
-  Condition,
-  { values: readonly number[] },
-][])
-  for (const value of values) {
+for (const [conditionIndex, [condition, { values }]] of (
+  Object.entries(conditions) as [Condition, { values: readonly number[] }][]
+).entries())
+  for (const [index, value] of values.entries()) {
+    const known = kept.find((setting) => setting.condition === condition && setting.value === value);
+    if (known !== undefined) {
+      settings.push(known);
+      continue;
+    }
     const examples = simulate({
       users: Number(flags.users),
-      seed: seed + settings.length,
+      seed: seedOf(conditionIndex, index),
       [condition]: value,
     });
     const effects: ExampleEffects[] = [];
@@ -80,8 +105,8 @@ for (const [condition, { values }] of Object.entries(conditions) as [
     );
   }
 
-const number = (value: number | undefined, digits = 2) =>
-  value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits);
+const number = (value: number | null | undefined, digits = 2) =>
+  Number.isFinite(value ?? Number.NaN) ? value!.toFixed(digits) : '–';
 for (const [condition, { label }] of Object.entries(conditions)) {
   console.log(`\n| ${label} | estimator | AUC | precision | recall | correlation | bias, nats | coverage |`);
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
@@ -108,7 +133,4 @@ for (const [condition, { label }] of Object.entries(conditions)) {
   await writeFile(join(flags.images, `simulator-${condition}.svg`), standaloneChart(chart));
 }
 await mkdir(dirname(flags.out), { recursive: true });
-await writeFile(
-  flags.out,
-  `${JSON.stringify({ seed, users: Number(flags.users), placebos: PLACEBOS, model: scored.model.hash, adapter: flags.adapter ?? null, settings }, null, 1)}\n`,
-);
+await writeFile(flags.out, `${JSON.stringify({ ...origin, settings }, null, 1)}\n`);

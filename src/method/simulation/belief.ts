@@ -21,12 +21,14 @@ export function priorBelief(population: Population, domainIndex: number): Belief
  * Returns p(event | query, prefix) with the user marginalised, and conditions the belief on the event (Bayes' rule, exact).
  * @param belief changed in place
  * @param trait the one trait that the event depends on
- * @param likelihood p(event | trait value, query, prefix)
+ * @param likelihood p(event | trait value, query, prefix); not asked of a value that the prefix rules out, where it would be
+ *   conditional on something impossible (0/0)
  */
 export function observe(belief: Belief, trait: TraitName, likelihood: (value: number) => number): number {
   const rows = belief.traits[trait];
   const size = rows[0]!.length;
-  const likelihoods = Array.from({ length: size }, (_, value) => likelihood(value));
+  const isPossible = (value: number) => rows.some((row, home) => belief.home[home]! > 0 && row[value]! > 0);
+  const likelihoods = Array.from({ length: size }, (_, value) => (isPossible(value) ? likelihood(value) : 0));
   const evidence = rows.map((row) => row.reduce((sum, p, value) => sum + p * likelihoods[value]!, 0));
   const total = belief.home.reduce((sum, p, home) => sum + p * evidence[home]!, 0);
   belief.traits[trait] = rows.map((row, home) =>

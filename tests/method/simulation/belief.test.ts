@@ -41,6 +41,20 @@ test('probabilities of a sequence of events equal those by enumeration of homes 
   expect(belief.home.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, exact);
 });
 
+// Users who always follow their traits rule values out, and p(aspect | connector, value) of those was 0/0: NaN from there on.
+test('an event that is conditional on the one before asks nothing of the values which that one ruled out', () => {
+  const population = populationOf(0.6);
+  const first = (value: number) => (value < 5 ? 1 : 0);
+  const both = (value: number) => (value < 2 ? 1 : 0);
+  const together = observe(priorBelief(population, 4), 'focus', both);
+  const belief = priorBelief(population, 4);
+  const product =
+    observe(belief, 'focus', first) * observe(belief, 'focus', (value) => both(value) / first(value));
+  expect(product).toBeCloseTo(together, exact);
+  expect(belief.traits.focus[0]!.slice(2).every((p) => p === 0)).toBe(true);
+  expect(belief.home.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, exact);
+});
+
 test('two beliefs from one population do not share what they learn', () => {
   const population = populationOf(0.6);
   const first = priorBelief(population, 0);

@@ -161,6 +161,25 @@ test('without strength users decide nothing and every log ratio is 0', () => {
     }
 });
 
+test('every log ratio is a number at the edges of every option', () => {
+  const edges = [0, 1].flatMap((strength) =>
+    [0, 1].flatMap((noise) =>
+      [0, 1].flatMap((confounding) =>
+        [0, 3].map((historyItems) => ({ strength, noise, confounding, historyItems })),
+      ),
+    ),
+  );
+  for (const options of edges)
+    for (const { causes } of simulate({ users: 40, seed: 6000003, ...options })) {
+      const open = causes!.filter((span) => span.logRatio !== undefined);
+      expect(open.length).toBeGreaterThan(0);
+      expect(open.filter(({ logRatio }) => !Number.isFinite(logRatio))).toEqual([]);
+      // A user who never deviates makes no word less likely than anybody does.
+      if (options.strength === 1)
+        expect(Math.min(...open.map((span) => span.logRatio!))).toBeGreaterThan(-1e-9);
+    }
+});
+
 test('noise adds sentences that have nothing to do with user or item', () => {
   const words = (noise: number) => {
     const counts = simulate({ users: 200, noise }).map(({ response }) => response.split(' ').length);
