@@ -21,6 +21,9 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   'nextquill-code': { objective: 'nextquill-code' },
   'code-stop': { objective: 'nextquill-code', objectiveOptions: { stopGradient: true } },
   'code-anchor': { objective: 'nextquill-code', objectiveOptions: { anchorWeight: 0.1 } },
+  'paper-stop': { objective: 'nextquill-paper', objectiveOptions: { stopGradient: true } },
+  'paper-anchor': { objective: 'nextquill-paper', objectiveOptions: { anchorWeight: 0.1 } },
+  'perce-anchor': { objective: 'perce', objectiveOptions: { anchorWeight: 0.1 } },
   'sft-anchor': { objective: 'sft', objectiveOptions: { anchorWeight: 0.1 } },
   'plain-difference': {
     objective: 'nextquill-paper',

@@ -41,6 +41,28 @@ export function planEpoch(
   return steps;
 }
 
+/**
+ * The items that a run of at most `maxSteps` steps can see: all of them, or where one epoch is more, as many as the steps
+ * take, drawn by the seed and in their own order. Prompts are then made of these alone.
+ */
+export function itemsOfRun<T>(
+  items: readonly T[],
+  {
+    maxSteps,
+    batchSize,
+    gradientAccumulation,
+    seed,
+  }: Pick<PlanOptions, 'batchSize' | 'gradientAccumulation' | 'seed'> & { readonly maxSteps?: number },
+): readonly T[] {
+  const seen = (maxSteps ?? Number.POSITIVE_INFINITY) * batchSize * gradientAccumulation;
+  if (seen >= items.length) return items;
+  const drawn = randomStream(seed, 'training/items').shuffle(items.map((_, index) => index));
+  return drawn
+    .slice(0, seen)
+    .sort((a, b) => a - b)
+    .map((index) => items[index]!);
+}
+
 /** Number of steps of one epoch. */
 export function stepsPerEpoch({
   lengths,

@@ -27,6 +27,7 @@ import {
 } from './manifest.ts';
 import { checkMemory, graphOptions } from './memory-check.ts';
 import { checkPairs, placeboPrompts, trainingPairs } from './pairs.ts';
+import { itemsOfRun } from './plan.ts';
 import { type Job, type TrainEvent, workOff } from './run.ts';
 import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
 import { lockRun } from './run-lock.ts';
@@ -89,7 +90,8 @@ export interface ResumeOptions extends AgainOptions {
 }
 
 /**
- * Fine-tunes a model on examples: on the `train` rows where they name splits, else on all.
+ * Fine-tunes a model on examples: on the `train` rows where they name splits, else on all; where `maxSteps` ends the run
+ * within its first epoch, on a random part of them that is drawn by the seed.
  * Yields events, and returns the summary; leaving the loop early stops the run with a checkpoint, as the signal does.
  * @throws {ConfigError} a setting is wrong, or `out` is in use; nothing has been written then
  * @throws {DataError} there is nothing to train on, or an example does not fit; nothing has been written then
@@ -99,12 +101,14 @@ export interface ResumeOptions extends AgainOptions {
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, TrainSummary> {
   const { examples: given, prompt: settings, model, dataSource } = options;
   throwIfAborted(options.signal);
-  const examples = forTraining(given);
+  const resolved = resolveSettings(options, model);
+  const { seed } = resolved;
+  const examples = itemsOfRun(forTraining(given), resolved);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
-  const { seed = 0, onProgress, signal } = options;
+  const { onProgress, signal } = options;
   const pairs = await trainingPairs(examples, model, prompt, { seed, onProgress, signal });
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
-  const { placebos: count, weightsFrom } = resolveSettings(options, model).objectiveOptions;
+  const { placebos: count, weightsFrom } = resolved.objectiveOptions;
   const placebos =
     weightsFrom === 'userSpecific'
       ? placeboPrompts(examples, pairs, model, prompt, { count, seed })

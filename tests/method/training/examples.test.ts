@@ -98,6 +98,18 @@ describe('training on examples', () => {
     expect((await readManifest(run)).data.examples).toEqual(split.slice(4).map(({ id }) => id));
   });
 
+  it('makes prompts of the examples alone that its steps can see, drawn by the seed, and goes on with the same', async () => {
+    const short = { maxSteps: 2, gradientAccumulation: 1 };
+    const idsOf = async (name: string, seed: number) =>
+      (await readManifest(await begun(name, { ...short, seed }))).data.examples;
+    const ids = await idsOf('short', 0);
+    expect(ids).toHaveLength(4);
+    expect(ids).toEqual(examples.map(({ id }) => id).filter((id) => ids.includes(id)));
+    expect(await idsOf('short-1', 1)).not.toEqual(ids);
+    const events = await allEvents(resume(join(home, 'short'), opening(examples)));
+    expect(events.at(-1)).toMatchObject({ type: 'done', summary: { steps: 2 } });
+  });
+
   it('shows another user of the data in place of the history, where the reference value is a placebo', async () => {
     const removed = await readManifest(await begun('removed'));
     const placebo = await readManifest(await begun('placebo', { prompt: { reference: 'placebo' } }));
