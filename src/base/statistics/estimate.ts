@@ -9,6 +9,12 @@ export interface Estimate {
 }
 
 /**
+ * Users, or texts of one user, that an interval over them needs at least. All of four agree in sign by chance once in eight
+ * times, and then a bootstrap over them excludes 0.
+ */
+export const FEWEST_FOR_INTERVAL = 5;
+
+/**
  * The quantile of `values` at `probability` by linear interpolation between order statistics (numpy's default, type 7).
  * @param values any order, at least one, all finite
  * @param probability in [0, 1]

@@ -1,9 +1,10 @@
 /** @file The answer of an audit in three sentences that somebody who builds a product can read: whether, for whom, where. */
+
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import type { ItemKind } from '../effects/item-kinds.ts';
 import { decimal, hasInterval } from '../explain/number-format.ts';
 import { sideOf } from '../report/findings.ts';
-import { FEWEST } from './groups.ts';
 import { LARGEST_DOSE } from './plan.ts';
 import type { AuditFindings } from './results.ts';
 
@@ -28,7 +29,7 @@ const likelier = (nats: number) => `${percentOf(nats)} ${nats < 0 ? 'less likely
 
 /** 1 where an effect was shown to be above 0, −1 below, 0 where neither was, as with too few users. */
 function shownSide(estimate: Estimate, users: number): -1 | 0 | 1 {
-  return users < FEWEST || !hasInterval(estimate) ? 0 : sideOf(estimate);
+  return users < FEWEST_FOR_INTERVAL || !hasInterval(estimate) ? 0 : sideOf(estimate);
 }
 
 function whether({ users, effects: { total, generic, userSpecific } }: AuditFindings): string {
@@ -55,13 +56,13 @@ function whether({ users, effects: { total, generic, userSpecific } }: AuditFind
 function forWhom({ byUser, users }: AuditFindings): string {
   if (users === 1) return 'There is one user only, so nothing here says for whom.';
   const gain = byUser.filter(({ userSpecific }) => userSpecific.value > 0).length;
-  const several = byUser.filter(({ texts }) => texts >= FEWEST);
+  const several = byUser.filter(({ texts }) => texts >= FEWEST_FOR_INTERVAL);
   const certain = several.filter(({ userSpecific }) => sideOf(userSpecific) > 0).length;
   const [most, least] = [byUser[0]!, byUser.at(-1)!];
   const each =
     several.length === 0
-      ? `each judged by fewer than ${FEWEST} texts, which leaves much to chance`
-      : `beyond chance for ${certain} of the ${several.length} with ${FEWEST} texts or more`;
+      ? `each judged by fewer than ${FEWEST_FOR_INTERVAL} texts, which leaves much to chance`
+      : `beyond chance for ${certain} of the ${several.length} with ${FEWEST_FOR_INTERVAL} texts or more`;
   const worth = (nats: number) => `${nats < 0 ? '−' : '+'}${percentOf(nats)}`;
   return `The user’s own history does better than another’s for ${gain} of ${users} users, ${each}: from ${worth(most.userSpecific.value)} a token for ${most.name} down to ${worth(least.userSpecific.value)} for ${least.name}.`;
 }

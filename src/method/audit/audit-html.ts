@@ -1,4 +1,5 @@
 /** @file The report of an audit as one HTML file: the answer first, then the numbers, pictures and texts behind it. */
+import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { itemKindDefinitions } from '../effects/item-kinds.ts';
 import { effectMapsHtml } from '../explain/html.ts';
 import { htmlPage, textHtml } from '../explain/html-page.ts';
@@ -8,7 +9,6 @@ import { effectMapStyle, pageStyle } from '../explain/style.ts';
 import { count } from '../report/html-parts.ts';
 import { reportStyle } from '../report/style.ts';
 import { domainsHtml, doseHtml, effectsHtml, usersHtml, whereHtml } from './audit-sections.ts';
-import { FEWEST } from './groups.ts';
 import { redactAudit } from './redact.ts';
 import type { AuditResult } from './results.ts';
 
@@ -82,7 +82,7 @@ function provenanceHtml(audit: AuditResult, redact: boolean): string {
     ],
     [
       'Intervals',
-      `95%, users resampled (BCa); those of a user over the user’s texts; none with fewer than ${FEWEST}`,
+      `95%, users resampled (BCa); those of a user over the user’s texts; none with fewer than ${FEWEST_FOR_INTERVAL}`,
     ],
     ['Seed', String(seed)],
   ];

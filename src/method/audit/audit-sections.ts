@@ -1,5 +1,7 @@
 /** @file The sections of an audit's report: effects, users, domains, dose, and where in the texts; each picture with its table. */
+
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { textHtml } from '../explain/html-page.ts';
 import { decimal, signed } from '../explain/number-format.ts';
 import { tokenLabel, visibleText } from '../explain/visible-text.ts';
@@ -8,7 +10,6 @@ import { intervalChart } from '../report/interval-chart.ts';
 import { intervalCurve } from '../report/interval-curve.ts';
 import { rankChart } from '../report/rank-chart.ts';
 import { percentOf } from './answer.ts';
-import { FEWEST } from './groups.ts';
 import type { AuditResult, GroupEffects } from './results.ts';
 
 /** Users with the largest and with the smallest C that are drawn, of each. */
@@ -64,16 +65,16 @@ ${scrollTable('Effects of the history', ['effect', 'nats a token', 'a token is']
 
 /** Who gains: all users in one picture, those at the ends by name, all in a table. */
 export function usersHtml({ byUser, users, effects }: AuditResult): string {
-  const few = byUser.filter(({ texts }) => texts < FEWEST).length;
+  const few = byUser.filter(({ texts }) => texts < FEWEST_FOR_INTERVAL).length;
   const who = few === users ? 'All are' : `${count(few, 'user')} of ${users} ${few === 1 ? 'is' : 'are'}`;
   const marked =
     few === 0
       ? 'The interval of a user is over the user’s texts.'
-      : `${who} judged by fewer than ${FEWEST} texts, their number in brackets: single examples, too few for an interval, say little about a user.`;
+      : `${who} judged by fewer than ${FEWEST_FOR_INTERVAL} texts, their number in brackets: single examples, too few for an interval, say little about a user.`;
   const ends = [byUser.slice(0, ENDS), byUser.slice(Math.max(ENDS, byUser.length - ENDS))] as const;
   const rows = (groups: readonly GroupEffects[], width: number) =>
     groups.map((group) => ({
-      label: `${short(group.name, width)}${group.texts < FEWEST ? ` (${group.texts})` : ''}`,
+      label: `${short(group.name, width)}${group.texts < FEWEST_FOR_INTERVAL ? ` (${group.texts})` : ''}`,
       estimate: group.userSpecific,
       series: SERIES.userSpecific,
     }));

@@ -1,7 +1,7 @@
 /** @file The named effects A, B and C of texts, and their means over users, of single users, and by domain. */
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
-import type { Estimate } from '../../base/statistics/estimate.ts';
+import { type Estimate, FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../report/results.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
@@ -53,13 +53,7 @@ export function meanEffects(texts: readonly TextEffects[], bootstrap?: Bootstrap
   };
 }
 
-/**
- * Users of a group, or texts of a user, that an interval needs at least. All of four agree in sign by chance once in eight
- * times, and then a bootstrap over them excludes 0.
- */
-export const FEWEST = 5;
-
-/** Texts under a name, such as those of a domain; without intervals where there are fewer users than {@link FEWEST}. */
+/** Texts under a name, such as those of a domain; without intervals where there are fewer users than {@link FEWEST_FOR_INTERVAL}. */
 export function groupEffects(
   name: string,
   texts: readonly TextEffects[],
@@ -68,7 +62,7 @@ export function groupEffects(
   const users = new Set(texts.map(({ user }) => user)).size;
   const effects = meanEffects(texts, bootstrap);
   const known = ({ value, low, high }: Estimate): Estimate =>
-    users < FEWEST ? { value, low: value, high: value } : { value, low, high };
+    users < FEWEST_FOR_INTERVAL ? { value, low: value, high: value } : { value, low, high };
   return {
     name,
     users,
@@ -79,7 +73,7 @@ export function groupEffects(
   };
 }
 
-/** Every user, largest C first; the interval of a user is over that user's texts, if there are {@link FEWEST}. */
+/** Every user, largest C first; the interval of a user is over that user's texts, if there are {@link FEWEST_FOR_INTERVAL}. */
 export function effectsByUser(
   texts: readonly TextEffects[],
   bootstrap?: BootstrapOptions,

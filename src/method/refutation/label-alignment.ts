@@ -3,7 +3,7 @@
  * look plausible, since a history that fits makes later tokens likelier, too; the likelihood itself gives them away.
  */
 import type { RefutationTest } from './refutation-test.ts';
-import { shareText } from './verdict.ts';
+import { ROUNDING, shareText, verdictOf } from './verdict.ts';
 
 export const labelAlignment: RefutationTest = {
   name: 'label-alignment',
@@ -23,15 +23,16 @@ export const labelAlignment: RefutationTest = {
   },
   judge: ({ effect }) => {
     const text = `the tokens are likelier than their neighbours by ${shareText(effect)} nats`;
-    if (effect.low > 0) return { verdict: 'passes', why: `At their own places ${text}.` };
-    if (effect.high < 0)
-      return {
-        verdict: 'fails',
-        why: `At their own places ${text}: the labels are shifted, and no effect is about the token that it is shown at.`,
-      };
-    return {
-      verdict: 'cannot tell',
-      why: `At their own places ${text}, which includes 0: score more users.`,
+    const verdict = verdictOf(
+      effect,
+      [ROUNDING, Number.POSITIVE_INFINITY],
+      [[Number.NEGATIVE_INFINITY, -ROUNDING]],
+    );
+    const why = {
+      passes: '',
+      fails: ': the labels are shifted, and no effect is about the token that it is shown at',
+      'cannot tell': ', which includes 0: score more users',
     };
+    return { verdict, why: `At their own places ${text}${why[verdict]}.` };
   },
 };

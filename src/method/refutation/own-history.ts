@@ -1,10 +1,7 @@
 /** @file The claim itself: the user's own history makes the text likelier than other users' do (C above 0). */
 import { decimal } from '../explain/number-format.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
-import { shareText } from './verdict.ts';
-
-/** Nats a token below which a difference is rounding: log-probabilities are f32 sums over thousands of products. */
-export const ROUNDING = 1e-5;
+import { HALF, ROUNDING, shareText, verdictOf } from './verdict.ts';
 
 export const ownHistory: RefutationTest = {
   name: 'own-history',
@@ -17,23 +14,25 @@ export const ownHistory: RefutationTest = {
       placebos.map(({ history }) => prompt(example, history)),
     ),
   judge: ({ effect, strangers }) => {
+    // The interval of a history that is nobody's holds 0 however many users there are, so it is held against what would
+    // matter to this model: as in all tests, half of the scale, here of how far histories of two strangers are apart.
+    const wouldMatter = HALF * strangers;
+    const verdict = verdictOf(
+      effect,
+      [ROUNDING, Number.POSITIVE_INFINITY],
+      [[Number.NEGATIVE_INFINITY, Math.max(wouldMatter, ROUNDING)]],
+    );
     const c = `C is ${shareText(effect)} nats a token`;
-    if (effect.low > ROUNDING) return { verdict: 'passes', why: `${c}.` };
-    if (strangers <= ROUNDING && effect.high <= ROUNDING)
-      return {
-        verdict: 'fails',
-        why: 'Whose history it is changes nothing: the model does not use it.',
-      };
-    // The scale on which histories matter to this model at all: an effect that is smaller was looked for finely enough.
-    const distance = `histories of two other users are ${decimal(strangers, 3)} apart`;
-    if (effect.high <= strangers)
-      return {
-        verdict: 'fails',
-        why: `${c}: ${distance}, and the own one is not shown to be better than theirs.`,
-      };
+    if (verdict === 'passes') return { verdict, why: `${c}.` };
+    if (verdict === 'fails' && strangers <= ROUNDING)
+      return { verdict, why: 'Whose history it is changes nothing: the model does not use it.' };
+    const half = `half of what histories of two other users are apart, ${decimal(wouldMatter, 3)}`;
     return {
-      verdict: 'cannot tell',
-      why: `${c}, which includes 0, while ${distance}: score more users.`,
+      verdict,
+      why:
+        verdict === 'fails'
+          ? `${c}: not shown to be above 0, and shown to be below ${half}.`
+          : `${c}, which includes 0 as well as ${half}: score more users.`,
     };
   },
 };

@@ -1,4 +1,5 @@
 /** @file A refutation as one HTML file: the verdict first, then every test with its interval, and how it was made. */
+import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { htmlPage, textHtml } from '../explain/html-page.ts';
 import { pageStyle } from '../explain/style.ts';
 import { count, estimateCell, figure } from '../report/html-parts.ts';
@@ -24,7 +25,7 @@ export function renderRefutationHtml(refutation: Refutation, provenance: Provena
 <p class="lead">${textHtml(refutationSummary(refutation))}</p>
 </header>
 <section><h2>What was tried</h2>
-<p>Each test changes something of which it is known what must become of the user-specific effect C, the gain of the user’s own history over other users’. A test passes or fails where the whole 95% interval lies where it should or should not; otherwise it cannot tell.</p>
+<p>Each test changes something of which it is known what must become of the user-specific effect C, the gain of the user’s own history over other users’. A test passes or fails where the whole 95% interval lies where it should or should not; otherwise, or with fewer than ${FEWEST_FOR_INTERVAL} users, it cannot tell. The own history fails where C is not shown to be above 0 and lies below half of what histories of two other users are apart.</p>
 <ul class="findings refutation">${tests.map(testHtml).join('\n')}</ul></section>
 <section><h2>The numbers</h2>
 ${figure('The effect under every control, nats a token. A is the own history against none, C against other users’.', (width) => chart(refutation, width))}

@@ -3,7 +3,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
 import type { Subject, SubjectPrompts } from './subjects.ts';
 
-/** `cannot tell` is no failure: the interval holds both what is expected and what is not. */
+/** `cannot tell` is no failure: the interval holds both what is expected and what is not, or is not known. */
 export type Verdict = 'passes' | 'fails' | 'cannot tell';
 
 /** Prompts of one example, and the number that their scores give. */

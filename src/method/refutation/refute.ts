@@ -3,17 +3,19 @@ import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, shareByUser } from '../../base/statistics/by-user.ts';
+import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
 import { distinctPrompts } from '../effects/distinct-prompts.ts';
 import { createScorer, type ScoredModel, type Scorer, type ScorerOptions } from '../effects/scorer.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
-import { ownHistory, ROUNDING } from './own-history.ts';
+import { ownHistory } from './own-history.ts';
 import { type Control, contrast, type RefutationTest } from './refutation-test.ts';
 import type { Refutation, RefutationResult } from './results.ts';
 import { refutationSubjects } from './subjects.ts';
 import { refutationTests } from './suite.ts';
+import { ROUNDING } from './verdict.ts';
 
 export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
@@ -150,6 +152,12 @@ function judged(
       ...row,
       verdict: 'cannot tell',
       why: 'No example could be used: the histories are too short or too long.',
+    };
+  if (users < FEWEST_FOR_INTERVAL)
+    return {
+      ...row,
+      verdict: 'cannot tell',
+      why: `Only ${users} ${users === 1 ? 'user' : 'users'} could be used, and no interval is known with fewer than ${FEWEST_FOR_INTERVAL}: score more users.`,
     };
   const used = new Set(rows.map(({ example }) => example));
   const whole = claim.filter(({ example }) => used.has(example));

@@ -11,7 +11,7 @@ export interface RefutationResult {
   readonly expected: string;
   /** How much of C must be left; absent for tests whose effect must be above 0. */
   readonly leaves?: Leaves;
-  /** Nats a response token; absent where no example could be used. */
+  /** Nats a response token; absent where too few users could be used for an interval. */
   readonly effect?: Estimate;
   /** The share of C that is left; absent for tests that take none, and where no C was shown. */
   readonly kept?: Estimate;

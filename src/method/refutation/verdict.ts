@@ -1,8 +1,24 @@
-/** @file How an interval is judged: wholly where it should be, wholly where it should not, or neither. */
+/** @file How an interval is judged: wholly where it should be, wholly where it should not, or neither; one rule for all tests. */
 
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { decimal, digitsOf } from '../explain/number-format.ts';
-import type { Judgement, Measured } from './refutation-test.ts';
+import type { Judgement, Measured, Verdict } from './refutation-test.ts';
+
+/** From the least to the largest number, both included. */
+export type Range = readonly [from: number, to: number];
+
+/**
+ * Passes where the whole interval lies in what is expected, fails where it lies in what refutes the test, and cannot tell
+ * where it reaches beyond both: there it holds numbers that would pass as well as such that would not.
+ * @param refuted ranges; where one shares numbers with `expected`, what lies in both passes
+ */
+export function verdictOf({ low, high }: Estimate, expected: Range, refuted: readonly Range[]): Verdict {
+  const liesIn = ([from, to]: Range) => low >= from && high <= to;
+  return liesIn(expected) ? 'passes' : refuted.some(liesIn) ? 'fails' : 'cannot tell';
+}
+
+/** Nats a token below which a difference is rounding: log-probabilities are f32 sums over thousands of products. */
+export const ROUNDING = 1e-5;
 
 /**
  * The share of C by which a control that should not matter may move it, and that may be left where nothing should be.
@@ -26,16 +42,17 @@ export function keptWithin(from: number, to: number): (measured: Measured) => Ju
         why: 'No user-specific effect was shown of which a share could be taken.',
       };
     const text = `${shareText(kept)} of C is left`;
-    if (kept.low >= from && kept.high <= to) return { verdict: 'passes', why: `${text}; expected ${range}.` };
-    if (kept.high < from || kept.low > to)
-      return {
-        verdict: 'fails',
-        why: `${text}, which is wholly outside of what is expected, ${range}.`,
-      };
-    return {
-      verdict: 'cannot tell',
-      why: `${text}, an interval that reaches out of what is expected, ${range}: score more users.`,
+    const outside: Range[] = [
+      [Number.NEGATIVE_INFINITY, from],
+      [to, Number.POSITIVE_INFINITY],
+    ];
+    const verdict = verdictOf(kept, [from, to], outside);
+    const why = {
+      passes: `${text}; expected ${range}.`,
+      fails: `${text}, which is wholly outside of what is expected, ${range}.`,
+      'cannot tell': `${text}, an interval that reaches out of what is expected, ${range}: score more users.`,
     };
+    return { verdict, why: why[verdict] };
   };
 }
 

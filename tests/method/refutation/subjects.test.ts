@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
 import { withIrrelevantNote } from '../../../src/method/data/controls.ts';
+import type { ScoredPrompt } from '../../../src/method/effects/scorer.ts';
 import type { PromptSettings } from '../../../src/method/prompts/pair.ts';
 import { refuteScores } from '../../../src/method/refutation/refute.ts';
 import { refutationSubjects } from '../../../src/method/refutation/subjects.ts';
@@ -69,6 +70,21 @@ describe('controls', () => {
       .filter((test) => test.control(few.subjects[0]!, few) === undefined)
       .map(({ name }) => name);
     expect(without).toEqual(['items-shuffled', 'random-half']);
+  });
+
+  it('of fewer than five users say nothing, whatever is measured', async () => {
+    const scorer = {
+      logProbabilities: async (prompts: readonly ScoredPrompt[]) =>
+        prompts.map(({ promptIds, responseIds }) =>
+          new Float32Array(responseIds.length).fill(-promptIds.length),
+        ),
+    };
+    const { tests, verdict } = await refuteScores(scorer, tokenizer, writtenUsers, { prompt, placebos: 2 });
+    expect(new Set(tests.map((test) => test.verdict))).toEqual(new Set(['cannot tell']));
+    expect(verdict).toBe('cannot tell');
+    expect(tests[0]!.why).toBe(
+      'Only 4 users could be used, and no interval is known with fewer than 5: score more users.',
+    );
   });
 
   it('need two strangers', async () => {

@@ -51,11 +51,19 @@ describe('the own history', () => {
   const verdict = (low: number, high: number, strangers = 0.2) =>
     ownHistory.judge({ effect: between(low, high), strangers }).verdict;
 
-  it('must be shown to help; it fails where it was looked for finely enough', () => {
+  it('must be shown to help; it fails where less is left than half of what strangers are apart', () => {
     expect(verdict(0.05, 0.4)).toBe('passes');
-    expect(verdict(-0.1, 0.1)).toBe('fails');
+    expect(verdict(0.02, 0.08)).toBe('passes');
+    expect(verdict(-0.1, 0.09)).toBe('fails');
     expect(verdict(-0.3, -0.1)).toBe('fails');
+  });
+
+  it('cannot tell where the interval holds 0 as well as what would matter', () => {
+    expect(verdict(-0.1, 0.11)).toBe('cannot tell');
     expect(verdict(-0.1, 0.5)).toBe('cannot tell');
+    expect(ownHistory.judge({ effect: between(-0.1, 0.2), strangers: 0.2 }).why).toBe(
+      'C is 0.05 (95% −0.10 to 0.20) nats a token, which includes 0 as well as half of what histories of two other users are apart, 0.100: score more users.',
+    );
   });
 
   it('fails where no history changes anything, and is not saved by rounding', () => {
@@ -71,5 +79,6 @@ describe('labels', () => {
     expect(verdict(2, 3)).toBe('passes');
     expect(verdict(-3, -2)).toBe('fails');
     expect(verdict(-1, 1)).toBe('cannot tell');
+    expect(verdict(0, 0)).toBe('cannot tell');
   });
 });
