@@ -41,7 +41,13 @@ export interface GuardWords {
 const PLACEBOS = 3;
 
 type Pass = 'withHistory' | 'withoutHistory' | 'otherHistory';
-type Nll = Readonly<Partial<Record<Pass, readonly ExampleValue[]>>>;
+
+/** The guard's numbers under one model. */
+interface Scores {
+  readonly nll: Readonly<Record<Pass, readonly ExampleValue[]>>;
+  /** Ids of the examples whose history shows: only of these can an effect of it be told. */
+  readonly shown: ReadonlySet<string>;
+}
 
 /**
  * Scores a model before training and after, and says what changed.
@@ -57,25 +63,34 @@ export async function coldStart(
 ): Promise<GuardWords> {
   const placebo = placebosOf(guard);
   const score = (scored: ScoredModel) => scoreGuard(scored, guard, placebo, recipe, options);
-  const nll = { before: await score(before), after: await score(after) };
-  const change = (of: (nll: Nll) => readonly ExampleValue[]) => {
-    const [first, last] = [of(nll.before), of(nll.after)];
+  const scores = { before: await score(before), after: await score(after) };
+  const change = (of: (scores: Scores) => readonly ExampleValue[]) => {
+    const [first, last] = [of(scores.before), of(scores.after)];
     const difference = pairedDifferenceByUser(last, first);
     const mean = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
     return { text: `${mean(first)} before, ${mean(last)} after (${intervalText(difference)})`, difference };
   };
-  const pass = (name: Pass) => change((of) => of[name]!);
-  const effect = (without: Pass) => change((of) => minus(of[without]!, of.withHistory!));
+  const pass = (name: Pass) => change(({ nll }) => nll[name]);
+  // As `evaluate` does: where no history shows there is nothing that it could give, and a 0 there would hide what it gives elsewhere.
+  const effect = (without: Pass) =>
+    change(({ nll, shown }) =>
+      minus(nll[without], nll.withHistory).filter(({ example }) => shown.has(example)),
+    );
   const where = `On ${guard.rows.length} ${guard.kind} examples`;
+  const { size } = scores.before.shown;
+  const whereShown =
+    size === guard.rows.length ? where : `On ${size} ${guard.kind} examples whose history shows`;
   const withoutHistory = pass('withoutHistory');
   const { difference } = withoutHistory;
   return {
     findings: [
       `${where}, NLL with the history, nats a token: ${pass('withHistory').text}.`,
       `${where}, NLL without history, nats a token: ${withoutHistory.text}.`,
-      `${where}, what the history gives in all (A), nats a token: ${effect('withoutHistory').text}.`,
-      placebo > 0
-        ? `${where}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
+      size > 0
+        ? `${whereShown}, what the history gives in all (A), nats a token: ${effect('withoutHistory').text}.`
+        : 'What the history gives in all (A) is not shown: no example shows one.',
+      placebo > 0 && size > 0
+        ? `${whereShown}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
         : 'What only the user’s own history gives (C) is not shown: too few users have a history.',
     ],
     ...(difference.low > 0 && {
@@ -124,8 +139,9 @@ async function scoreGuard(
   placebo: number,
   { prompt, threads }: Manifest['recipe'],
   { signal, onProgress }: GuardOptions,
-): Promise<Nll> {
+): Promise<Scores> {
   const nll: Record<Pass, ExampleValue[]> = { withHistory: [], withoutHistory: [], otherHistory: [] };
+  const shown = new Set<string>();
   const effects = exampleEffects(scored, rows, {
     // No history at all, whatever the reference value of training: a new user has none.
     prompt: { ...prompt!, reference: 'removed' },
@@ -135,7 +151,8 @@ async function scoreGuard(
     ...(signal !== undefined && { signal }),
     onProgress: (progress) => onProgress?.({ ...progress, stage: 'report' }),
   });
-  for await (const { example, effects: values, logProbWithPlacebo } of effects) {
+  for await (const { example, pair, effects: values, logProbWithPlacebo } of effects) {
+    if (pair.hasHistory) shown.add(example.id);
     const of = (logProbabilities: Float32Array): ExampleValue => ({
       example: example.id,
       user: example.user,
@@ -145,7 +162,7 @@ async function scoreGuard(
     nll.withoutHistory.push(of(values.logProbWithoutHistory));
     if (logProbWithPlacebo !== undefined) nll.otherHistory.push(of(logProbWithPlacebo));
   }
-  return nll;
+  return { nll, shown };
 }
 
 /** Differences by example; both sides in one order. */

@@ -18,7 +18,7 @@ import { readManifest } from '../../src/method/training/manifest.ts';
 import { type TrainOptions, train } from '../../src/method/training/train.ts';
 import { writeModelFolder } from '../support/model-folder.ts';
 import { allEvents } from '../support/train-runs.ts';
-import { writtenUsers } from '../support/written-users.ts';
+import { newUser, writtenUsers } from '../support/written-users.ts';
 
 let folder: string;
 let model: Model;
@@ -88,6 +88,21 @@ describe('the report of a run', () => {
     expect(html).toMatch(/beside 3 others’ \(C\), nats a token: −?\d\.\d{3} before/);
     const alone = await reportOf('alone', writtenUsers.slice(0, 1), { maxSteps: 1 });
     expect(alone).toContain('(C) is not shown: too few users have a history');
+  });
+
+  // A user without a history counted as one whom the history gives nothing.
+  it('tells A and C of the examples whose history shows, and the NLL of all', async () => {
+    const named = await reportOf('shown', writtenUsers, { maxSteps: 1 });
+    const html = await reportOf('new', [...writtenUsers, newUser], { maxSteps: 1 });
+    const before = (text: string, what: string) =>
+      new RegExp(`[^<>]* examples[^<>]*${what}[^<>]*: (−?\\d\\.\\d{3}) before`).exec(text)!;
+    for (const what of ['\\(A\\)', '\\(C\\)']) {
+      expect(before(html, what)[0]).toContain('On 4 training examples whose history shows, what');
+      expect(before(html, what)[1]).toBe(before(named, what)[1]);
+    }
+    expect(html).toContain('On 5 training examples, NLL without history');
+    const none = await reportOf('none', [newUser], { maxSteps: 1 });
+    expect(none).toContain('What the history gives in all (A) is not shown: no example shows one.');
   });
 
   it('names what is not switched on yet, when text without history gets worse', () => {

@@ -28,7 +28,7 @@ export function renderRefutationHtml(refutation: Refutation, provenance: Provena
 <p>Each test changes something of which it is known what must become of the user-specific effect C, the gain of the user’s own history over other users’. A test passes or fails where the whole 95% interval lies where it should or should not; otherwise, or with fewer than ${FEWEST_FOR_INTERVAL} users, it cannot tell. The own history fails where C is not shown to be above 0 and lies below half of what histories of two other users are apart.</p>
 <ul class="findings refutation">${tests.map(testHtml).join('\n')}</ul></section>
 <section><h2>The numbers</h2>
-${figure('The effect under every control, nats a token. A is the own history against none, C against other users’.', (width) => chart(refutation, width))}
+${figure('The effect under every control, nats a token. A is the own history against none, C against other users’; every history shows as many items of a text, so that C is not due to their number.', (width) => chart(refutation, width))}
 <div class="scroll"><table class="systems" aria-label="Tests">
 <thead><tr><th scope="col" class="text">test</th><th scope="col">effect, nats a token</th><th scope="col">share of C left</th><th scope="col">texts</th><th scope="col" class="text">verdict</th></tr></thead>
 <tbody>${tests.map(rowHtml).join('\n')}</tbody></table></div></section>

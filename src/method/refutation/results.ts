@@ -24,9 +24,9 @@ export interface RefutationResult {
 
 /** What the suite found; effects in nats a response token, means over users. */
 export interface Refutation {
-  /** A: the own history against none. */
+  /** A: the own history, cut to the items that C compares, against none. */
   readonly total: Estimate;
-  /** C: the own history against other users'. */
+  /** C of method.md section 4 at equal doses: the own history against as many items of each other user. */
   readonly userSpecific: Estimate;
   /** Mean distance between the scores of one text with two other users' histories. */
   readonly strangers: number;

@@ -24,7 +24,11 @@ export interface NamedEffects {
   readonly total: Estimate;
   /** B: other users' histories against none. */
   readonly generic: Estimate;
-  /** C = A − B: the user's own history against other users'. */
+  /**
+   * C = A − B: the user's own history against other users'. The own history is what the model is shown in use, all items that
+   * fit, as in A. Others' are cut to one number of items, at most as many: where they have fewer, some of C may be due to
+   * the number. A refutation cuts the own history to that number, too.
+   */
   readonly userSpecific: Estimate;
 }
 
