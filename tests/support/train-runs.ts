@@ -7,7 +7,8 @@ import { randomPairs, tinyModel } from './tiny-model.ts';
 
 /** How a child process runs. */
 export interface ChildOptions {
-  readonly method: 'full' | 'lora';
+  /** `averaging` trains all weights, too, by effects of their moving average. */
+  readonly method: 'full' | 'averaging' | 'lora';
   /** Rest after each event. */
   readonly stepMilliseconds?: number;
   /** Rest before each flush to disk. */
@@ -27,6 +28,12 @@ export async function childRun({ method }: ChildOptions) {
     ...(method === 'lora'
       ? { lora: { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'], dropout: 0.1 } }
       : {}),
+    // Soft weights: no effect of this model reaches the threshold, so that the average would change nothing.
+    ...(method === 'averaging' && {
+      estimator: 'moving-average',
+      estimatorDecay: 0.9,
+      objectiveOptions: { softWeights: true },
+    }),
     learningRate: 1e-3,
     batchSize: 2,
     gradientAccumulation: 2,
