@@ -2,6 +2,7 @@
 import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
 import type { Estimate } from '../../src/base/statistics/estimate.ts';
 import { type ExampleScore, measureOf, pairedDifferences } from '../../src/method/evaluation/evaluate.ts';
+import { estimateText, pValueText, signed } from '../../src/method/explain/number-format.ts';
 import type { Measure, PairedDifference } from '../../src/method/report/results.ts';
 
 /** One evaluation of one run. */
@@ -89,7 +90,7 @@ export function comparisonMarkdown(rows: readonly Row[], baseline: string): stri
     `\`${configuration}\``,
     String(seeds.length),
     ...(['nllWithHistory', 'nllWithoutHistory', 'nllOtherHistory', 'identified', 'A', 'C'] as const).map(
-      (column) => estimateText(m[column]),
+      (column) => estimateText(m[column], 3),
     ),
     auc === undefined ? '' : auc.toFixed(3),
   ]);
@@ -99,9 +100,9 @@ export function comparisonMarkdown(rows: readonly Row[], baseline: string): stri
       `\`${configuration}\``,
       ...compared.map((measure) => {
         const { estimate, pValue } = all.find((difference) => difference.measure === measure)!;
-        return `${signedText(estimate)}, p ${pValue.toFixed(3)}`;
+        return `${signedText(estimate)}, ${pValueText(pValue)}`;
       }),
-      userSpecificBySeed.map((value) => signed(value)).join(' '),
+      userSpecificBySeed.map((value) => signed(value, 3)).join(' '),
     ]);
   return [
     table(['', 'seeds', 'NLL with', 'NLL without', 'NLL other', 'author', 'A', 'C', 'AUC'], means),
@@ -130,10 +131,8 @@ function averaged(runs: readonly (readonly ExampleScore[])[]): ExampleScore[] {
 const valuesOf = (scores: readonly ExampleScore[], measure: Measure): ExampleValue[] =>
   scores.map((score) => ({ example: score.example, user: score.user, value: measureOf[measure](score) }));
 
-const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
-const estimateText = ({ value, low, high }: Estimate) =>
-  `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
-const signedText = ({ value, low, high }: Estimate) => `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+const signedText = ({ value, low, high }: Estimate) =>
+  `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
