@@ -175,17 +175,23 @@ function free(rows: Sequence[], cache: KeyValueCache, sequence: Sequence): void 
   }
 }
 
-/** @throws {ConfigError} when not one token can be written */
-function tokenLimit(
-  prompt: GenerationPrompt,
-  index: number,
-  { maxNewTokens = 200 }: DecodingOptions,
-  { maxPositions }: DecoderConfig,
-): number {
+/** Tokens of a text at most, by its options. @throws {ConfigError} for a number out of range */
+export function maxNewTokensOf({ maxNewTokens = 200 }: Pick<DecodingOptions, 'maxNewTokens'>): number {
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
     throw new ConfigError(`maxNewTokens: expected a whole number of at least 1, got ${maxNewTokens}`, {
       code: 'config/range',
     });
+  return maxNewTokens;
+}
+
+/** @throws {ConfigError} when not one token can be written */
+function tokenLimit(
+  prompt: GenerationPrompt,
+  index: number,
+  options: DecodingOptions,
+  { maxPositions }: DecoderConfig,
+): number {
+  const maxNewTokens = maxNewTokensOf(options);
   const lengths = promptsOf(prompt).map((ids) => ids.length);
   if (Math.min(...lengths) < 1 || Math.max(...lengths) >= maxPositions)
     throw new ConfigError(

@@ -8,11 +8,12 @@ import {
   type DecodingOptions,
   type GenerationPrompt,
   type GenerationStep,
+  maxNewTokensOf,
   openTextGenerator,
 } from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
-import { hiddenHistoryWarning, type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
 
 /** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
 export interface GenerationOptions extends DecodingOptions {
@@ -57,7 +58,7 @@ const TEXTS_AT_ONCE = 8;
 /**
  * The texts of an example, token by token as they come; the prompt runs once.
  * @throws {ConfigError} for numbers out of range
- * @throws {DataError} as {@link promptPair}
+ * @throws {DataError} as {@link promptsFor}: the query alone fills the prompt
  * @throws {AbortedError} when the signal is aborted
  */
 export function generate(
@@ -79,13 +80,10 @@ export async function* generateAll(
   if (!(Math.abs(strength) <= 100)) refuse('strength', 'a number from -100 to 100', strength);
   if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a whole number of at least 1', count);
   const { tokenizer } = scored.model;
+  // What the example's own response says, and how long it is, is not known here: room is left for what may be written.
+  const room = { least: 1, most: maxNewTokensOf(options) };
   const pairs = requests.map(({ example, placebo }) =>
-    promptPair(
-      { ...example, response: example.response || '?' },
-      tokenizer,
-      prompt,
-      placebo === undefined ? {} : { placebo },
-    ),
+    promptsFor(example, tokenizer, prompt, room, placebo === undefined ? {} : { placebo }),
   );
   const examples = requests.map(({ example }) => example);
   const warning = history ? hiddenHistoryWarning(examples, pairs, prompt) : undefined;
@@ -119,7 +117,7 @@ export async function* generateAll(
 }
 
 /** Both prompts where both are needed; one where s picks one of them, or they are the same. */
-function promptsOf(pair: PromptPair, strength: number): Omit<GenerationPrompt, 'random'> {
+function promptsOf(pair: Prompts, strength: number): Omit<GenerationPrompt, 'random'> {
   const { withHistoryIds, withoutHistoryIds, hasHistory } = pair;
   if (strength === 0) return { ids: withoutHistoryIds };
   if (strength === 1 || !hasHistory) return { ids: withHistoryIds };

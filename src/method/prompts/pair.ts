@@ -27,19 +27,23 @@ export function defaultPromptSettings(maxPositions = 2048): PromptSettings {
   };
 }
 
-/** Token ids of both prompts and of the one response that follows either. */
-export interface PromptPair {
+/** Token ids of both prompts, up to where the response begins. */
+export interface Prompts {
   readonly withHistoryIds: readonly number[];
   readonly withoutHistoryIds: readonly number[];
+  /** Items that fitted: the latest ones. */
+  readonly historyItemsUsed: number;
+  /** False when no item is used: both prompts are then the same. */
+  readonly hasHistory: boolean;
+}
+
+/** Both prompts, and the one response that follows either. */
+export interface PromptPair extends Prompts {
   /** The response's tokens and the end-of-turn token. */
   readonly responseIds: readonly number[];
   /** UTF-16 offsets in the response; those of the end-of-turn token are its length. */
   readonly responseStarts: readonly number[];
   readonly responseEnds: readonly number[];
-  /** Items that fitted: the latest ones. */
-  readonly historyItemsUsed: number;
-  /** False when no item is used: both prompts are then the same. */
-  readonly hasHistory: boolean;
   /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
   readonly fitted?: readonly boolean[];
 }
@@ -74,16 +78,43 @@ export function promptPair(
       hint: 'Remove the example.',
     });
   const responseIds = [...ids, tokenizer.endOfTurnId];
-  const room = settings.maxTokens - responseIds.length;
+  const { length } = responseIds;
+  return {
+    ...promptsFor(example, tokenizer, settings, { least: length, most: length }, histories),
+    responseIds,
+    responseStarts: [...starts, example.response.length],
+    responseEnds: [...ends, example.response.length],
+  };
+}
+
+/** Tokens kept free for a response behind the prompts: `most`, but fewer rather than none of the query, down to `least`. */
+export interface ResponseRoom {
+  readonly least: number;
+  readonly most: number;
+}
+
+/**
+ * The prompts of an example whose response is not written yet, as those of {@link promptPair} otherwise.
+ * @throws {DataError} when a response of the least size does not fit even without history, or the reference value is
+ *   `placebo` and no item of one is given or fits
+ */
+export function promptsFor(
+  example: Pick<Example, 'id' | 'query' | 'history'>,
+  tokenizer: Tokenizer,
+  settings: PromptSettings,
+  { least, most }: ResponseRoom,
+  histories: PairHistories = {},
+): Prompts {
   const prompt = (history: readonly HistoryItem[] | 'none' | undefined) =>
     promptIds(example.query, history, tokenizer, settings.template);
-
   const bare = prompt(settings.reference === 'none-text' ? 'none' : undefined);
-  if (bare.length > room)
+  const left = settings.maxTokens - bare.length;
+  if (left < least)
     throw new DataError(
-      `example ${example.id}: prompt of ${bare.length} and response of ${responseIds.length} tokens: expected at most ${settings.maxTokens} in all, even without history, got ${bare.length + responseIds.length}`,
+      `example ${example.id}: prompt of ${bare.length} and response of ${least} tokens: expected at most ${settings.maxTokens} in all, even without history, got ${bare.length + least}`,
       { code: 'data/too-long', hint: 'Raise maxTokens, shorten the texts, or remove the example.' },
     );
+  const room = settings.maxTokens - Math.min(most, left);
   const own = fitHistory(histories.history ?? example.history, settings, room, prompt);
   const reference = (): readonly number[] => {
     if (settings.reference !== 'placebo' || own === undefined) return bare;
@@ -100,9 +131,6 @@ export function promptPair(
   return {
     withHistoryIds: own?.ids ?? bare,
     withoutHistoryIds: reference(),
-    responseIds,
-    responseStarts: [...starts, example.response.length],
-    responseEnds: [...ends, example.response.length],
     historyItemsUsed: own?.items ?? 0,
     hasHistory: own !== undefined,
   };
@@ -115,7 +143,7 @@ export function promptPair(
  */
 export function hiddenHistoryWarning(
   examples: readonly Example[],
-  pairs: readonly PromptPair[],
+  pairs: readonly Pick<Prompts, 'hasHistory'>[],
   { maxTokens, maxHistory }: PromptSettings,
 ): string | undefined {
   const hidden = examples.filter(({ history }, i) => history.length > 0 && !pairs[i]!.hasHistory);

@@ -167,6 +167,15 @@ describe('the text', () => {
     expect((await generated({ maxNewTokens: 64 }, long)).tokens).toHaveLength(room);
   });
 
+  it('leaves room for what may be written, whatever the example’s own response is', async () => {
+    const items = Array.from({ length: 8 }, (_, i) => ({ id: `m${i}`, query: '', text: 'mug '.repeat(40) }));
+    const long = { ...example, history: items };
+    const write = (response: string) => generated({ maxNewTokens: 300 }, { ...long, response });
+    const short = await write('A mug.');
+    expect(short.tokens.length).toBeGreaterThan(200);
+    expect(await write('kettle '.repeat(900))).toEqual(short);
+  });
+
   it('stops when it is aborted, and says when the history does not fit', async () => {
     await expect(generated({ signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
     const warnings: string[] = [];
