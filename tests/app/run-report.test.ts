@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { remedy } from '../../src/app/cold-start.ts';
 import { hasRunReport, writeRunReport } from '../../src/app/run-report.ts';
 import { loadModel, type Model } from '../../src/engine/models/model.ts';
 import type { Example } from '../../src/method/data/example.ts';
 import { createScorer } from '../../src/method/effects/scorer.ts';
+import { remedy } from '../../src/method/evaluation/cold-start.ts';
 import {
   type ObjectiveOptions,
   resolveObjectiveOptions,
@@ -136,7 +136,7 @@ describe('the report of a run', () => {
     const html = await reportOf('cold', writtenUsers, shared, 'lora', (message) => warnings.push(message));
     expect(html).toContain('Warning: without a history the text became');
     expect(html).toContain('stopGradient=true');
-    expect(warnings.join()).toMatch(/^without a history the text became less likely.*anchorWeight=0\.1/);
+    expect(warnings.join()).toMatch(/^without a history the text became less likely.*So few users \(\d\).*anchorWeight=0\.1/);
     expect(await reportOf('warm', writtenUsers)).not.toContain('Warning');
   });
 });

@@ -14,6 +14,17 @@ export interface Estimate {
  */
 export const FEWEST_FOR_INTERVAL = 5;
 
+/** 1 where the whole interval lies above `reference`, −1 where below, 0 where it holds it. */
+export function sideOf({ low, high }: Estimate, reference = 0): -1 | 0 | 1 {
+  if (low > reference) return 1;
+  return high < reference ? -1 : 0;
+}
+
+/** The side that an estimate over so many users was shown to lie on; 0 with fewer than {@link FEWEST_FOR_INTERVAL}. */
+export function shownSide(estimate: Estimate, users: number, reference = 0): -1 | 0 | 1 {
+  return users < FEWEST_FOR_INTERVAL ? 0 : sideOf(estimate, reference);
+}
+
 /**
  * The quantile of `values` at `probability` by linear interpolation between order statistics (numpy's default, type 7).
  * @param values any order, at least one, all finite

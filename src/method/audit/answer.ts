@@ -1,10 +1,8 @@
 /** @file The answer of an audit in three sentences that somebody who builds a product can read: whether, for whom, where. */
 
-import type { Estimate } from '../../base/statistics/estimate.ts';
-import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
+import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
 import type { ItemKind } from '../effects/item-kinds.ts';
-import { decimal, hasInterval } from '../explain/number-format.ts';
-import { sideOf } from '../report/findings.ts';
+import { decimal } from '../explain/number-format.ts';
 import { LARGEST_DOSE } from './plan.ts';
 import type { AuditFindings } from './results.ts';
 
@@ -26,11 +24,6 @@ function percentText({ value, low, high }: Estimate): string {
 }
 
 const likelier = (nats: number) => `${percentOf(nats)} ${nats < 0 ? 'less likely' : 'likelier'}`;
-
-/** 1 where an effect was shown to be above 0, −1 below, 0 where neither was, as with too few users. */
-function shownSide(estimate: Estimate, users: number): -1 | 0 | 1 {
-  return users < FEWEST_FOR_INTERVAL || !hasInterval(estimate) ? 0 : sideOf(estimate);
-}
 
 function whether({ users, effects: { total, generic, userSpecific } }: AuditFindings): string {
   const [sideOfTotal, sideOfOwn] = [shownSide(total, users), shownSide(userSpecific, users)];
@@ -57,7 +50,7 @@ function forWhom({ byUser, users }: AuditFindings): string {
   if (users === 1) return 'There is one user only, so nothing here says for whom.';
   const gain = byUser.filter(({ userSpecific }) => userSpecific.value > 0).length;
   const several = byUser.filter(({ texts }) => texts >= FEWEST_FOR_INTERVAL);
-  const certain = several.filter(({ userSpecific }) => sideOf(userSpecific) > 0).length;
+  const certain = several.filter(({ userSpecific, texts }) => shownSide(userSpecific, texts) > 0).length;
   const [most, least] = [byUser[0]!, byUser.at(-1)!];
   const each =
     several.length === 0

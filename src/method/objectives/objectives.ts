@@ -98,6 +98,9 @@ export function optionsOfName(name: string): ObjectiveOptions {
 const aliasOf = (name: string) =>
   Object.hasOwn(objectiveAliases, name) ? objectiveAliases[name] : undefined;
 
+/** Whether an objective has a loss on the logit difference, which a worse pass without history can win. */
+export const hasDifferenceTerm = (name: ObjectiveName): boolean => objectives[name].difference !== 'none';
+
 /** Whether token weights are made of effects. */
 export function weighsByEffects(name: ObjectiveName, options: ObjectiveOptions = {}): boolean {
   const { weights, difference }: Objective = objectives[name];

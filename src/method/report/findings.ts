@@ -1,5 +1,5 @@
 /** @file What the numbers say in plain words: only what an interval supports is found, everything else is named as not found. */
-import type { Estimate } from '../../base/statistics/estimate.ts';
+import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
 import { decimal, digitsOf, pValueText, signed } from '../explain/number-format.ts';
 import {
   type AuthorIdentification,
@@ -27,12 +27,13 @@ const FEW_USERS = 20;
 
 /** What to do where a system got worse for users without history. */
 const COLD_START_REMEDY =
-  'Stop the gradient into the no-history pass (stopGradient) or anchor that pass to the starting model.';
+  'Against it, where not on yet: no gradient into the pass without history (stopGradient), or an anchor of that pass to the starting model (anchorWeight).';
 
 /**
  * The findings of one or several evaluations, in the order: history effects, effects against known causes, author
  * identification, differences between systems, cold-start guard, number of users.
- * A sign counts as found where the 95% interval excludes zero (or chance); a worse result is a finding, too.
+ * A sign counts as found where the 95% interval excludes zero (or chance) and at least {@link FEWEST_FOR_INTERVAL} users
+ * gave it; a worse result is a finding, too.
  */
 export function describeFindings(
   evaluations: readonly Evaluation[],
@@ -55,17 +56,22 @@ interface Sentence {
 }
 
 function* sentences(evaluation: Evaluation, baseSystem: string): Generator<Sentence> {
-  const { systems, historyEffects = [], effectAuc = [], differences = [] } = evaluation;
-  yield* totalSentences(historyEffects.map(({ system, total }) => ({ system, estimate: total })));
-  yield* specificSentences(historyEffects);
-  yield* aucSentences(effectAuc.map((estimate) => ({ system: estimate.system, estimate })));
-  yield* identificationSentences(systems);
+  const { users, systems, historyEffects = [], effectAuc = [], differences = [] } = evaluation;
+  yield* totalSentences(
+    historyEffects.map(({ system, total }) => ({ system, estimate: total })),
+    users,
+  );
+  yield* specificSentences(historyEffects, users);
+  yield* aucSentences(
+    effectAuc.map((estimate) => ({ system: estimate.system, estimate })),
+    users,
+  );
+  yield* identificationSentences(systems, users);
   for (const difference of differences) {
     const guard = difference.measure === 'nllWithoutHistory' && difference.baseline === baseSystem;
-    yield guard ? coldStartSentence(difference) : differenceSentence(difference);
+    yield guard ? coldStartSentence(difference, users) : differenceSentence(difference, users);
   }
-  if (evaluation.users < FEW_USERS) {
-    const { users } = evaluation;
+  if (users < FEW_USERS) {
     const text =
       users === 1
         ? 'There is one held-out user only, so nothing here says how users differ: the intervals have no width.'
@@ -80,8 +86,8 @@ interface Entry {
   readonly estimate: Estimate;
 }
 
-function* totalSentences(entries: readonly Entry[]): Generator<Sentence> {
-  const { above, below, open } = bySide(entries);
+function* totalSentences(entries: readonly Entry[], users: number): Generator<Sentence> {
+  const { above, below, open } = bySide(entries, users);
   if (above.length > 0) {
     const list = listed(above, ({ system, estimate }) => `${system} ${sizeText(estimate)}`);
     yield {
@@ -99,16 +105,16 @@ function* totalSentences(entries: readonly Entry[]): Generator<Sentence> {
   if (open.length > 0) {
     const list = listed(open, ({ system, estimate }) => `${system} (${interval(estimate)} nats a token)`);
     yield {
-      text: `A gain from the history was not shown for ${list}: the interval includes 0.`,
+      text: `A gain from the history was not shown for ${list}: ${whyOpen(users)}.`,
       shown: false,
     };
   }
 }
 
-function* specificSentences(effects: readonly HistoryEffect[]): Generator<Sentence> {
+function* specificSentences(effects: readonly HistoryEffect[], users: number): Generator<Sentence> {
   const generic = new Map(effects.map((effect) => [effect.system, effect.generic]));
   const entries = effects.map(({ system, userSpecific }) => ({ system, estimate: userSpecific }));
-  const { above, below, open } = bySide(entries);
+  const { above, below, open } = bySide(entries, users);
   if (above.length > 0) {
     const list = listed(above, ({ system, estimate }) => `${system} ${sizeText(estimate)}`);
     const rest = listed(above, ({ system }) => `${system} ${signed(generic.get(system)!.value)}`);
@@ -127,14 +133,14 @@ function* specificSentences(effects: readonly HistoryEffect[]): Generator<Senten
   if (open.length > 0) {
     const list = listed(open, ({ system, estimate }) => `${system} (${interval(estimate)} nats a token)`);
     yield {
-      text: `That it matters whose history it is was not shown for ${list}: the interval includes 0.`,
+      text: `That it matters whose history it is was not shown for ${list}: ${whyOpen(users)}.`,
       shown: false,
     };
   }
 }
 
-function* aucSentences(entries: readonly Entry[]): Generator<Sentence> {
-  const { above, below, open } = bySide(entries, 0.5);
+function* aucSentences(entries: readonly Entry[], users: number): Generator<Sentence> {
+  const { above, below, open } = bySide(entries, users, 0.5);
   const value = ({ system, estimate }: Entry) => {
     const digits = digitsOf(estimate);
     return `${system} ${decimal(estimate.value, digits)} (95% ${interval(estimate, digits)})`;
@@ -157,7 +163,7 @@ function* aucSentences(entries: readonly Entry[]): Generator<Sentence> {
   }
 }
 
-function* identificationSentences(systems: readonly SystemResult[]): Generator<Sentence> {
+function* identificationSentences(systems: readonly SystemResult[], users: number): Generator<Sentence> {
   // Systems are compared with the same candidates; should they not be, each kind gets sentences of its own.
   const kinds = new Map<string, { system: string; estimate: AuthorIdentification }[]>();
   for (const { name, authorIdentification } of systems) {
@@ -167,7 +173,7 @@ function* identificationSentences(systems: readonly SystemResult[]): Generator<S
   }
   for (const entries of kinds.values()) {
     const { k, matching } = entries[0]!.estimate;
-    const { above, below, open } = bySide(entries, 1 / k);
+    const { above, below, open } = bySide(entries, users, 1 / k);
     const among = `among ${k} histories (matched by ${matching}; chance ${percent(1 / k)})`;
     const value = ({ system, estimate: { value, low, high } }: Entry) =>
       `${system} ${percent(value)} (95% ${percent(low)} to ${percent(high)})`;
@@ -177,10 +183,15 @@ function* identificationSentences(systems: readonly SystemResult[]): Generator<S
         shown: true,
       };
     }
-    const not = [...open, ...below];
-    if (not.length > 0) {
+    if (below.length > 0) {
       yield {
-        text: `That a text tells whose it is was not shown: ${among} the true user’s makes it likeliest in this share of texts: ${listed(not, value)}.`,
+        text: `A text speaks against whose it is: ${among} the true user’s makes it likeliest less often than chance, in this share of texts: ${listed(below, value)}.`,
+        shown: true,
+      };
+    }
+    if (open.length > 0) {
+      yield {
+        text: `That a text tells whose it is was not shown: ${among} the true user’s makes it likeliest in this share of texts: ${listed(open, value)}.`,
         shown: false,
       };
     }
@@ -190,11 +201,19 @@ function* identificationSentences(systems: readonly SystemResult[]): Generator<S
 /** Entries by where their whole interval lies. */
 function bySide<E extends Entry>(
   entries: readonly E[],
+  users: number,
   reference = 0,
 ): { above: E[]; below: E[]; open: E[] } {
-  const of = (side: number) => entries.filter(({ estimate }) => sideOf(estimate, reference) === side);
+  const of = (side: number) =>
+    entries.filter(({ estimate }) => shownSide(estimate, users, reference) === side);
   return { above: of(1), below: of(-1), open: of(0) };
 }
+
+/** Why neither side was shown. */
+const whyOpen = (users: number) =>
+  users < FEWEST_FOR_INTERVAL ? `${usersText(users)} cannot show it` : 'the interval includes 0';
+
+const usersText = (users: number) => (users === 1 ? 'one user' : `${users} users`);
 
 /** `a, b and c`. */
 function listed<E>(entries: readonly E[], text: (entry: E) => string): string {
@@ -202,15 +221,19 @@ function listed<E>(entries: readonly E[], text: (entry: E) => string): string {
   return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
 }
 
-function differenceSentence({ system, baseline, measure, estimate, pValue }: PairedDifference): Sentence {
+function differenceSentence(
+  { system, baseline, measure, estimate, pValue }: PairedDifference,
+  users: number,
+): Sentence {
   const { phrase, better, unit } = measureDescriptions[measure];
-  const side = sideOf(estimate);
+  const side = shownSide(estimate, users);
   const share = measure === 'authorIdentification';
   const range = share ? pointsInterval(estimate) : interval(estimate);
   const size = share ? `${decimal(100 * Math.abs(estimate.value), 1)} points` : `${amount(estimate)} ${unit}`;
   if (side === 0) {
+    const why = users < FEWEST_FOR_INTERVAL ? `${usersText(users)} cannot show it` : 'which includes 0';
     return {
-      text: `${system} and ${baseline} do not differ in ${phrase} as far as these data show: the interval of the difference, ${range}, includes 0 (${pValueText(pValue)}).`,
+      text: `${system} and ${baseline} do not differ in ${phrase} as far as these data show: 95% of the difference ${range}, ${why} (${pValueText(pValue)}).`,
       shown: false,
     };
   }
@@ -222,8 +245,8 @@ function differenceSentence({ system, baseline, measure, estimate, pValue }: Pai
   };
 }
 
-function coldStartSentence({ system, baseline, estimate }: PairedDifference): Sentence {
-  const side = sideOf(estimate);
+function coldStartSentence({ system, baseline, estimate }: PairedDifference, users: number): Sentence {
+  const side = shownSide(estimate, users);
   const range = `95% of the difference ${interval(estimate)}`;
   if (side > 0) {
     return {
@@ -238,15 +261,9 @@ function coldStartSentence({ system, baseline, estimate }: PairedDifference): Se
     };
   }
   return {
-    text: `For users without history no change was shown: ${system} against ${baseline}, ${interval(estimate)} nats a token, which includes 0.`,
+    text: `For users without history no change was shown: ${system} against ${baseline}, ${interval(estimate)} nats a token: ${whyOpen(users)}.`,
     shown: false,
   };
-}
-
-/** 1 where the whole interval lies above `reference`, −1 where below, 0 where it holds it. */
-export function sideOf({ low, high }: Estimate, reference = 0): -1 | 0 | 1 {
-  if (low > reference) return 1;
-  return high < reference ? -1 : 0;
 }
 
 const amount = (estimate: Estimate) => decimal(Math.abs(estimate.value), digitsOf(estimate));

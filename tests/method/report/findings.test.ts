@@ -31,6 +31,18 @@ describe('describeFindings on the effect of the history', () => {
     );
   });
 
+  it('finds nothing with so few users that their signs may agree by chance', () => {
+    const total = { value: 0.31, low: 0.27, high: 0.35 };
+    const few = of({
+      users: 4,
+      historyEffects: [{ system: 'sft', total, generic: about(0, 1), userSpecific: total }],
+    });
+    expect(few.found).toEqual([]);
+    expect(few.notFound[0]).toBe(
+      'A gain from the history was not shown for sft (0.270 to 0.350 nats a token): 4 users cannot show it.',
+    );
+  });
+
   it('tells what is the user’s own from what any history gives', () => {
     expect(historyEffect(about(0, 1), about(0.14, 0.02)).found[0]).toContain(
       'A user’s own history is worth more than another user’s, in nats a token: sft 0.140',
@@ -80,7 +92,7 @@ describe('describeFindings on differences between systems', () => {
     });
     expect(found).toEqual([]);
     expect(notFound).toEqual([
-      'nextquill and sft do not differ in the held-out NLL with the user’s history as far as these data show: the interval of the difference, −0.010 to 0.020, includes 0 (p = 0.004).',
+      'nextquill and sft do not differ in the held-out NLL with the user’s history as far as these data show: 95% of the difference −0.010 to 0.020, which includes 0 (p = 0.004).',
     ]);
   });
 
@@ -140,6 +152,7 @@ describe('describeFindings on known causes and authors', () => {
     expect(of({ systems: systems(0.6) }).found[0]).toContain('sft 60% (95% 50% to 70%) and nextquill 60%');
     expect(of({ systems: systems(0.3) }).found).toEqual([]);
     expect(of({ systems: systems(0.3) }).notFound[0]).toContain('was not shown');
+    expect(of({ systems: systems(0.1) }).found[0]).toContain('less often than chance');
   });
 });
 

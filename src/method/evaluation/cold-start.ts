@@ -3,17 +3,17 @@
  * training and after. An objective that is paid for a difference between the two passes can win it by getting worse for
  * users who have no history yet; what to switch on is said here.
  */
-import { DataError } from '../base/errors.ts';
-import type { ProgressListener } from '../base/progress.ts';
-import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../base/statistics/by-user.ts';
-import type { Estimate } from '../base/statistics/estimate.ts';
-import type { Example } from '../method/data/example.ts';
-import { exampleEffects } from '../method/effects/rows.ts';
-import type { ScoredModel } from '../method/effects/scorer.ts';
-import { matchAll } from '../method/evaluation/evaluate.ts';
-import { decimal } from '../method/explain/number-format.ts';
-import { passesOf } from '../method/objectives/objectives.ts';
-import type { Manifest } from '../method/training/manifest.ts';
+import { DataError } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
+import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
+import type { Example } from '../data/example.ts';
+import { exampleEffects } from '../effects/rows.ts';
+import type { ScoredModel } from '../effects/scorer.ts';
+import { decimal, signed } from '../explain/number-format.ts';
+import { hasDifferenceTerm } from '../objectives/objectives.ts';
+import type { Manifest } from '../training/manifest.ts';
+import { matchAll } from './evaluate.ts';
 
 /** The examples that the guard scores. */
 export interface Guard {
@@ -82,6 +82,7 @@ export async function coldStart(
     size === guard.rows.length ? where : `On ${size} ${guard.kind} examples whose history shows`;
   const withoutHistory = pass('withoutHistory');
   const { difference } = withoutHistory;
+  const users = new Set(guard.rows.map(({ user }) => user)).size;
   return {
     findings: [
       `${where}, NLL with the history, nats a token: ${pass('withHistory').text}.`,
@@ -91,10 +92,11 @@ export async function coldStart(
         : 'What the history gives in all (A) is not shown: no example shows one.',
       placebo > 0 && size > 0
         ? `${whereShown}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
-        : 'What only the user’s own history gives (C) is not shown: too few users have a history.',
+        : `What only the user’s own history gives (C) is not shown: ${size > 0 ? 'too few users have a history' : 'no example shows one'}.`,
     ],
-    ...(difference.low > 0 && {
-      warning: `Warning: without a history the text became less likely: ${intervalText(difference)} nats a token. New users pay for this objective. ${remedy(recipe)}`,
+    // Told of few users, too: a guard that waits for proof comes too late.
+    ...(sideOf(difference) > 0 && {
+      warning: `Warning: without a history the text became less likely: ${intervalText(difference)} nats a token. ${users < FEWEST_FOR_INTERVAL ? `So few users (${users}) may show this by chance; if it is so, new` : 'New'} users pay for this objective. ${remedy(recipe)}`,
     }),
     cautions:
       guard.kind === 'training'
@@ -109,9 +111,8 @@ export function remedy({
   objectiveOptions,
 }: Pick<Manifest['recipe'], 'objective' | 'objectiveOptions'>): string {
   const { stopGradient, anchorWeight = 0, effectWeight } = objectiveOptions;
-  const hasDifference = passesOf(objective, { plainWeight: 1 }) === 'pair';
   const steps = [
-    ...(hasDifference && !stopGradient && effectWeight > 0
+    ...(hasDifferenceTerm(objective) && !stopGradient && effectWeight > 0
       ? ['stop the gradient into the pass without history (--objective-option stopGradient=true)']
       : []),
     anchorWeight > 0
@@ -170,6 +171,5 @@ const minus = (a: readonly ExampleValue[], b: readonly ExampleValue[]): ExampleV
   a.map((row, i) => ({ ...row, value: row.value - b[i]!.value }));
 
 function intervalText({ value, low, high }: Estimate): string {
-  const signed = (x: number) => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(3)}`;
-  return `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+  return `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
 }
