@@ -12,7 +12,7 @@ import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { openScoredModel } from '../src/app/scored-model.ts';
 import { type ExampleEffects, exampleEffects } from '../src/method/effects/rows.ts';
 import {
-  type EstimatorName,
+  type EffectMeasureName,
   type EstimatorScore,
   estimators,
   scoreEstimator,
@@ -31,7 +31,7 @@ const conditions = {
 
 type Condition = keyof typeof conditions;
 const PLACEBOS = 3;
-const names = Object.keys(estimators) as EstimatorName[];
+const names = Object.keys(estimators) as EffectMeasureName[];
 
 interface Setting {
   readonly condition: Condition;

@@ -10,7 +10,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describeFileError, writeAll, writeFileAtomically } from '../base/atomic-file.ts';
 import { WeightsError } from '../base/errors.ts';
 import { defaultCacheFolder } from '../engine/models/model.ts';
-import type { CachedScores, EffectCache, ScoredSystem } from '../method/effects/effect-cache.ts';
+import type { CachedScores, CachedSystem, EffectCache } from '../method/effects/effect-cache.ts';
 
 export interface EffectCacheOptions {
   /** `effects/` in the folder of all caches by default. */
@@ -50,8 +50,8 @@ export function effectCache({
   folder = join(defaultCacheFolder(), 'effects'),
   onWarning = () => {},
 }: EffectCacheOptions = {}): EffectCache {
-  const pathOf = ({ key }: ScoredSystem) => join(folder, `${key}.parquet`);
-  const read = async (system: ScoredSystem): Promise<Book> => {
+  const pathOf = ({ key }: CachedSystem) => join(folder, `${key}.parquet`);
+  const read = async (system: CachedSystem): Promise<Book> => {
     const path = pathOf(system);
     const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -81,7 +81,7 @@ export function effectCache({
   };
 }
 
-function writeBook(book: Book, { tokenizerHash }: ScoredSystem): Uint8Array {
+function writeBook(book: Book, { tokenizerHash }: CachedSystem): Uint8Array {
   const rows = [...book].flatMap(([key, { tokenIds, values }]) =>
     tokenIds.map((tokenId, position) => ({ key, position, tokenId, values })),
   );
@@ -123,7 +123,7 @@ function writeBook(book: Book, { tokenizerHash }: ScoredSystem): Uint8Array {
 }
 
 /** @throws {WeightsError} for another tokenizer; anything else when the bytes are damaged */
-async function readBook(bytes: Buffer, system: ScoredSystem, path: string): Promise<Book> {
+async function readBook(bytes: Buffer, system: CachedSystem, path: string): Promise<Book> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   const entry = parquetMetadata(file).key_value_metadata?.find(({ key }) => key === INFO_KEY);
   const info = JSON.parse(entry?.value ?? 'null') as BookInfo | null;

@@ -136,7 +136,9 @@ describe('the report of a run', () => {
     const html = await reportOf('cold', writtenUsers, shared, 'lora', (message) => warnings.push(message));
     expect(html).toContain('Warning: without a history the text became');
     expect(html).toContain('stopGradient=true');
-    expect(warnings.join()).toMatch(/^without a history the text became less likely.*So few users \(\d\).*anchorWeight=0\.1/);
+    expect(warnings.join()).toMatch(
+      /^without a history the text became less likely.*So few users \(\d\).*anchorWeight=0\.1/,
+    );
     expect(await reportOf('warm', writtenUsers)).not.toContain('Warning');
   });
 });

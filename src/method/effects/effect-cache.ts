@@ -10,7 +10,7 @@ import type { PromptPair } from '../prompts/pair.ts';
 import type { PairEffects, ScoredPrompt, Scorer } from './scorer.ts';
 
 /** Whose scores a book holds. */
-export interface ScoredSystem {
+export interface CachedSystem {
   /** Of model, adapter and prompt settings; names the book. */
   readonly key: string;
   readonly tokenizerHash: string;
@@ -26,13 +26,13 @@ export interface CachedScores {
 /** Keeps books of scores; the app has one of Parquet files. */
 export interface EffectCache {
   /** What was kept of a system, by key; empty where there is nothing or it is damaged, which the cache says aloud. */
-  read(system: ScoredSystem): Promise<ReadonlyMap<string, CachedScores>>;
+  read(system: CachedSystem): Promise<ReadonlyMap<string, CachedScores>>;
   /** Adds entries to what is kept. */
-  add(system: ScoredSystem, entries: ReadonlyMap<string, CachedScores>): Promise<void>;
+  add(system: CachedSystem, entries: ReadonlyMap<string, CachedScores>): Promise<void>;
 }
 
 /** A scorer that computes only what its cache lacks, and keeps that when it is disposed of. */
-export function cachedScorer(scorer: Scorer, cache: EffectCache, system: ScoredSystem): Scorer {
+export function cachedScorer(scorer: Scorer, cache: EffectCache, system: CachedSystem): Scorer {
   const added = new Map<string, CachedScores>();
   let book: Promise<ReadonlyMap<string, CachedScores>> | undefined;
 

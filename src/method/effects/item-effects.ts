@@ -57,7 +57,8 @@ export interface ItemEffectsOptions extends Omit<ScorerOptions, 'objective' | 'o
  * Direct effects on the tokens as they were written: they need not add up to the total, and say nothing of free generation.
  * @throws {ConfigError} when the number of subsets is not whole or below 1
  * @throws {DataError} when a prompt does not fit even without history
- * Cost: for N items, 1 + N + N(N − 1)/2 passes and two for each subset of each item, every distinct one once.
+ * Cost: for N items at most 2 + N + N(N − 1)/2 passes (all, none, all but one, all but two), and two for each subset of
+ * each item; every distinct one once.
  */
 export async function* itemEffects(
   scored: ScoredModel,

@@ -7,7 +7,7 @@ import type { ExampleEffects } from '../effects/rows.ts';
 import { causeScores } from './token-causes.ts';
 
 /** One way to say what the history changes at a token. */
-interface Estimator {
+interface EffectMeasure {
   /** f32[S] of an example. */
   readonly values: (effects: ExampleEffects) => Float32Array;
   /** Above it a token is called the user's. */
@@ -26,9 +26,9 @@ export const estimators = {
   divergence: { values: ({ effects }) => effects.divergence, threshold: 0.05, isLogRatio: false },
   /** ln p_h − mean over other users v of ln p_v, C of a token. */
   userSpecific: { values: userSpecific, threshold: 0.5, isLogRatio: true },
-} as const satisfies Record<string, Estimator>;
+} as const satisfies Record<string, EffectMeasure>;
 
-export type EstimatorName = keyof typeof estimators;
+export type EffectMeasureName = keyof typeof estimators;
 
 function userSpecific({ effects, logProbWithPlacebo }: ExampleEffects): Float32Array {
   if (logProbWithPlacebo === undefined) throw new TypeError('userSpecific: expected effects with placebos');
@@ -37,7 +37,7 @@ function userSpecific({ effects, logProbWithPlacebo }: ExampleEffects): Float32A
 
 /** An estimator's marks; intervals by user. */
 export interface EstimatorScore {
-  readonly estimator: EstimatorName;
+  readonly estimator: EffectMeasureName;
   /** Positives: tokens of cause `user` or `both`. */
   readonly auc: Estimate;
   /** Of the tokens above the threshold, those that are positive; NaN where no token is above it. */
@@ -64,11 +64,11 @@ interface Word {
 
 /** Marks of an estimator on simulated examples. @throws {DataError} when no token or only one class has a known cause */
 export function scoreEstimator(
-  name: EstimatorName,
+  name: EffectMeasureName,
   examples: readonly ExampleEffects[],
   options: BootstrapOptions = {},
 ): EstimatorScore {
-  const { values, threshold, isLogRatio }: Estimator = estimators[name];
+  const { values, threshold, isLogRatio }: EffectMeasure = estimators[name];
   const tokens = causeScores(examples, values);
   const share = (chosen: (token: UserScore) => boolean, counted: (token: UserScore) => boolean) =>
     ratioByUser(

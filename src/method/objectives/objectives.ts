@@ -1,13 +1,6 @@
 /** @file What is minimised: every objective is one row of a table over the same parts (docs/paper-index.md). */
 import { ConfigError, nearestName } from '../../base/errors.ts';
-import {
-  add,
-  mul,
-  neg,
-  reduceSum,
-  selectedLogProbability,
-  stopGradient,
-} from '../../engine/ops/operators.ts';
+import { add, mul, neg, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
 import { type Value, withScope } from '../../engine/ops/value.ts';
 import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
 import { anchorDivergence } from './anchor.ts';
@@ -175,7 +168,7 @@ export function objectiveLoss(
   const settings = resolveObjectiveOptions(options);
   const { plainWeight, anchorWeight } = settings;
   const { targets, groups } = inputs;
-  const total = (values: Value, weights: Value) => reduceSum(weightedSum(values, weights, groups), [0]);
+  const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
   return withScope(name, () => {
     const crossEntropy = neg(selectedLogProbability(inputs[pass]!, targets));
     const pair = { withHistory: inputs.withHistory!, withoutHistory: inputs.withoutHistory!, targets };

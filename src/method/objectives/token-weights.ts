@@ -7,6 +7,7 @@ import {
   maximum,
   minimum,
   mul,
+  reduceSum,
   reshape,
   sigmoid,
   stopGradient,
@@ -29,13 +30,20 @@ export interface TokenGroups {
 
 /**
  * ω = highWeight where effect > effectThreshold, else lowWeight; reference code train.py:CustomTrainer3.
+ * @param effect f32[S]: probability difference, −1 … 1
+ * @returns f32[S], `low` or `high`
  * Gradient: none.
  */
 export function thresholdWeights(effect: Value, threshold: number, high: number, low: number): Value {
   return where(greater(stopGradient(effect), threshold), high, low);
 }
 
-/** ω = clip(log ratio, low, high) of PerCE (arXiv 2603.06595). Gradient: none. */
+/**
+ * ω = clip(log ratio, low, high) of PerCE (arXiv 2603.06595).
+ * @param logRatio f32[S], nats
+ * @returns f32[S], `low` … `high`
+ * Gradient: none.
+ */
 export function clippedWeights(logRatio: Value, low: number, high: number): Value {
   return minimum(maximum(stopGradient(logRatio), low), high);
 }
@@ -69,7 +77,12 @@ export function normaliseWithinExamples(weights: Value, groups: TokenGroups): Va
   });
 }
 
-/** The loss of a step's share: Σ_t exampleShare_t · weight_t · value_t. */
+/**
+ * $$ \sum_t \text{exampleShare}_t \cdot \text{weight}_t \cdot \text{value}_t $$ the loss of a step's share.
+ * @param values f32[S]
+ * @param weights f32[S]
+ * @returns f32[]
+ */
 export function weightedSum(values: Value, weights: Value, groups: TokenGroups): Value {
-  return mul(mul(values, weights), groups.exampleShare);
+  return reduceSum(mul(mul(values, weights), groups.exampleShare), [0]);
 }

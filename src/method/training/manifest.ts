@@ -17,7 +17,7 @@ export interface TrainSummary {
   /** The run folder. */
   readonly run: string;
   readonly steps: number;
-  /** Over the time of the steps; compiling, checkpoints and final weights not counted. */
+  /** Over the time of the steps; compiling the training graph, checkpoints and final weights not counted. */
   readonly examplesPerSecond: number;
   /** Tokens of all passes, padding not counted. */
   readonly tokensPerSecond: number;
