@@ -3,12 +3,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchGenerate, generateTable } from './generate.ts';
-import { benchMemory } from './memory-prediction.ts';
+import { benchMemory, memoryTable } from './memory-prediction.ts';
 import type { Mode } from './shape.ts';
 import { benchStep } from './step.ts';
 import { stepTable } from './table.ts';
 
-const USAGE = `npm run bench -- memory [--threads N]   predicted and measured peaks of training steps
+const USAGE = `npm run bench -- memory [--threads N] [--out FILE]   predicted and measured peaks of training steps
+
 npm run bench -- step [options]
   --python PATH     a Python with torch 2, transformers and peft: measured beside ours, f32 and bf16 autocast
   --mode LIST       of full, lora (default both)
@@ -54,12 +55,7 @@ async function main(): Promise<void> {
     },
   });
   const bench = positionals.join(' ');
-  if (bench === 'memory') {
-    const log = (line: string) => console.error(line);
-    console.log(await benchMemory({ threads: Number(values.threads), log }));
-    return;
-  }
-  if (bench !== 'step' && bench !== 'generate')
+  if (bench !== 'step' && bench !== 'memory' && bench !== 'generate')
     fail(`bench: expected step, memory or generate, got ${JSON.stringify(bench)}`);
   const save = async (report: object) => {
     if (values.out === undefined) return;
@@ -72,6 +68,11 @@ async function main(): Promise<void> {
       fail(`--${name}: expected a whole number of at least ${least}`);
     return value;
   };
+  if (bench === 'memory') {
+    const log = (line: string) => console.error(line);
+    console.log(memoryTable(await benchMemory({ threads: count('threads', 1), log, save })));
+    return;
+  }
   if (bench === 'generate') {
     const { 'llama-cpp': module, gguf } = values;
     if ((module === undefined) !== (gguf === undefined)) fail('--llama-cpp: expected --gguf with it');

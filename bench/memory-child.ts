@@ -1,4 +1,4 @@
-/** @file One configuration of `npm run bench -- memory` in a fresh process: predicts, takes two steps, prints both. Usage: tsx bench/memory-child.ts JSON */
+/** @file One configuration of `npm run bench -- memory` in a fresh process: predicts, takes one step, prints both. Usage: tsx bench/memory-child.ts JSON */
 
 import { blockModules } from '../src/engine/lora/layers.ts';
 import type { Model } from '../src/engine/models/model.ts';
@@ -11,10 +11,10 @@ import { predictMemory } from '../src/method/training/memory.ts';
 import { trainingBatch } from '../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';
-import type { MemoryCase } from './memory-prediction.ts';
+import type { MemoryChildSettings, MemoryOutcome } from './memory-prediction.ts';
 import { HYPERPARAMETERS, smolLm2 } from './shape.ts';
 
-const settings = JSON.parse(process.argv[2]!) as MemoryCase & { weights: string; cache: string };
+const settings = JSON.parse(process.argv[2]!) as MemoryChildSettings;
 const { mode, objective, batch, tokens, recompute, baseBits, threads } = settings;
 const config = smolLm2();
 const architecture = architectureOf(config);
@@ -58,14 +58,10 @@ const predicted = predictMemory(options, pairs, {
 });
 await using graph = await createTrainingGraph(options);
 await using optimizer = await createAdamW({ threads });
-const seconds: number[] = [];
-for (const step of [1, 2]) {
-  const start = performance.now();
-  await graph.accumulate(trainingBatch(pairs, graph.passes, 0), batch);
-  const norm = await optimizer.gradientNorm(graph.parameters);
-  await optimizer.update(graph.parameters, step, 1e-4, norm);
-  seconds.push((performance.now() - start) / 1000);
-}
-process.stdout.write(
-  `${JSON.stringify({ predicted, measured: memoryRecord(), seconds: Math.min(...seconds) })}\n`,
-);
+const start = performance.now();
+await graph.accumulate(trainingBatch(pairs, graph.passes, 0), batch);
+const norm = await optimizer.gradientNorm(graph.parameters);
+await optimizer.update(graph.parameters, 1, 1e-4, norm);
+const seconds = (performance.now() - start) / 1000;
+const outcome: MemoryOutcome = { predicted, measured: memoryRecord(), seconds };
+process.stdout.write(`${JSON.stringify(outcome)}\n`);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { ObjectiveName } from '../src/method/objectives/objectives.ts';
 import type { MemoryPrediction } from '../src/method/training/memory.ts';
 import type { MemoryRecord } from './memory.ts';
+import { commit, machine } from './report.ts';
 import { randomWeights, smolLm2 } from './shape.ts';
 
 /** One configuration. */
@@ -15,59 +16,131 @@ export interface MemoryCase {
   readonly tokens: readonly [withHistory: number, withoutHistory: number, response: number];
   readonly recompute: boolean;
   readonly baseBits?: 4 | 8;
+}
+
+/** What a fresh process is asked to do. */
+export interface MemoryChildSettings extends MemoryCase {
   readonly threads: number;
+  readonly weights: string;
+  readonly cache: string;
   /** Ends once the quantised base is in the cache, so that making it is in nobody's peak. */
   readonly isWarmUp?: boolean;
 }
 
-const lora = { mode: 'lora', objective: 'sft', batch: 1, tokens: [896, 128, 128], recompute: false } as const;
-const cases: readonly Omit<MemoryCase, 'threads'>[] = [
-  lora,
-  { ...lora, recompute: true },
-  { ...lora, baseBits: 8 },
-  { ...lora, baseBits: 4 },
-  { ...lora, baseBits: 4, recompute: true },
-  { ...lora, objective: 'nextquill-code', batch: 2, tokens: [384, 64, 128] },
-  { ...lora, objective: 'nextquill-code', batch: 2, tokens: [384, 64, 128], recompute: true },
-  { ...lora, mode: 'full', tokens: [384, 128, 128] },
-];
-
-interface Outcome {
+/** What a fresh process answers. */
+export interface MemoryOutcome {
   readonly predicted: MemoryPrediction;
   readonly measured: MemoryRecord;
+  /** Of its one step. */
   readonly seconds: number;
 }
 
-/** Measures every configuration in a fresh process, and returns a table in Markdown. */
-export async function benchMemory({
-  threads,
-  log,
-}: {
+export interface MemoryReport {
+  readonly bench: 'memory';
+  readonly date: string;
+  readonly commit: string;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly threads: number;
+  readonly results: readonly (MemoryCase & MemoryOutcome)[];
+}
+
+export interface MemoryOptions {
   readonly threads: number;
   readonly log: (line: string) => void;
-}): Promise<string> {
+  /** Given the report after every configuration, so that an interrupted bench keeps what it has. */
+  readonly save: (report: MemoryReport) => Promise<void>;
+}
+
+/** Asked of the prediction (issue "Real models in, standard formats out"). */
+const TOLERANCE = 0.2;
+
+/** Every mode at two lengths, most of them with and without layers computed again; steps of two passes beside them. */
+function allCases(): MemoryCase[] {
+  const lengths = [
+    [256, 64, 128],
+    [512, 64, 128],
+  ] as const;
+  const both = [false, true];
+  const modes = [
+    { mode: 'lora', again: both },
+    { mode: 'lora', baseBits: 8, again: [false] },
+    { mode: 'lora', baseBits: 4, again: both },
+    { mode: 'full', again: both },
+  ] as const;
+  const single = modes.flatMap(({ again, ...mode }) =>
+    lengths.flatMap((tokens) =>
+      again.map((recompute) => ({ ...mode, objective: 'sft', batch: 1, tokens, recompute }) as const),
+    ),
+  );
+  const pair = { mode: 'lora', objective: 'nextquill-code', batch: 2, tokens: [256, 64, 128] } as const;
+  return [...single, { ...pair, recompute: false }, { ...pair, recompute: true }];
+}
+
+/** Measures every configuration in a fresh process: one step each, whose peak that of later steps is. */
+export async function benchMemory({ threads, log, save }: MemoryOptions): Promise<MemoryReport> {
   await using weights = await randomWeights(smolLm2(), 0);
   const cache = join(dirname(weights.path), 'cache');
   const child = resolve(import.meta.dirname, 'memory-child.ts');
-  const run = async (settings: object) => {
-    const json = JSON.stringify({ ...settings, threads, weights: weights.path, cache });
+  const run = async (settings: MemoryCase & { readonly isWarmUp?: boolean }) => {
+    const json = JSON.stringify({
+      ...settings,
+      threads,
+      weights: weights.path,
+      cache,
+    } satisfies MemoryChildSettings);
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', child, json]);
     return stdout;
   };
-  const lines = [
-    '| step | predicted MB | measured peak MB | off by | of it mapped pages MB | s |',
-    '| --- | --- | --- | --- | --- | --- |',
-  ];
-  const mb = (bytes = 0) => (bytes / 1e6).toFixed(0);
-  for (const each of cases) {
-    const { mode, objective, batch, tokens, recompute, baseBits } = each;
-    if (baseBits !== undefined) await run({ ...each, isWarmUp: true });
-    const { predicted, measured, seconds } = JSON.parse(await run(each)) as Outcome;
-    const off = predicted.total / measured.peakRssBytes - 1;
-    const name = `${mode}, ${objective}, ${batch} × (${tokens.join(', ')})${baseBits === undefined ? '' : `, ${baseBits} bits`}${recompute ? ', recompute' : ''}`;
-    const line = `| ${name} | ${mb(predicted.total)} | ${mb(measured.peakRssBytes)} | ${(100 * off).toFixed(0)} % | ${mb(measured.rssFileBytes)} | ${seconds.toFixed(1)} |`;
-    log(line);
-    lines.push(line);
+  const results: (MemoryCase & MemoryOutcome)[] = [];
+  const report = {
+    bench: 'memory',
+    date: new Date().toISOString(),
+    commit: commit(),
+    machine: machine(),
+    threads,
+    results,
+  } as const;
+  for (const bits of new Set(allCases().flatMap(({ baseBits }) => baseBits ?? [])))
+    await run({ ...allCases().find(({ baseBits }) => baseBits === bits)!, isWarmUp: true });
+  for (const each of allCases()) {
+    const result = { ...each, ...(JSON.parse(await run(each)) as MemoryOutcome) };
+    results.push(result);
+    log(memoryRow(result));
+    await save(report);
   }
-  return lines.join('\n');
+  return report;
+}
+
+/** How far the prediction is from the peak, as a share of the peak. */
+const offBy = ({ predicted, measured }: MemoryOutcome) => predicted.total / measured.peakRssBytes - 1;
+
+function memoryRow(result: MemoryCase & MemoryOutcome): string {
+  const { mode, objective, batch, tokens, recompute, baseBits, predicted, measured } = result;
+  const mb = (bytes = 0) => (bytes / 1e6).toFixed(0);
+  const off = offBy(result);
+  const share = `${off < 0 ? '−' : '+'}${Math.abs(100 * off).toFixed(1)} %`;
+  const [long, short, response] = tokens;
+  const shape = objective === 'sft' ? `${long} + ${response}` : `(${long} and ${short}) + ${response}`;
+  const cells = [
+    `${mode}${objective === 'sft' ? '' : `, ${objective}`}, ${batch} × ${shape}`,
+    baseBits === undefined ? 'f32' : `${baseBits} bits`,
+    recompute ? 'yes' : 'no',
+    mb(predicted.total),
+    mb(measured.peakRssBytes),
+    Math.abs(off) > TOLERANCE ? `**${share}**` : share,
+    mb(measured.rssFileBytes),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** A table in Markdown, and how many configurations the prediction is right for. */
+export function memoryTable({ results, threads, machine: on, commit: at }: MemoryReport): string {
+  const wrong = results.filter((result) => Math.abs(offBy(result)) > TOLERANCE).length;
+  return [
+    '| step, tokens of prompt + response | base | recompute | predicted MB | measured peak MB | off by | mapped pages in it MB |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...results.map(memoryRow),
+    '',
+    `${results.length - wrong} of ${results.length} within ${100 * TOLERANCE} %${wrong === 0 ? '' : '; the others are in bold'}. ${threads} threads, ${on.cpu}, commit ${at}.`,
+  ].join('\n');
 }
