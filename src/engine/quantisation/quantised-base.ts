@@ -5,17 +5,19 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { removeLeftovers } from '../../base/atomic-file.ts';
-import { WeightsError } from '../../base/errors.ts';
+import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { defaultCacheFolder, type Model } from '../models/model.ts';
 import type { ModelParameter } from '../models/parameters.ts';
 import { contentHash } from '../weights/content-hash.ts';
+import type { ConversionOptions } from '../weights/f32-cache.ts';
 import {
   openSafetensors,
   readTensor,
   type SafetensorsFile,
   writeSafetensors,
 } from '../weights/safetensors.ts';
+import { elementCount } from '../weights/tensor-entry.ts';
 import { type BaseBits, blockSizeOf, quantiseRows } from './blocks.ts';
 import { type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
 
@@ -27,12 +29,14 @@ const LAYOUT = 1;
  * @param cacheFolder where the quantised file is kept, by the hash of the weights
  * @throws {WeightsError} when no layer divides into blocks
  * @throws {EngineError} when the cache cannot be written
+ * @throws {AbortedError} when `signal` is aborted; nothing is left in the cache
  * Cost: at the first call a read of the weights and about 20 ns a number; later one look at the cache.
  */
 export async function withQuantisedBase(
   model: Model,
   bits: BaseBits,
   cacheFolder = defaultCacheFolder(),
+  options: ConversionOptions = {},
 ): Promise<Model> {
   const layers = quantisedLayers(model.parameters);
   if (layers.size === 0)
@@ -45,7 +49,7 @@ export async function withQuantisedBase(
     content.push(await contentHash(file, cacheFolder));
   const key = sha256(canonicalJson({ content, bits, layout: LAYOUT, layers: [...layers] })).slice(0, 32);
   const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
-  const file = (await openIfWhole(path)) ?? (await write(path, model, bits, layers));
+  const file = (await openIfWhole(path)) ?? (await write(path, model, { bits, layers }, options));
   return { ...model, quantised: { bits, file, layers } };
 }
 
@@ -73,22 +77,39 @@ function quantisedLayers(parameters: readonly ModelParameter[]): Map<string, Qua
 async function write(
   path: string,
   { parameters, weights }: Model,
-  bits: BaseBits,
-  layers: QuantisedBase['layers'],
+  { bits, layers }: Pick<QuantisedBase, 'bits' | 'layers'>,
+  { onProgress = () => {}, signal }: ConversionOptions,
 ): Promise<SafetensorsFile> {
+  const total = parameters.reduce((sum, { shape }) => sum + elementCount(shape)!, 0);
+  let done = 0;
+  const report = () =>
+    onProgress({
+      stage: `keeping the base in ${bits} bits`,
+      done: Math.round((4 * done) / 1e6),
+      total: Math.round((4 * total) / 1e6),
+      unit: 'MB',
+    });
+  const read = async (name: string) => {
+    throwIfAborted(signal);
+    const values = await readTensor(weights, name);
+    done += values.length;
+    report();
+    return values;
+  };
   await mkdir(dirname(path), { recursive: true });
   await removeLeftovers(path);
+  report();
   await writeSafetensors(
     path,
     parameters.map(({ name, shape, role }) => {
       const layer = layers.get(name.replace(/\.weight$/, ''));
-      if (layer === undefined) return { name, shape, dtype: 'F32', data: () => readTensor(weights, name) };
+      if (layer === undefined) return { name, shape, dtype: 'F32', data: () => read(name) };
       return {
         name,
         dtype: 'U8',
         shape: [scaleBytes(layer) + (layer.out * layer.inputs * bits) / 8],
         data: async () => {
-          const values = await readTensor(weights, name);
+          const values = await read(name);
           const rows = role === 'transposed' ? turned(values, shape as [number, number]) : values;
           const { numbers, scales } = quantiseRows(rows, layer.blockSize, bits);
           return Buffer.concat([new Uint8Array(scales.buffer), numbers]);

@@ -3,6 +3,8 @@ import { mkdtemp, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { AbortedError } from '../../../src/base/errors.ts';
+import type { Progress } from '../../../src/base/progress.ts';
 import { randomStream } from '../../../src/base/random.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import { frozenParameters } from '../../../src/engine/models/parameters.ts';
@@ -103,6 +105,29 @@ describe.each([4, 8] as const)('a base of %d bits', (bits) => {
     expect(ours.loss).toBeCloseTo(theirs.loss, 5);
     expect(largestDifference(ours.gradients, theirs.gradients)).toBeLessThan(TOLERANCE);
     expect(ours.gradients.data.some((value) => value !== 0)).toBe(true);
+  });
+
+  it('says how far making it is, and leaves nothing when it is stopped', async () => {
+    const folder = await mkdtemp(join(home, 'stopped-'));
+    const reports: Progress[] = [];
+    const controller = new AbortController();
+    const onProgress = (progress: Progress) => {
+      reports.push(progress);
+      if (reports.length === 5) controller.abort();
+    };
+    const { signal } = controller;
+    const stopped = withQuantisedBase(model, bits, folder, { onProgress, signal });
+    await expect(stopped).rejects.toBeInstanceOf(AbortedError);
+    expect((await readdir(folder)).filter((name) => name.includes('.q'))).toEqual([]);
+    expect(reports).toHaveLength(5);
+    reports.length = 0;
+    await withQuantisedBase(model, bits, folder, { onProgress });
+    // One before the first parameter, one for each.
+    expect(reports).toHaveLength(1 + model.parameters.length);
+    expect(reports.every(({ stage }) => stage === `keeping the base in ${bits} bits`)).toBe(true);
+    expect(reports.at(-1)!.done).toBe(reports.at(-1)!.total);
+    await withQuantisedBase(model, bits, folder, { onProgress });
+    expect(reports).toHaveLength(1 + model.parameters.length);
   });
 
   it('is made once, mended when it is damaged, and another for other weights', async () => {
