@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportModel } from '../../src/app/export-model.ts';
 import { ConfigError } from '../../src/base/errors.ts';
-import { openGguf } from '../../src/engine/gguf/gguf-file.ts';
+import { openGguf } from '../../src/engine/gguf/open-gguf.ts';
 import { loadAdapter, saveAdapter } from '../../src/engine/lora/adapter-folder.ts';
 import { adapterShapes } from '../../src/engine/lora/layers.ts';
 import { loadModel, type Model } from '../../src/engine/models/model.ts';

@@ -1,5 +1,7 @@
 /** @file Writes GGUF files byte by byte, lies included: what a hostile file may hold. */
 
+import type { GgufHeader } from '../../src/engine/gguf/header.ts';
+
 /** Key, number of the kind, value; a list as its values, or as the kind and count that it claims to have. */
 export type MetadataToWrite = readonly [
   key: string,
@@ -16,6 +18,32 @@ export interface GgufParts {
   readonly metadata?: readonly MetadataToWrite[];
   readonly tensors?: readonly { name: string; sizes: readonly bigint[]; type: number; offset: bigint }[];
   readonly data?: Uint8Array;
+}
+
+/** Numbers of the formats, by name. */
+export const ggufTypes: Readonly<Record<string, number>> = {
+  F32: 0,
+  F16: 1,
+  Q4_0: 2,
+  Q4_1: 3,
+  Q5_0: 6,
+  Q5_1: 7,
+  Q8_0: 8,
+  Q4_K: 12,
+  Q6_K: 14,
+  BF16: 30,
+};
+
+/** Metadata that were read, to be written again; numbers become f64. */
+export function metadataToWrite(metadata: GgufHeader['metadata']): Map<string, MetadataToWrite> {
+  const kinds = new Map<string, MetadataToWrite>();
+  for (const [key, value] of metadata) {
+    if (typeof value === 'string') kinds.set(key, [key, 8, value]);
+    else if (typeof value === 'number') kinds.set(key, [key, 12, value]);
+    else if (typeof value === 'boolean') kinds.set(key, [key, 7, value ? 1 : 0]);
+    else if (Array.isArray(value)) kinds.set(key, [key, 9, value as readonly (string | number)[]]);
+  }
+  return kinds;
 }
 
 const number = (size: number, write: (buffer: Buffer) => void) => {

@@ -1,7 +1,7 @@
 /** @file GGUF files: opened with every claim of the header checked, tensors read as f32 piece by piece. */
 import type { FileHandle } from 'node:fs/promises';
 import { WeightsError } from '../../base/errors.ts';
-import { readFully, realFile, withFile } from '../weights/read-file.ts';
+import { openToRead, readFully, realFile, withFile } from '../weights/read-file.ts';
 import { readBlocks } from './block-formats.ts';
 import { MoreBytes } from './cursor.ts';
 import { type GgufHeader, type GgufTensor, type GgufValue, parseHeader } from './header.ts';
@@ -12,29 +12,34 @@ const FIRST_BYTES = 4 << 20;
 /** Values that are read at a time, unless a group of rows holds more. */
 const PIECE_VALUES = 4 << 20;
 
-/** An opened file: metadata and directory of tensors; the weights stay on disk. */
-export interface GgufFile extends GgufHeader {
+/** A tensor, and the file that holds it. */
+export interface FileTensor extends GgufTensor {
   /** The real path. */
+  readonly file: string;
+}
+
+/** An opened model: metadata and directory of tensors; the weights stay on disk. */
+export interface GgufFile {
+  /** The real path of the file, or of its first part. */
   readonly path: string;
+  /** The real paths of all parts in their order; of a whole file its own. */
+  readonly files: readonly string[];
+  readonly metadata: GgufHeader['metadata'];
+  readonly tensors: ReadonlyMap<string, FileTensor>;
 }
 
 /**
- * Opens a GGUF file and checks its whole header against the file.
- * @throws {WeightsError} when the file is missing, truncated, one of several parts, or not what the format allows
+ * Opens one GGUF file and checks its whole header against the file.
+ * @throws {WeightsError} when the file is missing, truncated, or not what the format allows
  */
-export async function openGguf(path: string): Promise<GgufFile> {
+export async function openGgufFile(path: string): Promise<GgufFile> {
   const real = await realFile(path, '.gguf');
-  const file = await withFile(real, path, async (handle) => {
+  return withFile(real, path, async (handle) => {
     const { size } = await handle.stat();
-    return { path: real, ...(await headerOf(path, handle, size)) };
+    const { metadata, tensors } = await headerOf(path, handle, size);
+    const placed = [...tensors].map(([name, tensor]) => [name, { ...tensor, file: real }] as const);
+    return { path: real, files: [real], metadata, tensors: new Map(placed) };
   });
-  const parts = file.metadata.get('split.count');
-  if (typeof parts === 'number' && parts > 1)
-    throw new WeightsError(`${path}: expected a whole model, got one of ${parts} parts`, {
-      code: 'gguf/split',
-      hint: 'Merge the parts first, with llama-gguf-split --merge.',
-    });
-  return file;
 }
 
 async function headerOf(path: string, handle: FileHandle, size: number): Promise<GgufHeader> {
@@ -53,25 +58,27 @@ async function headerOf(path: string, handle: FileHandle, size: number): Promise
 /**
  * The values of a tensor, in pieces of whole groups of rows.
  * @param rowsPerGroup rows that must come together; divides the rows
- * @param handle the open file
  * @returns f32 pieces in the file's order; each is the caller's own
+ * @throws {WeightsError} when the file has changed since
  */
 export async function* tensorPieces(
-  file: GgufFile,
-  handle: FileHandle,
-  tensor: GgufTensor,
+  { file, format, shape, byteOffset, byteLength }: FileTensor,
   rowsPerGroup = 1,
 ): AsyncGenerator<Float32Array> {
-  const { format, shape, byteOffset, byteLength } = tensor;
   const groupValues = shape.at(-1)! * rowsPerGroup;
   const groupBytes = (groupValues / format.blockValues) * format.blockBytes;
   const pieceBytes = Math.max(1, Math.floor(PIECE_VALUES / groupValues)) * groupBytes;
-  for (let at = 0; at < byteLength; at += pieceBytes) {
-    const bytes = new Uint8Array(Math.min(pieceBytes, byteLength - at));
-    await readFully(handle, bytes, byteOffset + at, file.path);
-    const values = new Float32Array((bytes.byteLength / format.blockBytes) * format.blockValues);
-    readBlocks(format, bytes, values);
-    yield values;
+  const handle = await openToRead(file, file);
+  try {
+    for (let at = 0; at < byteLength; at += pieceBytes) {
+      const bytes = new Uint8Array(Math.min(pieceBytes, byteLength - at));
+      await readFully(handle, bytes, byteOffset + at, file);
+      const values = new Float32Array((bytes.byteLength / format.blockBytes) * format.blockValues);
+      readBlocks(format, bytes, values);
+      yield values;
+    }
+  } finally {
+    await handle.close();
   }
 }
 

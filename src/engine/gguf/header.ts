@@ -12,6 +12,12 @@ export const MAX_HEADER_BYTES = 256 << 20;
 /** Far beyond any vocabulary; a list of single bytes as long as a header may be would be gigabytes of numbers. */
 const MAX_LIST_VALUES = 16 << 20;
 
+/** Far beyond any model (hundreds of layers of a dozen tensors each). */
+const MAX_TENSORS = 1 << 16;
+
+/** Of an entry of the directory: a length and one letter of a name, one dimension, format and offset. */
+const LEAST_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8;
+
 /** A value of the metadata; whole numbers beyond 2^53 are bigints. */
 export type GgufValue = number | bigint | string | boolean | GgufList;
 export type GgufList =
@@ -79,7 +85,8 @@ export function parseHeader(path: string, start: Uint8Array, fileBytes: number):
         ? 'expected little-endian numbers, got big-endian ones'
         : `expected GGUF version 2 or 3, got ${version}`,
     );
-  const tensorCount = cursor.count('tensors', 24);
+  const tensorCount = cursor.count('tensors', LEAST_TENSOR_BYTES);
+  if (tensorCount > MAX_TENSORS) throw fail(`expected at most ${MAX_TENSORS} tensors, got ${tensorCount}`);
   const metadata = readMetadata(cursor);
   const found = Array.from({ length: tensorCount }, (_, i) => readTensorInfo(cursor, i, tensorCount));
   const alignment = alignmentOf(cursor, metadata);

@@ -12,15 +12,15 @@ import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
-import { withFile } from '../weights/read-file.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
-import { type GgufFile, openGguf, tensorPieces } from './gguf-file.ts';
+import { type GgufFile, tensorPieces } from './gguf-file.ts';
 import { ggufArchitecture, modelConfig } from './model-config.ts';
+import { openGguf } from './open-gguf.ts';
 import { type PlacedTensor, placeTensors } from './tensor-names.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 
 /** Part of the cache's names: counts up whenever the same file would become another folder. */
-const CONVERSION = 1;
+const CONVERSION = 2;
 
 /** Files beside a .gguf that stand for its own tokenizer where there is a tokenizer.json. */
 const COMPANIONS = [
@@ -49,9 +49,9 @@ export async function modelFolderOfGguf(
 ): Promise<string> {
   const file = await openGguf(path);
   const beside = await companionsOf(dirname(file.path));
-  const key = sha256(
-    canonicalJson({ conversion: CONVERSION, content: await contentHash(file.path, cacheFolder), beside }),
-  );
+  const content: string[] = [];
+  for (const part of file.files) content.push(await contentHash(part, cacheFolder));
+  const key = sha256(canonicalJson({ conversion: CONVERSION, content, beside }));
   const folder = join(cacheFolder, `gguf-${key.slice(0, 32)}`);
   if (await isWhole(folder)) return folder;
   const { config, tensors } = await planOf(file);
@@ -124,10 +124,8 @@ async function planOf(file: GgufFile) {
 async function ropeFactors(file: GgufFile): Promise<Float32Array | undefined> {
   const tensor = file.tensors.get('rope_freqs.weight');
   if (tensor === undefined) return undefined;
-  return withFile(file.path, file.path, async (handle) => {
-    for await (const piece of tensorPieces(file, handle, tensor)) return piece;
-    return undefined;
-  });
+  for await (const piece of tensorPieces(tensor)) return piece;
+  return undefined;
 }
 
 async function writeWeights(
@@ -148,24 +146,22 @@ async function writeWeights(
     });
   report();
   await removeLeftovers(path);
-  await withFile(file.path, file.path, (handle) =>
-    writeSafetensors(
-      path,
-      tensors.map(({ tensor, name, shape, layout }) => ({
-        name,
-        dtype: 'F32',
-        shape,
-        data: async function* () {
-          for await (const piece of tensorPieces(file, handle, tensor, layout.rowsPerGroup)) {
-            throwIfAborted(signal);
-            yield layout.apply(piece);
-            done += piece.byteLength;
-            report();
-          }
-        },
-      })),
-      { format: 'pt' },
-    ),
+  await writeSafetensors(
+    path,
+    tensors.map(({ tensor, name, shape, layout }) => ({
+      name,
+      dtype: 'F32',
+      shape,
+      data: async function* () {
+        for await (const piece of tensorPieces(tensor, layout.rowsPerGroup)) {
+          throwIfAborted(signal);
+          yield layout.apply(piece);
+          done += piece.byteLength;
+          report();
+        }
+      },
+    })),
+    { format: 'pt' },
   );
 }
 

@@ -1,12 +1,12 @@
 /** @file What GGUF calls the parameters of each architecture, what Hugging Face calls them, and what lies between. */
 import { WeightsError } from '../../base/errors.ts';
-import type { GgufFile } from './gguf-file.ts';
+import type { FileTensor, GgufFile } from './gguf-file.ts';
 import type { GgufTensor } from './header.ts';
 import { asStored, interleavedHalves, lessOne, type TensorLayout, transposed } from './tensor-layout.ts';
 
 /** Where one tensor of the file goes. */
 export interface PlacedTensor {
-  readonly tensor: GgufTensor;
+  readonly tensor: FileTensor;
   /** Hugging Face's name. */
   readonly name: string;
   /** Hugging Face's shape. */

@@ -18,9 +18,11 @@ function file(headSize: number, metadata: Readonly<Record<string, GgufValue>> = 
     shape: [10, 4 * headSize],
     byteOffset: 0,
     byteLength: 160 * headSize,
+    file: 'm.gguf',
   };
   return {
     path: 'm.gguf',
+    files: ['m.gguf'],
     tensors: new Map([[embedding.name, embedding]]),
     metadata: new Map(
       Object.entries({

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openGguf } from '../../../src/engine/gguf/gguf-file.ts';
 import { mergesByScore } from '../../../src/engine/gguf/merges-by-score.ts';
+import { openGguf } from '../../../src/engine/gguf/open-gguf.ts';
 import { tokenizerFiles } from '../../../src/engine/gguf/tokenizer-files.ts';
 import { createTokenizer, type Tokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
 import { checkTokenizerJson } from '../../../src/engine/tokenizer/tokenizer-json.ts';

@@ -1,9 +1,10 @@
 /** @file GGUF adapters: what llama.cpp reads of them, read back; the rows of queries and keys in its order. */
-import { mkdtemp, open } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type GgufFile, openGguf, tensorPieces } from '../../../src/engine/gguf/gguf-file.ts';
+import { type GgufFile, tensorPieces } from '../../../src/engine/gguf/gguf-file.ts';
+import { openGguf } from '../../../src/engine/gguf/open-gguf.ts';
 import { interleavedHalves, interleaveHalves } from '../../../src/engine/gguf/tensor-layout.ts';
 import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { saveGgufAdapter } from '../../../src/engine/lora/gguf-adapter.ts';
@@ -13,14 +14,9 @@ import { tinyModel } from '../../support/tiny-model.ts';
 const model = await tinyModel();
 /** All values of a tensor. */
 async function readGgufTensor(file: GgufFile, name: string): Promise<Float32Array> {
-  const handle = await open(file.path, 'r');
-  try {
-    const values: number[] = [];
-    for await (const piece of tensorPieces(file, handle, file.tensors.get(name)!)) values.push(...piece);
-    return Float32Array.from(values);
-  } finally {
-    await handle.close();
-  }
+  const values: number[] = [];
+  for await (const piece of tensorPieces(file.tensors.get(name)!)) values.push(...piece);
+  return Float32Array.from(values);
 }
 
 const written = async (folder: string) => {

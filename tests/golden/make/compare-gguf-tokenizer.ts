@@ -50,7 +50,7 @@ else {
     json.model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' '))),
   );
 }
-const made = tokenizerFiles({ path: folder, metadata, tensors: new Map() });
+const made = tokenizerFiles({ path: folder, files: [folder], metadata, tensors: new Map() });
 const ours = createTokenizer(checkTokenizerJson(folder, made.tokenizer), {
   hash: '',
   configs: { tokenizer: made.config, generation: {}, model: {} },

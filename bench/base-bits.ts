@@ -1,0 +1,168 @@
+/**
+ * @file What a base kept in 8 or 4 bits costs beside f32: log-probabilities and effects of real texts, and the losses of LoRA training.
+ *
+ *     npx tsx bench/base-bits.ts --model FILE.gguf [--texts 20] [--steps 10] [--tokens 512] [--threads 2] [--out bench/results/base-bits.json]
+ *
+ * Texts are State of the Union passages: those scored of the split `test`, those trained on of `train`. Prints Markdown tables.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openModel } from '../src/app/model-source.ts';
+import { loadAdapter } from '../src/engine/lora/adapter-folder.ts';
+import type { Model } from '../src/engine/models/model.ts';
+import type { BaseBits } from '../src/engine/quantisation/blocks.ts';
+import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts';
+import type { Example, Split } from '../src/method/data/example.ts';
+import { sotuExamples } from '../src/method/data/sotu.ts';
+import { createScorer, type PairEffects, type ScoredModel } from '../src/method/effects/scorer.ts';
+import { defaultPromptSettings, type PromptPair, promptPair } from '../src/method/prompts/pair.ts';
+import { trainPairs } from '../src/method/training/train.ts';
+import { commit, machine } from './report.ts';
+
+/** What is measured of one base. */
+interface BaseRecord {
+  readonly base: 'f32' | '8 bits' | '4 bits';
+  /** Of every response token, text after text; nats. */
+  readonly logProbWithHistory: readonly number[];
+  readonly logRatio: readonly number[];
+  /** Of each step, before its update; nats a token. */
+  readonly losses: readonly number[];
+  /** Over the same base with the adapter of the last step. */
+  readonly logProbAfterTraining: readonly number[];
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    texts: { type: 'string', default: '20' },
+    steps: { type: 'string', default: '10' },
+    tokens: { type: 'string', default: '512' },
+    threads: { type: 'string', default: '2' },
+    out: { type: 'string', default: 'bench/results/base-bits.json' },
+  },
+});
+if (flags.model === undefined)
+  throw new Error('--model: expected a model, such as SmolLM2-135M-Instruct.Q4_1.gguf');
+const [texts, steps, maxTokens, threads] = [flags.texts, flags.steps, flags.tokens, flags.threads].map(
+  Number,
+) as [number, number, number, number];
+/** Examples of a step. */
+const BATCH = 2;
+
+const plain = await openModel(flags.model);
+const scoredPairs = pairsOf('test', texts);
+const trainedPairs = pairsOf('train', BATCH * steps);
+const work = await mkdtemp(join(tmpdir(), 'nextquill-base-bits-'));
+const records: BaseRecord[] = [];
+for (const bits of [undefined, 8, 4] as const) {
+  records.push(await measure(bits));
+  console.error(`${records.at(-1)!.base}: done`);
+}
+await rm(work, { recursive: true });
+const report = {
+  bench: 'base-bits',
+  date: new Date().toISOString(),
+  commit: commit(),
+  machine: machine(),
+  options: { texts, steps, maxTokens, threads, batch: BATCH, model: plain.hash },
+  records,
+};
+await mkdir(dirname(flags.out), { recursive: true });
+await writeFile(flags.out, `${JSON.stringify(report, rounded)}\n`);
+console.log(table());
+
+/** Pairs of as many users as there are, each example as late as its rank asks for. */
+function pairsOf(split: Split, count: number): PromptPair[] {
+  const settings = { ...defaultPromptSettings(plain.config.maxPositions), maxTokens };
+  const all = sotuExamples({ historySize: 4 }).filter((example: Example) => example.split === split);
+  const every = all.length / count;
+  return Array.from({ length: count }, (_, i) =>
+    promptPair(all[Math.floor(i * every)]!, plain.tokenizer, settings),
+  );
+}
+
+async function measure(bits: BaseBits | undefined): Promise<BaseRecord> {
+  const model: Model = bits === undefined ? plain : await withQuantisedBase(plain, bits);
+  const before = await effectsOf({ model });
+  const out = join(work, String(bits));
+  const losses: number[] = [];
+  const events = trainPairs({
+    model: plain,
+    modelSource: flags.model!,
+    pairs: trainedPairs,
+    dataSource: 'sotu',
+    objective: 'nextquill-code',
+    lora: { rank: 16, loraAlpha: 32 },
+    ...(bits !== undefined && { baseBits: bits }),
+    batchSize: BATCH,
+    gradientAccumulation: 1,
+    maxSteps: steps,
+    threads,
+    out,
+  });
+  for await (const event of events) if (event.type === 'step') losses.push(event.loss);
+  const adapter = await loadAdapter(join(out, 'adapter'), plain);
+  const after = await effectsOf({ model, adapter });
+  return {
+    base: bits === undefined ? 'f32' : `${bits} bits`,
+    logProbWithHistory: joined(before, 'logProbWithHistory'),
+    logRatio: joined(before, 'logRatio'),
+    losses,
+    logProbAfterTraining: joined(after, 'logProbWithHistory'),
+  };
+}
+
+async function effectsOf(scored: ScoredModel): Promise<PairEffects[]> {
+  await using scorer = createScorer(scored, { threads, tokensPerRun: 1024 });
+  return scorer.effects(scoredPairs);
+}
+
+function joined(effects: readonly PairEffects[], name: 'logProbWithHistory' | 'logRatio'): number[] {
+  return effects.flatMap((each) => [...each[name]]);
+}
+
+/** What f32 holds of a number, without the digits that a double adds. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
+}
+
+function table(): string {
+  const [reference] = records;
+  const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+  const gaps = (a: readonly number[], b: readonly number[]) => a.map((value, i) => Math.abs(value - b[i]!));
+  const rows = records.map((record) => {
+    const of = (name: Exclude<keyof BaseRecord, 'base'>) => gaps(record[name], reference![name]);
+    return [
+      record.base,
+      (-mean(record.logProbWithHistory)).toFixed(4),
+      mean(of('logProbWithHistory')).toFixed(4),
+      Math.max(...of('logProbWithHistory')).toFixed(3),
+      mean(of('logRatio')).toFixed(4),
+      record.losses[0]!.toFixed(4),
+      record.losses.at(-1)!.toFixed(4),
+      mean(of('losses')).toFixed(4),
+      (-mean(record.logProbAfterTraining)).toFixed(4),
+    ];
+  });
+  const head = [
+    'base',
+    'NLL',
+    'mean gap of a log-probability',
+    'largest',
+    'mean gap of a log ratio',
+    'loss of step 1',
+    `of step ${steps}`,
+    'mean gap of a loss',
+    `NLL after ${steps} steps`,
+  ];
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.map(line),
+    '',
+    `${texts} texts, ${reference!.logProbWithHistory.length} tokens, ${steps} steps of ${BATCH} examples.`,
+  ].join('\n');
+}
