@@ -15,8 +15,8 @@ import type { MemoryChildSettings, MemoryOutcome } from './memory-prediction.ts'
 import { HYPERPARAMETERS, smolLm2 } from './shape.ts';
 
 const settings = JSON.parse(process.argv[2]!) as MemoryChildSettings;
-const { mode, objective, batch, tokens, recompute, baseBits, threads } = settings;
-const config = smolLm2();
+const { layers, mode, objective, batch, tokens, recompute, baseBits, threads } = settings;
+const config = smolLm2(layers);
 const architecture = architectureOf(config);
 const plain = {
   config,
