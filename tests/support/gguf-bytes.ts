@@ -1,6 +1,6 @@
 /** @file Writes GGUF files byte by byte, lies included: what a hostile file may hold. */
 
-import type { GgufHeader } from '../../src/engine/gguf/header.ts';
+import { type GgufHeader, parseHeader } from '../../src/engine/gguf/header.ts';
 
 /** Key, number of the kind, value; a list as its values, or as the kind and count that it claims to have. */
 export type MetadataToWrite = readonly [
@@ -96,4 +96,25 @@ export function ggufBytes(parts: GgufParts): Uint8Array {
   ]);
   const padding = Buffer.alloc((32 - (header.length % 32)) % 32);
   return new Uint8Array(Buffer.concat([header, padding, data]));
+}
+
+/** A whole file with its metadata edited; numbers become f64. */
+export function rewrittenGguf(
+  whole: Uint8Array,
+  edit: (metadata: Map<string, MetadataToWrite>) => void,
+): Uint8Array {
+  const { metadata, tensors } = parseHeader('rewritten.gguf', whole, whole.length);
+  const kinds = metadataToWrite(metadata);
+  edit(kinds);
+  const start = Math.min(...[...tensors.values()].map(({ byteOffset }) => byteOffset));
+  return ggufBytes({
+    metadata: [...kinds.values()],
+    tensors: [...tensors.values()].map(({ name, shape, format, byteOffset }) => ({
+      name,
+      sizes: [...shape].reverse().map(BigInt),
+      type: ggufTypes[format.name]!,
+      offset: BigInt(byteOffset - start),
+    })),
+    data: whole.subarray(start),
+  });
 }

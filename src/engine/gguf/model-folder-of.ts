@@ -17,7 +17,7 @@ import { type GgufFile, tensorPieces } from './gguf-file.ts';
 import { ggufArchitecture, modelConfig } from './model-config.ts';
 import { openGguf } from './open-gguf.ts';
 import { type PlacedTensor, placeTensors } from './tensor-names.ts';
-import { tokenizerFiles } from './tokenizer-files.ts';
+import { generationConfig, tokenizerFiles } from './tokenizer-files.ts';
 
 /** Part of the cache's names: counts up whenever the same file would become another folder. */
 const CONVERSION = 2;
@@ -85,13 +85,14 @@ async function companionsOf(folder: string): Promise<Readonly<Record<string, str
   return texts['tokenizer.json'] === undefined ? {} : texts;
 }
 
-/** The tokenizer's files by name. */
+/** The tokenizer's files by name; those beside the file win. */
 function tokenizerOf(file: GgufFile, beside: Readonly<Record<string, string>>): Record<string, string> {
-  if (beside['tokenizer_config.json'] !== undefined) return { ...beside };
-  if (beside['tokenizer.json'] !== undefined)
-    return { 'tokenizer_config.json': json(tokenizerFiles(file).config), ...beside };
+  const own = { 'generation_config.json': json(generationConfig(file)) };
+  if (beside['tokenizer_config.json'] !== undefined) return { ...own, ...beside };
   const { tokenizer, config } = tokenizerFiles(file);
-  return { 'tokenizer.json': json(tokenizer), 'tokenizer_config.json': json(config) };
+  const configured = { ...own, 'tokenizer_config.json': json(config) };
+  if (beside['tokenizer.json'] !== undefined) return { ...configured, ...beside };
+  return { ...configured, 'tokenizer.json': json(tokenizer) };
 }
 
 /** config.json and where each tensor goes: all parameters of the model, each of its shape, and none left over. */

@@ -74,6 +74,24 @@ export function tokenizerFiles(file: GgufFile): TokenizerFiles {
   };
 }
 
+/**
+ * generation_config.json: every token at which the file says that a text ends; the end of a turn and of a message may have
+ * tokens of their own beside the end of the text.
+ * @throws {WeightsError} for a token that is not in the vocabulary
+ */
+export function generationConfig(file: GgufFile): Readonly<Record<string, unknown>> {
+  // A file whose tokenizer lies beside it may hold none.
+  const count = optionalValue(file, 'tokenizer.ggml.tokens', 'strings')?.length ?? Number.POSITIVE_INFINITY;
+  const ids = ['eos', 'eot', 'eom'].flatMap((name) => {
+    const key = `tokenizer.ggml.${name}_token_id`;
+    const id = optionalValue(file, key, 'number');
+    if (id === undefined) return [];
+    if (Number.isInteger(id) && id >= 0 && id < count) return [id];
+    throw unsupported(file, key, `one of ${count} tokens`, String(id));
+  });
+  return { eos_token_id: [...new Set(ids)] };
+}
+
 const models: Readonly<Record<string, (file: GgufFile, vocabulary: Vocabulary) => Model>> = {
   gpt2: byteLevel,
   llama: sentencePiece,

@@ -9,13 +9,7 @@ import { WeightsError } from '../../../src/base/errors.ts';
 import { parseHeader } from '../../../src/engine/gguf/header.ts';
 import { modelFolderOfGguf } from '../../../src/engine/gguf/model-folder-of.ts';
 import { openGguf } from '../../../src/engine/gguf/open-gguf.ts';
-import {
-  type GgufParts,
-  ggufBytes,
-  ggufTypes,
-  type MetadataToWrite,
-  metadataToWrite,
-} from '../../support/gguf-bytes.ts';
+import { type GgufParts, ggufBytes, type MetadataToWrite, rewrittenGguf } from '../../support/gguf-bytes.ts';
 
 const whole = new Uint8Array(readFileSync(resolve(import.meta.dirname, '../../golden/gguf/llama.gguf')));
 const headerBytes = Math.min(
@@ -184,24 +178,8 @@ describe('a damaged file', () => {
 });
 
 describe('metadata that do not fit the tensors', () => {
-  const edited = async (edit: (metadata: Map<string, MetadataToWrite>) => void) => {
-    const { metadata, tensors } = parseHeader('llama.gguf', whole, whole.length);
-    const kinds = metadataToWrite(metadata);
-    edit(kinds);
-    const start = Math.min(...[...tensors.values()].map(({ byteOffset }) => byteOffset));
-    return written(
-      ggufBytes({
-        metadata: [...kinds.values()],
-        tensors: [...tensors.values()].map(({ name, shape, format, byteOffset }) => ({
-          name,
-          sizes: [...shape].reverse().map(BigInt),
-          type: ggufTypes[format.name]!,
-          offset: BigInt(byteOffset - start),
-        })),
-        data: whole.subarray(start),
-      }),
-    );
-  };
+  const edited = (edit: (metadata: Map<string, MetadataToWrite>) => void) =>
+    written(rewrittenGguf(whole, edit));
   const cases: readonly (readonly [string, string, MetadataToWrite | undefined, RegExp])[] = [
     [
       'an unknown architecture',
@@ -269,6 +247,12 @@ describe('metadata that do not fit the tensors', () => {
       'tokenizer.ggml.token_type',
       ['tokenizer.ggml.token_type', 9, [1, 1]],
       /token_type: expected 460 of them/,
+    ],
+    [
+      'an end of turn that is no token',
+      'tokenizer.ggml.eot_token_id',
+      ['tokenizer.ggml.eot_token_id', 4, 460],
+      /eot_token_id: expected one of 460 tokens, got 460/,
     ],
     [
       'a broken merge',

@@ -8,6 +8,7 @@ import type { Progress } from '../../../src/base/progress.ts';
 import { modelFolderOfGguf } from '../../../src/engine/gguf/model-folder-of.ts';
 import { loadModel, type Model } from '../../../src/engine/models/model.ts';
 import { chatPieces } from '../../../src/engine/tokenizer/chat-template.ts';
+import { rewrittenGguf } from '../../support/gguf-bytes.ts';
 import { logProbabilitiesOf } from '../../support/log-probabilities.ts';
 
 interface GoldenModel {
@@ -94,6 +95,7 @@ describe('the folder of a GGUF file', () => {
     expect((await stat(join(first, 'model.safetensors'))).ino).toBe(ino);
     expect((await readdir(first)).sort()).toEqual([
       'config.json',
+      'generation_config.json',
       'model.safetensors',
       'tokenizer.json',
       'tokenizer_config.json',
@@ -135,6 +137,22 @@ describe('the folder of a GGUF file', () => {
     expect(made).not.toBe(own);
     expect(await readFile(join(made, 'tokenizer.json'), 'utf8')).toContain('mine');
     expect((await loadModel(made, folder)).tokenizer.chatTemplate).toContain('<|assistant|>');
+  });
+
+  it('ends texts at the end of a turn and of a message too, where the file names tokens for them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nextquill-gguf-'));
+    const path = join(folder, 'turns.gguf');
+    const [eot, eom] = [40, 41];
+    const bytes = rewrittenGguf(readFileSync(fileOf('llama')), (metadata) => {
+      metadata.set('eot', ['tokenizer.ggml.eot_token_id', 4, eot]);
+      metadata.set('eom', ['tokenizer.ggml.eom_token_id', 4, eom]);
+    });
+    await writeFile(path, bytes);
+    const { tokenizer } = await loadModel(await modelFolderOfGguf(path, folder), folder);
+    const plain = (await opened('llama')).tokenizer;
+    expect(plain.endIds).toEqual([plain.endOfTurnId]);
+    expect(tokenizer.endOfTurnId).toBe(plain.endOfTurnId);
+    expect(tokenizer.endIds).toEqual([plain.endOfTurnId, eot, eom]);
   });
 
   it('is not begun when the caller has stopped it', async () => {
