@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openModel } from '../src/app/model-source.ts';
 import { randomStream } from '../src/base/random.ts';
+import { mean } from '../src/base/statistics/mean.ts';
 import type { Adapter } from '../src/engine/lora/adapter.ts';
 import { loadAdapter } from '../src/engine/lora/adapter-folder.ts';
 import { saveGgufAdapter } from '../src/engine/lora/gguf-adapter.ts';
@@ -57,7 +58,6 @@ const ours = {
 const theirs = await llamaCpp();
 const change = ({ base, adapted }: typeof ours) => adapted.map((value, t) => value - base[t]!);
 const [ourChange, theirChange] = [change(ours), change(theirs)];
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const meanDistance = (a: readonly number[], b: readonly number[]) =>
   mean(a.map((value, t) => Math.abs(value - b[t]!)));
 const correlation = correlationOf(ourChange, theirChange);

@@ -1,6 +1,6 @@
 /** @file The model of a fixed estimator by what a user types: an adapter of the trained model, or a model of its own. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../base/exists.ts';
 import { loadAdapter } from '../engine/lora/adapter-folder.ts';
 import type { Model } from '../engine/models/model.ts';
 import type { ScoredModel } from '../method/effects/scorer.ts';
@@ -17,10 +17,7 @@ export async function openEstimator(
   model: Model,
   options: OpenModelOptions = {},
 ): Promise<ScoredModel> {
-  const isAdapter = await access(join(source, 'adapter_config.json')).then(
-    () => true,
-    () => false,
-  );
+  const isAdapter = await exists(join(source, 'adapter_config.json'));
   if (isAdapter) return { model, adapter: await loadAdapter(source, model) };
   return { model: await openModel(source, options) };
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, nearestName, WeightsError } from '../base/errors.ts';
+import { exists } from '../base/exists.ts';
 import { type HubId, parseHubId } from '../base/hub-id.ts';
 import type { ProgressListener } from '../base/progress.ts';
 import { modelFolderOfGguf } from '../engine/gguf/model-folder-of.ts';
@@ -95,13 +96,6 @@ function notAFolder(source: string, isFile: boolean): ConfigError {
 async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),
-    () => false,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
     () => false,
   );
 }

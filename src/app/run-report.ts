@@ -1,8 +1,8 @@
 /** @file report.html of a training run: the loss, and the cold-start guard on held-out text, before training and after. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../base/atomic-file.ts';
 import { DataError } from '../base/errors.ts';
+import { exists } from '../base/exists.ts';
 import type { ProgressListener } from '../base/progress.ts';
 import { loadAdapter } from '../engine/lora/adapter-folder.ts';
 import { loadModel, type Model } from '../engine/models/model.ts';
@@ -31,10 +31,7 @@ const GUARD_EXAMPLES = 16;
 
 /** Whether a run has its report. */
 export async function hasRunReport(run: string): Promise<boolean> {
-  return access(reportOf(run)).then(
-    () => true,
-    () => false,
-  );
+  return exists(reportOf(run));
 }
 
 /**

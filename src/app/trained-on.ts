@@ -1,6 +1,6 @@
 /** @file Which examples an adapter or weights of a run were trained on, so that scoring them again is noticed. */
-import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { exists } from '../base/exists.ts';
 import type { Example } from '../method/data/example.ts';
 import { readManifest } from '../method/training/manifest.ts';
 
@@ -11,11 +11,7 @@ import { readManifest } from '../method/training/manifest.ts';
  */
 export async function trainedExamples(folder: string): Promise<ReadonlySet<string> | undefined> {
   const run = dirname(resolve(folder));
-  const hasManifest = await access(join(run, 'manifest.json')).then(
-    () => true,
-    () => false,
-  );
-  if (!hasManifest) return undefined;
+  if (!(await exists(join(run, 'manifest.json')))) return undefined;
   const { data } = await readManifest(run);
   return new Set(data.examples);
 }

@@ -15,15 +15,24 @@ export interface ChildOptions {
   readonly flushMilliseconds?: number;
 }
 
+/** What runs of the tiny model on random pairs share: four examples a step, twice over, on one thread. */
+export const randomRun = {
+  modelSource: 'tiny-llama',
+  dataSource: 'random pairs',
+  batchSize: 2,
+  gradientAccumulation: 2,
+  epochs: 2,
+  threads: 1,
+} as const satisfies Partial<TrainPairsOptions>;
+
 /** 24 steps, checkpoints after every fourth; adapters with dropout. */
 export async function childRun({ method }: ChildOptions) {
   const model = await tinyModel();
   const pairs = randomPairs(48);
   const fresh: Omit<TrainPairsOptions, 'out'> = {
+    ...randomRun,
     model,
-    modelSource: 'tiny-llama',
     pairs,
-    dataSource: 'random pairs',
     objective: 'nextquill-code',
     ...(method === 'lora'
       ? { lora: { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'], dropout: 0.1 } }
@@ -35,11 +44,7 @@ export async function childRun({ method }: ChildOptions) {
       objectiveOptions: { softWeights: true },
     }),
     learningRate: 1e-3,
-    batchSize: 2,
-    gradientAccumulation: 2,
-    epochs: 2,
     seed: 7,
-    threads: 1,
     checkpointEvery: 4,
   };
   return { fresh, again: { model, pairs } };

@@ -6,10 +6,12 @@
  *     models--owner--name/snapshots/<commit>/config.json -> ../../blobs/<etag>
  *     models--owner--name/.no_exist/<commit>/<file>     the repository has no such file
  */
-import { access, copyFile, lstat, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { exists } from '../../base/exists.ts';
 import { isCommit } from '../../base/hub-id.ts';
-import { INDEX_FILE, isPlainName, optionalFiles, shardsOf, WEIGHTS_FILE } from './model-files.ts';
+import { INDEX_FILE } from '../../engine/weights/shards.ts';
+import { isPlainName, optionalFiles, shardsOf, WEIGHTS_FILE } from './model-files.ts';
 
 /** The folder of one repository in the cache. */
 export const repositoryFolder = (cache: string, repo: string): string =>
@@ -84,13 +86,6 @@ export async function linkIntoSnapshot(
   const temporary = `${path}.${process.pid}.tmp`;
   await symlink(relative(dirname(path), blob), temporary).catch(() => copyFile(blob, temporary));
   await rename(temporary, path);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Size of a file, links not followed; 0 when there is none. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigError, WeightsError } from '../../base/errors.ts';
 import { type HubId, isCommit } from '../../base/hub-id.ts';
 import type { ProgressListener } from '../../base/progress.ts';
+import { INDEX_FILE } from '../../engine/weights/shards.ts';
 import {
   cachedCommit,
   linkIntoSnapshot,
@@ -17,7 +18,7 @@ import {
 import { downloadContent, type RemoteFile } from './download.ts';
 import { type Environment, hubCacheFolder, hubEndpoint, hubToken, isOffline } from './environment.ts';
 import { isUnreachable } from './failure.ts';
-import { INDEX_FILE, optionalFiles, shardsOf, WEIGHTS_FILE, wantedFiles } from './model-files.ts';
+import { optionalFiles, shardsOf, WEIGHTS_FILE, wantedFiles } from './model-files.ts';
 import { type Remote, remoteRepository } from './remote.ts';
 
 export interface HubModelOptions {

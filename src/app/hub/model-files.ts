@@ -1,7 +1,6 @@
 /** @file Which files of a hub repository a model needs: nothing else is downloaded. */
 
 export const WEIGHTS_FILE = 'model.safetensors';
-export const INDEX_FILE = 'model.safetensors.index.json';
 
 /** Files that change prompts or generation where a repository has them. */
 export const optionalFiles = ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];

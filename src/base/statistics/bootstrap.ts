@@ -1,7 +1,9 @@
 /** @file Bootstrap intervals over users, bias-corrected and accelerated: users are drawn, not tokens or examples. */
+
 import { ConfigError } from '../errors.ts';
 import { randomStream } from '../random.ts';
 import { type Estimate, quantileOfSorted } from './estimate.ts';
+import { mean } from './mean.ts';
 import { normalProbability, normalQuantile } from './normal.ts';
 
 /**
@@ -104,12 +106,12 @@ function accelerationOf(users: number, statistic: (counts: Int32Array) => number
     counts[u] = 1;
     return value;
   });
-  const mean = without.reduce((sum, value) => sum + value, 0) / users;
+  const center = mean(without);
   let squares = 0;
   let cubes = 0;
   for (const value of without) {
-    squares += (mean - value) ** 2;
-    cubes += (mean - value) ** 3;
+    squares += (center - value) ** 2;
+    cubes += (center - value) ** 3;
   }
   return cubes / (6 * squares ** 1.5);
 }

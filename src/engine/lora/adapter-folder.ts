@@ -1,10 +1,11 @@
 /** @file Adapter folders in PEFT's layout, ours or made elsewhere: written whole or not at all, read with every claim checked. */
-import { access, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import type { Model } from '../models/model.ts';
-import { readJsonFile } from '../weights/model-folder.ts';
+import { readJsonFile } from '../weights/json-file.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../weights/safetensors.ts';
 import type { Adapter, AdapterTensor } from './adapter.ts';
 import { adaptableLayers, matrixShapes } from './layers.ts';
@@ -133,11 +134,4 @@ async function readAdapterJson(folder: string): Promise<Record<string, unknown>>
       { code: 'weights/missing-file', hint: 'Save the adapter again with safe_serialization=True.' },
     );
   return readJsonFile(folder, CONFIG_FILE);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

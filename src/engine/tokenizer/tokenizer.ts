@@ -1,9 +1,9 @@
 /** @file A model's tokenizer: text to ids with the place of each token, and back; user text never becomes special. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { ShapeError, WeightsError } from '../../base/errors.ts';
+import { ShapeError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
+import { missingFile, parseJsonObject, readIfThere } from '../weights/json-file.ts';
 import { addedTokenFinder } from './added-tokens.ts';
 import { chatPieces } from './chat-template.ts';
 import { normalizerOf } from './normalizer.ts';
@@ -59,14 +59,10 @@ export interface Tokenizer {
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
   const source = await readIfThere(file);
-  if (source === undefined)
-    throw new WeightsError(`${file}: expected a file, got none`, {
-      code: 'weights/missing-file',
-      hint: "Put the model's tokenizer.json into the folder.",
-    });
+  if (source === undefined) throw missingFile(file, 'none');
   const configOf = async (name: string) => {
     const text = await readIfThere(join(folder, name));
-    return text === undefined ? {} : parseObject(join(folder, name), text);
+    return text === undefined ? {} : parseJsonObject(join(folder, name), text);
   };
   const configs = {
     tokenizer: await configOf('tokenizer_config.json'),
@@ -76,7 +72,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const chatTemplate =
     (await readIfThere(join(folder, 'chat_template.jinja'))) ??
     chatTemplateOf(configs.tokenizer.chat_template);
-  return createTokenizer(checkTokenizerJson(file, parseObject(file, source)), {
+  return createTokenizer(checkTokenizerJson(file, parseJsonObject(file, source)), {
     hash: sha256(source),
     configs,
     chatTemplate,
@@ -308,35 +304,4 @@ function chatTemplateOf(value: unknown): string | undefined {
   const named = value as { name?: unknown; template?: unknown }[];
   const chosen = named.find(({ name }) => name === 'default') ?? named[0];
   return typeof chosen?.template === 'string' ? chosen.template : undefined;
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined;
-    throw new WeightsError(`${file}: expected a readable file, got ${cause.code}`, {
-      code: 'weights/unreadable-file',
-      cause,
-    });
-  });
-}
-
-function parseObject(file: string, text: string): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new WeightsError(
-      `${file}: expected JSON, got text that ends or breaks (${text.length} characters)`,
-      {
-        code: 'weights/malformed-json',
-        hint: 'Download or copy the file again; it may be truncated.',
-        cause,
-      },
-    );
-  }
-  if (json !== null && typeof json === 'object' && !Array.isArray(json))
-    return json as Record<string, unknown>;
-  throw new WeightsError(`${file}: expected a JSON object, got another value`, {
-    code: 'weights/malformed-json',
-  });
 }

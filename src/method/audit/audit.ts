@@ -2,9 +2,11 @@
  * @file Audit without training: does the history change what a model says, for whom, where, and by how much more than
  * another user's history would. Named effects A, B, C and D_i of the design's section on them, with intervals by user.
  */
+
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
 import type { ScoredModel, ScorerOptions } from '../effects/scorer.ts';
@@ -86,7 +88,6 @@ export async function audit(
 
   const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const findings = {
     format: 'nextquill/audit',
     version: 1,

@@ -1,6 +1,8 @@
 /** @file The dose curve: what the latest 1, 2, 4 and 8 items of a history do, on the same texts at every point. */
+
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { DosePoint } from './results.ts';
 import type { TextScores } from './scores.ts';
 
@@ -14,7 +16,6 @@ export function doseCurve(
   doses: readonly number[],
   bootstrap?: BootstrapOptions,
 ): DosePoint[] {
-  const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const rows = (dose: number) =>
     scores.map(({ example, none, dosed }) => ({
       example: example.id,

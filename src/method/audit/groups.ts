@@ -1,7 +1,9 @@
 /** @file The named effects A, B and C of texts, and their means over users, of single users, and by domain. */
+
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { NamedEffects } from '../report/results.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
@@ -25,11 +27,10 @@ export interface TextEffects {
 export function textEffects(scores: TextScores, range?: TokenRange): TextEffects {
   const { own, none, others, example } = scores;
   const { from, to } = range ?? { from: 0, to: own.length };
-  const mean = (values: Float32Array) =>
-    values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
-  const withOwn = mean(own);
-  const without = mean(none);
-  const withOthers = others.reduce((sum, values) => sum + mean(values), 0) / others.length;
+  const inRange = (values: Float32Array) => mean(values.subarray(from, to));
+  const withOwn = inRange(own);
+  const without = inRange(none);
+  const withOthers = mean(others.map(inRange));
   return {
     example: example.id,
     user: example.user,
@@ -41,15 +42,15 @@ export function textEffects(scores: TextScores, range?: TokenRange): TextEffects
 
 /** Means over users, with intervals by user. */
 export function meanEffects(texts: readonly TextEffects[], bootstrap?: BootstrapOptions): NamedEffects {
-  const mean = (value: (text: TextEffects) => number) =>
+  const byUser = (value: (text: TextEffects) => number) =>
     meanByUser(
       texts.map((text) => ({ user: text.user, value: value(text) })),
       bootstrap,
     );
   return {
-    total: mean(({ total }) => total),
-    generic: mean(({ generic }) => generic),
-    userSpecific: mean(({ userSpecific }) => userSpecific),
+    total: byUser(({ total }) => total),
+    generic: byUser(({ generic }) => generic),
+    userSpecific: byUser(({ userSpecific }) => userSpecific),
   };
 }
 

@@ -1,4 +1,10 @@
-/** @file Scores kept on disk by content hash: an audit that is stopped goes on from there, and a second one reuses them. */
+/**
+ * @file Scores kept on disk by content hash: an audit that is stopped goes on from there, and a second one reuses them.
+ *
+ * The cache of effects (app/effect-cache.ts) does not serve here: its books hold token ids, which are texts to whoever has the
+ * tokenizer, and an audit's folder may be one that travels redacted; and a book is one Parquet file that is written whole, at the
+ * end, where a kill must lose no more than the texts in hand.
+ */
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeFileError, writeAll } from '../../base/atomic-file.ts';

@@ -3,10 +3,12 @@
  *
  * s(h) = mean over response tokens of log p(y_t | x, h, y<t), nats; defined by the design's section on named effects.
  */
+
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { randomStream } from '../../base/random.ts';
 import { quantile } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { type ItemKind, itemKind, NEAR_ZERO } from './item-kinds.ts';
@@ -130,8 +132,6 @@ type Subset = readonly boolean[];
 
 const keyOf = (kept: Subset) => kept.map(Number).join('');
 const without = (kept: Subset, i: number): Subset => kept.map((shown, j) => shown && j !== i);
-const mean = (values: ArrayLike<number>) =>
-  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Subsets that hold item `i` and a random half of the others; all of them where there are no more than asked for. */
 function subsetsOfOthers(count: number, i: number, subsets: number, seed: number, name: string): Subset[] {

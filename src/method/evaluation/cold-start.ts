@@ -7,6 +7,7 @@ import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { exampleEffects } from '../effects/rows.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
@@ -67,8 +68,8 @@ export async function coldStart(
   const change = (of: (scores: Scores) => readonly ExampleValue[]) => {
     const [first, last] = [of(scores.before), of(scores.after)];
     const difference = pairedDifferenceByUser(last, first);
-    const mean = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
-    return { text: `${mean(first)} before, ${mean(last)} after (${intervalText(difference)})`, difference };
+    const over = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
+    return { text: `${over(first)} before, ${over(last)} after (${intervalText(difference)})`, difference };
   };
   const pass = (name: Pass) => change(({ nll }) => nll[name]);
   // As `evaluate` does: where no history shows there is nothing that it could give, and a 0 there would hide what it gives elsewhere.
@@ -157,7 +158,7 @@ async function scoreGuard(
     const of = (logProbabilities: Float32Array): ExampleValue => ({
       example: example.id,
       user: example.user,
-      value: -logProbabilities.reduce((sum, value) => sum + value, 0) / logProbabilities.length,
+      value: -mean(logProbabilities),
     });
     nll.withHistory.push(of(values.logProbWithHistory));
     nll.withoutHistory.push(of(values.logProbWithoutHistory));

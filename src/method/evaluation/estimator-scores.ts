@@ -1,8 +1,10 @@
 /** @file How well each estimator of a token's effect recovers what the simulator knows: who decided it, and by how many nats. */
+
 import { aucByUser, type UserScore } from '../../base/statistics/auc.ts';
 import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/bootstrap.ts';
 import { meanByUser, meansOfUsers } from '../../base/statistics/by-user.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { ExampleEffects } from '../effects/rows.ts';
 import { causeScores } from './token-causes.ts';
 
@@ -164,8 +166,7 @@ function coverageOf(words: readonly Word[], options: BootstrapOptions): number {
       group.map(({ user, estimate }) => ({ user, value: estimate })),
       options,
     );
-    const truths = meansOfUsers(group.map(({ user, truth: value }) => ({ user, value })));
-    const truth = truths.reduce((sum, value) => sum + value, 0) / truths.length;
+    const truth = mean(meansOfUsers(group.map(({ user, truth: value }) => ({ user, value }))));
     return interval.low <= truth && truth <= interval.high;
   });
   return covered.length / groups.length;

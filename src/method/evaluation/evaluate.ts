@@ -1,8 +1,10 @@
 /** @file Does a system personalise? Held-out likelihood with the user's history, without, and with other users'. */
+
 import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
@@ -88,10 +90,7 @@ export async function evaluate(
   const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
     onProgress?.({ stage: `evaluating ${name}`, done, total: distinct.prompts.length, unit: 'prompts' }),
   );
-  const nll = prompts.map((_, p) => {
-    const values = logProbabilities[distinct.index[p]!]!;
-    return -values.reduce((sum, value) => sum + value, 0) / values.length;
-  });
+  const nll = prompts.map((_, p) => -mean(logProbabilities[distinct.index[p]!]!));
   const scores = used.map((example, i): ExampleScore => {
     const [withHistory, withoutHistory, own, ...others] = nll.slice(i * perExample, (i + 1) * perExample) as [
       number,
@@ -107,11 +106,11 @@ export async function evaluate(
       tokens: prompts[i * perExample]!.responseIds.length,
       nllWithHistory: withHistory,
       nllWithoutHistory: withoutHistory,
-      nllOtherHistory: others.reduce((sum, value) => sum + value, 0) / others.length,
+      nllOtherHistory: mean(others),
       identified: own === best ? 1 / candidates.filter((value) => value === best).length : 0,
     };
   });
-  const mean = (value: (score: ExampleScore) => number) =>
+  const byUser = (value: (score: ExampleScore) => number) =>
     meanByUser(
       scores.map((score) => ({ user: score.user, value: value(score) })),
       bootstrap,
@@ -119,16 +118,16 @@ export async function evaluate(
   return {
     system: {
       name,
-      nllWithHistory: mean((s) => s.nllWithHistory),
-      nllWithoutHistory: mean((s) => s.nllWithoutHistory),
-      nllOtherHistory: mean((s) => s.nllOtherHistory),
-      authorIdentification: { ...mean((s) => s.identified), k, matching: describeMatching(matches) },
+      nllWithHistory: byUser((s) => s.nllWithHistory),
+      nllWithoutHistory: byUser((s) => s.nllWithoutHistory),
+      nllOtherHistory: byUser((s) => s.nllOtherHistory),
+      authorIdentification: { ...byUser((s) => s.identified), k, matching: describeMatching(matches) },
     },
     historyEffect: {
       system: name,
-      total: mean(measureOf.totalEffect),
-      generic: mean((s) => s.nllWithoutHistory - s.nllOtherHistory),
-      userSpecific: mean(measureOf.userSpecificEffect),
+      total: byUser(measureOf.totalEffect),
+      generic: byUser((s) => s.nllWithoutHistory - s.nllOtherHistory),
+      userSpecific: byUser(measureOf.userSpecificEffect),
     },
     scores,
     withoutHistory: examples.length - used.length,

@@ -1,5 +1,7 @@
 /** @file What a refutation test is: a control put in the place of something, and what must come of the effect. */
+
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
 import type { Subject, SubjectPrompts } from './subjects.ts';
 
@@ -60,6 +62,6 @@ export function contrast(
   if (own === undefined || others.length === 0 || fitting.length < others.length) return undefined;
   return {
     prompts: [own, ...fitting],
-    effect: ([first, ...rest]) => first! - rest.reduce((sum, score) => sum + score, 0) / rest.length,
+    effect: ([first, ...rest]) => first! - mean(rest),
   };
 }

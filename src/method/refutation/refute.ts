@@ -1,9 +1,11 @@
 /** @file Tries to refute the effect of the histories: every test of the suite, scored in one go and judged by intervals. */
+
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, shareByUser } from '../../base/statistics/by-user.ts';
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
@@ -128,9 +130,7 @@ async function scorePlans(
   const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
     onProgress?.({ stage: 'refuting', done, total, unit: 'prompts' }),
   );
-  const means = logProbabilities.map(
-    (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
-  );
+  const means = logProbabilities.map(mean);
   let at = 0;
   return plans.map((plan) =>
     plan.map((control) => control?.effect(control.prompts.map(() => means[distinct.index[at++]!]!))),

@@ -1,9 +1,10 @@
 /** @file A run folder: it appears with its manifest complete, and ends with the adapter or the weights. */
-import { access, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
 import { removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { CheckpointError, ConfigError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import { adapterBase } from '../../base/hub-id.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
@@ -70,10 +71,7 @@ export function resultOf(run: string, manifest: Manifest): { adapter: string } |
 /** Whether the run has ended with its result in place. */
 export async function isFinished(run: string, manifest: Manifest): Promise<boolean> {
   if (manifest.status !== 'done' || manifest.summary === undefined) return false;
-  return access(Object.values(resultOf(run, manifest))[0]!).then(
-    () => true,
-    () => false,
-  );
+  return exists(Object.values(resultOf(run, manifest))[0]!);
 }
 
 /** Writes `adapter/` or `weights/`, with nextquill.json beside the weights. */

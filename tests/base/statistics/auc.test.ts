@@ -1,23 +1,9 @@
 /** @file The area under the ROC curve against hand-computed cases, brute force and scikit-learn. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import { auc, aucByUser, type UserScore } from '../../../src/base/statistics/auc.ts';
-
-interface Golden {
-  readonly auc: { name: string; scores: number[]; positives: boolean[]; auc: number }[];
-  readonly aucByUser: Bootstrap<UserScore>;
-}
-interface Bootstrap<Row> {
-  readonly rows: Row[];
-  readonly value: number;
-  readonly resamples: number[][];
-  readonly intervals: { level: number; low: number; high: number }[];
-}
-const golden = JSON.parse(
-  readFileSync(new URL('../../golden/statistics.json', import.meta.url), 'utf8'),
-) as Golden;
+import { auc, aucByUser } from '../../../src/base/statistics/auc.ts';
+import { statisticsGolden } from '../../support/statistics-golden.ts';
 
 /** Floating-point sums of a few numbers. */
 const EXACT = 12;
@@ -108,12 +94,12 @@ describe('aucByUser', () => {
 });
 
 describe('the golden statistics of scikit-learn', () => {
-  it.each(golden.auc)('agree on the AUC of $name', ({ scores, positives, auc: expected }) => {
+  it.each(statisticsGolden.auc)('agree on the AUC of $name', ({ scores, positives, auc: expected }) => {
     expect(auc(scores, positives)).toBeCloseTo(expected, EXACT);
   });
 
   it('agree on the pooled AUC and its percentile intervals, resample for resample', () => {
-    const { rows, value, resamples, intervals } = golden.aucByUser;
+    const { rows, value, resamples, intervals } = statisticsGolden.aucByUser;
     for (const { level, low, high } of intervals) {
       const estimate = aucByUser(rows, { resamples, level, method: 'percentile' });
       expect(estimate.value).toBeCloseTo(value, EXACT);

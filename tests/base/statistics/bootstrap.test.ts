@@ -3,27 +3,23 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/base/errors.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import { aucByUser, type UserScore } from '../../../src/base/statistics/auc.ts';
+import { aucByUser } from '../../../src/base/statistics/auc.ts';
 import { bootstrapUsers } from '../../../src/base/statistics/bootstrap.ts';
 import { meanByUser, type UserValue } from '../../../src/base/statistics/by-user.ts';
+import { statisticsGolden } from '../../support/statistics-golden.ts';
 
 interface Interval {
   readonly level: number;
   readonly low: number;
   readonly high: number;
 }
-interface Data<Row> {
-  readonly rows: Row[];
-  readonly resamples: number[][];
-}
-const read = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../golden/${name}.json`, import.meta.url), 'utf8'));
-const data = read('statistics') as { meanByUser: Data<UserValue>; aucByUser: Data<UserScore> };
-const { bca } = read('statistics-scipy') as {
+const { bca } = JSON.parse(
+  readFileSync(new URL('../../golden/statistics-scipy.json', import.meta.url), 'utf8'),
+) as {
   bca: {
     meanByUser: Interval[];
     aucByUser: Interval[];
-    skewed: Data<UserValue> & { intervals: Interval[] };
+    skewed: { rows: UserValue[]; resamples: number[][]; intervals: Interval[] };
   };
 };
 
@@ -32,7 +28,7 @@ const CLOSE = 11;
 
 describe('the BCa interval', () => {
   it.each([
-    ['means by user', data.meanByUser, bca.meanByUser],
+    ['means by user', statisticsGolden.meanByUser, bca.meanByUser],
     ['skewed means', bca.skewed, bca.skewed.intervals],
   ])('of %s equals scipy’s on the same resamples', (_, { rows, resamples }, intervals) => {
     for (const { level, low, high } of intervals) {
@@ -43,7 +39,7 @@ describe('the BCa interval', () => {
   });
 
   it('of the pooled AUC equals scipy’s on the same resamples', () => {
-    const { rows, resamples } = data.aucByUser;
+    const { rows, resamples } = statisticsGolden.aucByUser;
     for (const { level, low, high } of bca.aucByUser) {
       const estimate = aucByUser(rows, { resamples, level });
       expect(estimate.low).toBeCloseTo(low, CLOSE);

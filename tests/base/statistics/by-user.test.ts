@@ -1,27 +1,9 @@
 /** @file Means and differences by user against hand-computed cases and numpy. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import {
-  meanByUser,
-  pairedDifferenceByUser,
-  shareByUser,
-  type UserValue,
-} from '../../../src/base/statistics/by-user.ts';
-
-interface Golden {
-  readonly meanByUser: Bootstrap<UserValue>;
-}
-interface Bootstrap<Row> {
-  readonly rows: Row[];
-  readonly value: number;
-  readonly resamples: number[][];
-  readonly intervals: { level: number; low: number; high: number }[];
-}
-const golden = JSON.parse(
-  readFileSync(new URL('../../golden/statistics.json', import.meta.url), 'utf8'),
-) as Golden;
+import { meanByUser, pairedDifferenceByUser, shareByUser } from '../../../src/base/statistics/by-user.ts';
+import { statisticsGolden } from '../../support/statistics-golden.ts';
 
 /** Floating-point sums of a few numbers. */
 const EXACT = 12;
@@ -144,7 +126,7 @@ describe('shareByUser', () => {
 
 describe('the golden statistics of numpy', () => {
   it('agree on means by user and their percentile intervals, resample for resample', () => {
-    const { rows, value, resamples, intervals } = golden.meanByUser;
+    const { rows, value, resamples, intervals } = statisticsGolden.meanByUser;
     for (const { level, low, high } of intervals) {
       const estimate = meanByUser(rows, { resamples, level, method: 'percentile' });
       expect(estimate.value).toBeCloseTo(value, EXACT);

@@ -1,15 +1,8 @@
 /** @file Quantiles against numpy's and by hand. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { quantile } from '../../../src/base/statistics/estimate.ts';
-
-interface Golden {
-  readonly quantiles: { values: number[]; probabilities: number[]; quantiles: number[] }[];
-}
-const golden = JSON.parse(
-  readFileSync(new URL('../../golden/statistics.json', import.meta.url), 'utf8'),
-) as Golden;
+import { statisticsGolden } from '../../support/statistics-golden.ts';
 
 /** Floating-point sums of a few numbers. */
 const EXACT = 12;
@@ -28,9 +21,12 @@ describe('quantile', () => {
     expect(() => quantile([1, Number.NaN], 0.5)).toThrow('value 1: expected a finite number, got NaN');
   });
 
-  it.each(golden.quantiles)('agree on the quantiles of $values', ({ values, probabilities, quantiles }) => {
-    for (const [i, probability] of probabilities.entries()) {
-      expect(quantile(values, probability)).toBeCloseTo(quantiles[i]!, EXACT);
-    }
-  });
+  it.each(statisticsGolden.quantiles)(
+    'agree on the quantiles of $values',
+    ({ values, probabilities, quantiles }) => {
+      for (const [i, probability] of probabilities.entries()) {
+        expect(quantile(values, probability)).toBeCloseTo(quantiles[i]!, EXACT);
+      }
+    },
+  );
 });

@@ -1,6 +1,8 @@
 /** @file Tests that the truth which a review claims about itself is the one its generator has. */
+
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
+import { mean } from '../../../src/base/statistics/mean.ts';
 import type { SettledChoice } from '../../../src/method/simulation/choice.ts';
 import { domains } from '../../../src/method/simulation/domains.ts';
 import { drawItem } from '../../../src/method/simulation/items.ts';
@@ -17,8 +19,6 @@ function reviews(count: number, strength: number, confounding: number) {
     return { user, item, ...writeReview(user, item, population, strength, 0.2, random) };
   });
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Expects the mean of the values to be `expected` within five standard errors. */
 function expectMean(values: readonly number[], expected: number): void {

@@ -23,7 +23,7 @@ import {
 import { effectScaleAt } from '../../../src/method/training/trainer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
-import { allEvents, outcomeOf } from '../../support/train-runs.ts';
+import { allEvents, outcomeOf, randomRun } from '../../support/train-runs.ts';
 
 /** f32 sums in other orders, over a few steps of training. */
 const TOLERANCE = 1e-4;
@@ -32,20 +32,15 @@ const home = await mkdtemp(join(tmpdir(), 'nextquill-estimators-'));
 const model = await tinyModel();
 const pairs = randomPairs(16);
 const shared: Omit<TrainPairsOptions, 'out'> = {
+  ...randomRun,
   model,
-  modelSource: 'tiny-llama',
   pairs,
-  dataSource: 'random pairs',
   // Weights without a jump: a token next to a threshold could change sides by rounding.
   objective: 'nextquill-paper',
   objectiveOptions: { softWeights: true },
   lora: { rank: 4, loraAlpha: 8, targetModules: blockModules(model) },
   learningRate: 1e-2,
   warmupRatio: 0,
-  batchSize: 2,
-  gradientAccumulation: 2,
-  epochs: 2,
-  threads: 1,
   checkpointEvery: 2,
 };
 let runs = 0;

@@ -1,6 +1,7 @@
 /** @file `nextquill simulate`: users with known causes, written as a file of examples. */
-import { access } from 'node:fs/promises';
+
 import { ConfigError } from '../../../base/errors.ts';
+import { exists } from '../../../base/exists.ts';
 import { writeExamples } from '../../../method/data/jsonl.ts';
 import { type SimulationOptions, simulate } from '../../../method/simulation/simulate.ts';
 import type { CliCommand } from '../command.ts';
@@ -82,11 +83,7 @@ export const simulateCommand: CliCommand = {
 };
 
 async function refuseExisting(path: string): Promise<void> {
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (exists)
+  if (await exists(path))
     throw new ConfigError(`--out: expected a file that does not exist yet, got ${path}`, {
       code: 'usage/exists',
       hint: 'Choose another name, or add --force to replace the file.',
