@@ -51,6 +51,7 @@ const options = {
   ...(mode === 'lora' ? { lora: { rank, loraAlpha, targetModules: blockModules(plain) } } : {}),
 };
 const predicted = predictMemory(options, pairs, {
+  estimator: 'dynamic',
   batchSize: batch,
   gradientAccumulation: 1,
   epochs: 1,

@@ -4,9 +4,13 @@ import { canonicalJson } from '../../base/hash.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import type { ScoredModel } from './scorer.ts';
 
-/** SHA-256 of the model's own hash (config, weights, tokenizer) and of every number of an adapter or of trained weights. */
+/**
+ * SHA-256 of the model's own hash (config, weights, tokenizer), of the bits of a quantised base, and of every number of an
+ * adapter or of trained weights.
+ */
 export function scoredHash({ model, adapter, trained }: ScoredModel): string {
   const hash = createHash('sha256').update(model.hash);
+  if (model.quantised !== undefined) hash.update(`base ${model.quantised.bits}`);
   if (adapter !== undefined) hash.update(`adapter ${canonicalJson(adapter.lora)}`);
   if (trained !== undefined) hash.update('trained');
   for (const [name, { shape, data }] of sorted(adapter?.tensors ?? trained ?? {})) {

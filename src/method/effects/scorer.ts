@@ -1,30 +1,18 @@
 /** @file Runs a model over prompts and their responses: log-probabilities of one pass, effects of a pair of passes. */
-import { throwIfAborted } from '../../base/errors.ts';
+import { EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { Model } from '../../engine/models/model.ts';
-import {
-  createPasses,
-  openSession,
-  type ParameterValues,
-  parameterSource,
-} from '../../engine/models/pass.ts';
-import { input, selectedLogProbability } from '../../engine/ops/operators.ts';
+import { openSession, type ParameterValues, parameterSource } from '../../engine/models/pass.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor, Session } from '../../engine/runtime/session.ts';
-import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
-import {
-  type CollatedBatch,
-  checkAligned,
-  collate,
-  type PromptWithResponse,
-  passRows,
-} from '../prompts/collate.ts';
+import type { ObjectiveName } from '../objectives/objectives.ts';
+import type { PromptWithResponse } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { cachedScorer, type EffectCache } from './effect-cache.ts';
-import { tokenEffects } from './effects.ts';
 import { scoredHash } from './scored-hash.ts';
+import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
+import { scoringGroups } from './scoring-groups.ts';
 
 /** A model as it is to be scored: frozen, with an adapter, or with weights under training. */
 export interface ScoredModel extends ParameterValues {
@@ -69,9 +57,6 @@ export interface Scorer extends AsyncDisposable {
   effects(pairs: readonly PromptPair[], onDone?: (done: number) => void): Promise<PairEffects[]>;
 }
 
-/** Logits of one run at most: 128 MiB of f32, a few times over. */
-const LOGITS_PER_RUN = 1 << 25;
-
 /** A scorer; its graphs are compiled when first used. With a cache it computes only what is not there. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
   const { cache, cacheContext = null, objective = 'sft', objectiveOptions = {} } = options;
@@ -83,59 +68,37 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
 
 function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
   const { model } = scored;
-  const { config } = model;
-  const { threads, objective = 'sft', objectiveOptions, tokensPerRun = 4096, signal } = options;
-  const { source, feeds: parameterFeeds } = parameterSource(scored, model);
-  const passes = createPasses(model, source);
-  const targets = input('targets', 'i64', ['S']);
-  const sessions = new Map<string, Promise<Session>>();
+  const { threads, tokensPerRun, signal } = options;
+  const { source, feeds } = parameterSource(scored, model);
+  const open = (outputs: Readonly<Record<string, Value>>) =>
+    openSession(model, outputs, threads === undefined ? {} : { threads });
+  const single = whenRun(() => promptGraph(model, source), open);
+  const pair = whenRun(() => effectGraph(model, source, options), open);
 
-  const session = (name: string, outputs: () => Record<string, Value>) => {
-    const known = sessions.get(name);
-    if (known !== undefined) return known;
-    const made = openSession(model, outputs(), threads === undefined ? {} : { threads });
-    sessions.set(name, made);
-    return made;
-  };
-  const single = () =>
-    session('single', () => ({
-      logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targets),
-    }));
-  const pair = () =>
-    session('pair', () => {
-      const both = {
-        withHistory: passes.logits('withHistory', 'T'),
-        withoutHistory: passes.logits('withoutHistory', 'U'),
-        targets,
-      };
-      const effects = tokenEffects(both);
-      return { ...effects, weight: objectiveWeights(objective, both, groupInputs(), objectiveOptions) };
-    });
-
-  const batchOf = (prompts: readonly ScoredPrompt[]) =>
-    collate(prompts, { padId: model.tokenizer.padId, side: 'right' });
-  const feedsOf = (batches: Readonly<Record<string, CollatedBatch>>) => {
-    const { targets: ids } = Object.values(batches)[0]!;
-    return {
-      ...parameterFeeds,
-      ...passes.feeds(passRows(batches)),
-      targets: { data: ids, shape: [ids.length] },
-    };
-  };
-  /** Runs `score` over groups of similar length, and puts the results back into the order given. */
+  /** Runs `session` over groups of similar length; the parts of each row, in the order given. */
   async function inGroups<T>(
-    prompts: readonly ScoredPrompt[],
-    score: (indices: readonly number[]) => Promise<T[]>,
+    rows: readonly T[],
+    promptOf: (row: T) => ScoredPrompt,
+    session: LazySession<T>,
     onDone: ((done: number) => void) | undefined,
-  ): Promise<T[]> {
-    const results = new Array<T>(prompts.length);
+  ): Promise<Record<string, Float32Array>[]> {
+    const prompts = rows.map(promptOf);
+    const results = new Array<Record<string, Float32Array>>(rows.length);
     let done = 0;
-    for (const indices of groupsByLength(prompts, tokensPerRun, LOGITS_PER_RUN / config.vocabularySize)) {
+    for (const indices of scoringGroups(prompts, model.config.vocabularySize, tokensPerRun)) {
       throwIfAborted(signal);
-      const scores = await score(indices);
-      indices.forEach((index, i) => {
-        results[index] = scores[i]!;
-      });
+      const scores = await session.run(
+        indices.map((index) => rows[index]!),
+        feeds,
+      );
+      const lengths = indices.map((index) => prompts[index]!.responseIds.length);
+      for (const index of indices) results[index] = {};
+      for (const [name, values] of Object.entries(scores))
+        cut(values, lengths).forEach((part, i) => {
+          const index = indices[i]!;
+          checkFinite(part, () => `${model.folder}: ${name} of prompt ${index + 1} of ${rows.length}`);
+          results[index]![name] = part;
+        });
       done += indices.length;
       onDone?.(done);
     }
@@ -143,50 +106,43 @@ function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
   }
 
   return {
-    logProbabilities: (prompts, onDone) =>
-      inGroups(
-        prompts,
-        async (indices) => {
-          const chosen = indices.map((index) => prompts[index]!);
-          const { logProbability } = await (await single()).run(feedsOf({ prompt: batchOf(chosen) }));
-          return splitBy(chosen, logProbability!);
-        },
-        onDone,
-      ),
-    effects: (pairs, onDone) =>
-      inGroups(
-        pairs.map((p) => ({ promptIds: p.withHistoryIds, responseIds: p.responseIds })),
-        async (indices) => {
-          const chosen = indices.map((index) => pairs[index]!);
-          const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
-            chosen.map((p) => ({ promptIds: p[ids], responseIds: p.responseIds }));
-          const withHistory = batchOf(pass('withHistoryIds'));
-          const withoutHistory = batchOf(pass('withoutHistoryIds'));
-          checkAligned(withHistory, withoutHistory);
-          const groups = groupFeeds(
-            withHistory.exampleOf,
-            chosen.map((p) => p.hasHistory),
-            chosen.length,
-          );
-          const results = await (await pair()).run({
-            ...feedsOf({ withHistory, withoutHistory }),
-            ...groups,
-          });
-          const parts = Object.fromEntries(
-            Object.entries(results).map(([name, values]) => [name, splitBy(chosen, values)]),
-          );
-          return chosen.map((p, i) => {
-            const effects = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part[i]!]));
-            return p.hasHistory
-              ? (effects as unknown as PairEffects)
-              : withoutEffect(effects as unknown as PairEffects);
-          });
-        },
-        onDone,
-      ),
-    [Symbol.asyncDispose]: async () => {
-      for (const made of sessions.values()) await (await made)[Symbol.asyncDispose]();
+    logProbabilities: async (prompts, onDone) => {
+      const scores = await inGroups(prompts, (prompt) => prompt, single, onDone);
+      return scores.map(({ logProbability }) => logProbability!);
     },
+    effects: async (pairs, onDone) => {
+      const promptOf = ({ withHistoryIds: promptIds, responseIds }: PromptPair) => ({
+        promptIds,
+        responseIds,
+      });
+      const effects = (await inGroups(pairs, promptOf, pair, onDone)) as unknown as PairEffects[];
+      return effects.map((effect, i) => (pairs[i]!.hasHistory ? effect : withoutEffect(effect)));
+    },
+    [Symbol.asyncDispose]: async () => {
+      await single[Symbol.asyncDispose]();
+      await pair[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface LazySession<T> extends AsyncDisposable {
+  run(rows: readonly T[], feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+}
+
+/** A graph that is built and compiled when it is first run. */
+function whenRun<T>(
+  build: () => ScoringGraph<T>,
+  open: (outputs: Readonly<Record<string, Value>>) => Promise<Session>,
+): LazySession<T> {
+  let graph: ScoringGraph<T> | undefined;
+  let session: Promise<Session> | undefined;
+  return {
+    run: async (rows, feeds) => {
+      graph ??= build();
+      session ??= open(graph.outputs);
+      return (await session).run({ ...feeds, ...graph.feeds(rows) });
+    },
+    [Symbol.asyncDispose]: async () => (await session)?.[Symbol.asyncDispose](),
   };
 }
 
@@ -205,35 +161,24 @@ function withoutEffect({ logProbWithHistory, weight }: PairEffects): PairEffects
 }
 
 /** Cuts a result for all response tokens into one part for each prompt. */
-function splitBy(prompts: readonly Pick<ScoredPrompt, 'responseIds'>[], values: HostTensor): Float32Array[] {
+function cut(values: HostTensor, lengths: readonly number[]): Float32Array[] {
   let at = 0;
-  return prompts.map(({ responseIds }) => {
-    const part = (values.data as Float32Array).slice(at, at + responseIds.length);
-    at += responseIds.length;
+  return lengths.map((length) => {
+    const part = (values.data as Float32Array).slice(at, at + length);
+    at += length;
     return part;
   });
 }
 
-/** Indices in groups of similar length, within a budget of padded tokens and of response tokens. */
-function groupsByLength(
-  prompts: readonly ScoredPrompt[],
-  tokens: number,
-  responseTokens: number,
-): number[][] {
-  const length = (index: number) => prompts[index]!.promptIds.length + prompts[index]!.responseIds.length;
-  const order = prompts.map((_, index) => index).sort((a, b) => length(a) - length(b) || a - b);
-  const groups: number[][] = [];
-  let responses = 0;
-  for (const index of order) {
-    const group = groups.at(-1);
-    const added = prompts[index]!.responseIds.length;
-    if (group && (group.length + 1) * length(index) <= tokens && responses + added <= responseTokens) {
-      group.push(index);
-      responses += added;
-    } else {
-      groups.push([index]);
-      responses = added;
-    }
-  }
-  return groups;
+/** What is no number would be drawn as no effect, kept by a cache, and told as an error of the data. */
+function checkFinite(values: Float32Array, place: () => string): void {
+  const token = values.findIndex((value) => !Number.isFinite(value));
+  if (token < 0) return;
+  throw new EngineError(
+    `${place()}, response token ${token + 1}: expected a finite number, got ${values[token]}`,
+    {
+      code: 'scoring/nan',
+      hint: 'Look for numbers that are not finite in the weights of the model and its adapter.',
+    },
+  );
 }

@@ -45,9 +45,9 @@ export function checkMemory(
     const { total } = predicted({ ...settings, ...changes }, model, shorter ?? pairs);
     return total <= limit ? `${words} (${mebibytes(total)})` : [];
   });
-  const { mappedWeights, trained, activations, process } = needed;
+  const { mappedWeights, trained, activations, estimator, process } = needed;
   throw new ConfigError(
-    `memory: expected at most ${mebibytes(limit)}, ${maxMemory === undefined ? 'which the machine has left' : 'as maxMemory says'}, got ${mebibytes(needed.total)} predicted: ${mebibytes(activations)} of activations, ${mebibytes(trained)} for what is trained, ${mebibytes(mappedWeights)} of frozen weights, ${mebibytes(process)} of the process itself`,
+    `memory: expected at most ${mebibytes(limit)}, ${maxMemory === undefined ? 'which the machine has left' : 'as maxMemory says'}, got ${mebibytes(needed.total)} predicted: ${mebibytes(activations)} of activations, ${mebibytes(trained)} for what is trained, ${mebibytes(mappedWeights)} of frozen weights, ${estimator > 0 ? `${mebibytes(estimator)} of the estimator, ` : ''}${mebibytes(process)} of the process itself`,
     {
       code: 'training/memory',
       hint:

@@ -1,12 +1,12 @@
 /** @file The memory of a run: what it has needed, what it will need, and what the machine can give. */
 import { freemem } from 'node:os';
-import { peakBytes } from '../../engine/memory/liveness.ts';
-import { nodesInOrder, type TensorType } from '../../engine/ops/value.ts';
 import { bytesOfBase } from '../../engine/quantisation/layout.ts';
-import { symbolSizes } from '../../engine/runtime/session.ts';
 import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { estimatorMemory } from './estimator-memory.ts';
 import { planEpoch } from './plan.ts';
+import { sessionMemory } from './session-memory.ts';
+import type { ResolvedSettings } from './settings.ts';
 import { trainingBatch } from './trainer.ts';
 import {
   type PassBatch,
@@ -35,20 +35,16 @@ export interface MemoryPrediction {
   readonly activations: number;
   /** The compiled graph. */
   readonly graph: number;
+  /** What the sessions of an estimator add to the peak; 0 without one. */
+  readonly estimator: number;
   readonly total: number;
 }
-
-/** Blocks of the arena are rounded up and cut unevenly (measured: 0 to 15 % over the live bytes, and about 30 MiB). */
-const ARENA = { share: 1.1, bytes: 32 << 20 } as const;
-
-/** A node of the graph in the program's and ONNX Runtime's own structures (measured). */
-const NODE_BYTES = 6 << 10;
 
 /** Weights, gradients and two moments, f32. */
 const TRAINED_BYTES = 4 * 4;
 
-/** What decides about the size of microbatches. */
-export interface BatchShape {
+/** What decides about the size of microbatches, and about sessions beside the training graph. */
+export interface BatchShape extends Pick<ResolvedSettings, 'estimator'> {
   readonly batchSize: number;
   readonly gradientAccumulation: number;
   readonly epochs: number;
@@ -66,36 +62,29 @@ export function predictMemory(
 ): MemoryPrediction {
   const { model } = options;
   const { outputs, trainable, passes, feeds } = trainingExpressions(options);
-  const nodes = nodesInOrder(Object.values(outputs));
-  const inputs = new Map<string, TensorType>();
-  let frozen = 0;
-  let trainedCount = 0;
-  for (const { shape: tensor } of trainable.values()) trainedCount += count(tensor as number[]);
-  for (const { op, attributes } of nodes) {
-    const { name, shape: size, dtype } = attributes as { name: string } & TensorType;
-    if (op === 'weight') frozen += 4 * count(size as number[]);
-    else if (op === 'input' && !trainable.has(name) && !name.startsWith('sum.'))
-      inputs.set(name, { dtype, shape: size });
-  }
+  const trainedCount = [...trainable.values()].reduce((sum, { shape }) => sum + count(shape as number[]), 0);
   // The starting model's logits, as they come out and as they go in.
   const hasAnchor = resolveObjectiveOptions(options.objectiveOptions).anchorWeight > 0;
   const anchorBytes = ({ withoutHistory }: TrainingBatch) =>
     hasAnchor ? 2 * 4 * withoutHistory!.targets.length * model.config.vocabularySize : 0;
-  const activations = largestMicrobatches(pairs, shape).map((microbatch) => {
-    const rows = microbatch.map((index) => pairs[index]!);
+  const microbatches = largestMicrobatches(pairs, shape).map((batch) => batch.map((index) => pairs[index]!));
+  const runs = microbatches.map((rows) => {
     const batch = silentNoise(trainingBatch(rows, passes, model.tokenizer.padId));
-    const given = feeds(batch, rows.length);
-    const sized = new Map([...inputs].filter(([name]) => name in given));
-    return peakBytes(outputs, symbolSizes(sized, given)) + anchorBytes(batch);
+    return { feeds: feeds(batch, rows.length), beside: anchorBytes(batch) };
   });
+  const { weights, activations, graph } = sessionMemory(outputs, runs);
   const parts = {
     process: process.memoryUsage.rss(),
-    mappedWeights: model.quantised === undefined ? frozen : bytesOfBase(model.quantised, model.parameters),
+    mappedWeights: model.quantised === undefined ? weights : bytesOfBase(model.quantised, model.parameters),
     trained: (TRAINED_BYTES + (options.averages === true ? 4 : 0)) * trainedCount,
-    activations: Math.round(ARENA.share * Math.max(...activations)) + ARENA.bytes,
-    graph: NODE_BYTES * nodes.length,
+    activations,
+    graph,
   };
-  return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
+  const { during, before } = estimatorMemory(options, shape, pairs, microbatches);
+  // What runs before the first step is gone by then.
+  const estimator = during + Math.max(0, before - during - parts.trained - activations - graph);
+  const all = { ...parts, estimator };
+  return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);

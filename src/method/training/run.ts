@@ -40,6 +40,7 @@ export type TrainEvent =
 export interface Job {
   readonly run: string;
   readonly manifest: Manifest;
+  /** Over its quantised base, where the run has one. */
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
   /** Effects that were computed before training. */

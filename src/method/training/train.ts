@@ -34,7 +34,7 @@ import { lockRun } from './run-lock.ts';
 import { type ResolvedSettings, resolveSettings, type TrainingSettings } from './settings.ts';
 import { cutStepLog } from './step-log.ts';
 import { totalSteps } from './trainer.ts';
-import { createTrainingGraph, type TrainingGraph } from './training-graph.ts';
+import { createTrainingGraph } from './training-graph.ts';
 
 /** What every way to train needs. */
 interface RunOptions {
@@ -176,11 +176,12 @@ async function* begin(
   prompt?: PromptSettings,
   placebos?: Placebos,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { model, modelSource, out, objective } = options;
-  const settings = resolveSettings(options, model);
-  checkPairs(pairs, data.examples, model);
+  const { modelSource, out, objective } = options;
+  const settings = resolveSettings(options, options.model);
+  checkPairs(pairs, data.examples, options.model);
   await checkFree(out);
-  const memory = checkMemory(settings, model, pairs, options.maxMemory);
+  const memory = checkMemory(settings, options.model, pairs, options.maxMemory);
+  const model = await onItsBase(options.model, settings, options);
   const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
   const manifest: Manifest = {
     formatVersion: 1,
@@ -196,7 +197,7 @@ async function* begin(
     memory,
   };
   const job = { ...jobOf(out, manifest, model, pairs, options), ...(fixed && { fixed }) };
-  await using graph = await graphOf(job);
+  await using graph = await createTrainingGraph(graphOptions(settings, model));
   // Again: compiling takes seconds, in which another run may have begun there.
   await checkFree(out);
   await createRunFolder(out, manifest);
@@ -207,15 +208,16 @@ async function* begin(
 async function* goOn(
   run: string,
   manifest: Manifest,
-  model: Model,
+  opened: Model,
   pairs: readonly PromptPair[],
   data: DataRecord,
   options: AgainOptions,
   placebos?: Placebos,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  if (model.hash !== manifest.model.hash || model.tokenizer.hash !== manifest.model.tokenizerHash)
+  const sameTokenizer = opened.tokenizer.hash === manifest.model.tokenizerHash;
+  if (opened.hash !== manifest.model.hash || !sameTokenizer)
     throw new CheckpointError(
-      `model ${manifest.model.source}: expected the one that the run began with, got another ${model.tokenizer.hash === manifest.model.tokenizerHash ? 'config or weights' : 'tokenizer'}`,
+      `model ${manifest.model.source}: expected the one that the run began with, got another ${sameTokenizer ? 'config or weights' : 'tokenizer'}`,
       { code: 'run/model-changed', hint: 'Restore the model, or start a new run.' },
     );
   checkUnchanged(manifest.data, data);
@@ -233,8 +235,9 @@ async function* goOn(
     status: 'running',
     recipe: { ...rest.recipe, threads },
     machine: { ...rest.machine, threads },
-    memory: checkMemory(rest.recipe, model, pairs, options.maxMemory),
+    memory: checkMemory(rest.recipe, opened, pairs, options.maxMemory),
   };
+  const model = await onItsBase(opened, current.recipe, options);
   const fixed = await estimatesBefore(current.recipe, model, pairs, placebos, options);
   if (fixed?.modelHash !== manifest.estimates?.modelHash)
     throw new CheckpointError(
@@ -247,7 +250,7 @@ async function* goOn(
       message: `${run}: the estimated effects differ in their last digits from those that the run began with`,
     };
   const job = { ...jobOf(run, current, model, pairs, options), ...(fixed && { fixed }) };
-  await using graph = await graphOf(job);
+  await using graph = await createTrainingGraph(graphOptions(current.recipe, model));
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
   for (const message of [...damaged, ...(await differences(manifest, threads))])
@@ -282,10 +285,17 @@ function jobOf(
   return { run, manifest, model, pairs, clock, ...(signal === undefined ? {} : { signal }) };
 }
 
-async function graphOf({ model: given, manifest: { recipe } }: Job): Promise<TrainingGraph> {
-  const { baseBits } = recipe;
-  const model = baseBits === undefined ? given : await withQuantisedBase(given, baseBits);
-  return createTrainingGraph(graphOptions(recipe, model));
+/** The model as all passes of a run see it: those of training, of its anchor and of its estimators. */
+async function onItsBase(
+  model: Model,
+  { baseBits }: Pick<ResolvedSettings, 'baseBits'>,
+  { onProgress, signal }: RunOptions,
+): Promise<Model> {
+  if (baseBits === undefined) return model;
+  return withQuantisedBase(model, baseBits, undefined, {
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
 }
 
 type Placebos = ReturnType<typeof placeboPrompts>;

@@ -1,5 +1,7 @@
 /** @file Scoring pairs: what must not change the numbers, and what must. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { withPlannedBase } from '../../../src/engine/quantisation/quantised-base.ts';
+import { scoredHash } from '../../../src/method/effects/scored-hash.ts';
 import { createScorer, type PairEffects, type ScoredModel } from '../../../src/method/effects/scorer.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
@@ -98,6 +100,57 @@ describe('effects of pairs', () => {
     const total = (effects: PairEffects[]) =>
       effects.map((e) => e.logProbWithHistory.reduce((a, b) => a + b, 0));
     expect(worst(total(straight), total(wrong))).toBeGreaterThan(0.1);
+  });
+});
+
+describe('scores that are no numbers', () => {
+  it('are an error that names prompt and token, and are not kept', async () => {
+    // They were once drawn as no effect, and kept by the cache.
+    const { model } = scored;
+    const rank = 1;
+    const layer = 'base_model.model.model.layers.1.self_attn.q_proj';
+    const tensors = {
+      [`${layer}.lora_A.weight`]: { data: new Float32Array(32).fill(Number.NaN), shape: [rank, 32] },
+      [`${layer}.lora_B.weight`]: { data: new Float32Array(32), shape: [32, rank] },
+    };
+    const others = Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [
+        name.replace('layers.1', 'layers.0'),
+        { ...tensor, data: new Float32Array(32) },
+      ]),
+    );
+    const adapter = {
+      lora: { rank, loraAlpha: 1, targetModules: ['q_proj'] },
+      tensors: { ...tensors, ...others },
+    };
+    const kept: number[] = [];
+    const cache = {
+      read: async () => new Map(),
+      add: async (_: unknown, { size }: ReadonlyMap<string, unknown>) => {
+        kept.push(size);
+      },
+    };
+    const scorer = createScorer({ model, adapter }, { threads: 1, cache });
+    const failure = { name: 'EngineError', code: 'scoring/nan' };
+    const prompts = pairs.map(({ withHistoryIds: promptIds, responseIds }) => ({ promptIds, responseIds }));
+    await expect(scorer.effects(pairs)).rejects.toMatchObject(failure);
+    await expect(scorer.logProbabilities(prompts)).rejects.toMatchObject({
+      ...failure,
+      message: expect.stringMatching(/logProbability of prompt \d of 9, response token 1: expected a finite/),
+    });
+    await scorer[Symbol.asyncDispose]();
+    expect(kept).toEqual([]);
+  });
+});
+
+describe('the hash of a scored model', () => {
+  it('is another over a base of fewer bits', async () => {
+    // Effects over f32 were once found in the cache for a model of 4 bits.
+    const { model } = scored;
+    const hashes = [model, withPlannedBase(model, 8), withPlannedBase(model, 4)].map((base) =>
+      scoredHash({ model: base }),
+    );
+    expect(new Set(hashes).size).toBe(3);
   });
 });
 

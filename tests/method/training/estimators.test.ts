@@ -76,6 +76,17 @@ describe('an estimator', () => {
     expect(apart(between, fixed)).toBeGreaterThan(TOLERANCE);
   });
 
+  it('sees the base that training does, also where that is of 4 bits', async () => {
+    // Estimators once scored over the f32 model that the base was made of.
+    const small = { baseBits: 4 } as const;
+    const losses = await lossesOf(small);
+    expect(apart(losses, dynamic)).toBeGreaterThan(10 * TOLERANCE);
+    const average = await lossesOf({ ...small, estimator: 'moving-average', estimatorDecay: 0 });
+    expect(apart(average, losses)).toBeLessThan(TOLERANCE);
+    const frozen = await lossesOf({ ...small, estimator: 'fixed' });
+    expect(Math.abs(frozen[0]! - losses[0]!)).toBeLessThan(TOLERANCE);
+  });
+
   it('that averages all weights of a model is the model in training when it keeps nothing', async () => {
     const { lora: _, ...full } = shared;
     const losses = async (changes: Partial<TrainPairsOptions>) => {

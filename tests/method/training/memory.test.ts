@@ -52,6 +52,18 @@ describe('the predicted peak of a fresh process', () => {
         tokens: [400, 60, 100],
       },
     ],
+    [
+      'adapters whose moving average estimates the effects',
+      {
+        objective: 'perce',
+        estimator: 'moving-average',
+        lora,
+        recompute: true,
+        batchSize: 8,
+        gradientAccumulation: 1,
+        tokens: [400, 60, 100],
+      },
+    ],
   ])(
     'is right within a fifth for %s',
     async (name, options) => {
@@ -120,6 +132,7 @@ describe('a run', () => {
     await allEvents(trainPairs({ ...fresh, out, maxSteps: 1 }));
     const { memory } = await readManifest(out);
     const { total, limit, ...parts } = memory!;
+    expect(parts.estimator).toBe(0);
     expect(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)).toBe(total);
     expect(total).toBeLessThan(limit);
     expect(Math.abs(limit - memoryLimit()) / limit).toBeLessThan(0.5);

@@ -319,8 +319,8 @@ function tell(event: TrainEvent, stage: string, session: Session): void {
 }
 
 function memoryLine(memory: MemoryRecord): string {
-  const { total, limit, activations, trained, mappedWeights, process } = memory;
-  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
+  const { total, limit, activations, trained, estimator, mappedWeights, process } = memory;
+  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
 }
 
 /** The name of the data with its path made absolute, so that a run can be resumed from any folder. */

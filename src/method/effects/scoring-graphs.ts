@@ -1,0 +1,88 @@
+/**
+ * @file The graphs that scores are computed by, before anything is compiled: one pass over prompts, and both passes over
+ * pairs. Training predicts the memory of its estimator by them.
+ */
+import type { Model } from '../../engine/models/model.ts';
+import type { ParameterSource } from '../../engine/models/parameters.ts';
+import { createPasses } from '../../engine/models/pass.ts';
+import { input, selectedLogProbability } from '../../engine/ops/operators.ts';
+import type { Value } from '../../engine/ops/value.ts';
+import type { HostTensor } from '../../engine/runtime/session.ts';
+import { groupFeeds, groupInputs } from '../objectives/groups.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
+import {
+  type CollatedBatch,
+  checkAligned,
+  collate,
+  type PromptWithResponse,
+  passRows,
+} from '../prompts/collate.ts';
+import type { PromptPair } from '../prompts/pair.ts';
+import { tokenEffects } from './effects.ts';
+
+/** A graph over rows of some kind. */
+export interface ScoringGraph<T> {
+  /** Each f32[S]. */
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** The feeds of some rows, but for parameters that are inputs. */
+  feeds(rows: readonly T[]): Record<string, HostTensor>;
+}
+
+type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer'>;
+
+/** `logProbability` of the response tokens of prompts, over parameters that `source` gives. */
+export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<PromptWithResponse> {
+  const passes = createPasses(model, source);
+  return {
+    outputs: { logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targetInput()) },
+    feeds: (prompts) => {
+      const prompt = batchOf(prompts, model);
+      return { ...passes.feeds(passRows({ prompt })), ...targetFeed(prompt) };
+    },
+  };
+}
+
+/** What {@link tokenEffects} tells of the response tokens of pairs, and the `weight` of an objective, uniform by default. */
+export function effectGraph(
+  model: Decoder,
+  source: ParameterSource,
+  options: { readonly objective?: ObjectiveName; readonly objectiveOptions?: ObjectiveOptions } = {},
+): ScoringGraph<PromptPair> {
+  const { objective = 'sft', objectiveOptions } = options;
+  const passes = createPasses(model, source);
+  const both = {
+    withHistory: passes.logits('withHistory', 'T'),
+    withoutHistory: passes.logits('withoutHistory', 'U'),
+    targets: targetInput(),
+  };
+  const weight = objectiveWeights(objective, both, groupInputs(), objectiveOptions);
+  return {
+    outputs: { ...tokenEffects(both), weight },
+    feeds: (pairs) => {
+      const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
+        batchOf(
+          pairs.map((pair) => ({ promptIds: pair[ids], responseIds: pair.responseIds })),
+          model,
+        );
+      const withHistory = pass('withHistoryIds');
+      const withoutHistory = pass('withoutHistoryIds');
+      checkAligned(withHistory, withoutHistory);
+      const hasHistory = pairs.map((pair) => pair.hasHistory);
+      return {
+        ...passes.feeds(passRows({ withHistory, withoutHistory })),
+        ...groupFeeds(withHistory.exampleOf, hasHistory, pairs.length),
+        ...targetFeed(withHistory),
+      };
+    },
+  };
+}
+
+const batchOf = (prompts: readonly PromptWithResponse[], { tokenizer: { padId } }: Decoder) =>
+  collate(prompts, { padId, side: 'right' });
+
+const targetInput = () => input('targets', 'i64', ['S']);
+
+const targetFeed = ({ targets }: CollatedBatch): Record<string, HostTensor> => ({
+  targets: { data: targets, shape: [targets.length] },
+});
