@@ -94,6 +94,9 @@ const aliasOf = (name: string) =>
 /** Whether an objective has a loss on the logit difference, which a worse pass without history can win. */
 export const hasDifferenceTerm = (name: ObjectiveName): boolean => objectives[name].difference !== 'none';
 
+/** The rule by which an objective weighs the tokens of its fit. */
+export const weightRuleOf = (name: ObjectiveName): WeightRule => objectives[name].weights;
+
 /** Whether token weights are made of effects. */
 export function weighsByEffects(name: ObjectiveName, options: ObjectiveOptions = {}): boolean {
   const { weights, difference }: Objective = objectives[name];
@@ -112,30 +115,6 @@ export function passesOf(name: ObjectiveName, options: ObjectiveOptions = {}, ef
   const byPasses = weighsByEffects(name, options) && !effectsGiven;
   const needsPair = difference !== 'none' || byPasses || resolveObjectiveOptions(options).anchorWeight > 0;
   return needsPair ? 'pair' : fit;
-}
-
-/**
- * Checks that options mean something for an objective.
- * @throws {ConfigError} naming the option that has no effect
- */
-export function checkObjective(name: ObjectiveName, options: Required<ObjectiveOptions>): void {
-  const { weights, difference }: Objective = objectives[name];
-  const wants = (option: keyof ObjectiveOptions, what: string) =>
-    new ConfigError(
-      `objectiveOptions: ${option}: expected an objective with ${what}, got ${name}, which has none`,
-      {
-        code: 'objective/option',
-        hint: `Leave ${option} away, or choose another objective, such as nextquill-paper.`,
-      },
-    );
-  for (const option of ['softWeights', 'plainWeight'] as const)
-    if (options[option] && weights === 'uniform') throw wants(option, 'token weights');
-  if (options.weightsFrom !== 'total' && !weighsByEffects(name, options))
-    throw wants('weightsFrom', 'token weights');
-  if (options.weightsFrom !== 'total' && weights === 'divergence' && !options.softWeights)
-    throw wants('weightsFrom', 'weights of a sign');
-  for (const option of ['effectWarmup', 'stopGradient'] as const)
-    if (options[option] && difference === 'none') throw wants(option, 'a loss on the logit difference');
 }
 
 /** ω̃ of an objective for a pair of passes: f32[S], summing to 1 over each example. */

@@ -12,12 +12,12 @@ import {
   resolveObjectiveOptions,
 } from '../objectives/objective-options.ts';
 import {
-  checkObjective,
   type ObjectiveName,
   optionsOfName,
   resolveObjective,
   weighsByEffects,
 } from '../objectives/objectives.ts';
+import { checkOptionsInUse } from '../objectives/options-in-use.ts';
 
 /** An adapter's options; `targetModules` are all linear layers of the model's blocks when left out. */
 export type LoraSettings = Omit<LoraOptions, 'targetModules'> & Partial<Pick<LoraOptions, 'targetModules'>>;
@@ -96,12 +96,10 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     ...settings.lora,
     targetModules: settings.lora.targetModules ?? blockModules(model),
   };
+  const brought = optionsOfName(settings.objective);
   const resolved: ResolvedSettings = {
     objective: resolveObjective(settings.objective),
-    objectiveOptions: resolveObjectiveOptions({
-      ...optionsOfName(settings.objective),
-      ...settings.objectiveOptions,
-    }),
+    objectiveOptions: resolveObjectiveOptions({ ...brought, ...settings.objectiveOptions }),
     estimator: settings.estimator ?? 'dynamic',
     ...(estimatorModel === undefined ? {} : { estimatorModel }),
     estimatorDecay: settings.estimatorDecay ?? 0.99,
@@ -123,7 +121,7 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     keepCheckpoints: settings.keepCheckpoints ?? 2,
   };
   checkObjectiveOptions(resolved.objectiveOptions);
-  checkObjective(resolved.objective, resolved.objectiveOptions);
+  checkOptionsInUse(resolved.objective, settings.objectiveOptions ?? {}, brought);
   checkEstimator(resolved, settings);
   const wholeNumbers = [
     'batchSize',

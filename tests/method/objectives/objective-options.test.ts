@@ -13,12 +13,12 @@ import {
   resolveObjectiveOptions,
 } from '../../../src/method/objectives/objective-options.ts';
 import {
-  checkObjective,
   type ObjectiveName,
   objectiveLoss,
   objectiveWeights,
   passesOf,
 } from '../../../src/method/objectives/objectives.ts';
+import { checkOptionsInUse } from '../../../src/method/objectives/options-in-use.ts';
 
 interface GoldenCase {
   readonly name: string;
@@ -130,9 +130,8 @@ describe.each(golden.cases)('$name', (one) => {
 
 describe('options', () => {
   const check = (objective: ObjectiveName, options: ObjectiveOptions) => () => {
-    const resolved = resolveObjectiveOptions(options);
-    checkObjectiveOptions(resolved);
-    checkObjective(objective, resolved);
+    checkObjectiveOptions(resolveObjectiveOptions(options));
+    checkOptionsInUse(objective, options);
   };
 
   it.each([
@@ -143,6 +142,18 @@ describe('options', () => {
     ['nextquill-code', { weightsFrom: 'userSpecific', plainWeight: 1 }, 'weightsFrom'],
     ['perce', { stopGradient: true }, 'stopGradient'],
     ['nextquill-data-side', { effectWarmup: 0.1 }, 'effectWarmup'],
+    // These were once taken, recorded in the manifest, and did nothing.
+    ['sft', { effectWeight: 0.5 }, 'effectWeight'],
+    ['perce', { effectThreshold: 0.1 }, 'effectThreshold'],
+    ['nextquill-js', { highWeight: 2 }, 'highWeight'],
+    ['nextquill-paper', { lowWeight: 0.2, softWeights: true }, 'lowWeight'],
+    ['nextquill-code', { highWeight: 0.8, plainWeight: 1 }, 'highWeight'],
+    ['nextquill-code', { weightGradient: true }, 'weightGradient'],
+    ['nextquill-js', { weightGradient: true, softWeights: true }, 'weightGradient'],
+    ['nextquill-code', { softSlope: 3 }, 'softSlope'],
+    ['perce', { softCentre: 0 }, 'softCentre'],
+    ['nextquill-code', { softWeights: true, plainWeight: 1 }, 'softWeights'],
+    ['nextquill-code', { placebos: 4 }, 'placebos'],
     ['nextquill-code', { plainWeight: 1.5 }, 'plainWeight'],
     ['nextquill-code', { anchorWeight: -1 }, 'anchorWeight'],
     ['nextquill-code', { softSlope: Number.NaN }, 'softSlope'],
@@ -161,6 +172,16 @@ describe('options', () => {
     ).not.toThrow();
     expect(check('perce', { weightsFrom: 'userSpecific', placebos: 4 })).not.toThrow();
     expect(check('sft', { anchorWeight: 1 })).not.toThrow();
+    expect(check('nextquill-js', { weightGradient: true })).not.toThrow();
+    expect(check('nextquill-paper', { plainWeight: 1, highWeight: 0.8 })).not.toThrow();
+    expect(check('sft', { softWeights: false, plainWeight: 0, weightsFrom: 'total' })).not.toThrow();
+  });
+
+  it('that a name brings along may lose their use to those that are given', () => {
+    const brought = { softWeights: true, softSlope: 3 };
+    expect(() => checkOptionsInUse('nextquill-paper', { softWeights: false }, brought)).not.toThrow();
+    expect(() => checkOptionsInUse('nextquill-paper', { softCentre: 1 }, brought)).not.toThrow();
+    expect(() => checkOptionsInUse('nextquill-paper', { highWeight: 1 }, brought)).toThrowError(/highWeight/);
   });
 
   it('decide which passes are needed', () => {

@@ -140,7 +140,14 @@ describe('an estimator', () => {
 
   it.each([
     [{ estimator: 'fixed', objective: 'sft', objectiveOptions: {} }, 'objective'],
-    [{ estimator: 'moving-average', objectiveOptions: { weightGradient: true } }, 'weightGradient'],
+    [
+      {
+        estimator: 'moving-average',
+        objective: 'nextquill-js',
+        objectiveOptions: { weightGradient: true },
+      },
+      'weightGradient',
+    ],
     [{ estimatorModel: 'x' }, 'estimatorModel'],
     [{ estimator: 'fixed', estimatorDecay: 0.5 }, 'estimatorDecay'],
     [{ estimator: 'frozen' as 'fixed' }, 'fixed'],
