@@ -1,7 +1,7 @@
 /** @file The heat map as JSON: what `explain --json` prints, with the field names of the rows of `effects`. */
-import type { Cause, HistoryItem } from '../data/example.ts';
+import type { Cause } from '../data/example.ts';
 import type { EffectRow } from '../effects/rows.ts';
-import { type EffectMap, type EffectMapItem, totalEffect } from './effect-map.ts';
+import { type EffectMap, totalEffect } from './effect-map.ts';
 import { redactEffectMaps } from './redact.ts';
 
 /** What a row has that a map says once, or not at all. */
@@ -22,19 +22,9 @@ export interface EffectTokenJson extends Omit<EffectRow, NotOfToken | 'weight'> 
 }
 
 /** The document; `version` rises when a field changes its meaning. */
-export interface EffectMapJson {
+export interface EffectMapJson extends Omit<EffectMap, 'tokens'> {
   readonly format: 'nextquill/effect-map';
   readonly version: 1;
-  readonly title: string;
-  readonly example: string;
-  readonly user: string;
-  readonly model: string;
-  readonly query: string;
-  readonly response: string;
-  readonly history: readonly HistoryItem[];
-  /** One for each item of `history`, in its order, nats a response token; where items were asked for. */
-  readonly items?: readonly EffectMapItem[];
-  readonly meta: EffectMap['meta'];
   /** Nats. */
   readonly totalLogRatio: number;
   readonly tokens: readonly EffectTokenJson[];
