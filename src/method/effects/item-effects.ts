@@ -73,11 +73,11 @@ export async function* itemEffects(
       code: 'config/subsets',
       hint: 'Ask for 16 subsets of each item.',
     });
-  await using scorer = createScorer(scored, options);
   const { tokenizer } = scored.model;
   // Only prompts with a history are compared here: a placebo in place of none is not asked for.
   const settings: PromptSettings =
     prompt.reference === 'placebo' ? { ...prompt, reference: 'removed' } : prompt;
+  await using scorer = createScorer(scored, { ...options, cacheContext: settings });
   for (const [done, example] of examples.entries()) {
     const { historyItemsUsed: count, responseIds } = promptPair(example, tokenizer, settings);
     const used = example.history.slice(example.history.length - count);

@@ -34,9 +34,9 @@ export async function explainAll(
   for await (const each of exampleEffects(scored, examples, options)) scoredExamples.push(each);
   const items: ExampleItemEffects[] = [];
   if (options.items) {
-    const { threads, tokensPerRun, signal, prompt, onProgress } = options;
-    const shared = { threads, tokensPerRun, signal, prompt, onProgress, ...Object(options.items) };
-    for await (const each of itemEffects(scored, examples, shared)) items.push(each);
+    const { objective: _, objectiveOptions: __, ...shared } = options;
+    const ofItems = options.items === true ? {} : options.items;
+    for await (const each of itemEffects(scored, examples, { ...shared, ...ofItems })) items.push(each);
   }
   return scoredExamples.map((each, i) => effectMapOf(each, scored, options, items[i]));
 }

@@ -174,6 +174,8 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['train none.yaml', 'none.yaml: expected a recipe, got no such file', 'recipes/'],
     ['train --resume nowhere', 'expected the manifest of a run, got no such file', 'run'],
     ['train --resume nowhere --lora-rank 2', '--resume: expected no recipe', 'start a new run'],
+    // The seed was once ignored here.
+    ['train --resume nowhere --seed 3', 'beside it, got --seed', 'start a new run'],
     ['quickstart --out taken', '--out: expected a folder without runs, got taken', 'Choose another folder'],
     [
       'audit --model model --data users.jsonl',
@@ -482,6 +484,9 @@ describe('train', () => {
     expect(overridden.code).toBe(0);
     expect(overridden.stderr).toContain('maxHistory: 2 overrides 1');
     expect(overridden.stderr).toMatch(/6 of 12 examples were trained on/);
+    // Rows of the baseline's run were once scored without a word.
+    const asBaseline = `evaluate --model model --baseline run-a/adapter --data users.jsonl --split all --candidates 2`;
+    expect((await run(asBaseline)).stderr).toMatch(/6 of 12 examples were trained on by the run of run-a/);
   });
 
   it('refuses a folder that holds a run, and resumes a finished one to the same summary', async () => {
@@ -533,6 +538,11 @@ describe('train', () => {
     expect(stopped.stdout).toBe('');
     expect(stopped.stderr).toMatch(/^stopped: run-d: stopped after step \d+ of 72$/m);
     expect(stopped.stderr).toMatch(/^hint: .*nextquill train --resume run-d/m);
+    await cp(join(folder, 'run-d'), join(folder, 'run-f'), { recursive: true });
+    // --threads was once ignored here.
+    const threaded = await run('train --resume run-f --threads 3 --quiet');
+    expect(threaded.code, threaded.stderr).toBe(0);
+    expect(threaded.stderr).toContain('threads is 3 now');
     const resumed = await run('train --resume run-d --quiet');
     expect(resumed.code, resumed.stderr).toBe(0);
     expect((await run(`train ${long} --out run-e --quiet`)).code).toBe(0);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
+import type { CachedScores, EffectCache } from '../../../src/method/effects/effect-cache.ts';
 import { type EffectRow, effectRows } from '../../../src/method/effects/rows.ts';
 import type { ScoredModel } from '../../../src/method/effects/scorer.ts';
 import { type ExplainOptions, explain, explainAll } from '../../../src/method/explain/explain.ts';
@@ -113,4 +114,23 @@ describe('a heat map', () => {
     const maps = await explainAll(scored, writtenUsers, options);
     expect(maps.map((map) => map.example)).toEqual(writtenUsers.map(({ id }) => id));
   });
+});
+
+it('finds what the items do in the cache of effects', async () => {
+  // The cache once held the rows alone, though most passes are those of the items.
+  const books = new Map<string, Map<string, CachedScores>>();
+  let added = 0;
+  const cache: EffectCache = {
+    read: async ({ key }) => books.get(key) ?? new Map(),
+    add: async ({ key }, entries) => {
+      added += entries.size;
+      books.set(key, new Map([...(books.get(key) ?? []), ...entries]));
+    },
+  };
+  const withItems = { ...options, items: { subsets: 2 }, cache };
+  const first = await explain(scored, example, withItems);
+  expect(added).toBeGreaterThan(first.items!.length + 1);
+  const before = added;
+  expect(await explain(scored, example, withItems)).toEqual(first);
+  expect(added).toBe(before);
 });

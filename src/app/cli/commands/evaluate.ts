@@ -14,7 +14,7 @@ import type { OpenedModel } from '../../scored-model.ts';
 import { warnOfTrainedRows } from '../../trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
-import { openForScoring, openingOf, type ScoringFlags } from '../scoring.ts';
+import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly candidates?: number;
@@ -68,7 +68,7 @@ export const evaluateCommand: CliCommand = {
         signal: session.signal,
         onProgress: session.progress,
       });
-    const other = given.baseline === undefined ? undefined : await openBaseline(given, opened, session);
+    const other = given.baseline === undefined ? undefined : await openBaseline(given, scoring, session);
     const evaluation = await evaluated(opened);
     const baseline = other && (await evaluated(other));
     const measures = Object.keys(measureDescriptions) as Measure[];
@@ -88,7 +88,7 @@ export const evaluateCommand: CliCommand = {
 /** The system to compare with, prompted as the other one is. */
 async function openBaseline(
   { model, baseline, adapter }: EvaluateFlags,
-  { prompt }: OpenedModel,
+  { opened, rows }: Scoring,
   session: Session,
 ): Promise<OpenedModel> {
   const folder = baseline === BASE ? undefined : baseline;
@@ -100,11 +100,12 @@ async function openBaseline(
         hint: 'Name another adapter, or name one with --adapter and compare with base.',
       },
     );
+  await warnOfTrainedRows(folder ?? model!, rows, session.warn);
   const { openScoredModel } = await import('../../scored-model.ts');
   return openScoredModel(model!, {
     ...(folder !== undefined && { adapter: folder }),
     ...openingOf(session),
-    prompt,
+    prompt: opened.prompt,
     onWarning: session.warn,
   });
 }

@@ -218,13 +218,14 @@ async function goOn(
   flags: TrainFlags,
   session: Session,
 ): Promise<TrainSummary> {
-  const extra = [...operands, ...Object.keys(flags).map(flagName)];
+  const { seed, threads } = session.options;
+  const extra = [...operands, ...Object.keys(flags).map(flagName), ...(seed === undefined ? [] : ['--seed'])];
   if (extra.length > 0)
     throw new ConfigError(
       `--resume: expected no recipe and no flags of one beside it, got ${extra.join(' ')}`,
       {
         code: 'usage/resume',
-        hint: 'A run continues with the recipe of its manifest; start a new run to change it.',
+        hint: 'A run continues with the recipe and seed of its manifest; start a new run to change them.',
       },
     );
   const { resume } = await import('../../../method/training/train.ts');
@@ -246,6 +247,7 @@ async function goOn(
         return examples;
       },
     },
+    ...(threads !== undefined && { threads }),
     ...(await estimating(session)),
     signal,
   });
