@@ -41,14 +41,14 @@ export function describeHubFailure(error: unknown, asked: Asked): unknown {
       return new ConfigError(`${what}: expected a model that may be read, got ${got}`, {
         code: 'hub/access',
         hint: hasToken
-          ? 'Accept the terms on the model’s page, and check that HF_TOKEN may read it and that the name is right.'
-          : 'Check the name; for a private or gated model set HF_TOKEN.',
+          ? 'Accept the terms on the model’s page, and check that your token may read it and that the name is right.'
+          : 'Check the name; for a private or gated model set HF_TOKEN or log in with hf auth login.',
         cause: error,
       });
     case 404:
       return new ConfigError(`${what}: expected a model, revision or file of this name, got ${got}`, {
         code: 'hub/not-found',
-        hint: 'Check owner, name and revision; a private model needs HF_TOKEN.',
+        hint: 'Check owner, name and revision; a private model needs a token (HF_TOKEN, or hf auth login).',
         cause: error,
       });
     case 429:

@@ -73,7 +73,7 @@ export async function hubModel(id: HubId, options: HubModelOptions = {}): Promis
   const remote = await remoteRepository({
     ...id,
     endpoint,
-    token: hubToken(env),
+    token: await hubToken(env),
     ...(signal && { signal }),
   });
   let commit: string;

@@ -51,7 +51,8 @@ async function get({ id = NAME, offline = false, env = {} }: Given = {}) {
   const progress: Progress[] = [];
   const model = await hubModel(parseHubId(id)!, {
     offline,
-    env: { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, ...env },
+    // This user's own login has no place here.
+    env: { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: cache, HF_HOME: join(home, 'nobody'), ...env },
     retryDelayMs: 1,
     onWarning: (message) => warnings.push(message),
     onProgress: (each) => progress.push(each),
@@ -284,8 +285,39 @@ describe('the token', () => {
     expect(at('cdn')).toEqual(new Set([undefined]));
     hub.fail = () => ({ status: 401 });
     const error = await failure({ env: { HF_TOKEN: TOKEN, HF_HUB_CACHE: join(home, 'other') } });
-    expect(error.hint).toContain('check that HF_TOKEN may read it');
+    expect(error.hint).toContain('check that your token may read it');
     expect(`${error.message} ${error.hint} ${error.stack} ${String(error.cause)}`).not.toContain(TOKEN);
+  });
+
+  it.each<[string, string, Record<string, string>]>([
+    ['of the login file in HF_HOME', 'token', {}],
+    ['of the file that HF_TOKEN_PATH names', 'elsewhere', { HF_TOKEN_PATH: 'elsewhere' }],
+    ['of HUGGING_FACE_HUB_TOKEN', 'none', { HUGGING_FACE_HUB_TOKEN: TOKEN }],
+    ['of HF_TOKEN before that of a file', 'token', { HF_TOKEN: TOKEN }],
+  ])('%s goes to the hub, its line end left out', async (_what, file, given) => {
+    const folder = await mkdtemp(join(home, 'login-'));
+    const content = given.HF_TOKEN === undefined ? TOKEN : 'hf_another';
+    if (file !== 'none') await writeFile(join(folder, file), `${content}\r\n`);
+    const path = given.HF_TOKEN_PATH && { HF_TOKEN_PATH: join(folder, given.HF_TOKEN_PATH) };
+    await get({ env: { HF_HOME: folder, ...given, ...path } });
+    const sent = hub.authorizations.filter(({ at }) => at === 'hub').map(({ value }) => value);
+    expect(new Set(sent)).toEqual(new Set([`Bearer ${TOKEN}`]));
+  });
+
+  it('stays at home where HF_HUB_DISABLE_IMPLICIT_TOKEN says so, and where there is none', async () => {
+    await get({ env: { HF_TOKEN: TOKEN, HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' } });
+    await get({ env: { HF_HUB_CACHE: join(home, 'without-token') } });
+    expect(hub.authorizations.length).toBeGreaterThan(2);
+    expect(hub.authorizations.every(({ value }) => value === undefined)).toBe(true);
+  });
+
+  it('in a file that holds none is refused by the name of the file, without being shown', async () => {
+    const folder = await mkdtemp(join(home, 'login-'));
+    await writeFile(join(folder, 'token'), 'my password');
+    const error = await failure({ env: { HF_HOME: folder } });
+    expect(error).toMatchObject({ code: 'hub/token' });
+    expect(error.message).toContain(join(folder, 'token'));
+    expect(error.message).not.toContain('my password');
   });
 
   it('is refused when it is none, without being shown', async () => {
