@@ -55,7 +55,9 @@ export function progressDisplay({ write, live, columns, now }: ProgressOptions):
       }
       latest = progress;
       const complete = progress.done === progress.total;
-      if (complete || time - drawnAt >= (live ? BAR_INTERVAL_MS : LINE_INTERVAL_MS)) draw(time);
+      // Work that is counted in large units may say several times that it is done.
+      if (!live && complete && isSameState(progress, drawn)) drawn = progress;
+      else if (complete || time - drawnAt >= (live ? BAR_INTERVAL_MS : LINE_INTERVAL_MS)) draw(time);
     },
     line(text) {
       write(live && drawn !== undefined ? `${CLEAR_LINE}${text}\n` : `${text}\n`);
@@ -75,6 +77,9 @@ export function progressDisplay({ write, live, columns, now }: ProgressOptions):
     },
   };
 }
+
+const isSameState = (a: Progress, b: Progress | undefined): boolean =>
+  a.stage === b?.stage && a.done === b.done && a.total === b.total;
 
 function progressText(progress: Progress, secondsLeft: number | undefined, bar: boolean): string {
   const { stage, done, total, unit, detail } = progress;

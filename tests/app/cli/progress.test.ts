@@ -49,6 +49,20 @@ describe('without a terminal', () => {
     ]);
   });
 
+  it('writes an end that is reported several times once, and again for another stage of the name', () => {
+    // Regression: weights whose last tensors are small ended as "538/538 MB" five times.
+    const { report, written, shown } = display({ live: false });
+    for (const second of [1, 2, 3, 9]) report(second, 10);
+    shown.end();
+    for (const done of [0, 10, 10]) report(20, done);
+    shown.end();
+    expect(written.map((line) => line.replace(/ · .*/, ''))).toEqual([
+      'training 10/10 steps\n',
+      'training 0/10 steps\n',
+      'training 10/10 steps\n',
+    ]);
+  });
+
   it('never writes an escape code', () => {
     const { report, written, shown } = display({ live: false });
     report(0, 0);
