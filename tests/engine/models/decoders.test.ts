@@ -98,7 +98,7 @@ describe.each([
   function compiled(kind: string, source: () => ParameterSource) {
     const make = async () => {
       const from = source();
-      const passes = createPasses(model, from, { recompute: kind === 'recomputed' });
+      const passes = createPasses(model, from, { recompute: kind.endsWith('recomputed') });
       const logits = passes.logits('x', 'T');
       const outputs: Record<string, Value> = { logits };
       if (from.trainable.size > 0) {
@@ -120,6 +120,7 @@ describe.each([
     trained: trainedParameters,
     recomputed: trainedParameters,
     lora: () => loraParameters(g.lora),
+    'lora, recomputed': () => loraParameters(g.lora),
   };
   const parameters = Object.fromEntries(g.parameters);
   const values = {
@@ -127,6 +128,7 @@ describe.each([
     trained: parameters,
     recomputed: parameters,
     lora: Object.fromEntries(g.adapter),
+    'lora, recomputed': Object.fromEntries(g.adapter),
   };
 
   async function logitsOf(kind: keyof typeof sources, tokens: Tokens, rows: readonly number[]) {
@@ -136,7 +138,7 @@ describe.each([
     return (await session.run(feeds, {}, ['logits'])).logits!;
   }
 
-  async function gradients(kind: 'trained' | 'recomputed' | 'lora', tokens: Tokens) {
+  async function gradients(kind: Exclude<keyof typeof sources, 'frozen'>, tokens: Tokens) {
     const { session, passes } = await compiled(kind, sources[kind]);
     const loss = { targets: integers(tokens.targets), share: scalar(1 / tokens.rows.length) };
     return session.run({ ...passes.feeds({ x: passOf(tokens, tokens.rows) }), ...loss, ...values[kind] });
@@ -175,16 +177,19 @@ describe.each([
     }
   });
 
-  it('gives the logits and gradients of PEFT with a LoRA adapter', async () => {
-    const logits = await logitsOf('lora', g.unpadded, everyRow(g.unpadded));
-    expect(largestDifference(logits, g.expected.get('lora.logits')!)).toBeLessThan(TOLERANCE);
-    const results = await gradients('lora', g.unpadded);
-    for (const parameter of g.adapter.keys()) {
-      const expected = g.expected.get(`lora.grad.${parameter}`)!;
-      const difference = largestDifference(results[`grad.${parameter}`]!, expected);
-      expect(difference, parameter).toBeLessThan(TOLERANCE);
-    }
-  });
+  it.each(['lora', 'lora, recomputed'] as const)(
+    'gives the logits and gradients of PEFT: %s',
+    async (kind) => {
+      const logits = await logitsOf(kind, g.unpadded, everyRow(g.unpadded));
+      expect(largestDifference(logits, g.expected.get('lora.logits')!)).toBeLessThan(TOLERANCE);
+      const results = await gradients(kind, g.unpadded);
+      for (const parameter of g.adapter.keys()) {
+        const expected = g.expected.get(`lora.grad.${parameter}`)!;
+        const difference = largestDifference(results[`grad.${parameter}`]!, expected);
+        expect(difference, parameter).toBeLessThan(TOLERANCE);
+      }
+    },
+  );
 
   it('fails the comparison when labels are shifted by one', async () => {
     const shifted = { ...g.unpadded, rows: g.unpadded.rows.map((row) => row - 1) };
