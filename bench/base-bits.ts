@@ -1,7 +1,7 @@
 /**
  * @file What a base kept in 8 or 4 bits costs beside f32: log-probabilities and effects of real texts, and the losses of LoRA training.
  *
- *     npx tsx bench/base-bits.ts --model FILE.gguf [--texts 20] [--steps 10] [--tokens 512] [--threads 2] [--out bench/results/base-bits.json]
+ *     npx tsx bench/base-bits.ts --model FILE.gguf [--texts 20] [--steps 10] [--tokens 384] [--threads 2] [--out bench/results/base-bits.json]
  *
  * Texts are State of the Union passages: those scored of the split `test`, those trained on of `train`. Prints Markdown tables.
  */
@@ -38,7 +38,7 @@ const { values: flags } = parseArgs({
     model: { type: 'string' },
     texts: { type: 'string', default: '20' },
     steps: { type: 'string', default: '10' },
-    tokens: { type: 'string', default: '512' },
+    tokens: { type: 'string', default: '384' },
     threads: { type: 'string', default: '2' },
     out: { type: 'string', default: 'bench/results/base-bits.json' },
   },
@@ -93,7 +93,7 @@ async function measure(bits: BaseBits | undefined): Promise<BaseRecord> {
     modelSource: flags.model!,
     pairs: trainedPairs,
     dataSource: 'sotu',
-    objective: 'nextquill-code',
+    objective: 'sft',
     lora: { rank: 16, loraAlpha: 32 },
     ...(bits !== undefined && { baseBits: bits }),
     batchSize: BATCH,
