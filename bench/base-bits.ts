@@ -116,7 +116,7 @@ async function measure(bits: BaseBits | undefined): Promise<BaseRecord> {
 
 async function effectsOf(scored: ScoredModel): Promise<PairEffects[]> {
   await using scorer = createScorer(scored, { threads, tokensPerRun: 1024 });
-  return scorer.effects(scoredPairs);
+  return await scorer.effects(scoredPairs);
 }
 
 function joined(effects: readonly PairEffects[], name: 'logProbWithHistory' | 'logRatio'): number[] {
