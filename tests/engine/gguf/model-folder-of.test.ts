@@ -139,6 +139,18 @@ describe('the folder of a GGUF file', () => {
     expect((await loadModel(made, folder)).tokenizer.chatTemplate).toContain('<|assistant|>');
   });
 
+  it('is the same of version 2 of the format', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nextquill-gguf-'));
+    const bytes = readFileSync(fileOf('llama'));
+    expect(bytes.readUInt32LE(4)).toBe(3);
+    bytes.writeUInt32LE(2, 4);
+    await writeFile(join(folder, 'old.gguf'), bytes);
+    const old = await modelFolderOfGguf(join(folder, 'old.gguf'), folder);
+    const made = await modelFolderOfGguf(fileOf('llama'), folder);
+    for (const name of await readdir(made))
+      expect((await readFile(join(old, name))).equals(await readFile(join(made, name))), name).toBe(true);
+  });
+
   it('ends texts at the end of a turn and of a message too, where the file names tokens for them', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nextquill-gguf-'));
     const path = join(folder, 'turns.gguf');

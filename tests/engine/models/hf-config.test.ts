@@ -75,6 +75,9 @@ describe('config.json', () => {
       { ...llama, model_type: 'llama4' },
       'model_type: expected one of gemma3_text, gpt2, llama, qwen2, qwen3, got "llama4"',
     ],
+    ...['mistral', 'mixtral', 'qwen3_moe', 'gemma2', 'phi3', 'gemma3'].map(
+      (type) => [{ ...llama, model_type: type }, `model_type: expected one of`] as [object, string],
+    ),
     [{ ...llama, model_type: ['llama'] }, 'model_type: expected one of'],
     [{ ...shape }, 'model_type: expected one of gemma3_text, gpt2, llama, qwen2, qwen3, got nothing'],
     [{ ...llama, hidden_act: 'gelu' }, 'hidden_act: expected "silu" or "swish", got "gelu"'],

@@ -310,8 +310,10 @@ describe('loading', () => {
     const file = join(folder, 'tokenizer.json');
     await truncate(file, 1000);
     await expect(loadTokenizer(folder)).rejects.toThrow(`${file}: expected JSON`);
-    await writeFile(file, '{"model": {"type": "WordPiece", "vocab": {}}}');
-    await expect(loadTokenizer(folder)).rejects.toThrow('expected BPE, got "WordPiece"');
+    for (const type of ['WordPiece', 'Unigram']) {
+      await writeFile(file, JSON.stringify({ model: { type, vocab: {} } }));
+      await expect(loadTokenizer(folder)).rejects.toThrow(`expected BPE, got "${type}"`);
+    }
     await rm(file);
     await expect(loadTokenizer(folder)).rejects.toThrow(`${file}: expected a file, got none`);
   });
