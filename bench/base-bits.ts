@@ -1,7 +1,7 @@
 /**
  * @file What a base kept in 8 or 4 bits costs beside f32: log-probabilities and effects of real texts, and the losses of LoRA training.
  *
- *     npx tsx bench/base-bits.ts --model FILE.gguf [--texts 20] [--steps 10] [--tokens 384] [--threads 2] [--out bench/results/base-bits.json]
+ *     npx tsx bench/base-bits.ts --model FILE.gguf [--texts 20] [--steps 10] [--tokens 256] [--threads 2] [--out bench/results/base-bits.json]
  *
  * Texts are State of the Union passages: those scored of the split `test`, those trained on of `train`. Prints Markdown tables.
  */
@@ -25,12 +25,13 @@ import { commit, machine } from './report.ts';
 interface BaseRecord {
   readonly base: 'f32' | '8 bits' | '4 bits';
   /** Of every response token, text after text; nats. */
-  readonly logProbWithHistory: readonly number[];
+  readonly logProb: readonly number[];
+  /** The effect of the history on each. */
   readonly logRatio: readonly number[];
-  /** Of each step, before its update; nats a token. */
-  readonly losses: readonly number[];
-  /** Over the same base with the adapter of the last step. */
-  readonly logProbAfterTraining: readonly number[];
+  /** Of each training step, before its update; nats a token. Absent with --steps 0. */
+  readonly losses?: readonly number[];
+  /** As `logProb`, over the same base with the adapter of the last step. */
+  readonly logProbAfter?: readonly number[];
 }
 
 const { values: flags } = parseArgs({
@@ -38,7 +39,7 @@ const { values: flags } = parseArgs({
     model: { type: 'string' },
     texts: { type: 'string', default: '20' },
     steps: { type: 'string', default: '10' },
-    tokens: { type: 'string', default: '384' },
+    tokens: { type: 'string', default: '256' },
     threads: { type: 'string', default: '2' },
     out: { type: 'string', default: 'bench/results/base-bits.json' },
   },
@@ -48,30 +49,39 @@ if (flags.model === undefined)
 const [texts, steps, maxTokens, threads] = [flags.texts, flags.steps, flags.tokens, flags.threads].map(
   Number,
 ) as [number, number, number, number];
-/** Examples of a step. */
-const BATCH = 2;
-
 const plain = await openModel(flags.model);
 const scoredPairs = pairsOf('test', texts);
-const trainedPairs = pairsOf('train', BATCH * steps);
-const work = await mkdtemp(join(tmpdir(), 'nextquill-base-bits-'));
 const records: BaseRecord[] = [];
-for (const bits of [undefined, 8, 4] as const) {
-  records.push(await measure(bits));
-  console.error(`${records.at(-1)!.base}: done`);
+const bases = [undefined, 8, 4] as const;
+for (const bits of bases) {
+  records.push(await scored(bits));
+  console.error(`${records.at(-1)!.base}: scored`);
 }
-await rm(work, { recursive: true });
-const report = {
-  bench: 'base-bits',
-  date: new Date().toISOString(),
-  commit: commit(),
-  machine: machine(),
-  options: { texts, steps, maxTokens, threads, batch: BATCH, model: plain.hash },
-  records,
-};
-await mkdir(dirname(flags.out), { recursive: true });
-await writeFile(flags.out, `${JSON.stringify(report, rounded)}\n`);
+await save();
+if (steps > 0) {
+  const trainedPairs = pairsOf('train', steps);
+  const work = await mkdtemp(join(tmpdir(), 'nextquill-base-bits-'));
+  for (const [i, bits] of bases.entries()) {
+    records[i] = { ...records[i]!, ...(await trained(bits, trainedPairs, work)) };
+    console.error(`${records[i].base}: trained`);
+    await save();
+  }
+  await rm(work, { recursive: true });
+}
 console.log(table());
+
+async function save(): Promise<void> {
+  const report = {
+    bench: 'base-bits',
+    date: new Date().toISOString(),
+    commit: commit(),
+    machine: machine(),
+    options: { texts, steps, maxTokens, threads, model: plain.hash },
+    records,
+  };
+  await mkdir(dirname(flags.out), { recursive: true });
+  await writeFile(flags.out, `${JSON.stringify(report, rounded)}\n`);
+}
 
 /** Pairs of as many users as there are, each example as late as its rank asks for. */
 function pairsOf(split: Split, count: number): PromptPair[] {
@@ -83,20 +93,32 @@ function pairsOf(split: Split, count: number): PromptPair[] {
   );
 }
 
-async function measure(bits: BaseBits | undefined): Promise<BaseRecord> {
-  const model: Model = bits === undefined ? plain : await withQuantisedBase(plain, bits);
-  const before = await effectsOf({ model });
+function baseOf(bits: BaseBits | undefined): Promise<Model> | Model {
+  return bits === undefined ? plain : withQuantisedBase(plain, bits);
+}
+
+async function scored(bits: BaseBits | undefined): Promise<BaseRecord> {
+  const effects = await effectsOf({ model: await baseOf(bits) });
+  return {
+    base: bits === undefined ? 'f32' : `${bits} bits`,
+    logProb: effects.flatMap(({ logProbWithHistory }) => [...logProbWithHistory]),
+    logRatio: effects.flatMap(({ logRatio }) => [...logRatio]),
+  };
+}
+
+/** Steps of one example each, the same for every base. */
+async function trained(bits: BaseBits | undefined, pairs: readonly PromptPair[], work: string) {
   const out = join(work, String(bits));
   const losses: number[] = [];
   const events = trainPairs({
     model: plain,
     modelSource: flags.model!,
-    pairs: trainedPairs,
+    pairs,
     dataSource: 'sotu',
     objective: 'sft',
     lora: { rank: 16, loraAlpha: 32 },
     ...(bits !== undefined && { baseBits: bits }),
-    batchSize: BATCH,
+    batchSize: 1,
     gradientAccumulation: 1,
     maxSteps: steps,
     threads,
@@ -104,23 +126,13 @@ async function measure(bits: BaseBits | undefined): Promise<BaseRecord> {
   });
   for await (const event of events) if (event.type === 'step') losses.push(event.loss);
   const adapter = await loadAdapter(join(out, 'adapter'), plain);
-  const after = await effectsOf({ model, adapter });
-  return {
-    base: bits === undefined ? 'f32' : `${bits} bits`,
-    logProbWithHistory: joined(before, 'logProbWithHistory'),
-    logRatio: joined(before, 'logRatio'),
-    losses,
-    logProbAfterTraining: joined(after, 'logProbWithHistory'),
-  };
+  const after = await effectsOf({ model: await baseOf(bits), adapter });
+  return { losses, logProbAfter: after.flatMap(({ logProbWithHistory }) => [...logProbWithHistory]) };
 }
 
 async function effectsOf(scored: ScoredModel): Promise<PairEffects[]> {
   await using scorer = createScorer(scored, { threads, tokensPerRun: 1024 });
   return await scorer.effects(scoredPairs);
-}
-
-function joined(effects: readonly PairEffects[], name: 'logProbWithHistory' | 'logRatio'): number[] {
-  return effects.flatMap((each) => [...each[name]]);
 }
 
 /** What f32 holds of a number, without the digits that a double adds. */
@@ -129,33 +141,34 @@ function rounded(_key: string, value: unknown): unknown {
 }
 
 function table(): string {
-  const [reference] = records;
+  const reference = records[0]!;
   const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
   const gaps = (a: readonly number[], b: readonly number[]) => a.map((value, i) => Math.abs(value - b[i]!));
-  const rows = records.map((record) => {
-    const of = (name: Exclude<keyof BaseRecord, 'base'>) => gaps(record[name], reference![name]);
-    return [
-      record.base,
-      (-mean(record.logProbWithHistory)).toFixed(4),
-      mean(of('logProbWithHistory')).toFixed(4),
-      Math.max(...of('logProbWithHistory')).toFixed(3),
-      mean(of('logRatio')).toFixed(4),
-      record.losses[0]!.toFixed(4),
-      record.losses.at(-1)!.toFixed(4),
-      mean(of('losses')).toFixed(4),
-      (-mean(record.logProbAfterTraining)).toFixed(4),
-    ];
-  });
+  const rows = records.map(({ base, logProb, logRatio, losses, logProbAfter }) => [
+    base,
+    (-mean(logProb)).toFixed(4),
+    mean(gaps(logProb, reference.logProb)).toFixed(4),
+    Math.max(...gaps(logProb, reference.logProb)).toFixed(2),
+    mean(logRatio).toFixed(4),
+    mean(gaps(logRatio, reference.logRatio)).toFixed(4),
+    ...(losses === undefined || logProbAfter === undefined
+      ? []
+      : [
+          mean(gaps(losses, reference.losses!)).toFixed(4),
+          (losses.at(-1)! - reference.losses!.at(-1)!).toFixed(4),
+          (-mean(logProbAfter)).toFixed(4),
+        ]),
+  ]);
   const head = [
     'base',
     'NLL',
     'mean gap of a log-probability',
     'largest',
-    'mean gap of a log ratio',
-    'loss of step 1',
-    `of step ${steps}`,
-    'mean gap of a loss',
-    `NLL after ${steps} steps`,
+    'mean log ratio',
+    'mean gap of it',
+    ...(reference.losses === undefined
+      ? []
+      : ['mean gap of a loss', `loss of step ${steps} − f32`, `NLL after ${steps} steps`]),
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
@@ -163,6 +176,6 @@ function table(): string {
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
-    `${texts} texts, ${reference!.logProbWithHistory.length} tokens, ${steps} steps of ${BATCH} examples.`,
+    `${texts} texts, ${reference.logProb.length} tokens, nats.`,
   ].join('\n');
 }
