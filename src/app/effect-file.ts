@@ -53,7 +53,7 @@ async function writeJsonLines(path: string, rows: AsyncIterable<EffectRow>): Pro
 type ColumnType = 'STRING' | 'INT32' | 'DOUBLE';
 
 /** Columns of the Parquet file; those that rows lack are left out, lists are JSON texts. */
-const columns: Readonly<Record<string, ColumnType>> = {
+const columns: Readonly<Record<keyof EffectRow, ColumnType>> = {
   example: 'STRING',
   user: 'STRING',
   position: 'INT32',
@@ -69,7 +69,6 @@ const columns: Readonly<Record<string, ColumnType>> = {
   effectPlacebo: 'DOUBLE',
   effectUserSpecific: 'DOUBLE',
   weight: 'DOUBLE',
-  cause: 'STRING',
   promptIdsWithHistory: 'STRING',
   promptIdsWithoutHistory: 'STRING',
   responseIds: 'STRING',

@@ -1,6 +1,6 @@
 /** @file Named random streams: every draw of the project comes from one, so that a seed repeats a run bit for bit. */
 
-/** A stream of random numbers whose whole state is four 32-bit words (xoshiro128**), so that it can be saved and restored. */
+/** A stream of random numbers (xoshiro128**). */
 export interface RandomStream {
   /** Uniform in [0, 1), 53 bits. */
   next(): number;
@@ -14,8 +14,6 @@ export interface RandomStream {
   shuffle<T>(items: readonly T[]): T[];
   /** An index drawn with probability proportional to `weights` (non-negative, not all zero). */
   weighted(weights: readonly number[]): number;
-  /** The state, to be given to {@link restoreStream}. */
-  state(): readonly [number, number, number, number];
 }
 
 /**
@@ -36,12 +34,7 @@ export function randomStream(seed: number, name: string): RandomStream {
     z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
     return (z ^ (z >>> 16)) >>> 0;
   };
-  return restoreStream([word(), word(), word(), word()]);
-}
-
-/** A stream that continues from a saved {@link RandomStream.state}. */
-export function restoreStream(state: readonly [number, number, number, number]): RandomStream {
-  let [a, b, c, d] = state;
+  let [a, b, c, d] = [word(), word(), word(), word()] as const;
   const next32 = () => {
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
     const t = b << 9;
@@ -79,7 +72,6 @@ export function restoreStream(state: readonly [number, number, number, number]):
       }
       return weights.length - 1;
     },
-    state: () => [a >>> 0, b >>> 0, c >>> 0, d >>> 0],
   };
 }
 

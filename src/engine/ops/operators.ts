@@ -1,5 +1,5 @@
 /** @file Builders: one function per operator, and the few compositions that every model shares. */
-import { type Dim, multiplyDims, sameShape } from './dimension.ts';
+import { type Dim, sameShape } from './dimension.ts';
 import { type CachedAttentionShape, type DType, makeNode, type TensorType, type Value } from './value.ts';
 
 /** A tensor fed at every run. */
@@ -252,15 +252,3 @@ export const scatterAddElements = (base: Value, indices: Value, updates: Value):
  */
 export const rotary = (x: Value, positions: Value, cosines: Value, sines: Value, heads: number): Value =>
   makeNode('rotary', [x, positions, cosines, sines], { heads })[0]!;
-
-/**
- * `x · weightᵀ + bias` for x of any rank: leading axes are folded into rows.
- * @param x f32[..., in]
- * @param matrix f32[out, in], PyTorch's layout
- */
-export function linear(x: Value, matrix: Value, bias?: Value): Value {
-  const leading = x.shape.slice(0, -1);
-  const rows = reshape(x, [leading.reduce<Dim>(multiplyDims, 1), x.shape.at(-1)!]);
-  const product = gemm(rows, matrix, bias === undefined ? { transB: true } : { transB: true, c: bias });
-  return reshape(product, [...leading, matrix.shape[0]!]);
-}

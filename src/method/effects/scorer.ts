@@ -44,8 +44,8 @@ export interface PairEffects {
   readonly weight: Float32Array;
 }
 
-/** A prompt with the response whose tokens are scored. */
-export type ScoredPrompt = PromptWithResponse;
+/** A prompt with the response whose tokens are scored, all of them. */
+export type ScoredPrompt = Omit<PromptWithResponse, 'fitted'>;
 
 export interface Scorer extends AsyncDisposable {
   /** log p of every response token, nats; in the order given. `onDone` counts prompts. */
@@ -53,7 +53,7 @@ export interface Scorer extends AsyncDisposable {
     prompts: readonly ScoredPrompt[],
     onDone?: (done: number) => void,
   ): Promise<Float32Array[]>;
-  /** Effects of every response token; in the order given. Exactly 0 for pairs without history. */
+  /** Effects of every response token, whether it is fitted or not; in the order given. Exactly 0 for pairs without history. */
   effects(pairs: readonly PromptPair[], onDone?: (done: number) => void): Promise<PairEffects[]>;
 }
 

@@ -29,10 +29,13 @@ export interface ScoringGraph<T> {
   feeds(rows: readonly T[]): Record<string, HostTensor>;
 }
 
+/** Every response token has its score. */
+type Unmasked = Omit<PromptWithResponse, 'fitted'>;
+
 type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer'>;
 
 /** `logProbability` of the response tokens of prompts, over parameters that `source` gives. */
-export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<PromptWithResponse> {
+export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<Unmasked> {
   const passes = createPasses(model, source);
   return {
     outputs: { logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targetInput()) },
@@ -78,7 +81,7 @@ export function effectGraph(
   };
 }
 
-const batchOf = (prompts: readonly PromptWithResponse[], { tokenizer: { padId } }: Decoder) =>
+const batchOf = (prompts: readonly Unmasked[], { tokenizer: { padId } }: Decoder) =>
   collate(prompts, { padId, side: 'right' });
 
 const targetInput = () => input('targets', 'i64', ['S']);

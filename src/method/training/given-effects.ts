@@ -4,6 +4,7 @@ import type { HostTensor } from '../../engine/runtime/session.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveName, weighsByEffects } from '../objectives/objectives.ts';
 import type { EffectInputs } from '../objectives/weight-rules.ts';
+import type { PromptPair } from '../prompts/pair.ts';
 
 /** What an estimator says of the response tokens of one pair; each f32[S], nats. */
 export interface TokenEstimate {
@@ -29,6 +30,13 @@ export function neededParts(
     ...(effectsGiven ? estimated : []),
     ...(options?.weightsFrom === 'userSpecific' ? (['generic'] as const) : []),
   ];
+}
+
+/** What an estimate says of the tokens that are fitted: training has no row for the others. */
+export function ofFitted(estimate: TokenEstimate, { fitted }: Pick<PromptPair, 'fitted'>): TokenEstimate {
+  if (fitted === undefined) return estimate;
+  const parts = Object.entries(estimate) as [Part, Float32Array][];
+  return Object.fromEntries(parts.map(([part, values]) => [part, values.filter((_, t) => fitted[t])]));
 }
 
 /** Declares the inputs of some parts. */

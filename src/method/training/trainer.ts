@@ -9,6 +9,7 @@ import { checkAligned, collate } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { withNoise } from './dropout-noise.ts';
 import type { Estimator } from './estimators.ts';
+import { ofFitted } from './given-effects.ts';
 import { planEpoch, stepsPerEpoch } from './plan.ts';
 import type { PassBatch, TrainingBatch, TrainingGraph } from './training-graph.ts';
 
@@ -98,7 +99,10 @@ export async function* trainingLoop(
         ? withNoise(plain, (row) => randomStream(options.seed, `lora/dropout/${step}/${microbatch[row]}`))
         : plain;
       const estimates = await tokenEstimator?.estimates(microbatch);
-      const given = estimates === undefined ? batch : { ...batch, estimates };
+      const given =
+        estimates === undefined
+          ? batch
+          : { ...batch, estimates: estimates.map((estimate, i) => ofFitted(estimate, rows[i]!)) };
       for (const [name, share] of Object.entries(await graph.accumulate(given, examples, effectScale)))
         sums[name] = (sums[name] ?? 0) + share;
       tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);

@@ -166,10 +166,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   const estimated = neededParts(options.objective, objectiveOptions, effectsGiven);
   const { passes, trainable, outputs, feeds: feedsOf } = trainingExpressions(options);
   const parts = Object.keys(outputs).filter((name) => name.startsWith(PART));
-  const session = await openSession(model, outputs, {
-    packWeights: false,
-    ...(threads === undefined ? {} : { threads }),
-  });
+  const session = await openSession(model, outputs, threads === undefined ? {} : { threads });
   const anchor = anchorWeight > 0 ? await createAnchorPass(model, threads) : undefined;
   const parameters = flatParameters(
     [...trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),

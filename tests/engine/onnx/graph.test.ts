@@ -33,7 +33,7 @@ describe('errors name the node', () => {
   });
 
   it('a weight that no file holds is refused', () => {
-    expect(() => compile({ y: ops.linear(x, w) })).toThrowError('weight w: no file holds it');
+    expect(() => compile({ y: ops.gemm(x, w, { transB: true }) })).toThrowError('weight w: no file holds it');
   });
 
   it('a type that is not the rule’s is refused', () => {

@@ -87,6 +87,17 @@ describe('an estimator', () => {
     expect(Math.abs(frozen[0]! - losses[0]!)).toBeLessThan(TOLERANCE);
   });
 
+  it('says of the fitted tokens alone what training asks of them', async () => {
+    // Effects of all tokens were once fed beside the rows of the fitted ones.
+    const masked = pairs.map((pair) => ({ ...pair, fitted: pair.responseIds.map((_, t) => t !== 0) }));
+    const losses = await lossesOf({ pairs: masked, maxSteps: 2 });
+    const average = { estimator: 'moving-average', estimatorDecay: 0 } as const;
+    expect(apart(await lossesOf({ pairs: masked, maxSteps: 2, ...average }), losses)).toBeLessThan(TOLERANCE);
+    const frozen = await lossesOf({ pairs: masked, maxSteps: 2, estimator: 'fixed' });
+    expect(Math.abs(frozen[0]! - losses[0]!)).toBeLessThan(TOLERANCE);
+    expect(Math.abs(losses[0]! - dynamic[0]!)).toBeGreaterThan(TOLERANCE);
+  });
+
   it('that averages all weights of a model is the model in training when it keeps nothing', async () => {
     const { lora: _, ...full } = shared;
     const losses = async (changes: Partial<TrainPairsOptions>) => {
