@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
+import { MODEL_WORDS } from '../model-words.ts';
 
 /** Parses a whole number of at least `least`. */
 export function wholeNumber(flag: string, least: number): (text: string) => number {
@@ -64,10 +65,6 @@ export function required<T>(value: T | undefined, flag: string, hint: string): T
   if (value !== undefined) return value;
   throw new ConfigError(`${flag}: expected a value, got none`, { code: 'usage/missing-flag', hint });
 }
-
-/** What `--model` takes. */
-export const MODEL_WORDS =
-  'a folder in Hugging Face’s layout, a .gguf file, a hub id owner/name, or embedded';
 
 /** Adds `--model`, `--adapter` and the settings of the prompt that they carry. */
 export function addModelFlags(command: Command): void {

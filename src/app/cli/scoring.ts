@@ -6,6 +6,7 @@ import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import { readRows, type SplitChoice } from '../example-rows.ts';
 import type { OpenModelOptions } from '../model-source.ts';
+import { MODEL_WORDS } from '../model-words.ts';
 import type { OpenedModel } from '../scored-model.ts';
 import type { Session } from './command.ts';
 import { required } from './flags.ts';
@@ -35,7 +36,7 @@ export async function openForScoring(
   defaultSplit: SplitChoice,
   session: Session,
 ): Promise<Scoring> {
-  const model = required(flags.model, '--model', 'Name a model folder, or embedded.');
+  const model = required(flags.model, '--model', `Name ${MODEL_WORDS}.`);
   const source = required(flags.data, '--data', 'Name the examples: FILE.jsonl, sotu or acl:PATH.');
   // No seed: the splits of sotu and acl stay, whatever the seed, so that training and scoring can never mix them.
   const { rows, all } = await readRows(source, flags.split ?? defaultSplit, {

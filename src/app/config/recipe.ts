@@ -1,6 +1,7 @@
 /** @file The training recipe: every key with its type, unit, default and where the default comes from. */
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
+import { schedules } from '../../engine/optim/learning-rate.ts';
 import { weightSources } from '../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../method/objectives/objectives.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
@@ -11,6 +12,7 @@ import {
   type LoraSettings,
   type TrainingSettings,
 } from '../../method/training/settings.ts';
+import { MODEL_WORDS } from '../model-words.ts';
 import { bytesOfSize, MEMORY_SIZE } from './memory-size.ts';
 
 const positive = z.number().positive();
@@ -97,10 +99,7 @@ const prompt = z
 const training = z
   .strictObject({
     learningRate: positive.optional().describe('peak rate of AdamW; default 2e-4 with lora, 5e-5 with full'),
-    schedule: z
-      .enum(['constant', 'linear', 'cosine'])
-      .optional()
-      .describe('after the warm-up; default linear'),
+    schedule: z.enum(schedules).optional().describe('after the warm-up; default linear'),
     warmupRatio: share.optional().describe('share of all steps; default 0.01'),
     weightDecay: z.number().min(0).optional().describe('of matrices; default 0.025'),
     maxGradientNorm: positive.optional().describe('gradients are clipped to this norm; default 1'),
@@ -120,7 +119,7 @@ const training = z
 /** The schema of a recipe. Defaults are said here and filled in by the trainer, which other callers share. */
 export const recipeSchema = z
   .strictObject({
-    model: z.string().min(1).describe('a model folder, or embedded'),
+    model: z.string().min(1).describe(MODEL_WORDS),
     data: z.string().min(1).describe('examples: FILE.jsonl, sotu or acl:PATH'),
     objective: z.enum(objectiveNames as [string, ...string[]]).describe('what is minimised'),
     objectiveOptions: objectiveOptions.optional(),

@@ -1,6 +1,8 @@
 /** @file Learning-rate schedules as plain functions of the step. */
 
-export type Schedule = 'constant' | 'linear' | 'cosine' | 'stable-decay';
+export const schedules = ['constant', 'linear', 'cosine', 'stable-decay'] as const;
+
+export type Schedule = (typeof schedules)[number];
 
 /** Share of all steps in which `stable-decay` goes down. */
 const DECAY_SHARE = 0.2;

@@ -84,7 +84,7 @@ export async function aclExamples(path: string, options: AclOptions = {}): Promi
       `${path}: expected first authors with papers in two years, got ${byAuthor.size} authors without`,
       {
         code: 'data/empty-file',
-        hint: 'Check that the file is the whole collection, or lower minHistory and minPapers.',
+        hint: `Check that the file is the whole collection${minHistory > 1 || minPapers > 1 ? ', or lower minHistory and minPapers' : ''}.`,
       },
     );
   return examples;

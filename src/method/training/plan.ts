@@ -63,13 +63,12 @@ export function itemsOfRun<T>(
     .map((index) => items[index]!);
 }
 
-/** Number of steps of one epoch. */
-export function stepsPerEpoch({
-  lengths,
-  batchSize,
-  gradientAccumulation,
-}: Omit<PlanOptions, 'seed'>): number {
-  return Math.ceil(lengths.length / (batchSize * gradientAccumulation));
+/** Number of steps of one epoch over some examples. */
+export function stepsPerEpoch(
+  examples: number,
+  { batchSize, gradientAccumulation }: Pick<PlanOptions, 'batchSize' | 'gradientAccumulation'>,
+): number {
+  return Math.ceil(examples / (batchSize * gradientAccumulation));
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

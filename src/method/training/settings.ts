@@ -4,7 +4,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { adaptedLayers, blockModules } from '../../engine/lora/layers.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
-import type { Schedule } from '../../engine/optim/learning-rate.ts';
+import { type Schedule, schedules } from '../../engine/optim/learning-rate.ts';
 import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import {
   checkObjectiveOptions,
@@ -138,6 +138,11 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   check('learningRate', resolved.learningRate, 'a positive number', (v) => v > 0 && Number.isFinite(v));
   check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);
   check('weightDecay', resolved.weightDecay, 'a number of 0 or more', (v) => v >= 0 && Number.isFinite(v));
+  if (!schedules.includes(resolved.schedule))
+    throw new ConfigError(
+      `schedule: expected one of ${schedules.join(', ')}, got ${JSON.stringify(resolved.schedule)}`,
+      { code: 'training/setting', hint: 'Choose one of these names.' },
+    );
   check('warmupRatio', resolved.warmupRatio, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
   if (baseBits !== undefined)
     check(

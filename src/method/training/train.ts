@@ -187,7 +187,7 @@ async function* begin(
     formatVersion: 1,
     status: 'running',
     step: 0,
-    totalSteps: totalSteps(pairs.length, { ...settings, padId: model.tokenizer.padId }),
+    totalSteps: totalSteps(pairs.length, settings),
     recipe: { ...settings, objectiveRequested: objective, ...(prompt === undefined ? {} : { prompt }) },
     model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
     data,

@@ -58,9 +58,12 @@ export interface StepRecord {
 }
 
 /** Steps of a run of `examples` examples. */
-export function totalSteps(examples: number, options: LoopOptions): number {
-  const perEpoch = stepsPerEpoch({ ...options, lengths: new Array<number>(examples).fill(0) });
-  return Math.min(options.maxSteps ?? Number.POSITIVE_INFINITY, perEpoch * options.epochs);
+export function totalSteps(
+  examples: number,
+  options: Pick<LoopOptions, 'batchSize' | 'gradientAccumulation' | 'epochs' | 'maxSteps'>,
+): number {
+  const { maxSteps = Number.POSITIVE_INFINITY, epochs } = options;
+  return Math.min(maxSteps, stepsPerEpoch(examples, options) * epochs);
 }
 
 /**
@@ -78,7 +81,7 @@ export async function* trainingLoop(
   const drops = (options.lora?.dropout ?? 0) > 0;
   const total = totalSteps(pairs.length, options);
   const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
-  const perEpoch = stepsPerEpoch({ ...options, lengths });
+  const perEpoch = stepsPerEpoch(pairs.length, options);
   await using optimizer = await createAdamW(options);
   let plan: number[][][] = [];
   for (let step = startStep + 1; step <= total; step++) {

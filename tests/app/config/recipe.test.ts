@@ -68,8 +68,10 @@ describe('a recipe', () => {
       'limits.maxExamples=7',
       'seed=3',
       'objectiveOptions.stopGradient=true',
+      'training.schedule=stable-decay',
     );
     expect(settings).toMatchObject({
+      schedule: 'stable-decay',
       learningRate: 2e-4,
       epochs: 2,
       seed: 3,

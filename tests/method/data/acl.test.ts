@@ -133,9 +133,16 @@ describe('aclExamples', () => {
 
   it('refuses a file in which no author has an earlier paper', async () => {
     const path = file([paper('a', '2020', ['Ada']), paper('b', '2020', ['Ada'])]);
-    await expect(aclExamples(path)).rejects.toThrow(
-      `${path}: expected first authors with papers in two years`,
-    );
+    const refused = {
+      message: expect.stringContaining(`${path}: expected first authors with papers in two years`),
+    };
+    // The hint once named settings that no flag has.
+    const hint = 'Check that the file is the whole collection.';
+    await expect(aclExamples(path)).rejects.toMatchObject({ ...refused, hint });
+    await expect(aclExamples(path, { minHistory: 2 })).rejects.toMatchObject({
+      ...refused,
+      hint: expect.stringContaining('lower minHistory'),
+    });
   });
 });
 

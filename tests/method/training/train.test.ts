@@ -173,6 +173,8 @@ describe('nothing is written when', () => {
     ['batchSize', { batchSize: 0 }],
     ['epochs', { epochs: 1.5 }],
     ['warmupRatio', { warmupRatio: 2 }],
+    // It was once taken for a cosine.
+    ['schedule', { schedule: 'cosin' as 'cosine' }],
     ['keepCheckpoints', { keepCheckpoints: 0 }],
     ['lora.rank', { lora: { rank: 0, loraAlpha: 1, targetModules: ['q_proj'] } }],
     ['lora.rank', { lora: { rank: 33, loraAlpha: 1, targetModules: ['q_proj'] } }],

@@ -1,8 +1,9 @@
 /** @file `nextquill export`: merged weights, a PEFT folder or a GGUF adapter for other tools. */
 import { ConfigError } from '../../../base/errors.ts';
 import type { ExportDtype, ExportFormat } from '../../export-model.ts';
+import { MODEL_WORDS } from '../../model-words.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, MODEL_WORDS, oneOf, required } from '../flags.ts';
+import { addFlag, oneOf, required } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 
 interface ExportFlags {
@@ -50,7 +51,7 @@ export const exportCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const given = flags as ExportFlags;
-    const model = required(given.model, '--model', 'Name a model folder, or embedded.');
+    const model = required(given.model, '--model', `Name ${MODEL_WORDS}.`);
     const out = required(given.out, '--out', 'Name a new folder, or FILE.gguf for a GGUF adapter.');
     const format = given.format ?? (out.endsWith('.gguf') ? 'gguf-lora' : 'merged');
     const { exportModel } = await import('../../export-model.ts');

@@ -18,12 +18,12 @@ import type { RunSpec } from '../../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
 import { readRows, warnOfLeakage } from '../../example-rows.ts';
+import { MODEL_WORDS } from '../../model-words.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
   addFlag,
   addPromptFlags,
-  MODEL_WORDS,
   numberBetween,
   oneOf,
   repeated,
