@@ -24,6 +24,11 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   'paper-stop': { objective: 'nextquill-paper', objectiveOptions: { stopGradient: true } },
   'paper-anchor': { objective: 'nextquill-paper', objectiveOptions: { anchorWeight: 0.1 } },
   'perce-anchor': { objective: 'perce', objectiveOptions: { anchorWeight: 0.1 } },
+  'perce-plain': { objective: 'perce', objectiveOptions: { plainWeight: 0.5 } },
+  'data-soft-plain': {
+    objective: 'nextquill-data-side',
+    objectiveOptions: { softWeights: true, plainWeight: 0.5 },
+  },
   'sft-anchor': { objective: 'sft', objectiveOptions: { anchorWeight: 0.1 } },
   'plain-difference': {
     objective: 'nextquill-paper',
