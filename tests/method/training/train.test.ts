@@ -92,10 +92,11 @@ describe('a run', () => {
     expect(info).toMatchObject({ modelHash: fresh.model.hash, objective: 'nextquill-code' });
   });
 
-  it('records the objective that an alias stood for', async () => {
+  it('records the objective and the options that an alias stood for', async () => {
     const run = await whole({ objective: 'nextquill', maxSteps: 1 });
     expect((await readManifest(run)).recipe).toMatchObject({
-      objective: 'nextquill-code',
+      objective: 'perce',
+      objectiveOptions: { plainWeight: 0.5 },
       objectiveRequested: 'nextquill',
     });
   });
