@@ -1,9 +1,10 @@
 /** @file Other users' histories for author identification and placebos, matched in period, domain and length, so that neither era nor topic gives the author away. */
 import { ConfigError, DataError } from '../../base/errors.ts';
+import { sha256 } from '../../base/hash.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from './example.ts';
 import { normaliseText } from './normalise.ts';
-import { countWords } from './sentences.ts';
+import { nearestFirst, poolIndex, wordsOf } from './pool-index.ts';
 import { yearOf } from './time.ts';
 
 /** Options of {@link matchedCandidates}. */
@@ -12,6 +13,10 @@ export interface MatchingOptions {
   readonly poolFactor?: number;
   /** Orders users that are equally near; default 0. */
   readonly seed?: number;
+  /** Latest items that a prompt can show at most: longer histories count as having these alone; all by default. */
+  readonly maxItems?: number;
+  /** Users that are not asked. */
+  readonly without?: ReadonlySet<string>;
 }
 
 /** A history of another user. */
@@ -37,18 +42,13 @@ export interface MatchedCandidates {
   readonly lengthDifference: number;
 }
 
-interface Rated {
-  readonly example: Example;
-  readonly domainDiffers: number;
-  readonly years: number;
-}
-
 /** Users beyond the pool that are looked at when they are exactly as near as its last one. */
 const MAX_POOL = 64;
 
 /**
  * The histories of k − 1 other users, nearest to `example` first by domain (`meta.domain`, where it has one),
- * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number of items, the latest.
+ * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
+ * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
  * Left out: the same user; items with the id or the text of the response or of an item of the example's own history;
  * items that the example's user co-wrote (`meta.authors`).
  * @param examples where other users' histories come from; may contain `example`
@@ -62,52 +62,67 @@ export function matchedCandidates(
   k: number,
   options: MatchingOptions = {},
 ): MatchedCandidates {
-  const { poolFactor = 1, seed = 0 } = options;
+  const { poolFactor = 1 } = options;
   if (!Number.isInteger(k) || k < 2)
     throw new ConfigError(`k: expected a whole number of candidates of at least 2, got ${k}`, {
       code: 'config/candidates',
       hint: 'Choose k = 2 or more, the true user included.',
     });
   const foreign = foreignTo(example);
-  const items = itemsForAll(examples, example, k);
+  const items = itemsForAll(examples, example, k, options);
   const own = example.history.slice(-items);
   const words = wordsOf(own);
-  const rated = nearestOfEachUser(examples, example, items, words, seed);
-  const pool: { readonly rated: Rated; readonly candidate: Candidate }[] = [];
-  for (const near of rated) {
-    const last = pool.at(-1)?.rated;
-    const asNear =
-      last !== undefined && near.domainDiffers === last.domainDiffers && near.years === last.years;
+  const distance = distanceFrom(example, examples);
+  const pool: Matched[] = [];
+  for (const place of usersByNearness(examples, example, items, words, distance, options)) {
+    const { domainDiffers, years } = distance(place);
+    const last = pool.at(-1);
+    const asNear = domainDiffers === last?.domainDiffers && years === last.years;
     if (pool.length >= poolFactor * (k - 1) && (!asNear || pool.length >= MAX_POOL)) break;
-    const history = near.example.history.filter(foreign).slice(-items);
-    if (history.length === items) pool.push({ rated: near, candidate: { user: near.example.user, history } });
+    const { user, history: all } = examples[place]!;
+    const history = latest(all, items, foreign);
+    if (history.length < items) continue;
+    const difference = Math.abs(wordsOf(history) - words) / words;
+    pool.push({ candidate: { user, history }, domainDiffers, years, difference });
   }
   if (pool.length < k - 1) throw tooFew(example, k, pool.length);
 
-  const difference = ({ candidate }: (typeof pool)[number]) =>
-    Math.abs(wordsOf(candidate.history) - words) / words;
   // Those of another domain come last whatever their length.
   const chosen = pool
-    .map((entry) => ({ ...entry, difference: difference(entry) }))
-    .sort((a, b) => a.rated.domainDiffers - b.rated.domainDiffers || a.difference - b.difference)
+    .toSorted((a, b) => a.domainDiffers - b.domainDiffers || a.difference - b.difference)
     .slice(0, k - 1);
-  const lengthDifference = Math.max(...chosen.map((entry) => entry.difference));
-  const years = Math.max(...chosen.map((entry) => entry.rated.years));
-  const sameDomain =
-    example.meta?.domain === undefined
-      ? undefined
-      : chosen.filter((entry) => entry.rated.domainDiffers === 0).length;
-  const parts = [lengthPart(lengthDifference)];
-  if (Number.isFinite(years)) parts.unshift(periodPart(years));
-  if (sameDomain !== undefined) parts.unshift(domainPart(sameDomain, k - 1));
-  return {
+  const years = Math.max(...chosen.map((entry) => entry.years));
+  return described({
     others: chosen.map((entry) => entry.candidate),
     own,
-    matching: parts.join(', '),
     ...(Number.isFinite(years) && { periodYears: years }),
-    ...(sameDomain !== undefined && { sameDomain }),
-    lengthDifference,
-  };
+    ...(example.meta?.domain !== undefined && {
+      sameDomain: chosen.filter((entry) => entry.domainDiffers === 0).length,
+    }),
+  });
+}
+
+/** The same users' histories and the own one, cut further to their latest items, and described as what they then are. */
+export function cutTo({ others, own, ...matched }: MatchedCandidates, items: number): MatchedCandidates {
+  const cut = (history: readonly HistoryItem[]) => history.slice(history.length - items);
+  return described({
+    ...matched,
+    others: others.map(({ user, history }) => ({ user, history: cut(history) })),
+    own: cut(own),
+  });
+}
+
+/** Adds how closely histories are matched. */
+function described(match: Omit<MatchedCandidates, 'matching' | 'lengthDifference'>): MatchedCandidates {
+  const { others, own, periodYears, sameDomain } = match;
+  const words = wordsOf(own);
+  const lengthDifference = Math.max(
+    ...others.map(({ history }) => Math.abs(wordsOf(history) - words) / words),
+  );
+  const parts = [lengthPart(lengthDifference)];
+  if (periodYears !== undefined) parts.unshift(periodPart(periodYears));
+  if (sameDomain !== undefined) parts.unshift(domainPart(sameDomain, others.length));
+  return { ...match, matching: parts.join(', '), lengthDifference };
 }
 
 /** One description of the matching of many examples, such as `period ±20 years (median 8), length ±19 % (median 3)`: the widest, which holds for all, and the median. */
@@ -135,85 +150,114 @@ export function describeMatching(matches: readonly MatchedCandidates[]): string 
   return parts.join(', ');
 }
 
-/** Each other user's example of at least `items` items that is nearest in domain, period and words; users in order of domain and period, ties in random order. */
-function nearestOfEachUser(
-  examples: readonly Example[],
+/** How far another example is in domain and period. */
+interface Distance {
+  readonly domainDiffers: number;
+  readonly years: number;
+}
+
+/** A history that could be chosen. */
+interface Matched extends Distance {
+  readonly candidate: Candidate;
+  readonly difference: number;
+}
+
+/** How far the examples of a pool, by their place, are from one. */
+function distanceFrom(example: Example, pool: readonly Example[]): (place: number) => Distance {
+  const index = poolIndex(pool);
+  const year = yearOf(example.time) ?? Number.NaN;
+  const domain = example.meta?.domain;
+  return (place) => {
+    const years = Math.abs(index.year[place]! - year);
+    return {
+      domainDiffers: domain === undefined || pool[place]!.meta?.domain === domain ? 0 : 1,
+      years: Number.isNaN(years) ? Number.POSITIVE_INFINITY : years,
+    };
+  };
+}
+
+/** Of each other user the place of the example of at least `items` items that is nearest in domain, period and words; users in order of domain and period, ties in random order. */
+function usersByNearness(
+  pool: readonly Example[],
   example: Example,
   items: number,
   words: number,
-  seed: number,
-): Rated[] {
-  const year = yearOf(example.time);
-  const domain = example.meta?.domain;
-  const best = new Map<string, Rated>();
-  for (const other of examples) {
-    if (other.user === example.user || other.history.length < items) continue;
-    const otherYear = yearOf(other.time);
-    const rated: Rated = {
-      example: other,
-      domainDiffers: domain === undefined || other.meta?.domain === domain ? 0 : 1,
-      years:
-        year === undefined || otherYear === undefined ? Number.POSITIVE_INFINITY : Math.abs(otherYear - year),
-    };
-    const known = best.get(other.user);
-    const distance = known === undefined ? -1 : nearer(rated, known);
-    if (distance < 0 || (distance === 0 && closerInLength(other, known!.example, items, words)))
-      best.set(other.user, rated);
+  distance: (place: number) => Distance,
+  { seed = 0, without }: MatchingOptions,
+): Iterable<number> {
+  const index = poolIndex(pool);
+  const me = index.numberOf.get(example.user);
+  const wordsApart = (place: number) => Math.abs(index.words(place, items) - words);
+  const compare = (a: number, b: number) => nearer(distance(a), distance(b));
+  const best = new Map<number, number>();
+  for (let place = 0; place < pool.length; place++) {
+    const user = index.user[place]!;
+    if (user === me || index.items[place]! < items || without?.has(index.users[user]!)) continue;
+    const known = best.get(user);
+    const order = known === undefined ? -1 : compare(place, known);
+    if (order < 0 || (order === 0 && wordsApart(place) < wordsApart(known!))) best.set(user, place);
   }
-  return randomStream(seed, `matching/${example.id}`)
-    .shuffle([...best.values()])
-    .sort(nearer);
+  return nearestFirst(randomStream(seed, `matching/${example.id}`).shuffle([...best.values()]), compare);
 }
 
-function closerInLength(a: Example, b: Example, items: number, words: number): boolean {
-  const difference = (other: Example) => Math.abs(wordsOf(other.history.slice(-items)) - words);
-  return difference(a) < difference(b);
-}
-
-function nearer(a: Rated, b: Rated): number {
+function nearer(a: Distance, b: Distance): number {
   if (a.domainDiffers !== b.domainDiffers) return a.domainDiffers - b.domainDiffers;
   return a.years === b.years ? 0 : a.years - b.years;
 }
 
 /** The number of items that the example and k − 1 other users can all show: its own, or fewer where others have fewer. */
-function itemsForAll(examples: readonly Example[], example: Example, k: number): number {
-  if (example.history.length === 0) throw tooFew(example, k, undefined);
-  const most = new Map<string, number>();
-  for (const { user, history } of examples)
-    if (user !== example.user && history.length > (most.get(user) ?? 0)) most.set(user, history.length);
-  const counts = [...most.values()].sort((a, b) => b - a);
-  const others = counts[k - 2];
-  if (others === undefined) throw tooFew(example, k, counts.length);
-  return Math.min(example.history.length, others);
+function itemsForAll(
+  pool: readonly Example[],
+  example: Example,
+  k: number,
+  { maxItems = Number.POSITIVE_INFINITY, without }: MatchingOptions,
+): number {
+  if (example.history.length === 0 || maxItems < 1) throw tooFew(example, k, undefined);
+  const { users, byItems } = poolIndex(pool);
+  let found = 0;
+  for (const { user, items } of byItems) {
+    if (users[user] === example.user || without?.has(users[user]!)) continue;
+    found += 1;
+    if (found === k - 1) return Math.min(example.history.length, maxItems, items);
+  }
+  throw tooFew(example, k, found);
+}
+
+/** The latest `items` items of which `holds`, oldest first; fewer where there are fewer. */
+function latest(
+  history: readonly HistoryItem[],
+  items: number,
+  holds: (item: HistoryItem) => boolean,
+): HistoryItem[] {
+  const found: HistoryItem[] = [];
+  for (let i = history.length - 1; i >= 0 && found.length < items; i--)
+    if (holds(history[i]!)) found.unshift(history[i]!);
+  return found;
 }
 
 /** Whether an item of another user tells nothing of the example's own response and history, nor was co-written by its user. */
 export function foreignTo(example: Example): (item: HistoryItem) => boolean {
   const ids = new Set([example.id, ...example.history.map((item) => item.id)]);
-  const texts = new Set([example.response, ...example.history.map((item) => item.text)].map(normaliseText));
+  const texts = new Set([sha256(normaliseText(example.response)), ...example.history.map(textHash)]);
   return (item) => {
     const authors = item.meta?.authors;
     return (
       !ids.has(item.id) &&
-      !texts.has(normaliseText(item.text)) &&
+      !texts.has(textHash(item)) &&
       !(Array.isArray(authors) && authors.includes(example.user))
     );
   };
 }
 
-const WORDS = new WeakMap<HistoryItem, number>(); // counting is most of the cost of matching
+const TEXT_HASHES = new WeakMap<HistoryItem, string>(); // an item is compared with many examples
 
-function wordsOf(history: readonly HistoryItem[]): number {
-  let sum = 0;
-  for (const item of history) {
-    let words = WORDS.get(item);
-    if (words === undefined) {
-      words = countWords(item.text);
-      WORDS.set(item, words);
-    }
-    sum += words;
+function textHash(item: HistoryItem): string {
+  let hash = TEXT_HASHES.get(item);
+  if (hash === undefined) {
+    hash = sha256(normaliseText(item.text));
+    TEXT_HASHES.set(item, hash);
   }
-  return Math.max(1, sum);
+  return hash;
 }
 
 function periodPart(years: number): string {

@@ -49,6 +49,44 @@ describe('matchedCandidates', () => {
     ]);
   });
 
+  it('counts no more items than a prompt can show: those with longer histories are not preferred', () => {
+    // Histories that no prompt showed whole left only the users with the longest ones, whatever their period.
+    const mine = example('me', '1900', items('me', 30));
+    const others = [
+      ...['1899', '1901', '1902'].map((year) => example(year, year, items(year, 10))),
+      ...['1700', '1710', '1720'].map((year) => example(year, year, items(year, 25))),
+    ];
+    expect(users(matchedCandidates(others, mine, 4))).toEqual(['1700', '1710', '1720']);
+    const match = matchedCandidates(others, mine, 4, { maxItems: 8 });
+    expect(users(match)).toEqual(['1899', '1901', '1902']);
+    for (const history of [match.own, ...match.others.map((other) => other.history)])
+      expect(history).toHaveLength(8);
+    expect(match.own.at(-1)!.id).toBe('me29');
+  });
+
+  it('does not ask users that it is told to leave out', () => {
+    const others = ['a', 'b', 'c', 'd'].map((user) => example(user, '1900', items(user, 3)));
+    expect(users(matchedCandidates(others, me, 3, { without: new Set(['a', 'c']) }))).toEqual(['b', 'd']);
+    expect(() => matchedCandidates(others, me, 4, { without: new Set(['a', 'c']) })).toThrow('got 2');
+  });
+
+  it('finds the same users among many as among all sorted, thousands of examples in seconds', () => {
+    const many = Array.from({ length: 2000 }, (_, i) =>
+      example(`u${i}`, String(1500 + ((i * 37) % 500)), items(`u${i}`, 3)),
+    );
+    const near = (year: number) => (other: Example) => Math.abs(Number(other.time) - year);
+    for (const chosen of many.slice(0, 50)) {
+      const year = Number(chosen.time);
+      const distances = many
+        .filter(({ user }) => user !== chosen.user)
+        .map(near(year))
+        .sort((a, b) => a - b);
+      const { periodYears, others } = matchedCandidates(many, chosen, 200);
+      expect(others).toHaveLength(199);
+      expect(periodYears).toBeCloseTo(distances[198]!, 0);
+    }
+  });
+
   it('passes over users with fewer items where enough have as many', () => {
     const others = [
       example('short', '1900', items('s', 1)),
