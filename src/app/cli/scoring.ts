@@ -59,9 +59,9 @@ export function openingOf({ options, progress, signal, warn }: Session): OpenMod
   return { ...(offline !== undefined && { offline }), onProgress: progress, onWarning: warn, signal };
 }
 
-/** Other users' histories that must be drawn even where none were asked for: by the reference value, or by the effect shown. */
-export function neededPlacebos({ reference }: PromptSettings, effect?: EffectName): number {
-  return reference === 'placebo' || effect === 'placebo' || effect === 'userSpecific' ? 1 : 0;
+/** Other users' histories that must be drawn for an effect to be shown, even where none were asked for. */
+export function neededPlacebos(effect?: EffectName): number {
+  return effect === 'placebo' || effect === 'userSpecific' ? 1 : 0;
 }
 
 /** The cache of effects, as `--cache` asks. */

@@ -3,15 +3,16 @@
  * another user's history would. Named effects A, B, C and D_i of the design's section on them, with intervals by user.
  */
 
-import { ConfigError } from '../../base/errors.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
+import { othersForAll } from '../data/placebo-histories.ts';
 import type { ScoredModel, ScorerOptions } from '../effects/scorer.ts';
-import { matchAll } from '../evaluation/evaluate.ts';
 import { explainAll } from '../explain/explain.ts';
+import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import { answerOf } from './answer.ts';
 import { caveatsOf } from './caveats.ts';
@@ -68,14 +69,17 @@ export async function audit(
     });
   const { tokenizer, hash } = scored.model;
   const { used, leftOut } = usable(examples, tokenizer, prompt);
-  const { k, matches } = matchAll(
-    used.map(({ example }) => example),
-    pool,
-    placebo === undefined ? undefined : placebo + 1,
-    DEFAULT_PLACEBOS + 1,
-  );
-  const doses = dosesOf(used.map(({ pair }) => pair));
-  const texts = used.map((each, i) => auditText(each, matches[i]!, doses, tokenizer, prompt));
+  const shown = used.map(({ example }) => example);
+  const placebos = othersForAll(shown, pool, placebo ?? DEFAULT_PLACEBOS, placebo);
+  const compared = shown
+    .map((example) => ({
+      example,
+      ...comparedPrompts(example, tokenizer, prompt, { pool, count: placebos, seed }),
+    }))
+    .filter((each) => !lacksOthers(each));
+  if (compared.length === 0) throw noneToCompare(prompt);
+  const doses = dosesOf(compared.map(({ pair }) => pair));
+  const texts = compared.map((each) => auditText(each.example, each, doses, tokenizer, prompt));
   const running = {
     ...(threads !== undefined && { threads }),
     ...(tokensPerRun !== undefined && { tokensPerRun }),
@@ -84,7 +88,7 @@ export async function audit(
   };
   await using store = path === undefined ? memoryStore() : await fileStore(path);
   const scores = await scoreTexts(scored, texts, store, running);
-  const maps = await extremeMaps(scored, scores, { ...options, pool, placebo: k - 1 }, running);
+  const maps = await extremeMaps(scored, scores, { ...options, pool, placebo: placebos }, running);
 
   const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
@@ -95,8 +99,8 @@ export async function audit(
     modelHash: hash,
     prompt,
     seed,
-    placebos: k - 1,
-    matching: describeMatching(matches),
+    placebos,
+    matching: describeMatching(compared.flatMap(({ matched }) => matched ?? [])),
     itemsShown: {
       own: mean(texts.map(({ pair }) => pair.historyItemsUsed)),
       placebo: mean(texts.flatMap(({ placebos }) => placebos.map((pair) => pair.historyItemsUsed))),
@@ -109,10 +113,17 @@ export async function audit(
     byDomain: effectsByDomain(scores, bootstrap),
     dose: doseCurve(scores, doses, bootstrap),
     where: whereInText(scores, tokenText(scored), bootstrap),
-    leftOut,
+    leftOut: { ...leftOut, othersDoNotFit: used.length - compared.length },
     maps,
   } as const;
   return { ...findings, answer: answerOf(findings), caveats: caveatsOf(findings) };
+}
+
+function noneToCompare({ maxTokens }: PromptSettings): DataError {
+  return new DataError(
+    `audit: expected another user's history of which an item fits into ${maxTokens} tokens beside query and response, got none for any example`,
+    { code: 'data/no-history', hint: 'Raise maxTokens, or give users with shorter items.' },
+  );
 }
 
 /** A token of a response as it was written; the end of turn as the tokenizer calls it. */
@@ -145,6 +156,7 @@ async function extremeMaps(
       modelName,
       ...(pool !== undefined && { pool }),
       ...(placebo !== undefined && { placebo }),
+      ...(seed !== undefined && { seed }),
       items: { ...(subsets !== undefined && { subsets }), ...(seed !== undefined && { seed }) },
     },
   );

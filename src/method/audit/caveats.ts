@@ -24,6 +24,10 @@ export function caveatsOf(audit: AuditFindings): string[] {
     caveats.push(
       `Left out: ${count(leftOut.historyDoesNotFit, 'example')} of which no history item fits into ${prompt.maxTokens} tokens beside query and response.`,
     );
+  if (leftOut.othersDoNotFit > 0)
+    caveats.push(
+      `Left out: ${count(leftOut.othersDoNotFit, 'example')} beside which no item of another user’s history fits into ${prompt.maxTokens} tokens.`,
+    );
   if (leftOut.tooLong > 0)
     caveats.push(
       `Left out: ${count(leftOut.tooLong, 'example')} whose query and response do not fit into ${prompt.maxTokens} tokens.`,

@@ -2,8 +2,8 @@
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
-import type { MatchedCandidates } from '../data/matching.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
+import type { ComparedPrompts } from '../prompts/compared-prompts.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { LeftOut } from './results.ts';
 
@@ -32,7 +32,7 @@ export function usable(
   prompt: PromptSettings,
 ): { readonly used: readonly { example: Example; pair: PromptPair }[]; readonly leftOut: LeftOut } {
   const used: { example: Example; pair: PromptPair }[] = [];
-  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, tooLong: 0 };
+  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 0 };
   for (const example of examples) {
     const pair = pairThatFits(example, tokenizer, prompt);
     if (pair === undefined) leftOut.tooLong += 1;
@@ -68,8 +68,8 @@ export function dosesOf(pairs: readonly PromptPair[]): number[] {
 
 /** All prompts of an example. */
 export function auditText(
-  { example, pair }: { readonly example: Example; readonly pair: PromptPair },
-  { others }: MatchedCandidates,
+  example: Example,
+  { pair, others }: ComparedPrompts,
   doses: readonly number[],
   tokenizer: Tokenizer,
   prompt: PromptSettings,
@@ -77,7 +77,7 @@ export function auditText(
   return {
     example,
     pair,
-    placebos: others.map(({ history }) => promptPair(example, tokenizer, prompt, { history })),
+    placebos: others,
     doses: doses.slice(1).map((items) => {
       if (items >= pair.historyItemsUsed) return pair;
       const history = example.history.slice(example.history.length - items);

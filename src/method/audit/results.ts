@@ -66,6 +66,8 @@ export interface LeftOut {
   readonly withoutHistory: number;
   /** No item of the history fits beside query and response. */
   readonly historyDoesNotFit: number;
+  /** No item of another user's history does. */
+  readonly othersDoNotFit: number;
   /** Query and response do not fit even without a history. */
   readonly tooLong: number;
 }

@@ -3,40 +3,15 @@
  * claims to be. The histories of one example that have one length are changed at the same places, so that they stay
  * comparable; every choice is drawn from the seed and the example's id.
  */
-import { ConfigError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from './example.ts';
-import { foreignTo, type MatchedCandidates, type MatchingOptions, matchedCandidates } from './matching.ts';
+import { foreignTo } from './matching.ts';
 
 /** What the choices of a control are drawn from. */
 export interface ControlDraw {
   /** Id of the example. */
   readonly example: string;
   readonly seed: number;
-}
-
-/**
- * The histories of `count` other users, matched in domain, period and length ({@link matchedCandidates}), in random
- * order: matching puts the nearest in length first, and a placebo that is compared with the others must not be chosen so.
- * None holds the response, an item of the example's own history, or what its user co-wrote.
- * @param pool where other users' histories come from; may contain `example`
- * @throws {ConfigError} when `count` is not a whole number of at least 1
- * @throws {DataError} when the example has no history or fewer than `count` other users have one
- */
-export function placeboHistories(
-  pool: readonly Example[],
-  example: Example,
-  count: number,
-  options: MatchingOptions = {},
-): MatchedCandidates {
-  if (!Number.isInteger(count) || count < 1)
-    throw new ConfigError(`placebo: expected a whole number of histories of at least 1, got ${count}`, {
-      code: 'config/placebo',
-      hint: 'Ask for at least one other user’s history.',
-    });
-  const matched = matchedCandidates(pool, example, count + 1, options);
-  const { seed = 0 } = options;
-  return { ...matched, others: randomStream(seed, `controls/placebo/${example.id}`).shuffle(matched.others) };
 }
 
 /** The same items in another order; the history itself where it has fewer than two. */

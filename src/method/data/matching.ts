@@ -4,7 +4,7 @@ import { sha256 } from '../../base/hash.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from './example.ts';
 import { normaliseText } from './normalise.ts';
-import { nearestFirst, poolIndex, wordsOf } from './pool-index.ts';
+import { nearestFirst, poolColumns, wordsOf } from './pool-columns.ts';
 import { yearOf } from './time.ts';
 
 /** Options of {@link matchedCandidates}. */
@@ -164,11 +164,11 @@ interface Matched extends Distance {
 
 /** How far the examples of a pool, by their place, are from one. */
 function distanceFrom(example: Example, pool: readonly Example[]): (place: number) => Distance {
-  const index = poolIndex(pool);
+  const columns = poolColumns(pool);
   const year = yearOf(example.time) ?? Number.NaN;
   const domain = example.meta?.domain;
   return (place) => {
-    const years = Math.abs(index.year[place]! - year);
+    const years = Math.abs(columns.year[place]! - year);
     return {
       domainDiffers: domain === undefined || pool[place]!.meta?.domain === domain ? 0 : 1,
       years: Number.isNaN(years) ? Number.POSITIVE_INFINITY : years,
@@ -185,14 +185,14 @@ function usersByNearness(
   distance: (place: number) => Distance,
   { seed = 0, without }: MatchingOptions,
 ): Iterable<number> {
-  const index = poolIndex(pool);
-  const me = index.numberOf.get(example.user);
-  const wordsApart = (place: number) => Math.abs(index.words(place, items) - words);
+  const columns = poolColumns(pool);
+  const me = columns.numberOf.get(example.user);
+  const wordsApart = (place: number) => Math.abs(columns.words(place, items) - words);
   const compare = (a: number, b: number) => nearer(distance(a), distance(b));
   const best = new Map<number, number>();
   for (let place = 0; place < pool.length; place++) {
-    const user = index.user[place]!;
-    if (user === me || index.items[place]! < items || without?.has(index.users[user]!)) continue;
+    const user = columns.user[place]!;
+    if (user === me || columns.items[place]! < items || without?.has(columns.users[user]!)) continue;
     const known = best.get(user);
     const order = known === undefined ? -1 : compare(place, known);
     if (order < 0 || (order === 0 && wordsApart(place) < wordsApart(known!))) best.set(user, place);
@@ -213,7 +213,7 @@ function itemsForAll(
   { maxItems = Number.POSITIVE_INFINITY, without }: MatchingOptions,
 ): number {
   if (example.history.length === 0 || maxItems < 1) throw tooFew(example, k, undefined);
-  const { users, byItems } = poolIndex(pool);
+  const { users, byItems } = poolColumns(pool);
   let found = 0;
   for (const { user, items } of byItems) {
     if (users[user] === example.user || without?.has(users[user]!)) continue;

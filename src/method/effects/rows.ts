@@ -1,15 +1,9 @@
 /** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
 import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import type { Example, HistoryItem } from '../data/example.ts';
-import { matchedCandidates } from '../data/matching.ts';
-import {
-  hiddenHistoryWarning,
-  type PairHistories,
-  type PromptPair,
-  type PromptSettings,
-  promptPair,
-} from '../prompts/pair.ts';
+import type { Example } from '../data/example.ts';
+import { type ComparedPrompts, comparedPrompts, lackingOthersWarning } from '../prompts/compared-prompts.ts';
+import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import { createScorer, type PairEffects, type ScoredModel, type ScorerOptions } from './scorer.ts';
 
 /** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
@@ -28,7 +22,10 @@ export interface EffectRow {
   readonly effectProbability: number;
   readonly effectLogRatio: number;
   readonly effectDivergence: number;
-  /** B: mean log ratio of other users' histories; where placebos were asked for. 0 without a history, as every effect. */
+  /**
+   * B: mean log ratio of other users' histories; where placebos were asked for. 0 without a history, as every effect;
+   * absent where no other user's history fits.
+   */
   readonly effectPlacebo?: number;
   /** C = log ratio − B. */
   readonly effectUserSpecific?: number;
@@ -46,9 +43,11 @@ export interface EffectRowsOptions extends ScorerOptions {
   readonly placebo?: number;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
+  /** Draws other users' histories, those of placebos and of the reference value `placebo`; 0 by default. */
+  readonly seed?: number;
   readonly withPrompts?: boolean;
   readonly onProgress?: ProgressListener;
-  /** Told once, at the end, how many histories did not fit. */
+  /** Told once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -59,7 +58,8 @@ export interface ExampleEffects {
   readonly effects: PairEffects;
   /**
    * Mean over other users v of log p(y_t | h_v), f32[S], nats; where placebos were asked for. Without a history there is
-   * nothing to compare with another's: it is then log p(y_t | ∅), so that B and C are 0 as every effect is.
+   * nothing to compare with another's: it is then log p(y_t | ∅), so that B and C are 0 as every effect is. Absent, too,
+   * where a history shows and no other user's fits: B and C are then not known.
    */
   readonly logProbWithPlacebo?: Float32Array;
 }
@@ -73,62 +73,54 @@ export async function* exampleEffects(
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
-  const { prompt, placebo = 0, pool = examples, onProgress, onWarning } = options;
+  const { prompt, placebo = 0, pool = examples, seed = 0, onProgress, onWarning } = options;
   if (!Number.isInteger(placebo) || placebo < 0)
     throw new ConfigError(`placebo: expected a whole number of at least 0, got ${placebo}`, {
       code: 'config/placebo',
     });
-  if (prompt.reference === 'placebo' && placebo === 0)
-    throw new ConfigError('placebo: expected at least 1 with the reference value placebo, got 0', {
-      code: 'config/placebo',
-      hint: 'Ask for placebo histories.',
-    });
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
-  const allPairs: PromptPair[] = [];
+  const all: ComparedPrompts[] = [];
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
     const group = examples.slice(start, start + EXAMPLES_TOGETHER);
-    const others = group.map((example) =>
-      placebo === 0 || example.history.length === 0
-        ? []
-        : matchedCandidates(pool, example, placebo + 1).others,
+    const compared = group.map((example) =>
+      comparedPrompts(example, tokenizer, prompt, { pool, count: placebo, seed }),
     );
-    const pairs = group.map((example, i) => promptPair(example, tokenizer, prompt, placeboOf(others[i]!)));
-    allPairs.push(...pairs);
+    all.push(...compared);
     const scoredBefore = start;
-    const effects = await scorer.effects(pairs, (done) =>
-      onProgress?.({ stage: 'effects', done: scoredBefore + done, total: examples.length, unit: 'examples' }),
+    const effects = await scorer.effects(
+      compared.map(({ pair }) => pair),
+      (done) =>
+        onProgress?.({
+          stage: 'effects',
+          done: scoredBefore + done,
+          total: examples.length,
+          unit: 'examples',
+        }),
     );
-    const placebos = group.flatMap((example, i) =>
-      pairs[i]!.hasHistory
-        ? others[i]!.map(({ history }) => ({
-            i,
-            pair: promptPair(example, tokenizer, prompt, { history, ...placeboOf(others[i]!) }),
-          }))
-        : [],
-    );
+    const placebos = compared.flatMap(({ others }, i) => others.map((pair) => ({ i, pair })));
     const logProbabilities = await scorer.logProbabilities(
       placebos.map(({ pair }) => ({ promptIds: pair.withHistoryIds, responseIds: pair.responseIds })),
     );
     for (const [i, example] of group.entries()) {
+      const { pair } = compared[i]!;
       const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
       const mean = (_: number, t: number) => mine.reduce((sum, values) => sum + values[t]!, 0) / mine.length;
-      const logProbWithPlacebo = mine[0]?.map(mean) ?? effects[i]!.logProbWithoutHistory;
+      const logProbWithPlacebo = pair.hasHistory ? mine[0]?.map(mean) : effects[i]!.logProbWithoutHistory;
       yield {
         example,
-        pair: pairs[i]!,
+        pair,
         effects: effects[i]!,
-        ...(placebo === 0 ? {} : { logProbWithPlacebo }),
+        ...(placebo > 0 && logProbWithPlacebo && { logProbWithPlacebo }),
       };
     }
   }
-  const warning = hiddenHistoryWarning(examples, allPairs, prompt);
-  if (warning !== undefined) onWarning?.(warning);
-}
-
-/** What the reference value `placebo` shows: the first of the other users' histories. */
-function placeboOf(others: readonly { readonly history: readonly HistoryItem[] }[]): PairHistories {
-  return others.length === 0 ? {} : { placebo: others[0]!.history };
+  const pairs = all.map(({ pair }) => pair);
+  const warnings = [
+    hiddenHistoryWarning(examples, pairs, prompt),
+    placebo > 0 ? lackingOthersWarning(examples, all, prompt, 'their B and C are not known') : undefined,
+  ];
+  for (const warning of warnings) if (warning !== undefined) onWarning?.(warning);
 }
 
 /** One row for each response token, in order. Cost: two passes an example, and one for each placebo. */

@@ -3,18 +3,17 @@
  * training and after. An objective that is paid for a difference between the two passes can win it by getting worse for
  * users who have no history yet; what to switch on is said here.
  */
-import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
+import { isTooFewUsers, othersForAll } from '../data/placebo-histories.ts';
 import { exampleEffects } from '../effects/rows.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
 import { decimal, signed } from '../explain/number-format.ts';
 import { hasDifferenceTerm } from '../objectives/objectives.ts';
 import type { Manifest } from '../training/manifest.ts';
-import { matchAll } from './evaluate.ts';
 
 /** The examples that the guard scores. */
 export interface Guard {
@@ -81,6 +80,9 @@ export async function coldStart(
   const { size } = scores.before.shown;
   const whereShown =
     size === guard.rows.length ? where : `On ${size} ${guard.kind} examples whose history shows`;
+  const compared = scores.before.nll.otherHistory.filter(({ example }) => scores.before.shown.has(example));
+  const whereCompared =
+    compared.length === size ? whereShown : `${whereShown}, ${compared.length} of them beside others’`;
   const withoutHistory = pass('withoutHistory');
   const { difference } = withoutHistory;
   const users = new Set(guard.rows.map(({ user }) => user)).size;
@@ -91,8 +93,8 @@ export async function coldStart(
       size > 0
         ? `${whereShown}, what the history gives in all (A), nats a token: ${effect('withoutHistory').text}.`
         : 'What the history gives in all (A) is not shown: no example shows one.',
-      placebo > 0 && size > 0
-        ? `${whereShown}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
+      compared.length > 0
+        ? `${whereCompared}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
         : `What only the user’s own history gives (C) is not shown: ${size > 0 ? 'too few users have a history' : 'no example shows one'}.`,
     ],
     // Told of few users, too: a guard that waits for proof comes too late.
@@ -128,9 +130,9 @@ function placebosOf({ rows, pool }: Guard): number {
   const withHistory = rows.filter(({ history }) => history.length > 0);
   if (withHistory.length === 0) return 0;
   try {
-    return matchAll(withHistory, pool, undefined, PLACEBOS + 1).k - 1;
+    return othersForAll(withHistory, pool, PLACEBOS);
   } catch (error) {
-    if (error instanceof DataError && error.code === 'data/too-few-candidates') return 0;
+    if (isTooFewUsers(error)) return 0;
     throw error;
   }
 }
@@ -167,9 +169,14 @@ async function scoreGuard(
   return { nll, shown };
 }
 
-/** Differences by example; both sides in one order. */
-const minus = (a: readonly ExampleValue[], b: readonly ExampleValue[]): ExampleValue[] =>
-  a.map((row, i) => ({ ...row, value: row.value - b[i]!.value }));
+/** Differences of the examples that both sides have. */
+function minus(a: readonly ExampleValue[], b: readonly ExampleValue[]): ExampleValue[] {
+  const other = new Map(b.map(({ example, value }) => [example, value]));
+  return a.flatMap((row) => {
+    const value = other.get(row.example);
+    return value === undefined ? [] : { ...row, value: row.value - value };
+  });
+}
 
 function intervalText({ value, low, high }: Estimate): string {
   return `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;

@@ -7,9 +7,11 @@ import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../bas
 import { mean } from '../../base/statistics/mean.ts';
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
-import { describeMatching, type MatchedCandidates, matchedCandidates } from '../data/matching.ts';
+import { describeMatching } from '../data/matching.ts';
+import { othersForAll } from '../data/placebo-histories.ts';
 import { distinctPrompts } from '../effects/distinct-prompts.ts';
 import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
+import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../report/results.ts';
 
@@ -19,8 +21,12 @@ export interface EvaluationOptions extends ScorerOptions {
   readonly candidates?: number;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
+  /** Draws other users' histories, that of the reference value `placebo` too; 0 by default. */
+  readonly seed?: number;
   readonly bootstrap?: BootstrapOptions;
   readonly onProgress?: ProgressListener;
+  /** Told how many texts are compared with nobody. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** What was measured on one example; nats a response token. */
@@ -43,11 +49,14 @@ export interface SystemEvaluation {
   readonly scores: readonly ExampleScore[];
   /** Examples without a history that fits, which these measures say nothing about. */
   readonly withoutHistory: number;
+  /** Examples whose history shows, and no other user's: left out too. */
+  readonly withoutOthers: number;
 }
 
 /**
- * Scores examples with their own history, without, and with k − 1 others matched in domain, period and length.
- * @throws {DataError} when no example has a history, or too few users have one
+ * Scores examples with their own history, without, and with k − 1 others matched in domain, period and length. Candidates
+ * show one number of items each. Where the reference value is `placebo`, one more user's history stands for none.
+ * @throws {DataError} when no example has a history that can be compared, or too few users have one
  * Cost: k + 1 passes an example, one more where its history is longer than the candidates'.
  */
 export async function evaluate(
@@ -56,34 +65,32 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, pool = examples, bootstrap, onProgress } = options;
+  const { prompt, pool = examples, seed = 0, bootstrap, onProgress, onWarning } = options;
   const { tokenizer } = scored.model;
   // Whether an item fits does not depend on the reference value.
-  const used = examples.filter(
+  const showing = examples.filter(
     (example) => promptPair(example, tokenizer, { ...prompt, reference: 'removed' }).hasHistory,
   );
-  if (used.length === 0)
-    throw new DataError(
-      `evaluate: expected examples with a history that fits into ${prompt.maxTokens} tokens, got ${examples.length} without`,
-      {
-        code: 'data/no-history',
-        hint: 'Give examples whose history is not empty and fits the budget.',
-      },
-    );
-  const { k, matches } = matchAll(used, pool, options.candidates);
+  if (showing.length === 0) throw noHistories(examples.length, prompt);
+  const k = candidatesOf(showing, pool, options);
+  const compared = showing.map((example) =>
+    comparedPrompts(example, tokenizer, prompt, { pool, count: k - 1, seed }),
+  );
+  const warning = lackingOthersWarning(showing, compared, prompt, 'they are left out');
+  if (warning !== undefined) onWarning?.(warning);
+  const used = showing.filter((_, i) => !lacksOthers(compared[i]!));
+  if (used.length === 0) throw noHistories(examples.length, prompt);
+  const matches = compared.flatMap(({ matched }) => matched ?? []);
   // For each example: own history, none, then the candidates with the true one first.
-  const prompts = used.flatMap((example, i) => {
-    const placebo = matches[i]!.others[0]!.history;
-    const own = promptPair(example, tokenizer, prompt, { placebo });
-    const histories = [matches[i]!.own, ...matches[i]!.others.map((other) => other.history)];
-    const candidates = histories.map(
-      (history) => promptPair(example, tokenizer, prompt, { history, placebo }).withHistoryIds,
-    );
-    return [own.withHistoryIds, own.withoutHistoryIds, ...candidates].map((promptIds) => ({
-      promptIds,
-      responseIds: own.responseIds,
-    }));
-  });
+  const prompts = compared.flatMap(({ pair, own, others }) =>
+    own === undefined
+      ? []
+      : [
+          pair.withHistoryIds,
+          pair.withoutHistoryIds,
+          ...[own, ...others].map(({ withHistoryIds }) => withHistoryIds),
+        ].map((promptIds) => ({ promptIds, responseIds: pair.responseIds })),
+  );
   const perExample = k + 2;
   await using scorer = createScorer(scored, options);
   const distinct = distinctPrompts(prompts);
@@ -130,28 +137,36 @@ export async function evaluate(
       userSpecific: byUser(measureOf.userSpecificEffect),
     },
     scores,
-    withoutHistory: examples.length - used.length,
+    withoutHistory: examples.length - showing.length,
+    withoutOthers: showing.length - used.length,
   };
 }
 
 /** Candidates of author identification where the data have as many users with a history. */
 export const DEFAULT_CANDIDATES = 4;
 
-/** Candidates of every example: as many as asked for, or else as every example can be given, `most` at most. */
-export function matchAll(
+/** Candidates of every example: as many as asked for, or else as every example can be given. */
+function candidatesOf(
   examples: readonly Example[],
   pool: readonly Example[],
-  asked: number | undefined,
-  most = DEFAULT_CANDIDATES,
-): { k: number; matches: MatchedCandidates[] } {
-  for (let k = asked ?? most; ; k--) {
-    try {
-      return { k, matches: examples.map((example) => matchedCandidates(pool, example, k)) };
-    } catch (error) {
-      const isTooFew = error instanceof DataError && error.code === 'data/too-few-candidates';
-      if (!isTooFew || asked !== undefined || k === 2) throw error;
-    }
-  }
+  { candidates, prompt }: EvaluationOptions,
+): number {
+  // One more user's history stands for none.
+  const reference = prompt.reference === 'placebo' ? 1 : 0;
+  const others = (candidates ?? DEFAULT_CANDIDATES) - 1 + reference;
+  return (
+    othersForAll(examples, pool, others, candidates === undefined ? 1 + reference : others) + 1 - reference
+  );
+}
+
+function noHistories(examples: number, { maxTokens }: PromptSettings): DataError {
+  return new DataError(
+    `evaluate: expected examples with a history that fits into ${maxTokens} tokens, and another user's beside it, got ${examples} without`,
+    {
+      code: 'data/no-history',
+      hint: 'Give examples whose history is not empty and fits the budget.',
+    },
+  );
 }
 
 /** What each measure is of one example. */

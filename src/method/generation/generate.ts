@@ -13,6 +13,7 @@ import {
 } from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
+import { referenceItems } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
 
 /** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
@@ -70,6 +71,22 @@ export function generate(
   return generateAll(scored, [{ example, ...(placebo && { placebo }) }], options);
 }
 
+/**
+ * A request with the history that the reference value `placebo` shows, where that is the reference value.
+ * @param options `pool` is where other users' histories come from, `seed` draws one
+ * @throws {DataError} when no other user has a history
+ */
+export function generationRequest(
+  { model }: ScoredModel,
+  example: Example,
+  options: Pick<GenerationOptions, 'prompt' | 'maxNewTokens' | 'seed'> & {
+    readonly pool: readonly Example[];
+  },
+): GenerationRequest {
+  const placebo = referenceItems(example, model.tokenizer, options.prompt, roomOf(options), options);
+  return { example, ...(placebo && { placebo }) };
+}
+
 /** The texts of several examples, some at a time; what is written for one does not depend on the others. */
 export async function* generateAll(
   scored: ScoredModel,
@@ -80,8 +97,7 @@ export async function* generateAll(
   if (!(Math.abs(strength) <= 100)) refuse('strength', 'a number from -100 to 100', strength);
   if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a whole number of at least 1', count);
   const { tokenizer } = scored.model;
-  // What the example's own response says, and how long it is, is not known here: room is left for what may be written.
-  const room = { least: 1, most: maxNewTokensOf(options) };
+  const room = roomOf(options);
   const pairs = requests.map(({ example, placebo }) =>
     promptsFor(example, tokenizer, prompt, room, placebo === undefined ? {} : { placebo }),
   );
@@ -115,6 +131,12 @@ export async function* generateAll(
     }
   }
 }
+
+/** What the example's own response says, and how long it is, is not known here: room is left for what may be written. */
+const roomOf = (options: Pick<GenerationOptions, 'maxNewTokens'>) => ({
+  least: 1,
+  most: maxNewTokensOf(options),
+});
 
 /** Both prompts where both are needed; one where s picks one of them, or they are the same. */
 function promptsOf(pair: Prompts, strength: number): Omit<GenerationPrompt, 'random'> {

@@ -1,9 +1,10 @@
 /** @file The examples of a refutation: each with the items of its history that fit, and as many of every placebo history. */
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
-import { irrelevantNote, placeboHistories } from '../data/controls.ts';
+import { irrelevantNote } from '../data/controls.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { Candidate, MatchedCandidates } from '../data/matching.ts';
+import { placeboHistories } from '../data/placebo-histories.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 
@@ -62,18 +63,9 @@ export function refutationSubjects(
   };
   const subjects = examples.flatMap((example): Subject[] => {
     if (fitting(example, example.history) === 0) return [];
-    const matched = placeboHistories(pool, example, placebos, { seed });
-    const histories = [matched.own, ...matched.others.map(({ history }) => history)];
-    const items = Math.min(...histories.map((history) => fitting(example, history)));
-    if (items === 0) return [];
-    return [
-      {
-        example,
-        own: matched.own.slice(-items),
-        placebos: matched.others.map(({ user, history }) => ({ user, history: history.slice(-items) })),
-        matched,
-      },
-    ];
+    const shown = (history: readonly HistoryItem[]) => fitting(example, history);
+    const matched = placeboHistories(pool, example, placebos, { seed, shown });
+    return matched === undefined ? [] : [{ example, own: matched.own, placebos: matched.others, matched }];
   });
   if (subjects.length === 0)
     throw new DataError(

@@ -179,7 +179,7 @@ function chartsHtml(evaluation: Evaluation, series: ReadonlyMap<string, number>)
     historyEffects.length === 0
       ? ''
       : figure(
-          'What histories change, paired by user; right of 0 the history helps. C is the honest personalisation; others’ histories show as many items as the user’s own, or fewer where they have fewer.',
+          'What histories change, paired by user; right of 0 the history helps. C is the honest personalisation; others’ histories show as many items as the user’s own, or fewer where no near user has as many that fit.',
           (width) =>
             intervalChart({
               title: 'Effects of histories by system',

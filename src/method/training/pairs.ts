@@ -1,84 +1,77 @@
-/** @file The prompt pairs that a run trains on, and the placebo histories where the reference value asks for them. */
+/** @file The prompt pairs that a run trains on, and those with other users' histories where its weights ask for them. */
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
-import { matchedCandidates } from '../data/matching.ts';
 import type { ScoredPrompt } from '../effects/scorer.ts';
-import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { type ComparedPrompts, comparedPrompts, lackingOthersWarning } from '../prompts/compared-prompts.ts';
+import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 
-/** How the pairs of many examples are made. */
-export interface PairsOptions {
-  /** Matches the histories of the reference value `placebo`. */
+/** How the prompts of many examples are made. */
+export interface TrainingPromptsOptions {
+  /** Draws other users' histories. */
   readonly seed: number;
+  /** Other users' histories for each example, where weights are made of C; none by default. */
+  readonly placebos?: number | undefined;
   readonly onProgress?: ProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a run shows the model; in the order of the examples. */
+export interface TrainingPrompts {
+  readonly pairs: readonly PromptPair[];
+  /** Prompts with other users' histories, where they were asked for; none for an example that can be compared with nobody. */
+  readonly placebos?: readonly (readonly ScoredPrompt[])[];
+  /** What to tell of histories that do not show. */
+  readonly warnings: readonly string[];
 }
 
 /** Milliseconds of work after which progress is told, and the process can hear of Ctrl-C. */
 const BREATH_MS = 250;
 
 /**
- * One pair for each example, in their order.
+ * The prompts of a run: one pair for each example, and those with other users' histories.
  * With the reference value `placebo` the prompt "without" history shows another user's, matched in period, domain and length.
- * @throws {DataError} when there are no examples, or one does not fit
+ * @throws {DataError} when one does not fit, or too few users have a history
  * @throws {ConfigError} when the prompts may be longer than the model allows
  * @throws {AbortedError} when the signal says so
  */
-export async function trainingPairs(
+export async function trainingPrompts(
   examples: readonly Example[],
-  model: Model,
+  { tokenizer, config }: Model,
   settings: PromptSettings,
-  { seed, onProgress, signal }: PairsOptions,
-): Promise<PromptPair[]> {
-  if (settings.maxTokens > model.config.maxPositions)
+  { seed, placebos: count = 0, onProgress, signal }: TrainingPromptsOptions,
+): Promise<TrainingPrompts> {
+  if (settings.maxTokens > config.maxPositions)
     throw new ConfigError(
-      `maxTokens: expected at most the model's ${model.config.maxPositions} positions, got ${settings.maxTokens}`,
+      `maxTokens: expected at most the model's ${config.maxPositions} positions, got ${settings.maxTokens}`,
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
-  const pairs: PromptPair[] = [];
+  const compared: ComparedPrompts[] = [];
   let breath = performance.now();
   for (const example of examples) {
-    const needsPlacebo = settings.reference === 'placebo' && example.history.length > 0;
-    const placebo = needsPlacebo
-      ? matchedCandidates(examples, example, 2, { seed }).others[0]!.history
-      : undefined;
-    pairs.push(promptPair(example, model.tokenizer, settings, placebo === undefined ? {} : { placebo }));
+    compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, count, seed }));
     if (performance.now() - breath < BREATH_MS) continue;
-    onProgress?.({ stage: 'prompts', done: pairs.length, total: examples.length, unit: 'examples' });
+    onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
     await setImmediate();
     throwIfAborted(signal);
     breath = performance.now();
   }
-  return pairs;
-}
-
-/**
- * Prompts with `count` other users' histories for each example, matched in period, domain and length; none for an example
- * whose own history does not fit.
- * @throws {DataError} when too few users have a history
- */
-export function placeboPrompts(
-  examples: readonly Example[],
-  pairs: readonly PromptPair[],
-  model: Model,
-  settings: PromptSettings,
-  { count, seed }: { readonly count: number; readonly seed: number },
-): ScoredPrompt[][] {
-  return examples.map((example, i) => {
-    const { hasHistory, responseIds } = pairs[i]!;
-    if (!hasHistory) return [];
-    return matchedCandidates(examples, example, count + 1, { seed }).others.map(({ history }) => {
-      const { withHistoryIds } = promptPair(
-        example,
-        model.tokenizer,
-        { ...settings, reference: 'removed' },
-        { history },
-      );
-      return { promptIds: withHistoryIds, responseIds };
-    });
-  });
+  const pairs = compared.map(({ pair }) => pair);
+  const warnings = [
+    hiddenHistoryWarning(examples, pairs, settings),
+    count > 0 ? lackingOthersWarning(examples, compared, settings, 'their weights are made of A') : undefined,
+  ];
+  return {
+    pairs,
+    ...(count > 0 && {
+      placebos: compared.map(({ others }) =>
+        others.map(({ withHistoryIds, responseIds }) => ({ promptIds: withHistoryIds, responseIds })),
+      ),
+    }),
+    warnings: warnings.filter((warning) => warning !== undefined),
+  };
 }
 
 /**

@@ -7,12 +7,7 @@ import type { Example } from '../data/example.ts';
 import { forTraining } from '../data/splits.ts';
 import type { EffectCache } from '../effects/effect-cache.ts';
 import type { ScoredModel } from '../effects/scorer.ts';
-import {
-  defaultPromptSettings,
-  hiddenHistoryWarning,
-  type PromptPair,
-  type PromptSettings,
-} from '../prompts/pair.ts';
+import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import { restoreNewest } from './checkpoint.ts';
 import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
 import { type FixedEstimates, fixedEstimates } from './estimators.ts';
@@ -26,7 +21,7 @@ import {
   writeManifest,
 } from './manifest.ts';
 import { checkMemory, graphOptions } from './memory-check.ts';
-import { checkPairs, placeboPrompts, trainingPairs } from './pairs.ts';
+import { checkPairs, type TrainingPrompts, trainingPrompts } from './pairs.ts';
 import { itemsOfRun } from './plan.ts';
 import { type Job, type TrainEvent, workOff } from './run.ts';
 import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
@@ -106,15 +101,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const examples = itemsOfRun(forTraining(given), resolved);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
   const { onProgress, signal } = options;
-  const pairs = await trainingPairs(examples, model, prompt, { seed, onProgress, signal });
+  const asked = { seed, placebos: placebosOf(resolved), onProgress, signal };
+  const { pairs, placebos, warnings } = await trainingPrompts(examples, model, prompt, asked);
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
-  const { placebos: count, weightsFrom } = resolved.objectiveOptions;
-  const placebos =
-    weightsFrom === 'userSpecific'
-      ? placeboPrompts(examples, pairs, model, prompt, { count, seed })
-      : undefined;
-  const warning = hiddenHistoryWarning(examples, pairs, prompt);
-  if (warning !== undefined) yield { type: 'warning', message: warning };
+  for (const message of warnings) yield { type: 'warning', message };
   return yield* begin(options, pairs, record, prompt, placebos);
 }
 
@@ -144,13 +134,9 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const found = await options.open.examples(manifest.data.source);
   const examples = recordedItems(manifest.data, found);
   const { onProgress, signal } = options;
-  const pairs = await trainingPairs(examples, model, prompt, { seed, onProgress, signal });
+  const asked = { seed, placebos: placebosOf(manifest.recipe), onProgress, signal };
+  const { pairs, placebos } = await trainingPrompts(examples, model, prompt, asked);
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
-  const { placebos: count, weightsFrom } = manifest.recipe.objectiveOptions;
-  const placebos =
-    weightsFrom === 'userSpecific'
-      ? placeboPrompts(examples, pairs, model, prompt, { count, seed })
-      : undefined;
   return yield* goOn(run, manifest, model, pairs, record, options, placebos);
 }
 
@@ -298,7 +284,11 @@ async function onItsBase(
   });
 }
 
-type Placebos = ReturnType<typeof placeboPrompts>;
+type Placebos = NonNullable<TrainingPrompts['placebos']>;
+
+/** Other users' histories for each example: where weights are made of C. */
+const placebosOf = ({ objectiveOptions }: Pick<ResolvedSettings, 'objectiveOptions'>): number | undefined =>
+  objectiveOptions.weightsFrom === 'userSpecific' ? objectiveOptions.placebos : undefined;
 
 /** Effects that a run needs before its first step. @throws {ConfigError} when its estimator cannot be opened or asked */
 async function estimatesBefore(

@@ -443,6 +443,15 @@ describe('placebo histories', () => {
   it('are drawn for every command that the reference value asks it of', async () => {
     const effects = await run(`effects ${reference} --max-examples 1 --json`);
     expect(effects.code, effects.stderr).toBe(0);
+    expect(effects.stdout).not.toContain('effectPlacebo');
+    const seeds = await Promise.all(
+      [0, 1, 2, 3].map((seed) => run(`effects ${reference} --max-examples 1 --json --seed ${seed}`)),
+    );
+    expect(seeds[0]!.stdout).toBe(effects.stdout);
+    expect(new Set(seeds.map(({ stdout }) => stdout)).size).toBeGreaterThan(1);
+    const evaluated = await run(`evaluate ${reference} --candidates 2`);
+    expect(evaluated.code, evaluated.stderr).toBe(0);
+    expect(evaluated.stdout).toContain('NLL with the reference');
     const generate = `generate ${reference} --example ${FIRST} --max-new-tokens 4 --json`;
     const placebo = await run(`${generate} --strength 0`);
     expect(placebo.code, placebo.stderr).toBe(0);

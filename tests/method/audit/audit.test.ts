@@ -108,7 +108,7 @@ describe('an audit', () => {
     const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2000) };
     const { leftOut, texts, caveats } = await audit(scored, [newUser, ...writtenUsers, long], options);
     expect({ leftOut, texts }).toEqual({
-      leftOut: { withoutHistory: 1, historyDoesNotFit: 0, tooLong: 1 },
+      leftOut: { withoutHistory: 1, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 1 },
       texts: 4,
     });
     expect(caveats).toContain('Left out: 1 example without a history.');

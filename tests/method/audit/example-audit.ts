@@ -67,7 +67,7 @@ export function exampleAudit(extra: Partial<AuditFindings> = {}): AuditResult {
         ],
       },
     },
-    leftOut: { withoutHistory: 2, historyDoesNotFit: 0, tooLong: 1 },
+    leftOut: { withoutHistory: 2, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 1 },
     maps: { most: [{ ...map, tokens }], least: [{ ...map, tokens, user: 'Ulf Secondname' }] },
     ...extra,
   };

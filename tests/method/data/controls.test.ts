@@ -1,9 +1,7 @@
-/** @file Controls: placebos that never hold the response, items shuffled and halved, an irrelevant note, a wrong target. */
+/** @file Controls: items shuffled and halved, an irrelevant note, a wrong target. */
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../../src/base/errors.ts';
 import {
   irrelevantNote,
-  placeboHistories,
   randomHalf,
   shuffledItems,
   withIrrelevantNote,
@@ -16,66 +14,6 @@ const draw = { example: 'e', seed: 3 };
 const items = (count: number): HistoryItem[] =>
   Array.from({ length: count }, (_, i) => ({ id: `${i}`, query: 'q', text: `text ${i}` }));
 const ids = (history: readonly HistoryItem[]) => history.map(({ id }) => id).join('');
-
-describe('placebo histories', () => {
-  const examples = simulate({ users: 24, seed: 9, historyItems: 3 });
-  const example = examples[0]!;
-
-  it('are other users’, as many and as long as the own one, and repeat for a seed', () => {
-    const placebos = placeboHistories(examples, example, 3, { seed: 5 });
-    expect(placeboHistories(examples, example, 3, { seed: 5 })).toEqual(placebos);
-    expect(new Set(placebos.others.map(({ user }) => user)).size).toBe(3);
-    for (const { user, history } of placebos.others) {
-      expect(user).not.toBe(example.user);
-      expect(history).toHaveLength(placebos.own.length);
-    }
-  });
-
-  it('come in an order that does not follow their length', () => {
-    const firstIsNearest = Array.from({ length: 40 }, (_, seed) => {
-      const { others, own } = placeboHistories(examples, example, 3, { seed });
-      const length = (history: readonly HistoryItem[]) =>
-        history.reduce((sum, { text }) => sum + text.split(' ').length, 0);
-      const distances = others.map(({ history }) => Math.abs(length(history) - length(own)));
-      return distances[0] === Math.min(...distances);
-    }).filter(Boolean).length;
-    expect(firstIsNearest).toBeGreaterThan(4);
-    expect(firstIsNearest).toBeLessThan(30);
-  });
-
-  it('never hold the response, its paper, or a paper that the user co-wrote', () => {
-    const paper = (id: string, text: string, authors: string[]): HistoryItem => ({
-      id,
-      query: `title of ${id}`,
-      text,
-      meta: { authors },
-    });
-    const written = (user: string, extra: readonly HistoryItem[]): Example => ({
-      id: `of ${user}`,
-      user,
-      query: 'q',
-      response: `abstract of ${user}`,
-      history: [paper(`${user}1`, `one of ${user}`, [user]), ...extra],
-      meta: { authors: [user] },
-    });
-    const me = written('me', []);
-    const pool = [
-      me,
-      written('a', [paper('of me', 'my paper under another text', ['a'])]),
-      written('b', [paper('b2', 'Abstract of ME!', ['b'])]),
-      written('c', [paper('c2', 'a joint paper', ['c', 'me'])]),
-      written('d', [paper('d2', 'a paper', ['d'])]),
-    ];
-    for (let seed = 0; seed < 10; seed++) {
-      for (const { history } of placeboHistories(pool, me, 4, { seed }).others)
-        for (const { id } of history) expect(['of me', 'b2', 'c2']).not.toContain(id);
-    }
-  });
-
-  it('are refused where none is asked for', () => {
-    expect(() => placeboHistories(examples, example, 0)).toThrow(ConfigError);
-  });
-});
 
 describe('controls of a history', () => {
   it('shuffle its items into another order, the same for every history of that length', () => {

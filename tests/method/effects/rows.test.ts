@@ -7,9 +7,11 @@ import { ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
 import { matchedCandidates } from '../../../src/method/data/matching.ts';
+import { referenceHistory } from '../../../src/method/data/placebo-histories.ts';
 import { type EffectRow, type EffectRowsOptions, effectRows } from '../../../src/method/effects/rows.ts';
 import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { simulate } from '../../../src/method/simulation/simulate.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 
@@ -181,17 +183,91 @@ describe('placebo histories', () => {
 
   it('stand for no history with the reference value placebo, and nothing else changes', async () => {
     const removed = await rowsOf(writtenUsers);
-    const rows = await rowsOf(writtenUsers, { prompt: { ...prompt, reference: 'placebo' }, placebo: 1 });
-    for (const example of writtenUsers) {
-      const other = matchedCandidates(writtenUsers, example, 2).others[0]!.history;
-      const [logProbabilities] = await logProbabilitiesAfter(example, [other]);
-      const before = ofExample(removed, example.id);
-      for (const [t, row] of ofExample(rows, example.id).entries()) {
-        expect(row.logProbWithoutHistory).toBeCloseTo(logProbabilities![t]!, DIGITS);
-        expect(row.logProbWithHistory).toBeCloseTo(before[t]!.logProbWithHistory, DIGITS);
-        expect(row.effectPlacebo).toBeCloseTo(0, DIGITS);
+    for (const seed of [0, 5]) {
+      const rows = await rowsOf(writtenUsers, { prompt: { ...prompt, reference: 'placebo' }, seed });
+      for (const example of writtenUsers) {
+        const other = referenceHistory(writtenUsers, example, { seed })!.history;
+        const [logProbabilities] = await logProbabilitiesAfter(example, [other]);
+        const before = ofExample(removed, example.id);
+        for (const [t, row] of ofExample(rows, example.id).entries()) {
+          expect(row.logProbWithoutHistory).toBeCloseTo(logProbabilities![t]!, DIGITS);
+          expect(row.logProbWithHistory).toBeCloseTo(before[t]!.logProbWithHistory, DIGITS);
+          // The reference alone is nobody's B: 0 on every token, and C the total.
+          expect(row).not.toHaveProperty('effectPlacebo');
+          expect(row).not.toHaveProperty('effectUserSpecific');
+        }
       }
     }
+  });
+
+  it('are of other users than the one that stands for none, and do not change it by their number', async () => {
+    const reference = { ...prompt, reference: 'placebo' as const };
+    const alone = await rowsOf(writtenUsers, { prompt: reference });
+    const beside = await rowsOf(writtenUsers, { prompt: reference, placebo: 2 });
+    for (const example of writtenUsers) {
+      const { user } = referenceHistory(writtenUsers, example)!;
+      const others = writtenUsers.filter((other) => ![user, example.user].includes(other.user));
+      const [a, b] = await logProbabilitiesAfter(
+        example,
+        others.map(({ history }) => history),
+      );
+      const before = ofExample(alone, example.id);
+      const after = ofExample(beside, example.id);
+      for (const [t, row] of after.entries()) {
+        expect(row.logProbWithoutHistory).toBeCloseTo(before[t]!.logProbWithoutHistory, DIGITS);
+        const placebo = (a![t]! + b![t]!) / 2;
+        expect(row.effectPlacebo).toBeCloseTo(placebo - row.logProbWithoutHistory, DIGITS);
+      }
+      expect(Math.max(...after.map(({ effectPlacebo }) => Math.abs(effectPlacebo!)))).toBeGreaterThan(0.01);
+    }
+    await expect(rowsOf(writtenUsers, { prompt: reference, placebo: 3 })).rejects.toThrow(
+      'expected 3 other users',
+    );
+  });
+
+  it('never show nothing: who has too long a text gives way, and was scored as no history', async () => {
+    const [me, long, ...others] = writtenUsers as [Example, Example, ...Example[]];
+    const tooLong = { ...long, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
+    const pool = [me, tooLong, ...others];
+    const rows = await rowsOf([me], { pool, placebo: 2 });
+    const [a, b] = await logProbabilitiesAfter(
+      me,
+      others.map(({ history }) => history),
+    );
+    for (const row of rows)
+      expect(row.effectPlacebo).toBeCloseTo(
+        (a![row.position]! + b![row.position]!) / 2 - row.logProbWithoutHistory,
+        DIGITS,
+      );
+  });
+
+  it('leave B and C out where nobody’s history shows, and say so once', async () => {
+    const [me, ...others] = writtenUsers as [Example, ...Example[]];
+    const history = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];
+    const pool = [me, ...others.map((other) => ({ ...other, history }))];
+    const warnings: string[] = [];
+    const options = { pool, placebo: 2, onWarning: (message: string) => warnings.push(message) };
+    const [row] = await rowsOf([me, newUser], options);
+    expect(row).not.toHaveProperty('effectPlacebo');
+    expect(row).not.toHaveProperty('effectUserSpecific');
+    expect(row!.effectLogRatio).not.toBe(0);
+    expect(warnings).toEqual([
+      '1 of 2 examples, such as "e0", are compared with nobody: of the users nearest none has a latest item that fits into 1024 tokens beside query and response; their B and C are not known',
+    ]);
+  });
+
+  it('are drawn by the seed, 0 where none is named', async () => {
+    const pool = simulate({ users: 40, seed: 4, historyItems: 2 }).map(({ time: _, ...example }, i) => ({
+      ...example,
+      history: [{ ...example.history[0]!, text: `Word ${i} of a text.` }],
+    }));
+    const drawn = async (seed?: number) =>
+      (await rowsOf(pool.slice(0, 2), { pool, placebo: 1, ...(seed !== undefined && { seed }) })).map(
+        ({ effectPlacebo }) => effectPlacebo,
+      );
+    const byDefault = await drawn();
+    expect(await drawn(0)).toEqual(byDefault);
+    expect(await drawn(1)).not.toEqual(byDefault);
   });
 
   it('are absent from rows when none were asked for', async () => {
@@ -200,11 +276,8 @@ describe('placebo histories', () => {
     expect(row).not.toHaveProperty('effectUserSpecific');
   });
 
-  it('are refused when their number is none, or missing with the reference value placebo', async () => {
+  it('are refused when their number is none', async () => {
     await expect(rowsOf(writtenUsers, { placebo: -1 })).rejects.toThrow(ConfigError);
     await expect(rowsOf(writtenUsers, { placebo: 0.5 })).rejects.toThrow('placebo: expected a whole number');
-    await expect(rowsOf(writtenUsers, { prompt: { ...prompt, reference: 'placebo' } })).rejects.toThrow(
-      'placebo: expected at least 1 with the reference value placebo',
-    );
   });
 });

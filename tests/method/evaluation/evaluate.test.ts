@@ -7,6 +7,7 @@ import { DataError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { matchedCandidates } from '../../../src/method/data/matching.ts';
+import { referenceHistory } from '../../../src/method/data/placebo-histories.ts';
 import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
 import {
   type EvaluationOptions,
@@ -92,12 +93,75 @@ describe('evaluation', () => {
     expect(system.nllWithHistory.value).toBeCloseTo(Math.log(scored.model.config.vocabularySize), DIGITS);
   });
 
-  it('compares with another user’s history where that is the reference value', async () => {
-    const { scores } = await evaluated(writtenUsers, {
-      prompt: { ...prompt, reference: 'placebo' },
+  it('draws one more history where another user’s stands for none, which is no candidate', async () => {
+    const reference = { ...prompt, reference: 'placebo' as const };
+    const { scores, historyEffect } = await evaluated(writtenUsers, { prompt: reference, candidates: 2 });
+    for (const [i, example] of writtenUsers.entries()) {
+      const none = referenceHistory(writtenUsers, example)!;
+      const left = writtenUsers.filter(({ user }) => ![none.user, example.user].includes(user));
+      const [nll, ...others] = await nllAfter(example, [none.history, ...left.map(({ history }) => history)]);
+      expect(scores[i]!.nllWithoutHistory).toBeCloseTo(nll!, DIGITS);
+      const nearest = others.map((other) => Math.abs(other - scores[i]!.nllOtherHistory));
+      expect(Math.min(...nearest)).toBeLessThan(1e-4);
+    }
+    // The reference was one of those that B is the mean of: with two candidates B was 0, and C the total.
+    expect(Math.abs(historyEffect.generic.value)).toBeGreaterThan(1e-3);
+    expect((await evaluated(writtenUsers, { prompt: reference })).system.authorIdentification!.k).toBe(3);
+    const asked = evaluated(writtenUsers, { prompt: reference, candidates: 4 });
+    await expect(asked).rejects.toThrow('expected 4 other users');
+  });
+
+  it('compares with histories that show, as many items of each, and leaves out what has none', async () => {
+    const [me, second, ...others] = writtenUsers as [Example, Example, ...Example[]];
+    const kettles = { id: 'l', query: '', text: 'kettle '.repeat(1100) };
+    // Both were scored as no history: the first shows nothing, the second one item only.
+    const pool = [me, { ...second, history: [second.history[0]!, kettles] }, ...others];
+    const { scores, withoutOthers } = await evaluated([me], { pool, candidates: 3 });
+    const strangers = others.map(({ history }) => history);
+    const [a, b] = await nllAfter(me, strangers);
+    expect(scores[0]!.nllOtherHistory).toBeCloseTo((a! + b!) / 2, DIGITS);
+    expect(withoutOthers).toBe(0);
+
+    const short = [me, { ...second, history: [kettles, second.history[1]!] }, ...others];
+    const cut = await evaluated([me], { pool: short, candidates: 4 });
+    const latest = [second, ...others].map(({ history }) => history.slice(-1));
+    const nll = await nllAfter(me, latest);
+    expect(cut.scores[0]!.nllOtherHistory).toBeCloseTo(
+      nll.reduce((sum, value) => sum + value, 0) / 3,
+      DIGITS,
+    );
+
+    const warnings: string[] = [];
+    const alone = { ...newUser, id: 'alone', user: 'alone', history: me.history, query: 'so '.repeat(700) };
+    const wide = others.map((other, i) => ({
+      ...other,
+      history: [{ id: `w${i}`, query: '', text: 'lamp '.repeat(150) }],
+    }));
+    const some = await evaluated([me, alone], {
+      pool: wide,
       candidates: 2,
+      onWarning: (message) => warnings.push(message),
     });
-    for (const score of scores) expect(score.nllWithoutHistory).toBe(score.nllOtherHistory);
+    expect(some).toMatchObject({ withoutHistory: 0, withoutOthers: 1 });
+    expect(some.scores.map(({ example }) => example)).toEqual([me.id]);
+    expect(warnings[0]).toContain('1 of 2 examples, such as "alone", are compared with nobody');
+    await expect(evaluated([alone], { pool: wide, candidates: 2 })).rejects.toThrow('and another user');
+  });
+
+  it('draws its candidates by the seed, which the seed of the intervals is not', async () => {
+    const same = { id: 's', query: '', text: 'one of many equal texts' };
+    const pool = Array.from({ length: 12 }, (_, i) => ({
+      ...writtenUsers[i % 4]!,
+      id: `p${i}`,
+      user: `p${i}`,
+      history: [{ ...same, id: `s${i}`, text: `${same.text} ${i}` }],
+    }));
+    const others = async (seed: number, bootstrap: number) =>
+      (
+        await evaluated([writtenUsers[0]!], { pool, seed, bootstrap: { seed: bootstrap, resamples: 50 } })
+      ).scores.map(({ nllOtherHistory }) => nllOtherHistory);
+    expect(await others(0, 1)).toEqual(await others(0, 2));
+    expect(await others(1, 1)).not.toEqual(await others(0, 1));
   });
 
   it('leaves out examples without a history, and counts them', async () => {

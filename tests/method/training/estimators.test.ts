@@ -11,7 +11,7 @@ import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 import { fixedEstimates } from '../../../src/method/training/estimators.ts';
 import { readManifest } from '../../../src/method/training/manifest.ts';
-import { placeboPrompts, trainingPairs } from '../../../src/method/training/pairs.ts';
+import { trainingPrompts } from '../../../src/method/training/pairs.ts';
 import type { TrainEvent } from '../../../src/method/training/run.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
 import {
@@ -177,8 +177,9 @@ describe('weights made of C', () => {
     const examples = simulate({ users: 6, seed: 3, historyItems: 2 });
     examples[0] = { ...examples[0]!, history: [] };
     const prompt = defaultPromptSettings(opened.config.maxPositions);
-    const all = await trainingPairs(examples, opened, prompt, { seed: 0 });
-    const placebos = placeboPrompts(examples, all, opened, prompt, { count: 2, seed: 0 });
+    const made = await trainingPrompts(examples, opened, prompt, { seed: 0, placebos: 2 });
+    const all = made.pairs;
+    const placebos = made.placebos!;
     const settings = resolveSettings(
       { ...shared, objectiveOptions: { weightsFrom: 'userSpecific', placebos: 2 }, estimator: 'fixed' },
       opened,

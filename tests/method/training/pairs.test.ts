@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Progress } from '../../../src/base/progress.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { comparedPrompts } from '../../../src/method/prompts/compared-prompts.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
-import { trainingPairs } from '../../../src/method/training/pairs.ts';
+import { trainingPrompts } from '../../../src/method/training/pairs.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { writtenUsers } from '../../support/written-users.ts';
 
@@ -23,10 +25,10 @@ const slowClock = () => {
 };
 
 it('long work tells of each example, and gives the same pairs as work that nobody watches', async () => {
-  const quiet = await trainingPairs(writtenUsers, model, prompt, { seed: 0 });
+  const quiet = await trainingPrompts(writtenUsers, model, prompt, { seed: 0 });
   slowClock();
   const told: Progress[] = [];
-  const watched = await trainingPairs(writtenUsers, model, prompt, {
+  const watched = await trainingPrompts(writtenUsers, model, prompt, {
     seed: 0,
     onProgress: (progress) => told.push(progress),
   });
@@ -43,7 +45,7 @@ it('a signal stops it between two examples', async () => {
   slowClock();
   const controller = new AbortController();
   const told: number[] = [];
-  const making = trainingPairs(writtenUsers, model, prompt, {
+  const making = trainingPrompts(writtenUsers, model, prompt, {
     seed: 0,
     onProgress: ({ done }) => {
       told.push(done);
@@ -53,4 +55,32 @@ it('a signal stops it between two examples', async () => {
   });
   await expect(making).rejects.toMatchObject({ name: 'AbortedError' });
   expect(told).toEqual([1, 2]);
+});
+
+it('the reference is the one that effects and evaluation show, and no placebo is its user’s', async () => {
+  const settings = { ...prompt, reference: 'placebo' as const };
+  const alone = await trainingPrompts(writtenUsers, model, settings, { seed: 4 });
+  const made = await trainingPrompts(writtenUsers, model, settings, { seed: 4, placebos: 2 });
+  expect(made.pairs).toEqual(alone.pairs);
+  for (const [i, example] of writtenUsers.entries()) {
+    const compared = { pool: writtenUsers, count: 1, seed: 4 };
+    const { pair } = comparedPrompts(example, model.tokenizer, settings, compared);
+    expect(made.pairs[i]).toEqual(pair);
+    for (const { promptIds } of made.placebos![i]!) expect(promptIds).not.toEqual(pair.withoutHistoryIds);
+  }
+  const again = await trainingPrompts(writtenUsers, model, settings, { seed: 4, placebos: 2 });
+  expect(again).toEqual(made);
+});
+
+it('a placebo that does not fit is no empty history: its weights are told to be made of A', async () => {
+  const [me, ...others] = writtenUsers as [Example, ...Example[]];
+  const text = 'kettle '.repeat(prompt.maxTokens);
+  const long = others.map((other) => ({ ...other, history: [{ id: `l${other.id}`, query: '', text }] }));
+  const { placebos, warnings } = await trainingPrompts([me, ...long], model, prompt, {
+    seed: 0,
+    placebos: 2,
+  });
+  expect(placebos!.map(({ length }) => length)).toEqual([0, 0, 0, 0]);
+  expect(warnings).toHaveLength(2);
+  expect(warnings[1]).toMatch(/^1 of 4 examples, such as "e0", are compared with nobody: .* made of A$/);
 });

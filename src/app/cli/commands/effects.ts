@@ -13,7 +13,7 @@ import {
   addSplitFlag,
   oneOf,
 } from '../flags.ts';
-import { neededPlacebos, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
+import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: string;
@@ -48,8 +48,7 @@ export const effectsCommand: CliCommand = {
     if (out !== undefined) checkEffectFile(out);
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { effectRows } = await import('../../../method/effects/rows.ts');
-    const { threads, json } = session.options;
-    const placebos = placebo ?? neededPlacebos(opened.prompt);
+    const { seed, threads, json } = session.options;
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,
       pool: all,
@@ -57,7 +56,8 @@ export const effectsCommand: CliCommand = {
         objective: resolveObjective(objective),
         objectiveOptions: optionsOfName(objective),
       }),
-      ...(placebos > 0 && { placebo: placebos }),
+      ...(placebo !== undefined && { placebo }),
+      ...(seed !== undefined && { seed }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),
       ...(useCache && { cache: await openCache(session) }),

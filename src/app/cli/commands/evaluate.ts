@@ -2,6 +2,7 @@
 import { ConfigError } from '../../../base/errors.ts';
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { estimateText } from '../../../method/explain/number-format.ts';
+import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import {
   type Measure,
   measureDescriptions,
@@ -64,9 +65,11 @@ export const evaluateCommand: CliCommand = {
         pool: all,
         ...(given.candidates !== undefined && { candidates: given.candidates }),
         bootstrap,
+        ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         signal: session.signal,
         onProgress: session.progress,
+        onWarning: session.warn,
       });
     const other = given.baseline === undefined ? undefined : await openBaseline(given, scoring, session);
     const evaluation = await evaluated(opened);
@@ -81,7 +84,7 @@ export const evaluateCommand: CliCommand = {
       session.warn(
         `authors are identified among ${k} histories, not ${DEFAULT_CANDIDATES}: too few users have one`,
       );
-    printEvaluation(evaluation, comparison, session);
+    printEvaluation(evaluation, opened.prompt, comparison, session);
   },
 };
 
@@ -117,32 +120,46 @@ interface Comparison {
 }
 
 function printEvaluation(
-  { system, historyEffect, scores, withoutHistory }: SystemEvaluation,
+  { system, historyEffect, scores, withoutHistory, withoutOthers }: SystemEvaluation,
+  { reference }: PromptSettings,
   comparison: Comparison | undefined,
   session: Session,
 ): void {
   const users = new Set(scores.map(({ user }) => user)).size;
   const { system: _, ...effects } = historyEffect;
   if (session.options.json) {
-    const counts = { users, examples: scores.length, withoutHistory };
-    const document = { ...system, historyEffect: effects, ...counts, ...comparison };
+    const counts = { users, examples: scores.length, withoutHistory, withoutOthers };
+    const document = { ...system, historyEffect: effects, reference, ...counts, ...comparison };
     session.print(`${JSON.stringify(document)}\n`);
     return;
   }
+  const against = reference === 'placebo';
   const { name, nllWithHistory, nllWithoutHistory, nllOtherHistory, authorIdentification: author } = system;
   session.print(
     `${name}: ${scores.length} examples of ${users} users; means over users, 95 % intervals by user\n\n` +
       alignedColumns(
         [
           ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
-          ['NLL without history', estimateText(nllWithoutHistory), 'nats a token'],
+          [
+            against ? 'NLL with the reference' : 'NLL without history',
+            estimateText(nllWithoutHistory),
+            against ? 'nats a token; another user’s history stands for none' : 'nats a token',
+          ],
           ['NLL with others’ histories', estimateText(nllOtherHistory), 'nats a token'],
           [
             'history effect, total (A)',
             estimateText(effects.total),
-            'nats a token; above 0 the history helps',
+            against
+              ? 'nats a token; above 0 the history helps more than the reference'
+              : 'nats a token; above 0 the history helps',
           ],
-          ['  of it generic (B)', estimateText(effects.generic), 'another user’s history would do as well'],
+          [
+            '  of it generic (B)',
+            estimateText(effects.generic),
+            against
+              ? 'what other users’ histories do more than the reference; 0 but for chance'
+              : 'another user’s history would do as well',
+          ],
           ['  of it user-specific (C)', estimateText(effects.userSpecific), 'only this user’s history does'],
           ...(author === undefined
             ? []
@@ -159,6 +176,9 @@ function printEvaluation(
       '\n' +
       (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
       (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : '') +
+      (withoutOthers > 0
+        ? `\n${withoutOthers} examples beside which no other user’s history fits are left out.\n`
+        : '') +
       (comparison === undefined
         ? ''
         : `\nDifferences, paired by user; p of the permutation test, not corrected for their number\n${differencesTable(comparison.differences)}`),

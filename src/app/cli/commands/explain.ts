@@ -77,12 +77,13 @@ export const explainCommand: CliCommand = {
     const { promptPair } = await import('../../../method/prompts/pair.ts');
     const { seed, threads } = session.options;
     const shown = promptPair(example, opened.model.tokenizer, { ...opened.prompt, reference: 'removed' });
-    const count = placebo ?? neededPlacebos(opened.prompt, effect);
+    const count = placebo ?? neededPlacebos(effect);
     const map = await explain(opened, example, {
       prompt: opened.prompt,
       modelName: opened.name,
       pool: all,
       ...(count > 0 && { placebo: count }),
+      ...(seed !== undefined && { seed }),
       items: (items ?? shown.historyItemsUsed <= FEW_ITEMS) && (seed === undefined || { seed }),
       ...(threads !== undefined && { threads }),
       ...(useCache && { cache: await openCache(session) }),

@@ -1,6 +1,5 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
-import { matchedCandidates } from '../../../method/data/matching.ts';
 import { terminalText } from '../../../method/explain/terminal-text.ts';
 import type { GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
 import { exampleById } from '../../example-rows.ts';
@@ -86,7 +85,7 @@ export const generateCommand: CliCommand = {
       if (history && example.history.length === 0)
         session.warn(`example "${example.id}" has no history: the text is what any user would get`);
     }
-    const { generateAll } = await import('../../../method/generation/generate.ts');
+    const { generateAll, generationRequest } = await import('../../../method/generation/generate.ts');
     const { seed, threads } = session.options;
     const {
       strength,
@@ -101,11 +100,14 @@ export const generateCommand: CliCommand = {
     } = given;
     const steps = generateAll(
       opened,
-      examples.map((example) => ({
-        example,
-        ...(opened.prompt.reference === 'placebo' &&
-          example.history.length > 0 && { placebo: matchedCandidates(all, example, 2).others[0]!.history }),
-      })),
+      examples.map((example) =>
+        generationRequest(opened, example, {
+          prompt: opened.prompt,
+          pool: all,
+          ...(maxNewTokens !== undefined && { maxNewTokens }),
+          ...(seed !== undefined && { seed }),
+        }),
+      ),
       {
         prompt: opened.prompt,
         history,

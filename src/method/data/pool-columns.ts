@@ -4,7 +4,7 @@ import { countWords } from './sentences.ts';
 import { yearOf } from './time.ts';
 
 /** Columns over the examples of a pool, by their place in it. */
-export interface PoolIndex {
+export interface PoolColumns {
   /** Names of the users, in the order in which they appear; others give their number here. */
   readonly users: readonly string[];
   readonly numberOf: ReadonlyMap<string, number>;
@@ -19,18 +19,18 @@ export interface PoolIndex {
   words(place: number, items: number): number;
 }
 
-const INDICES = new WeakMap<readonly Example[], PoolIndex>();
+const COLUMNS = new WeakMap<readonly Example[], PoolColumns>();
 
-/** The index of a pool, which must not change after it was asked for. */
-export function poolIndex(pool: readonly Example[]): PoolIndex {
-  const known = INDICES.get(pool);
+/** The columns of a pool, which must not change after it was asked for. */
+export function poolColumns(pool: readonly Example[]): PoolColumns {
+  const known = COLUMNS.get(pool);
   if (known !== undefined) return known;
-  const made = indexOf(pool);
-  INDICES.set(pool, made);
+  const made = columnsOf(pool);
+  COLUMNS.set(pool, made);
   return made;
 }
 
-function indexOf(pool: readonly Example[]): PoolIndex {
+function columnsOf(pool: readonly Example[]): PoolColumns {
   const numberOf = new Map<string, number>();
   for (const { user } of pool) if (!numberOf.has(user)) numberOf.set(user, numberOf.size);
   const most = new Int32Array(numberOf.size);

@@ -1,0 +1,102 @@
+/** @file The prompts in which an example's own history is compared with other users': what each of them shows. */
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
+import type { MatchedCandidates } from '../data/matching.ts';
+import { placeboHistories, referenceHistory } from '../data/placebo-histories.ts';
+import { type PromptPair, type PromptSettings, promptPair, promptsFor, type ResponseRoom } from './pair.ts';
+
+export interface ComparedPrompts {
+  /** Own history, as much as fits, against the reference value. */
+  readonly pair: PromptPair;
+  /** The own history cut to as many items as the others show; absent where there is nothing to compare. */
+  readonly own?: PromptPair;
+  /** Other users' histories, each with the same number of items; empty where nothing of the own one or of theirs shows. */
+  readonly others: readonly PromptPair[];
+  /** Whose histories they are. */
+  readonly matched?: MatchedCandidates;
+}
+
+export interface ComparingOptions {
+  /** Where other users' histories come from; may contain the example. */
+  readonly pool: readonly Example[];
+  /** Other users' histories to compare with; beside them one more is drawn where the reference value is `placebo`. */
+  readonly count: number;
+  /** Draws them; default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * The prompts of an example with its own history, the reference value and `count` other users' histories.
+ * @throws {DataError} when a prompt does not fit even without history, or too few users have one
+ * Cost: tokenises the prompts of each user that is asked, one to three times.
+ */
+export function comparedPrompts(
+  example: Example,
+  tokenizer: Tokenizer,
+  settings: PromptSettings,
+  { pool, count, seed = 0 }: ComparingOptions,
+): ComparedPrompts {
+  if (count === 0 && settings.reference !== 'placebo')
+    return { pair: promptPair(example, tokenizer, settings), others: [] };
+  const known = new Map<readonly HistoryItem[], PromptPair>();
+  // Whether an item fits does not depend on the reference value.
+  const showing = (history: readonly HistoryItem[]) => {
+    const pair =
+      known.get(history) ??
+      promptPair(example, tokenizer, { ...settings, reference: 'removed' }, { history });
+    known.set(history, pair);
+    return pair;
+  };
+  const shown = (history: readonly HistoryItem[]) => showing(history).historyItemsUsed;
+  if (shown(example.history) === 0) return { pair: promptPair(example, tokenizer, settings), others: [] };
+  const reference =
+    settings.reference === 'placebo' ? referenceHistory(pool, example, { seed, shown }) : undefined;
+  const pair =
+    settings.reference === 'removed'
+      ? showing(example.history)
+      : promptPair(example, tokenizer, settings, reference && { placebo: reference.history });
+  if (count === 0) return { pair, others: [] };
+  const without = new Set(reference && [reference.user]);
+  const matched = placeboHistories(pool, example, count, { seed, shown, without });
+  if (matched === undefined) return { pair, others: [] };
+  const others = matched.others.map(({ history }) => showing(history));
+  return { pair, own: showing(matched.own), others, matched };
+}
+
+/**
+ * What the reference value `placebo` shows in place of the history of an example whose response is not written yet.
+ * @returns undefined where the prompt shows no item of the own history, or none of others'
+ */
+export function referenceItems(
+  example: Example,
+  tokenizer: Tokenizer,
+  settings: PromptSettings,
+  room: ResponseRoom,
+  { pool, seed = 0 }: Omit<ComparingOptions, 'count'>,
+): readonly HistoryItem[] | undefined {
+  if (settings.reference !== 'placebo' || example.history.length === 0) return undefined;
+  const shown = (history: readonly HistoryItem[]) =>
+    promptsFor(example, tokenizer, { ...settings, reference: 'removed' }, room, { history }).historyItemsUsed;
+  return referenceHistory(pool, example, { seed, shown })?.history;
+}
+
+/** Whether an example shows some of its history, and nobody else's beside the same query and response. */
+export const lacksOthers = ({ pair, others }: ComparedPrompts): boolean =>
+  pair.hasHistory && others.length === 0;
+
+/**
+ * What to tell somebody of examples that can be compared with nobody.
+ * @param compared of the examples, in their order, with others asked for
+ * @param consequence what becomes of them, such as `they are left out`
+ * @returns undefined where there is none
+ */
+export function lackingOthersWarning(
+  examples: readonly Example[],
+  compared: readonly ComparedPrompts[],
+  { maxTokens }: PromptSettings,
+  consequence: string,
+): string | undefined {
+  const lacking = examples.filter((_, i) => lacksOthers(compared[i]!));
+  if (lacking.length === 0) return undefined;
+  return `${lacking.length} of ${examples.length} examples, such as "${lacking[0]!.id}", are compared with nobody: of the users nearest none has a latest item that fits into ${maxTokens} tokens beside query and response; ${consequence}`;
+}
