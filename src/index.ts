@@ -78,6 +78,7 @@ export {
   type GenerationRequest,
   generate,
   generateAll,
+  generationRequest,
 } from './method/generation/generate.ts';
 // Training: by any objective, full or LoRA, resumable.
 export type { ObjectiveOptions } from './method/objectives/objective-options.ts';

@@ -46,9 +46,13 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
   }
   const tokens = sums.reduce((total, sum) => total + sum.tokens, 0);
   const effect = sums.reduce((total, sum) => total + sum.withHistory - sum.withoutHistory, 0);
-  const specific = sums.every(({ userSpecific }) => userSpecific !== undefined)
-    ? `, of it user-specific (C) ${signed(sums.reduce((total, sum) => total + sum.userSpecific!, 0) / tokens, 3)}`
-    : '; --placebo K shows what of it only the user’s own history gives (C)';
+  const compared = sums.filter(({ userSpecific }) => userSpecific !== undefined);
+  const comparedTokens = compared.reduce((total, sum) => total + sum.tokens, 0);
+  const specific = compared.reduce((total, sum) => total + sum.userSpecific!, 0) / comparedTokens;
+  const userSpecific =
+    compared.length > 0
+      ? `, ${compared.length < sums.length ? `and of the ${compared.length} that are compared with others` : 'of it'} user-specific (C) ${signed(specific, 3)}`
+      : '; --placebo K shows what of it only the user’s own history gives (C)';
   return [
     'Mean log-probability of a response token, nats; effect (A) = with − without history\n',
     exampleTable(sums.slice(0, EXAMPLES_SHOWN)),
@@ -57,7 +61,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
       : '',
     '\nTokens that the history makes likelier, most first\n',
     tokenTable(top),
-    `\n${tokens} tokens of ${sums.length} examples, mean effect (A) ${signed(effect / tokens, 3)} nats a token${specific}\n`,
+    `\n${tokens} tokens of ${sums.length} examples, mean effect (A) ${signed(effect / tokens, 3)} nats a token${userSpecific}\n`,
   ].join('');
 }
 

@@ -121,7 +121,7 @@ export async function audit(
 
 function noneToCompare({ maxTokens }: PromptSettings): DataError {
   return new DataError(
-    `audit: expected another user's history of which an item fits into ${maxTokens} tokens beside query and response, got none for any example`,
+    `audit: expected another user’s history of which an item fits into ${maxTokens} tokens beside query and response, got none for any example`,
     { code: 'data/no-history', hint: 'Raise maxTokens, or give users with shorter items.' },
   );
 }

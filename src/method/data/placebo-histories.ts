@@ -39,35 +39,18 @@ export function placeboHistories(
   pool: readonly Example[],
   example: Example,
   count: number,
-  { seed = 0, shown = ({ length }) => length, without }: PlaceboOptions = {},
+  options: PlaceboOptions = {},
 ): MatchedCandidates | undefined {
   if (!Number.isInteger(count) || count < 1)
     throw new ConfigError(`placebo: expected a whole number of histories of at least 1, got ${count}`, {
       code: 'config/placebo',
       hint: 'Ask for at least one other user’s history.',
     });
-  const maxItems = shown(example.history);
-  if (maxItems === 0 && example.history.length > 0) return undefined;
-  const passedOver = new Set(without);
-  let best: { readonly matched: MatchedCandidates; readonly items: number } | undefined;
-  for (let round = 0; round < ROUNDS; round++) {
-    let matched: MatchedCandidates;
-    try {
-      matched = matchedCandidates(pool, example, count + 1, { seed, maxItems, without: passedOver });
-    } catch (error) {
-      if (best === undefined || !isTooFewUsers(error)) throw error;
-      break;
-    }
-    const wanted = matched.own.length;
-    const fitting = matched.others.map(({ history }) => shown(history));
-    const items = Math.min(wanted, ...fitting);
-    if (best === undefined || items > best.items) best = { matched, items };
-    if (best.items >= wanted) break;
-    for (const [i, { user }] of matched.others.entries()) if (fitting[i]! < wanted) passedOver.add(user);
-  }
-  if (best === undefined || best.items === 0) return undefined;
-  const cut = cutTo(best.matched, best.items);
-  return { ...cut, others: randomStream(seed, `controls/placebo/${example.id}`).shuffle(cut.others) };
+  const { seed = 0 } = options;
+  const found = showing(pool, example, count, (others) => others, options);
+  return (
+    found && { ...found, others: randomStream(seed, `controls/placebo/${example.id}`).shuffle(found.others) }
+  );
 }
 
 /**
@@ -82,8 +65,44 @@ export function referenceHistory(
   options: PlaceboOptions = {},
 ): Candidate | undefined {
   const among = othersForAll([example], pool, REFERENCE_AMONG);
-  const found = placeboHistories(pool, example, among, options);
-  return found && randomStream(options.seed ?? 0, `controls/reference/${example.id}`).pick(found.others);
+  const name = `controls/reference/${example.id}`;
+  const draw = (others: readonly Candidate[]) => [randomStream(options.seed ?? 0, name).pick(others)];
+  return showing(pool, example, among, draw, options)?.others[0];
+}
+
+/**
+ * The matched histories of `count` users, or those that `choose` takes of them, cut with the own one to a number of items
+ * that the prompt shows of each.
+ */
+function showing(
+  pool: readonly Example[],
+  example: Example,
+  count: number,
+  choose: (others: readonly Candidate[]) => readonly Candidate[],
+  { seed = 0, shown = ({ length }) => length, without }: PlaceboOptions,
+): MatchedCandidates | undefined {
+  const maxItems = shown(example.history);
+  if (maxItems === 0 && example.history.length > 0) return undefined;
+  const passedOver = new Set(without);
+  let best: { readonly matched: MatchedCandidates; readonly items: number } | undefined;
+  for (let round = 0; round < ROUNDS; round++) {
+    let matched: MatchedCandidates;
+    try {
+      matched = matchedCandidates(pool, example, count + 1, { seed, maxItems, without: passedOver });
+    } catch (error) {
+      if (best === undefined || !isTooFewUsers(error)) throw error;
+      break;
+    }
+    const wanted = matched.own.length;
+    const others = choose(matched.others);
+    const fitting = others.map(({ history }) => shown(history));
+    const items = Math.min(wanted, ...fitting);
+    if (best === undefined || items > best.items) best = { matched: { ...matched, others }, items };
+    if (items === wanted) break;
+    for (const [i, { user }] of others.entries()) if (fitting[i]! < wanted) passedOver.add(user);
+  }
+  if (best === undefined || best.items === 0) return undefined;
+  return best.items === best.matched.own.length ? best.matched : cutTo(best.matched, best.items);
 }
 
 /**

@@ -51,16 +51,19 @@ export function comparedPrompts(
   if (shown(example.history) === 0) return { pair: promptPair(example, tokenizer, settings), others: [] };
   const reference =
     settings.reference === 'placebo' ? referenceHistory(pool, example, { seed, shown }) : undefined;
-  const pair =
-    settings.reference === 'removed'
-      ? showing(example.history)
-      : promptPair(example, tokenizer, settings, reference && { placebo: reference.history });
+  const own = settings.reference === 'removed' || reference ? showing(example.history) : undefined;
+  const pair = {
+    ...(own ?? promptPair(example, tokenizer, settings)),
+    ...(reference && { withoutHistoryIds: showing(reference.history).withHistoryIds }),
+  };
   if (count === 0) return { pair, others: [] };
   const without = new Set(reference && [reference.user]);
   const matched = placeboHistories(pool, example, count, { seed, shown, without });
   if (matched === undefined) return { pair, others: [] };
   const others = matched.others.map(({ history }) => showing(history));
-  return { pair, own: showing(matched.own), others, matched };
+  // All that is shown of the own history is shown of that cut to as many items.
+  const cut = matched.own.length < pair.historyItemsUsed ? matched.own : example.history;
+  return { pair, own: showing(cut), others, matched };
 }
 
 /**

@@ -112,6 +112,16 @@ describe('an audit', () => {
       texts: 4,
     });
     expect(caveats).toContain('Left out: 1 example without a history.');
+    const kettles = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];
+    const pool = writtenUsers.map((example) => ({ ...example, history: kettles }));
+    const alone = audit(scored, writtenUsers, { ...options, pool });
+    await expect(alone).rejects.toThrow('expected another user’s history of which an item fits');
+    const beside = { ...writtenUsers[0]!, id: 'beside', query: 'so '.repeat(700) };
+    const lamps = [{ id: 'w', query: '', text: 'lamp '.repeat(150) }];
+    const wide = writtenUsers.slice(1).map((example) => ({ ...example, history: lamps }));
+    const some = await audit(scored, [writtenUsers[0]!, beside], { ...options, pool: wide, maps: 0 });
+    expect(some).toMatchObject({ texts: 1, leftOut: { historyDoesNotFit: 0, othersDoNotFit: 1 } });
+    expect(some.caveats.join(' ')).toContain('Left out: 1 example beside which no item of another user’s');
   });
 
   it('is the same document for the same seed, and survives JSON', async () => {

@@ -1,6 +1,6 @@
 /** @file `nextquill explain`: the heat map of one example, in the terminal or as HTML or JSON by the file's ending. */
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
-import { ConfigError } from '../../../base/errors.ts';
+import { ConfigError, DataError } from '../../../base/errors.ts';
 import { type EffectMap, type EffectName, effectDescriptions } from '../../../method/explain/effect-map.ts';
 import { effectMapJson } from '../../../method/explain/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../method/explain/html.ts';
@@ -91,6 +91,11 @@ export const explainCommand: CliCommand = {
       onProgress: session.progress,
       onWarning: session.warn,
     });
+    if (effect !== undefined && map.tokens.some(({ values }) => values[effect] === undefined))
+      throw new DataError(
+        `--effect ${effect}: expected another user's history that fits beside example "${wanted}", got none`,
+        { code: 'data/no-placebo', hint: 'Raise --max-tokens, or choose another effect.' },
+      );
     await show(map, { out, redact, effect }, session);
   },
 };
