@@ -16,8 +16,8 @@ import type { BaseBits } from '../src/engine/quantisation/blocks.ts';
 import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts';
 import type { Example, Split } from '../src/method/data/example.ts';
 import { sotuExamples } from '../src/method/data/sotu.ts';
-import { createScorer, type PairEffects, type ScoredModel } from '../src/method/effects/scorer.ts';
 import { defaultPromptSettings, type PromptPair, promptPair } from '../src/method/prompts/pair.ts';
+import { createScorer, type PairEffects, type ScoredModel } from '../src/method/scoring/scorer.ts';
 import { trainPairs } from '../src/method/training/train.ts';
 import { commit, machine } from './report.ts';
 

@@ -10,7 +10,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { openScoredModel } from '../src/app/scored-model.ts';
-import { type ExampleEffects, exampleEffects } from '../src/method/effects/rows.ts';
 import {
   type EffectMeasureName,
   type EstimatorScore,
@@ -19,6 +18,7 @@ import {
 } from '../src/method/evaluation/estimator-scores.ts';
 import { standaloneChart } from '../src/method/report/chart-file.ts';
 import { lineChart } from '../src/method/report/line-chart.ts';
+import { type ExampleEffects, exampleEffects } from '../src/method/scoring/rows.ts';
 import { type SimulationOptions, simulate } from '../src/method/simulation/simulate.ts';
 
 /** What is varied, one at a time; the rest stays at the simulator's defaults. Each setting has users of its own. */

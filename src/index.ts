@@ -46,17 +46,6 @@ export {
   type SplitShares,
   splitByUser,
 } from './method/data/splits.ts';
-export type { EffectCache } from './method/effects/effect-cache.ts';
-// Effects: what the history changes at every response token, and which of its items do.
-export {
-  type ExampleItemEffects,
-  type ItemEffect,
-  type ItemEffectsOptions,
-  itemEffects,
-} from './method/effects/item-effects.ts';
-export { type ItemKind, itemKindDefinitions } from './method/effects/item-kinds.ts';
-export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/effects/rows.ts';
-export type { ScoredModel } from './method/effects/scorer.ts';
 // Evaluation: does it personalise?
 export {
   type EvaluationOptions,
@@ -65,6 +54,7 @@ export {
   pairedDifferences,
   type SystemEvaluation,
 } from './method/evaluation/evaluate.ts';
+export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/evaluation/results.ts';
 export type { EffectMap, EffectName, EffectToken } from './method/explain/effect-map.ts';
 export { type EffectMapJson, effectMapJson } from './method/explain/effect-map-json.ts';
 // Explanation: heat maps.
@@ -99,7 +89,17 @@ export { type RefutationOptions, refute } from './method/refutation/refute.ts';
 export type { Refutation, RefutationResult } from './method/refutation/results.ts';
 export { refutationTests } from './method/refutation/suite.ts';
 export { refutationTable } from './method/refutation/summary.ts';
-export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/report/results.ts';
+export type { EffectCache } from './method/scoring/effect-cache.ts';
+// Effects: what the history changes at every response token, and which of its items do.
+export {
+  type ExampleItemEffects,
+  type ItemEffect,
+  type ItemEffectsOptions,
+  itemEffects,
+} from './method/scoring/item-effects.ts';
+export { type ItemKind, itemKindDefinitions } from './method/scoring/item-kinds.ts';
+export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/scoring/rows.ts';
+export type { ScoredModel } from './method/scoring/scorer.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';
 export type { MemoryRecord } from './method/training/memory-check.ts';

@@ -2,9 +2,9 @@
 import type { Example } from '../../src/method/data/example.ts';
 import { sotuExamples } from '../../src/method/data/sotu.ts';
 import { takeAcrossUsers } from '../../src/method/data/splits.ts';
-import { type ExampleEffects, exampleEffects } from '../../src/method/effects/rows.ts';
-import type { ScoredModel } from '../../src/method/effects/scorer.ts';
 import { causeOfToken, effectAuc } from '../../src/method/evaluation/token-causes.ts';
+import { type ExampleEffects, exampleEffects } from '../../src/method/scoring/rows.ts';
+import type { ScoredModel } from '../../src/method/scoring/scorer.ts';
 import { simulate } from '../../src/method/simulation/simulate.ts';
 import { promptSettings } from './corpus.ts';
 

@@ -2,8 +2,8 @@
 import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
 import type { Estimate } from '../../src/base/statistics/estimate.ts';
 import { type ExampleScore, measureOf, pairedDifferences } from '../../src/method/evaluation/evaluate.ts';
-import { estimateText, pValueText, signed } from '../../src/method/explain/number-format.ts';
-import type { Measure, PairedDifference } from '../../src/method/report/results.ts';
+import type { Measure, PairedDifference } from '../../src/method/evaluation/results.ts';
+import { estimateText, pValueText, signed } from '../../src/method/presentation/number-format.ts';
 
 /** One evaluation of one run. */
 export interface Scores {

@@ -10,7 +10,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describeFileError, writeAll, writeFileAtomically } from '../base/atomic-file.ts';
 import { WeightsError } from '../base/errors.ts';
 import { defaultCacheFolder } from '../engine/models/model.ts';
-import type { CachedScores, CachedSystem, EffectCache } from '../method/effects/effect-cache.ts';
+import type { CachedScores, CachedSystem, EffectCache } from '../method/scoring/effect-cache.ts';
 
 export interface EffectCacheOptions {
   /** `effects/` in the folder of all caches by default. */

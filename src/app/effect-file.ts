@@ -2,7 +2,7 @@
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeAll, writeFileAtomically } from '../base/atomic-file.ts';
 import { ConfigError } from '../base/errors.ts';
-import type { EffectRow } from '../method/effects/rows.ts';
+import type { EffectRow } from '../method/scoring/rows.ts';
 
 const FORMATS: Readonly<Record<string, (path: string, rows: AsyncIterable<EffectRow>) => Promise<number>>> = {
   '.jsonl': writeJsonLines,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { exists } from '../base/exists.ts';
 import { loadAdapter } from '../engine/lora/adapter-folder.ts';
 import type { Model } from '../engine/models/model.ts';
-import type { ScoredModel } from '../method/effects/scorer.ts';
+import type { ScoredModel } from '../method/scoring/scorer.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 
 /**

@@ -8,10 +8,10 @@ import { loadAdapter } from '../engine/lora/adapter-folder.ts';
 import { loadModel, type Model } from '../engine/models/model.ts';
 import type { Example } from '../method/data/example.ts';
 import { takeAcrossUsers } from '../method/data/splits.ts';
-import type { ScoredModel } from '../method/effects/scorer.ts';
 import { coldStart, type Guard } from '../method/evaluation/cold-start.ts';
 import { promptPair } from '../method/prompts/pair.ts';
 import { renderReport } from '../method/report/html-report.ts';
+import type { ScoredModel } from '../method/scoring/scorer.ts';
 import { type Manifest, readManifest } from '../method/training/manifest.ts';
 import { readStepLog, type StepLine } from '../method/training/step-log.ts';
 

@@ -1,8 +1,8 @@
 /** @file A model opened for scoring: its adapter, and the prompt settings that the adapter was trained with. */
 import { ConfigError } from '../base/errors.ts';
 import { INFO_FILE, loadAdapter } from '../engine/lora/adapter-folder.ts';
-import type { ScoredModel } from '../method/effects/scorer.ts';
 import { defaultPromptSettings, type PromptSettings } from '../method/prompts/pair.ts';
+import type { ScoredModel } from '../method/scoring/scorer.ts';
 import { checkChatTemplate, readRunInfo } from '../method/training/run-info.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 

@@ -6,8 +6,8 @@ import { parquetReadObjects } from 'hyparquet';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { effectCache } from '../../src/app/effect-cache.ts';
 import type { Model } from '../../src/engine/models/model.ts';
-import { cachedScorer } from '../../src/method/effects/effect-cache.ts';
-import { createScorer, type Scorer } from '../../src/method/effects/scorer.ts';
+import { cachedScorer } from '../../src/method/scoring/effect-cache.ts';
+import { createScorer, type Scorer } from '../../src/method/scoring/scorer.ts';
 import { randomPairs, tinyModel } from '../support/tiny-model.ts';
 
 const model = await tinyModel();

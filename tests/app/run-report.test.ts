@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasRunReport, writeRunReport } from '../../src/app/run-report.ts';
 import { loadModel, type Model } from '../../src/engine/models/model.ts';
 import type { Example } from '../../src/method/data/example.ts';
-import { createScorer } from '../../src/method/effects/scorer.ts';
 import { remedy } from '../../src/method/evaluation/cold-start.ts';
 import {
   type ObjectiveOptions,
@@ -14,6 +13,7 @@ import {
 } from '../../src/method/objectives/objective-options.ts';
 import type { ObjectiveName } from '../../src/method/objectives/objectives.ts';
 import { defaultPromptSettings, promptPair } from '../../src/method/prompts/pair.ts';
+import { createScorer } from '../../src/method/scoring/scorer.ts';
 import { readManifest } from '../../src/method/training/manifest.ts';
 import { type TrainOptions, train } from '../../src/method/training/train.ts';
 import { writeModelFolder } from '../support/model-folder.ts';

@@ -79,13 +79,18 @@ describe('layers', () => {
     ).toEqual([]);
   });
 
-  it('keeps training free of evaluation, reports and explanations', () => {
+  it('lets the parts of the method build on those before them only', () => {
+    const order = [
+      ...['data', 'simulation', 'prompts', 'effects', 'objectives', 'scoring', 'training'],
+      ...['presentation', 'evaluation', 'generation', 'explain', 'report', 'audit', 'refutation'],
+    ];
+    const part = (path: string) => order.indexOf(path.split('/')[1]!);
+    const ofMethod = (path: string) => path.startsWith('method/');
+    expect(files.filter(({ path }) => ofMethod(path) && part(path) < 0)).toEqual([]);
     expect(
       offences((file) =>
-        file.path.startsWith('method/training/')
-          ? relativeImports(file).filter((path) =>
-              /^method\/(evaluation|report|explain|generation)\//.test(path),
-            )
+        ofMethod(file.path)
+          ? relativeImports(file).filter((path) => ofMethod(path) && part(path) > part(file.path))
           : [],
       ),
     ).toEqual([]);

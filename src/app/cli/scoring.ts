@@ -1,9 +1,9 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 import type { Example } from '../../method/data/example.ts';
-import type { EffectCache } from '../../method/effects/effect-cache.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
+import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { readRows, type SplitChoice } from '../example-rows.ts';
 import type { OpenModelOptions } from '../model-source.ts';
 import { MODEL_WORDS } from '../model-words.ts';

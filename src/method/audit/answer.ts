@@ -1,8 +1,8 @@
 /** @file The answer of an audit in three sentences that somebody who builds a product can read: whether, for whom, where. */
 
 import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
-import type { ItemKind } from '../effects/item-kinds.ts';
-import { decimal } from '../explain/number-format.ts';
+import { decimal } from '../presentation/number-format.ts';
+import type { ItemKind } from '../scoring/item-kinds.ts';
 import { LARGEST_DOSE } from './plan.ts';
 import type { AuditFindings } from './results.ts';
 

@@ -1,13 +1,13 @@
 /** @file The report of an audit as one HTML file: the answer first, then the numbers, pictures and texts behind it. */
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
-import { itemKindDefinitions } from '../effects/item-kinds.ts';
 import { effectMapsHtml } from '../explain/html.ts';
-import { htmlPage, textHtml } from '../explain/html-page.ts';
 import { kindsHtml } from '../explain/items-html.ts';
 import { effectMapScript } from '../explain/script.ts';
 import { effectMapStyle, pageStyle } from '../explain/style.ts';
+import { htmlPage, textHtml } from '../presentation/html-page.ts';
 import { count } from '../report/html-parts.ts';
 import { reportStyle } from '../report/style.ts';
+import { itemKindDefinitions } from '../scoring/item-kinds.ts';
 import { domainsHtml, doseHtml, effectsHtml, usersHtml, whereHtml } from './audit-sections.ts';
 import { redactAudit } from './redact.ts';
 import type { AuditResult } from './results.ts';

@@ -2,9 +2,9 @@
 
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
-import { textHtml } from '../explain/html-page.ts';
-import { decimal, signed } from '../explain/number-format.ts';
-import { tokenLabel, visibleText } from '../explain/visible-text.ts';
+import { textHtml } from '../presentation/html-page.ts';
+import { decimal, signed } from '../presentation/number-format.ts';
+import { tokenLabel, visibleText } from '../presentation/visible-text.ts';
 import { count, estimateCell, figure, scrollTable } from '../report/html-parts.ts';
 import { intervalChart } from '../report/interval-chart.ts';
 import { intervalCurve } from '../report/interval-curve.ts';

@@ -1,6 +1,6 @@
 /** @file What a reader of an audit must know before believing it: what was left out, and what the numbers do not say. */
 import { effectCaveat } from '../explain/html.ts';
-import { decimal } from '../explain/number-format.ts';
+import { decimal } from '../presentation/number-format.ts';
 import type { AuditFindings } from './results.ts';
 
 /** With fewer users an interval over them says little. */

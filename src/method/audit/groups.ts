@@ -4,7 +4,7 @@ import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
-import type { NamedEffects } from '../report/results.ts';
+import type { NamedEffects } from '../evaluation/results.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
 

@@ -2,9 +2,9 @@
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
-import type { ScoredPrompt } from '../effects/scorer.ts';
 import type { ComparedPrompts } from '../prompts/compared-prompts.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import type { ScoredPrompt } from '../scoring/scorer.ts';
 import type { LeftOut } from './results.ts';
 
 /** An example with all prompts that its response is scored after. */

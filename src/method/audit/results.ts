@@ -1,8 +1,8 @@
 /** @file What an audit finds, as plain data: before any words, tables or pictures, and what `audit.json` holds. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import type { NamedEffects } from '../evaluation/results.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
-import type { NamedEffects } from '../report/results.ts';
 
 /**
  * The effects of a user, a domain or a part of the texts, nats a response token. With fewer than five users (of a user:

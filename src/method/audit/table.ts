@@ -1,7 +1,7 @@
 /** @file The audit in a terminal: the answer, then the numbers behind it as aligned tables. */
-import { estimateText, hasInterval, signed } from '../explain/number-format.ts';
-import { terminalText } from '../explain/terminal-text.ts';
-import { tokenLabel } from '../explain/visible-text.ts';
+import { estimateText, hasInterval, signed } from '../presentation/number-format.ts';
+import { terminalText } from '../presentation/terminal-text.ts';
+import { tokenLabel } from '../presentation/visible-text.ts';
 import { alignedColumns } from '../report/table.ts';
 import { percentOf } from './answer.ts';
 import { redactAudit } from './redact.ts';

@@ -9,10 +9,10 @@ import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistic
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { isTooFewUsers, othersForAll } from '../data/placebo-histories.ts';
-import { exampleEffects } from '../effects/rows.ts';
-import type { ScoredModel } from '../effects/scorer.ts';
-import { decimal, signed } from '../explain/number-format.ts';
 import { hasDifferenceTerm } from '../objectives/objectives.ts';
+import { decimal, signed } from '../presentation/number-format.ts';
+import { exampleEffects } from '../scoring/rows.ts';
+import type { ScoredModel } from '../scoring/scorer.ts';
 import type { Manifest } from '../training/manifest.ts';
 
 /** The examples that the guard scores. */

@@ -5,7 +5,7 @@ import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/boo
 import { meanByUser, meansOfUsers } from '../../base/statistics/by-user.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
-import type { ExampleEffects } from '../effects/rows.ts';
+import type { ExampleEffects } from '../scoring/rows.ts';
 import { causeScores } from './token-causes.ts';
 
 /** One way to say what the history changes at a token. */

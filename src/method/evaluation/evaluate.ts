@@ -9,11 +9,11 @@ import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
 import { othersForAll } from '../data/placebo-histories.ts';
-import { distinctPrompts } from '../effects/distinct-prompts.ts';
-import { createScorer, type ScoredModel, type ScorerOptions } from '../effects/scorer.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
-import type { HistoryEffect, Measure, PairedDifference, SystemResult } from '../report/results.ts';
+import { distinctPrompts } from '../scoring/distinct-prompts.ts';
+import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
+import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
 export interface EvaluationOptions extends ScorerOptions {
   readonly prompt: PromptSettings;

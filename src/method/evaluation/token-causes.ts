@@ -3,7 +3,7 @@ import { aucByUser, type UserScore } from '../../base/statistics/auc.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Cause, CauseSpan } from '../data/example.ts';
-import type { ExampleEffects } from '../effects/rows.ts';
+import type { ExampleEffects } from '../scoring/rows.ts';
 
 /**
  * The cause of most of a token's non-space characters; undefined for a token without any, such as the end of turn.

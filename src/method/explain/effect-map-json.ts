@@ -1,6 +1,6 @@
 /** @file The heat map as JSON: what `explain --json` prints, with the field names of the rows of `effects`. */
 import type { Cause } from '../data/example.ts';
-import type { EffectRow } from '../effects/rows.ts';
+import type { EffectRow } from '../scoring/rows.ts';
 import { type EffectMap, totalEffect } from './effect-map.ts';
 import { redactEffectMaps } from './redact.ts';
 

@@ -1,7 +1,7 @@
 /** @file The heat map as data: the tokens of one response, what the history changes at each, and how they are shown as text. */
 import { DataError } from '../../base/errors.ts';
 import type { Cause, HistoryItem } from '../data/example.ts';
-import type { ItemEffect } from '../effects/item-effects.ts';
+import type { ItemEffect } from '../scoring/item-effects.ts';
 
 /** Effects that can colour a token (method.md, section 4: several meanings, each by its name). */
 export interface EffectValues {

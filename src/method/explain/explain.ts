@@ -1,9 +1,9 @@
 /** @file From an example and a model to the heat map of what the history changes. */
 import type { Example } from '../data/example.ts';
-import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../effects/item-effects.ts';
-import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../effects/rows.ts';
-import type { ScoredModel } from '../effects/scorer.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
+import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../scoring/item-effects.ts';
+import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
+import type { ScoredModel } from '../scoring/scorer.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
 export interface ExplainOptions extends EffectRowsOptions {

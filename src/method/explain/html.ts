@@ -1,5 +1,8 @@
 /** @file Heat maps as one HTML file: prose coloured by the effect of the history, with everything behind it in reach. */
 import type { Cause } from '../data/example.ts';
+import { escapeHtml, htmlPage, textHtml } from '../presentation/html-page.ts';
+import { decimal, signed } from '../presentation/number-format.ts';
+import { tokenLabel } from '../presentation/visible-text.ts';
 import { LEVELS, levelOf } from './colour-scale.ts';
 import {
   type DisplayPiece,
@@ -11,13 +14,10 @@ import {
   totalEffect,
 } from './effect-map.ts';
 import { type EffectLimits, effectLimits } from './effect-scale.ts';
-import { escapeHtml, htmlPage, textHtml } from './html-page.ts';
 import { hasItems, historyHtml, itemAttributes, itemFacts, kindsHtml } from './items-html.ts';
-import { decimal, signed } from './number-format.ts';
 import { redactEffectMaps } from './redact.ts';
 import { effectMapScript } from './script.ts';
 import { effectMapStyle, levelAttributes, pageStyle } from './style.ts';
-import { tokenLabel } from './visible-text.ts';
 
 export interface EffectMapHtmlOptions {
   /** Heading of the page; default that of the only map, or `What the history changes`. */

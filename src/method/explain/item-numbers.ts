@@ -1,6 +1,7 @@
 /** @file How the effect of a history item is written, and how many are named: the same on pages and terminals. */
+
+import { signed } from '../presentation/number-format.ts';
 import type { EffectMapItem } from './effect-map.ts';
-import { signed } from './number-format.ts';
 
 /** Items named at a token, and tokens named at an item, at most: those with the largest effects. */
 export const ITEMS_NAMED = 3;

@@ -1,10 +1,11 @@
 /** @file The history beside a heat map: every item with what it does, tied to the tokens that it carries. */
-import { itemKindDefinitions, NEAR_ZERO } from '../effects/item-kinds.ts';
+
+import { escapeHtml, textHtml } from '../presentation/html-page.ts';
+import { decimal, signed } from '../presentation/number-format.ts';
+import { itemKindDefinitions, NEAR_ZERO } from '../scoring/item-kinds.ts';
 import { levelOf } from './colour-scale.ts';
 import type { DisplayPiece, EffectMap, EffectMapItem } from './effect-map.ts';
-import { escapeHtml, textHtml } from './html-page.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
-import { decimal, signed } from './number-format.ts';
 
 /** How the items of a map are read. */
 const reading =

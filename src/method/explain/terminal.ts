@@ -1,4 +1,8 @@
 /** @file The heat map in a terminal: backgrounds in 24-bit or 256 colours, or marks after the tokens where there is no colour. */
+
+import { decimal, signed } from '../presentation/number-format.ts';
+import { measuredGraphemes, terminalText } from '../presentation/terminal-text.ts';
+import { tokenLabel } from '../presentation/visible-text.ts';
 import { colourOf, LEVELS, levelOf, type Rgb, themes } from './colour-scale.ts';
 import {
   type DisplayPiece,
@@ -10,10 +14,7 @@ import {
 } from './effect-map.ts';
 import { effectLimits } from './effect-scale.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
-import { decimal, signed } from './number-format.ts';
 import { redactEffectMaps } from './redact.ts';
-import { measuredGraphemes, terminalText } from './terminal-text.ts';
-import { tokenLabel } from './visible-text.ts';
 
 export interface EffectMapTerminalOptions {
   /** Columns; default 80, at least 20. */

@@ -12,9 +12,9 @@ import {
   openTextGenerator,
 } from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import type { ScoredModel } from '../effects/scorer.ts';
 import { referenceItems } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
+import type { ScoredModel } from '../scoring/scorer.ts';
 
 /** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
 export interface GenerationOptions extends DecodingOptions {

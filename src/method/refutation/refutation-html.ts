@@ -1,7 +1,7 @@
 /** @file A refutation as one HTML file: the verdict first, then every test with its interval, and how it was made. */
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
-import { htmlPage, textHtml } from '../explain/html-page.ts';
 import { pageStyle } from '../explain/style.ts';
+import { htmlPage, textHtml } from '../presentation/html-page.ts';
 import { count, estimateCell, figure } from '../report/html-parts.ts';
 import { type IntervalGroup, intervalChart } from '../report/interval-chart.ts';
 import { reportStyle } from '../report/style.ts';

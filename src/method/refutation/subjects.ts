@@ -5,8 +5,8 @@ import { irrelevantNote } from '../data/controls.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { Candidate, MatchedCandidates } from '../data/matching.ts';
 import { placeboHistories } from '../data/placebo-histories.ts';
-import type { ScoredPrompt } from '../effects/scorer.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+import type { ScoredPrompt } from '../scoring/scorer.ts';
 
 /** An example whose history shows. */
 export interface Subject {

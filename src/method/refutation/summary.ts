@@ -1,6 +1,6 @@
 /** @file The outcome of a refutation in sentences, and as a table for terminals. */
-import { estimateText } from '../explain/number-format.ts';
-import { terminalText } from '../explain/terminal-text.ts';
+import { estimateText } from '../presentation/number-format.ts';
+import { terminalText } from '../presentation/terminal-text.ts';
 import { alignedColumns } from '../report/table.ts';
 import type { Leaves, Verdict } from './refutation-test.ts';
 import type { Refutation, RefutationResult } from './results.ts';

@@ -1,6 +1,5 @@
 /** @file What the numbers say in plain words: only what an interval supports is found, everything else is named as not found. */
 import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
-import { decimal, digitsOf, pValueText, signed } from '../explain/number-format.ts';
 import {
   type AuthorIdentification,
   type Evaluation,
@@ -8,7 +7,8 @@ import {
   measureDescriptions,
   type PairedDifference,
   type SystemResult,
-} from './results.ts';
+} from '../evaluation/results.ts';
+import { decimal, digitsOf, pValueText, signed } from '../presentation/number-format.ts';
 
 /** Sentences; each stands alone. */
 export interface Findings {

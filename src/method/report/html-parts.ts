@@ -1,7 +1,7 @@
 /** @file Pieces that reports are put together from: numbers with intervals in cells, charts for two widths, counts in words. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../explain/html-page.ts';
-import { decimal, digitsOf, hasInterval } from '../explain/number-format.ts';
+import { escapeHtml } from '../presentation/html-page.ts';
+import { decimal, digitsOf, hasInterval } from '../presentation/number-format.ts';
 
 /** A cell with the value and, beneath it, its interval. */
 export function estimateCell(

@@ -1,15 +1,15 @@
 /** @file The report of a comparison as one HTML file: what was found, the numbers with intervals, curves, and heat maps. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import { type Evaluation, measureDescriptions, type SystemResult } from '../evaluation/results.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import { effectMapsHtml } from '../explain/html.ts';
-import { escapeHtml, htmlPage, textHtml } from '../explain/html-page.ts';
-import { decimal, pValueText, signed } from '../explain/number-format.ts';
 import { effectMapScript } from '../explain/script.ts';
 import { effectMapStyle, pageStyle } from '../explain/style.ts';
+import { escapeHtml, htmlPage, textHtml } from '../presentation/html-page.ts';
+import { decimal, pValueText, signed } from '../presentation/number-format.ts';
 import { count, estimateCell, figure } from './html-parts.ts';
 import { type IntervalGroup, intervalChart } from './interval-chart.ts';
 import { lineChart } from './line-chart.ts';
-import { type Evaluation, measureDescriptions, type SystemResult } from './results.ts';
 import { reportStyle } from './style.ts';
 import { systemHeads, systemMeasures } from './table.ts';
 

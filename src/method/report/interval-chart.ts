@@ -1,7 +1,7 @@
 /** @file Dots with whiskers as SVG text: each number beside its interval, systems told apart by colour and by name. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../explain/html-page.ts';
-import { decimal, estimateText } from '../explain/number-format.ts';
+import { escapeHtml } from '../presentation/html-page.ts';
+import { decimal, estimateText } from '../presentation/number-format.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface IntervalRow {

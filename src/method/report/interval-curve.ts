@@ -1,7 +1,7 @@
 /** @file A curve whose every point has its interval, as SVG text: what more of something adds. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../explain/html-page.ts';
-import { decimal, estimateText, hasInterval } from '../explain/number-format.ts';
+import { escapeHtml } from '../presentation/html-page.ts';
+import { decimal, estimateText, hasInterval } from '../presentation/number-format.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface IntervalCurve {

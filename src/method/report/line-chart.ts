@@ -1,6 +1,6 @@
 /** @file Curves over steps as SVG text: a static chart needs no library, and a charting library would need a DOM. */
-import { escapeHtml } from '../explain/html-page.ts';
-import { decimal } from '../explain/number-format.ts';
+import { escapeHtml } from '../presentation/html-page.ts';
+import { decimal } from '../presentation/number-format.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface LineSeries {

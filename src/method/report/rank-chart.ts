@@ -1,7 +1,7 @@
 /** @file All of a crowd in one picture, as SVG text: a dot with its interval for each, largest first. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../explain/html-page.ts';
-import { decimal, estimateText } from '../explain/number-format.ts';
+import { escapeHtml } from '../presentation/html-page.ts';
+import { decimal, estimateText } from '../presentation/number-format.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface RankChart {

@@ -1,7 +1,13 @@
 /** @file The table of systems as aligned plain text, for terminals and logs. */
-import { estimateText, pValueText } from '../explain/number-format.ts';
-import { displayWidth, terminalText } from '../explain/terminal-text.ts';
-import { type Measure, measureDescriptions, type PairedDifference, type SystemResult } from './results.ts';
+
+import {
+  type Measure,
+  measureDescriptions,
+  type PairedDifference,
+  type SystemResult,
+} from '../evaluation/results.ts';
+import { estimateText, pValueText } from '../presentation/number-format.ts';
+import { displayWidth, terminalText } from '../presentation/terminal-text.ts';
 
 /** Measures that are columns, in order. */
 export const systemMeasures = [

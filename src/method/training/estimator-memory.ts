@@ -1,8 +1,8 @@
 /** @file The memory of a run's estimators: their sessions run before the first step, or beside the training graph. */
 import { frozenParameters, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
-import { effectGraph, promptGraph, type ScoringGraph } from '../effects/scoring-graphs.ts';
-import { scoringGroups } from '../effects/scoring-groups.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { effectGraph, promptGraph, type ScoringGraph } from '../scoring/scoring-graphs.ts';
+import { scoringGroups } from '../scoring/scoring-groups.ts';
 import { neededParts } from './given-effects.ts';
 import { sessionMemory } from './session-memory.ts';
 import type { ResolvedSettings } from './settings.ts';

@@ -4,9 +4,9 @@ import { ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
-import type { ScoredPrompt } from '../effects/scorer.ts';
 import { type ComparedPrompts, comparedPrompts, lackingOthersWarning } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import type { ScoredPrompt } from '../scoring/scorer.ts';
 
 /** How the prompts of many examples are made. */
 export interface TrainingPromptsOptions {
@@ -49,15 +49,20 @@ export async function trainingPrompts(
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
   const compared: ComparedPrompts[] = [];
+  const tell = () =>
+    onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
   let breath = performance.now();
+  let isTold = false;
   for (const example of examples) {
     compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, count, seed }));
     if (performance.now() - breath < BREATH_MS) continue;
-    onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
+    tell();
     await setImmediate();
     throwIfAborted(signal);
     breath = performance.now();
+    isTold = true;
   }
+  if (isTold) tell();
   const pairs = compared.map(({ pair }) => pair);
   const warnings = [
     hiddenHistoryWarning(examples, pairs, settings),

@@ -88,7 +88,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['train --modle x', '--modle: expected a flag of train', 'Did you mean --model?'],
     ['--jsn', '--jsn: expected a flag', 'Did you mean --json?'],
     ['help trian', 'trian: expected a command', 'Did you mean "nextquill train"?'],
-    ['effects --data users.jsonl', '--model: expected a value, got none', 'Name a model folder'],
+    ['effects --data users.jsonl', '--model: expected a value, got none', 'Name a folder'],
     ['effects --model model', '--data: expected a value, got none', 'Name the examples'],
     ['effects --model', '--model: expected a value after it', 'nextquill help effects'],
     ['effects model users.jsonl', 'effects: expected flags only', 'nextquill help effects'],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { renderAuditHtml } from '../../../src/method/audit/audit-html.ts';
 import { auditJson } from '../../../src/method/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../src/method/audit/table.ts';
-import { textHtml } from '../../../src/method/explain/html-page.ts';
+import { textHtml } from '../../../src/method/presentation/html-page.ts';
 import { about } from '../report/example-results.ts';
 import { exampleAudit, group } from './example-audit.ts';
 

@@ -9,9 +9,9 @@ import { type AuditOptions, audit } from '../../../src/method/audit/audit.ts';
 import { auditJson } from '../../../src/method/audit/audit-json.ts';
 import type { AuditResult } from '../../../src/method/audit/results.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import type { ScoredModel } from '../../../src/method/effects/scorer.ts';
 import { evaluate } from '../../../src/method/evaluation/evaluate.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

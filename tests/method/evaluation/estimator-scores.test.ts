@@ -1,8 +1,8 @@
 /** @file Marks of estimators on hand-made effects whose right answers are known. */
 import { describe, expect, it } from 'vitest';
 import type { Example } from '../../../src/method/data/example.ts';
-import type { ExampleEffects } from '../../../src/method/effects/rows.ts';
 import { scoreEstimator } from '../../../src/method/evaluation/estimator-scores.ts';
+import type { ExampleEffects } from '../../../src/method/scoring/rows.ts';
 
 /** Four words, one token each: `user` (truth 2), `neither`, `both` (truth 1), `query`; log ratios as given. */
 function effectsOf(user: string, logRatio: readonly number[], placebo: readonly number[]): ExampleEffects {

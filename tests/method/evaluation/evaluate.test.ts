@@ -8,13 +8,13 @@ import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { matchedCandidates } from '../../../src/method/data/matching.ts';
 import { referenceHistory } from '../../../src/method/data/placebo-histories.ts';
-import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
 import {
   type EvaluationOptions,
   evaluate,
   pairedDifferences,
 } from '../../../src/method/evaluation/evaluate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { createScorer, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

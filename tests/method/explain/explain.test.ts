@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import type { CachedScores, EffectCache } from '../../../src/method/effects/effect-cache.ts';
-import { type EffectRow, effectRows } from '../../../src/method/effects/rows.ts';
-import type { ScoredModel } from '../../../src/method/effects/scorer.ts';
 import { type ExplainOptions, explain, explainAll } from '../../../src/method/explain/explain.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
+import type { CachedScores, EffectCache } from '../../../src/method/scoring/effect-cache.ts';
+import { type EffectRow, effectRows } from '../../../src/method/scoring/rows.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LEVELS } from '../../../src/method/explain/colour-scale.ts';
 import { effectCaveat, renderEffectMapHtml } from '../../../src/method/explain/html.ts';
-import { escapeHtml, textHtml } from '../../../src/method/explain/html-page.ts';
+import { escapeHtml, textHtml } from '../../../src/method/presentation/html-page.ts';
 import { effectToken, exampleMap } from './example-map.ts';
 
 const main = (html: string) => html.slice(html.indexOf('<main>'), html.indexOf('</main>'));

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderEffectMapTerminal } from '../../../src/method/explain/terminal.ts';
-import { displayWidth, terminalText } from '../../../src/method/explain/terminal-text.ts';
+import { displayWidth, terminalText } from '../../../src/method/presentation/terminal-text.ts';
 import { exampleMap } from './example-map.ts';
 
 const ESC = '\u001b';

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
 import { withIrrelevantNote } from '../../../src/method/data/controls.ts';
-import type { ScoredPrompt } from '../../../src/method/effects/scorer.ts';
 import type { PromptSettings } from '../../../src/method/prompts/pair.ts';
 import { refuteScores } from '../../../src/method/refutation/refute.ts';
 import { refutationSubjects } from '../../../src/method/refutation/subjects.ts';
 import { refutationTests } from '../../../src/method/refutation/suite.ts';
+import type { ScoredPrompt } from '../../../src/method/scoring/scorer.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 
 const tokenizer = await loadTokenizer(resolve(import.meta.dirname, '../../golden/tokenizer-small'));

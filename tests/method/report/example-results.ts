@@ -1,6 +1,6 @@
 /** @file Results for tests: one evaluation whose every number can be replaced. */
 import type { Estimate } from '../../../src/base/statistics/estimate.ts';
-import type { Evaluation, PairedDifference, SystemResult } from '../../../src/method/report/results.ts';
+import type { Evaluation, PairedDifference, SystemResult } from '../../../src/method/evaluation/results.ts';
 
 /** An estimate with a symmetric interval. */
 export function about(value: number, half: number): Estimate {

@@ -1,8 +1,8 @@
 /** @file Findings say what the intervals say, and turn when the numbers turn. */
 import { describe, expect, it } from 'vitest';
 import type { Estimate } from '../../../src/base/statistics/estimate.ts';
+import type { Evaluation } from '../../../src/method/evaluation/results.ts';
 import { describeFindings } from '../../../src/method/report/findings.ts';
-import type { Evaluation } from '../../../src/method/report/results.ts';
 import { about, difference, exampleEvaluation } from './example-results.ts';
 
 /** Findings of one evaluation that holds nothing but `extra`. */

@@ -1,6 +1,6 @@
 /** @file The plain-text table of systems. */
 import { describe, expect, it } from 'vitest';
-import { displayWidth } from '../../../src/method/explain/terminal-text.ts';
+import { displayWidth } from '../../../src/method/presentation/terminal-text.ts';
 import { alignedColumns, differencesTable, systemsTable } from '../../../src/method/report/table.ts';
 import { about, difference, exampleSystem } from './example-results.ts';
 

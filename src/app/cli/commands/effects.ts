@@ -1,7 +1,7 @@
 /** @file `nextquill effects`: one row per response token, as lines, a file or a readable summary. */
 
-import type { EffectRow } from '../../../method/effects/rows.ts';
 import { objectiveNames, optionsOfName, resolveObjective } from '../../../method/objectives/objectives.ts';
+import type { EffectRow } from '../../../method/scoring/rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
 import {
@@ -47,7 +47,7 @@ export const effectsCommand: CliCommand = {
     const { checkEffectFile, writeEffectRows } = await import('../../effect-file.ts');
     if (out !== undefined) checkEffectFile(out);
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
-    const { effectRows } = await import('../../../method/effects/rows.ts');
+    const { effectRows } = await import('../../../method/scoring/rows.ts');
     const { seed, threads, json } = session.options;
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,

@@ -1,14 +1,14 @@
 /** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
 import { ConfigError } from '../../../base/errors.ts';
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
-import { estimateText } from '../../../method/explain/number-format.ts';
-import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import {
   type Measure,
   measureDescriptions,
   type PairedDifference,
   type SystemResult,
-} from '../../../method/report/results.ts';
+} from '../../../method/evaluation/results.ts';
+import { estimateText } from '../../../method/presentation/number-format.ts';
+import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import { alignedColumns, differencesTable } from '../../../method/report/table.ts';
 import { warnOfLeakage } from '../../example-rows.ts';
 import type { OpenedModel } from '../../scored-model.ts';

@@ -1,7 +1,7 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
-import { terminalText } from '../../../method/explain/terminal-text.ts';
 import type { GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
+import { terminalText } from '../../../method/presentation/terminal-text.ts';
 import { exampleById } from '../../example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../../base/errors.ts';
-import { estimateText } from '../../../method/explain/number-format.ts';
+import { estimateText } from '../../../method/presentation/number-format.ts';
 import { differencesTable, systemsTable } from '../../../method/report/table.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';

@@ -1,9 +1,9 @@
 /** @file Scoring pairs: what must not change the numbers, and what must. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { withPlannedBase } from '../../../src/engine/quantisation/quantised-base.ts';
-import { scoredHash } from '../../../src/method/effects/scored-hash.ts';
-import { createScorer, type PairEffects, type ScoredModel } from '../../../src/method/effects/scorer.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
+import { createScorer, type PairEffects, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 /** f32 sums over rows of other lengths. */

@@ -1,6 +1,6 @@
 /** @file Numbers as people read them. */
 import { describe, expect, it } from 'vitest';
-import { decimal, digitsOf, estimateText, signed } from '../../../src/method/explain/number-format.ts';
+import { decimal, digitsOf, estimateText, signed } from '../../../src/method/presentation/number-format.ts';
 
 describe('decimal and signed', () => {
   it('use a true minus sign and no negative zero', () => {

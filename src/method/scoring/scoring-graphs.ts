@@ -8,6 +8,7 @@ import { createPasses } from '../../engine/models/pass.ts';
 import { input, selectedLogProbability } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
+import { tokenEffects } from '../effects/effects.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
@@ -19,7 +20,6 @@ import {
   passRows,
 } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
-import { tokenEffects } from './effects.ts';
 
 /** A graph over rows of some kind. */
 export interface ScoringGraph<T> {

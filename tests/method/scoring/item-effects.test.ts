@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
+import { promptPair } from '../../../src/method/prompts/pair.ts';
 import {
   type ExampleItemEffects,
   type ItemEffectsOptions,
   itemEffects,
-} from '../../../src/method/effects/item-effects.ts';
-import { itemKind } from '../../../src/method/effects/item-kinds.ts';
-import { createScorer, type ScoredModel } from '../../../src/method/effects/scorer.ts';
-import { promptPair } from '../../../src/method/prompts/pair.ts';
+} from '../../../src/method/scoring/item-effects.ts';
+import { itemKind } from '../../../src/method/scoring/item-kinds.ts';
+import { createScorer, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 
