@@ -49,20 +49,18 @@ export async function trainingPrompts(
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
   const compared: ComparedPrompts[] = [];
-  const tell = () =>
-    onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
   let breath = performance.now();
   let isTold = false;
   for (const example of examples) {
     compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, count, seed }));
-    if (performance.now() - breath < BREATH_MS) continue;
-    tell();
+    const isLast = compared.length === examples.length;
+    if (performance.now() - breath < BREATH_MS && !(isTold && isLast)) continue;
+    onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
+    isTold = true;
     await setImmediate();
     throwIfAborted(signal);
     breath = performance.now();
-    isTold = true;
   }
-  if (isTold) tell();
   const pairs = compared.map(({ pair }) => pair);
   const warnings = [
     hiddenHistoryWarning(examples, pairs, settings),
