@@ -6,7 +6,7 @@ import type { QuickstartData } from './data.ts';
 export function introduction(data: QuickstartData, candidates: number): string[] {
   return [
     'What does a model take from a user’s earlier texts? NextQuill asks this of every token: the same text is scored twice, once with the user’s history in the prompt and once without. Where the history makes a token likelier, the token is the user’s own.',
-    `A small model that ships with the project (base) was fine-tuned on ${data.train.length} examples in two ways: by plain cross-entropy (sft), and by NextQuill’s default objective, which gives half of the loss to the tokens that the history makes likelier (nextquill). Same data, same seed, same steps.`,
+    `A small model that ships with the project (base) was fine-tuned on ${data.train.length} examples in two ways: by plain cross-entropy (sft), and by NextQuill’s default objective, half of whose loss counts tokens by how much likelier the history makes them (nextquill). Same data, same seed, same steps.`,
     `Both were scored on ${data.simulated.length} simulated users that no training has seen, whose every word has a known cause, and on ${data.speeches.length} passages from the last State of the Union addresses of presidents. Author identification asks which of ${candidates} histories makes the text likeliest; chance is ${(100 / candidates).toFixed(0)} %.`,
   ];
 }
