@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openModel } from '../src/app/model-source.ts';
+import { mean } from '../src/base/statistics/mean.ts';
 import { loadAdapter } from '../src/engine/lora/adapter-folder.ts';
 import type { Model } from '../src/engine/models/model.ts';
 import type { BaseBits } from '../src/engine/quantisation/blocks.ts';
@@ -19,6 +20,7 @@ import { sotuExamples } from '../src/method/data/sotu.ts';
 import { defaultPromptSettings, type PromptPair, promptPair } from '../src/method/prompts/pair.ts';
 import { createScorer, type PairEffects, type ScoredModel } from '../src/method/scoring/scorer.ts';
 import { trainPairs } from '../src/method/training/train.ts';
+import { markdownTable } from './markdown.ts';
 import { commit, machine } from './report.ts';
 
 /** What is measured of one base. */
@@ -142,7 +144,6 @@ function rounded(_key: string, value: unknown): unknown {
 
 function table(): string {
   const reference = records[0]!;
-  const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
   const gaps = (a: readonly number[], b: readonly number[]) => a.map((value, i) => Math.abs(value - b[i]!));
   const rows = records.map(({ base, logProb, logRatio, losses, logProbAfter }) => [
     base,
@@ -170,12 +171,7 @@ function table(): string {
       ? []
       : ['mean gap of a loss', `loss of step ${steps} − f32`, `NLL after ${steps} steps`]),
   ];
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [
-    line(head),
-    line(head.map(() => '---')),
-    ...rows.map(line),
-    '',
-    `${texts} texts, ${reference.logProb.length} tokens, nats.`,
-  ].join('\n');
+  return [markdownTable(head, rows), '', `${texts} texts, ${reference.logProb.length} tokens, nats.`].join(
+    '\n',
+  );
 }

@@ -1,4 +1,5 @@
 /** @file `generate`: prompts and tokens per second with the key/value cache, without it, and of llama.cpp, in turn. */
+
 import { pathToFileURL } from 'node:url';
 import { randomStream } from '../src/base/random.ts';
 import { openCachedPass } from '../src/engine/generate/cached-pass.ts';
@@ -8,6 +9,7 @@ import { frozenParameters } from '../src/engine/models/parameters.ts';
 import { createPasses, openSession } from '../src/engine/models/pass.ts';
 import { architectureOf } from '../src/engine/models/registry.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
+import { markdownTable } from './markdown.ts';
 import { commit, machine, median } from './report.ts';
 import { randomWeights, smolLm2 } from './shape.ts';
 
@@ -180,11 +182,8 @@ export function generateTable({ rounds, options, machine: on, commit: at }: Gene
     return [name, of('prefill', options.promptTokens!), ratio('prefill'), of('token', 1), ratio('token')];
   });
   const head = ['peer', 'prompt tokens/s, best / median', 'time / cached', 'new tokens/s', 'time / cached'];
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    line(head),
-    line(head.map(() => '---')),
-    ...rows.map(line),
+    markdownTable(head, rows),
     '',
     `Prompt of ${options.promptTokens} tokens, ${options.newTokens} new ones, ${options.layers} layers, f32 (llama.cpp: as its file). ${options.threads} threads, ${on.cpu}, commit ${at}.`,
   ].join('\n');

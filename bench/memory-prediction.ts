@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ObjectiveName } from '../src/method/objectives/objectives.ts';
 import type { MemoryPrediction } from '../src/method/training/memory.ts';
+import { markdownRow, markdownTable } from './markdown.ts';
 import type { MemoryRecord } from './memory.ts';
 import { commit, machine } from './report.ts';
 import { randomWeights, smolLm2 } from './shape.ts';
@@ -112,23 +113,34 @@ export async function benchMemory({ layers, threads, log, save }: MemoryOptions)
   for (const each of cases) {
     const result = { ...each, ...(JSON.parse(await run(each)) as MemoryOutcome) };
     results.push(result);
-    log(memoryRow(result));
+    log(markdownRow(memoryRow(result)));
     await save(report);
   }
   return report;
 }
 
+const HEAD = [
+  'step, tokens of prompt + response',
+  'layers',
+  'base',
+  'recompute',
+  'predicted MB',
+  'measured peak MB',
+  'off by',
+  'mapped pages in it MB',
+];
+
 /** How far the prediction is from the peak, as a share of the peak. */
 const offBy = ({ predicted, measured }: MemoryOutcome) => predicted.total / measured.peakRssBytes - 1;
 
-function memoryRow(result: MemoryCase & MemoryOutcome): string {
+function memoryRow(result: MemoryCase & MemoryOutcome): string[] {
   const { layers, mode, objective, batch, tokens, recompute, baseBits, predicted, measured } = result;
   const mb = (bytes = 0) => (bytes / 1e6).toFixed(0);
   const off = offBy(result);
   const share = `${off < 0 ? '−' : '+'}${Math.abs(100 * off).toFixed(1)} %`;
   const [long, short, response] = tokens;
   const shape = objective === 'sft' ? `${long} + ${response}` : `(${long} and ${short}) + ${response}`;
-  const cells = [
+  return [
     `${mode}${objective === 'sft' ? '' : `, ${objective}`}, ${batch} × ${shape}`,
     String(layers),
     baseBits === undefined ? 'f32' : `${baseBits} bits`,
@@ -138,16 +150,13 @@ function memoryRow(result: MemoryCase & MemoryOutcome): string {
     Math.abs(off) > TOLERANCE ? `**${share}**` : share,
     mb(measured.rssFileBytes),
   ];
-  return `| ${cells.join(' | ')} |`;
 }
 
 /** A table in Markdown, and how many configurations the prediction is right for. */
 export function memoryTable({ results, threads, machine: on, commit: at }: MemoryReport): string {
   const wrong = results.filter((result) => Math.abs(offBy(result)) > TOLERANCE).length;
   return [
-    '| step, tokens of prompt + response | layers | base | recompute | predicted MB | measured peak MB | off by | mapped pages in it MB |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...results.map(memoryRow),
+    markdownTable(HEAD, results.map(memoryRow)),
     '',
     `${results.length - wrong} of ${results.length} within ${100 * TOLERANCE} %${wrong === 0 ? '' : '; the others are in bold'}. ${threads} threads, ${on.cpu}, commit ${at}.`,
   ].join('\n');

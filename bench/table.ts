@@ -1,4 +1,5 @@
 /** @file The step bench as a table for people. */
+import { markdownTable } from './markdown.ts';
 import type { StepReport } from './step.ts';
 
 const gigabytes = (bytes: number | undefined) => (bytes === undefined ? '–' : (bytes / 1e9).toFixed(2));
@@ -38,14 +39,11 @@ export function stepTable(report: StepReport): string {
     'mapped GB',
     'our memory / theirs',
   ];
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const peaks = Object.entries(report.matmulGigaflops).map(
     ([name, rate]) => `${name} ${rate.toFixed(0)} GF/s`,
   );
   return [
-    line(head),
-    line(head.map(() => '---')),
-    ...rows.map(line),
+    markdownTable(head, rows),
     '',
     `Matrix product alone: ${peaks.join(', ')}. ${report.threads} threads, ${report.machine.cpu}, commit ${report.commit}.`,
   ].join('\n');

@@ -1,4 +1,5 @@
 /** @file Configurations side by side: means with intervals by user, and differences from a baseline, as JSON and Markdown. */
+import { markdownTable } from '../../bench/markdown.ts';
 import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
 import type { Estimate } from '../../src/base/statistics/estimate.ts';
 import { type ExampleScore, measureOf, pairedDifferences } from '../../src/method/evaluation/evaluate.ts';
@@ -105,9 +106,9 @@ export function comparisonMarkdown(rows: readonly Row[], baseline: string): stri
       userSpecificBySeed.map((value) => signed(value, 3)).join(' '),
     ]);
   return [
-    table(['', 'seeds', 'NLL with', 'NLL without', 'NLL other', 'author', 'A', 'C', 'AUC'], means),
+    markdownTable(['', 'seeds', 'NLL with', 'NLL without', 'NLL other', 'author', 'A', 'C', 'AUC'], means),
     `\nDifferences from \`${baseline}\`, paired by user:\n`,
-    table(['', 'C', 'author', 'NLL with', 'NLL without', 'C by seed'], differences),
+    markdownTable(['', 'C', 'author', 'NLL with', 'NLL without', 'C by seed'], differences),
   ].join('\n');
 }
 
@@ -133,8 +134,3 @@ const valuesOf = (scores: readonly ExampleScore[], measure: Measure): ExampleVal
 
 const signedText = ({ value, low, high }: Estimate) =>
   `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}

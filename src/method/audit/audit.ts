@@ -69,9 +69,8 @@ export async function audit(
     });
   const { tokenizer, hash } = scored.model;
   const { used, leftOut } = usable(examples, tokenizer, prompt);
-  const shown = used.map(({ example }) => example);
-  const placebos = othersForAll(shown, pool, placebo ?? DEFAULT_PLACEBOS, placebo);
-  const compared = shown
+  const placebos = othersForAll(used, pool, placebo ?? DEFAULT_PLACEBOS, placebo);
+  const compared = used
     .map((example) => ({
       example,
       ...comparedPrompts(example, tokenizer, prompt, { pool, count: placebos, seed }),

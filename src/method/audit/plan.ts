@@ -2,9 +2,9 @@
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { ComparedPrompts } from '../prompts/compared-prompts.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
-import type { ScoredPrompt } from '../scoring/scorer.ts';
 import type { LeftOut } from './results.ts';
 
 /** An example with all prompts that its response is scored after. */
@@ -23,20 +23,20 @@ const DOSES = [1, 2, 4, 8];
 export const LARGEST_DOSE = Math.max(...DOSES);
 
 /**
- * The examples that show some of their history, with the prompt pair of each.
+ * The examples that show some of their history.
  * @throws {DataError} when there is none
  */
 export function usable(
   examples: readonly Example[],
   tokenizer: Tokenizer,
   prompt: PromptSettings,
-): { readonly used: readonly { example: Example; pair: PromptPair }[]; readonly leftOut: LeftOut } {
-  const used: { example: Example; pair: PromptPair }[] = [];
-  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 0 };
+): { readonly used: readonly Example[]; readonly leftOut: Omit<LeftOut, 'othersDoNotFit'> } {
+  const used: Example[] = [];
+  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, tooLong: 0 };
   for (const example of examples) {
     const pair = pairThatFits(example, tokenizer, prompt);
     if (pair === undefined) leftOut.tooLong += 1;
-    else if (pair.hasHistory) used.push({ example, pair });
+    else if (pair.hasHistory) used.push(example);
     else if (example.history.length === 0) leftOut.withoutHistory += 1;
     else leftOut.historyDoesNotFit += 1;
   }

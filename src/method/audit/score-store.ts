@@ -9,8 +9,9 @@ import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeFileError, writeAll } from '../../base/atomic-file.ts';
 import { sha256 } from '../../base/hash.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
-import type { ScoredModel, ScoredPrompt } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scorer.ts';
 
 /** Log-probabilities by prompt and response; holds hashes and numbers, no text. */
 export interface ScoreStore extends AsyncDisposable {

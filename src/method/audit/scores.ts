@@ -1,6 +1,7 @@
 /** @file The scores of an audit: log-probabilities of every token after every prompt, computed once and kept as they come. */
 import type { ProgressListener } from '../../base/progress.ts';
-import { createScorer, type ScoredModel, type ScoredPrompt, type ScorerOptions } from '../scoring/scorer.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
+import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
 import { type AuditText, promptsOf } from './plan.ts';
 import { type ScoreStore, scoreKeys } from './score-store.ts';
 

@@ -9,8 +9,6 @@ import { yearOf } from './time.ts';
 
 /** Options of {@link matchedCandidates}. */
 export interface MatchingOptions {
-  /** Users nearest in period that length is then matched among, as a multiple of k − 1; default 1, the nearest. More: better length, worse period. */
-  readonly poolFactor?: number;
   /** Orders users that are equally near; default 0. */
   readonly seed?: number;
   /** Latest items that a prompt can show at most: longer histories count as having these alone; all by default. */
@@ -62,7 +60,6 @@ export function matchedCandidates(
   k: number,
   options: MatchingOptions = {},
 ): MatchedCandidates {
-  const { poolFactor = 1 } = options;
   if (!Number.isInteger(k) || k < 2)
     throw new ConfigError(`k: expected a whole number of candidates of at least 2, got ${k}`, {
       code: 'config/candidates',
@@ -78,7 +75,7 @@ export function matchedCandidates(
     const { domainDiffers, years } = distance(place);
     const last = pool.at(-1);
     const asNear = domainDiffers === last?.domainDiffers && years === last.years;
-    if (pool.length >= poolFactor * (k - 1) && (!asNear || pool.length >= MAX_POOL)) break;
+    if (pool.length >= k - 1 && (!asNear || pool.length >= MAX_POOL)) break;
     const { user, history: all } = examples[place]!;
     const history = latest(all, items, foreign);
     if (history.length < items) continue;

@@ -1,7 +1,6 @@
 /** @file Does a system personalise? Held-out likelihood with the user's history, without, and with other users'. */
 
 import { DataError } from '../../base/errors.ts';
-import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { mean } from '../../base/statistics/mean.ts';
@@ -9,24 +8,17 @@ import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { describeMatching } from '../data/matching.ts';
 import { othersForAll } from '../data/placebo-histories.ts';
+import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { distinctPrompts } from '../scoring/distinct-prompts.ts';
-import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
+import { type ComparingScorerOptions, createScorer, type ScoredModel } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
-export interface EvaluationOptions extends ScorerOptions {
-  readonly prompt: PromptSettings;
+export interface EvaluationOptions extends ComparingScorerOptions {
   /** Histories that author identification chooses among, the true one included; by default 4, or fewer where fewer users have one. */
   readonly candidates?: number;
-  /** Where other users' histories come from; the examples themselves by default. */
-  readonly pool?: readonly Example[];
-  /** Draws other users' histories, that of the reference value `placebo` too; 0 by default. */
-  readonly seed?: number;
   readonly bootstrap?: BootstrapOptions;
-  readonly onProgress?: ProgressListener;
-  /** Told how many texts are compared with nobody. */
-  readonly onWarning?: (message: string) => void;
 }
 
 /** What was measured on one example; nats a response token. */
@@ -73,24 +65,22 @@ export async function evaluate(
   );
   if (showing.length === 0) throw noHistories(examples.length, prompt);
   const k = candidatesOf(showing, pool, options);
-  const compared = showing.map((example) =>
-    comparedPrompts(example, tokenizer, prompt, { pool, count: k - 1, seed }),
-  );
-  const warning = lackingOthersWarning(showing, compared, prompt, 'they are left out');
+  const compared = showing.map((example) => ({
+    example,
+    ...comparedPrompts(example, tokenizer, prompt, { pool, count: k - 1, seed }),
+  }));
+  const lacking = compared.filter(lacksOthers).map(({ example }) => example);
+  const warning = lackingOthersWarning(lacking, showing.length, prompt, 'they are left out');
   if (warning !== undefined) onWarning?.(warning);
-  const used = showing.filter((_, i) => !lacksOthers(compared[i]!));
+  const used = compared.filter((each) => !lacksOthers(each));
   if (used.length === 0) throw noHistories(examples.length, prompt);
-  const matches = compared.flatMap(({ matched }) => matched ?? []);
+  const matches = used.flatMap(({ matched }) => matched ?? []);
   // For each example: own history, none, then the candidates with the true one first.
-  const prompts = compared.flatMap(({ pair, own, others }) =>
-    own === undefined
-      ? []
-      : [
-          pair.withHistoryIds,
-          pair.withoutHistoryIds,
-          ...[own, ...others].map(({ withHistoryIds }) => withHistoryIds),
-        ].map((promptIds) => ({ promptIds, responseIds: pair.responseIds })),
-  );
+  const prompts = used.flatMap(({ pair, own, others }) => [
+    promptOf(pair),
+    promptOf(pair, 'withoutHistoryIds'),
+    ...[own!, ...others].map((candidate) => promptOf(candidate)),
+  ]);
   const perExample = k + 2;
   await using scorer = createScorer(scored, options);
   const distinct = distinctPrompts(prompts);
@@ -98,7 +88,7 @@ export async function evaluate(
     onProgress?.({ stage: `evaluating ${name}`, done, total: distinct.prompts.length, unit: 'prompts' }),
   );
   const nll = prompts.map((_, p) => -mean(logProbabilities[distinct.index[p]!]!));
-  const scores = used.map((example, i): ExampleScore => {
+  const scores = used.map(({ example }, i): ExampleScore => {
     const [withHistory, withoutHistory, own, ...others] = nll.slice(i * perExample, (i + 1) * perExample) as [
       number,
       number,
@@ -138,7 +128,7 @@ export async function evaluate(
     },
     scores,
     withoutHistory: examples.length - showing.length,
-    withoutOthers: showing.length - used.length,
+    withoutOthers: lacking.length,
   };
 }
 

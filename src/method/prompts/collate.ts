@@ -2,6 +2,7 @@
 import { DataError, ShapeError } from '../../base/errors.ts';
 import type { PassRows } from '../../engine/models/pass.ts';
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
+import type { PromptPair } from './pair.ts';
 
 /** A prompt and the response that follows it. */
 export interface PromptWithResponse {
@@ -12,6 +13,15 @@ export interface PromptWithResponse {
   /** What is scored at the places of the response's tokens: these themselves, but for a control that shifts the labels. */
   readonly targetIds?: readonly number[];
 }
+
+/** A prompt with the response whose tokens are scored, all of them. */
+export type ScoredPrompt = Omit<PromptWithResponse, 'fitted'>;
+
+/** One prompt of a pair, with the response that follows either. */
+export const promptOf = (
+  pair: PromptPair,
+  ids: 'withHistoryIds' | 'withoutHistoryIds' = 'withHistoryIds',
+): ScoredPrompt => ({ promptIds: pair[ids], responseIds: pair.responseIds });
 
 /** A padded batch; B rows of T tokens, S response tokens in all. */
 export interface CollatedBatch extends TokenBatch {

@@ -89,17 +89,16 @@ export const lacksOthers = ({ pair, others }: ComparedPrompts): boolean =>
 
 /**
  * What to tell somebody of examples that can be compared with nobody.
- * @param compared of the examples, in their order, with others asked for
+ * @param lacking those that lack others, of `total`
  * @param consequence what becomes of them, such as `they are left out`
  * @returns undefined where there is none
  */
 export function lackingOthersWarning(
-  examples: readonly Example[],
-  compared: readonly ComparedPrompts[],
+  lacking: readonly Example[],
+  total: number,
   { maxTokens }: PromptSettings,
   consequence: string,
 ): string | undefined {
-  const lacking = examples.filter((_, i) => lacksOthers(compared[i]!));
   if (lacking.length === 0) return undefined;
-  return `${lacking.length} of ${examples.length} examples, such as "${lacking[0]!.id}", are compared with nobody: of the users nearest none has a latest item that fits into ${maxTokens} tokens beside query and response; ${consequence}`;
+  return `${lacking.length} of ${total} examples, such as "${lacking[0]!.id}", are compared with nobody: of the users nearest none has a latest item that fits into ${maxTokens} tokens beside query and response; ${consequence}`;
 }

@@ -9,11 +9,11 @@ export const irrelevantNoteAdded: RefutationTest = {
   what: 'A note that says nothing of anybody is put among the items of every history.',
   expected: 'C stays about what it is.',
   leaves: 'all',
-  control: ({ example, own, placebos }, { prompt, seed }) => {
+  control: ({ example, own, others }, { prompt, seed }) => {
     const draw = { example: example.id, seed };
     return contrast(
       prompt(example, withIrrelevantNote(own, draw)),
-      placebos.map(({ history }) => prompt(example, withIrrelevantNote(history, draw))),
+      others.map(({ history }) => prompt(example, withIrrelevantNote(history, draw))),
     );
   },
   judge: keptWithin(1 - HALF, 1 + HALF),

@@ -9,12 +9,12 @@ export const itemsShuffled: RefutationTest = {
   what: 'The items of every history are put into another order.',
   expected: 'C stays about what it is: it comes from what the items say.',
   leaves: 'all',
-  control: ({ example, own, placebos }, { prompt, seed }) => {
+  control: ({ example, own, others }, { prompt, seed }) => {
     if (own.length < 2) return undefined;
     const draw = { example: example.id, seed };
     return contrast(
       prompt(example, shuffledItems(own, draw)),
-      placebos.map(({ history }) => prompt(example, shuffledItems(history, draw))),
+      others.map(({ history }) => prompt(example, shuffledItems(history, draw))),
     );
   },
   judge: keptWithin(1 - HALF, 1 + HALF),

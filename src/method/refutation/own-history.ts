@@ -8,10 +8,10 @@ export const ownHistory: RefutationTest = {
   title: 'Own history',
   what: 'The user’s own history is compared with other users’ of the same length and domain.',
   expected: 'The own history makes the text likelier: C is above 0.',
-  control: ({ example, own, placebos }, { prompt }) =>
+  control: ({ example, own, others }, { prompt }) =>
     contrast(
       prompt(example, own),
-      placebos.map(({ history }) => prompt(example, history)),
+      others.map(({ history }) => prompt(example, history)),
     ),
   judge: ({ effect, strangers }) => {
     // The interval of a history that is nobody's holds 0 however many users there are, so it is held against what would

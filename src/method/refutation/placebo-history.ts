@@ -8,8 +8,8 @@ export const placeboHistory: RefutationTest = {
   what: 'Another user’s history takes the place of the own one, and is compared with yet other users’.',
   expected: 'Nothing is left of C: one stranger’s history is as good as another’s.',
   leaves: 'nothing',
-  // Placebos come in random order, so the first is no better matched than the rest.
-  control: ({ example, placebos: [first, ...rest] }, { prompt }) =>
+  // They come in random order, so the first is no better matched than the rest.
+  control: ({ example, others: [first, ...rest] }, { prompt }) =>
     contrast(
       prompt(example, first!.history),
       rest.map(({ history }) => prompt(example, history)),

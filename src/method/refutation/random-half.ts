@@ -9,12 +9,12 @@ export const randomHalfOfHistory: RefutationTest = {
   what: 'The own history is cut to a random half of its items; other users’ stay whole.',
   expected: 'C is smaller and keeps its sign: half of the dose does no more than all of it.',
   leaves: 'part',
-  control: ({ example, own, placebos }, { prompt, seed }) => {
+  control: ({ example, own, others }, { prompt, seed }) => {
     if (own.length < 2) return undefined;
     // Were the others cut, too, a model that trusts short histories too much would find more of C with less of it.
     return contrast(
       prompt(example, randomHalf(own, { example: example.id, seed })),
-      placebos.map(({ history }) => prompt(example, history)),
+      others.map(({ history }) => prompt(example, history)),
     );
   },
   judge: keptWithin(0, 1),

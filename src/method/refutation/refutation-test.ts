@@ -2,7 +2,7 @@
 
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
-import type { ScoredPrompt } from '../scoring/scorer.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { Subject, SubjectPrompts } from './subjects.ts';
 
 /** `cannot tell` is no failure: the interval holds both what is expected and what is not, or is not known. */

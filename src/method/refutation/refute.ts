@@ -69,7 +69,7 @@ export async function refuteScores(
   const total: Plan = subjects.map(({ example, own }) =>
     contrast(made.prompt(example, own), [made.prompt(example, [])]),
   );
-  const strangers: Plan = subjects.map(({ example, placebos: [a, b] }) =>
+  const strangers: Plan = subjects.map(({ example, others: [a, b] }) =>
     distance(contrast(made.prompt(example, a!.history), [made.prompt(example, b!.history)])),
   );
   const planOf = (test: RefutationTest): Plan => subjects.map((subject) => test.control(subject, made));
@@ -101,7 +101,7 @@ export async function refuteScores(
     examples: claim.length,
     withoutHistory: examples.length - subjects.length,
     placebos,
-    matching: describeMatching(subjects.map(({ matched }) => matched)),
+    matching: describeMatching(subjects),
     tests: results,
     verdict:
       (['fails', 'cannot tell'] as const).find((bad) => results.some(({ verdict }) => verdict === bad)) ??

@@ -3,18 +3,17 @@ import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import { irrelevantNote } from '../data/controls.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import type { Candidate, MatchedCandidates } from '../data/matching.ts';
+import type { MatchedCandidates } from '../data/matching.ts';
 import { placeboHistories } from '../data/placebo-histories.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
-import type { ScoredPrompt } from '../scoring/scorer.ts';
 
-/** An example whose history shows. */
-export interface Subject {
+/**
+ * An example whose history shows, with the latest of its items and those of others: as many as fit beside a note, and as
+ * every one of these histories has.
+ */
+export interface Subject extends MatchedCandidates {
   readonly example: Example;
-  /** The latest items, as many as fit beside a note, and as many as every placebo has. */
-  readonly own: readonly HistoryItem[];
-  readonly placebos: readonly Candidate[];
-  readonly matched: MatchedCandidates;
 }
 
 /** How the prompts of a subject are made, and what its controls may draw from. */
@@ -65,7 +64,7 @@ export function refutationSubjects(
     if (fitting(example, example.history) === 0) return [];
     const shown = (history: readonly HistoryItem[]) => fitting(example, history);
     const matched = placeboHistories(pool, example, placebos, { seed, shown });
-    return matched === undefined ? [] : [{ example, own: matched.own, placebos: matched.others, matched }];
+    return matched === undefined ? [] : [{ example, ...matched }];
   });
   if (subjects.length === 0)
     throw new DataError(

@@ -9,11 +9,11 @@ export const templateWording: RefutationTest = {
   what: 'The words of the prompt around the history and the query are replaced by others.',
   expected: 'C stays about what it is: it does not hang on how the prompt is worded.',
   leaves: 'all',
-  control: ({ example, own, placebos }, { prompt, template }) => {
+  control: ({ example, own, others }, { prompt, template }) => {
     const other = promptTemplates.find(({ id }) => id !== template)!.id;
     return contrast(
       prompt(example, own, other),
-      placebos.map(({ history }) => prompt(example, history, other)),
+      others.map(({ history }) => prompt(example, history, other)),
     );
   },
   judge: keptWithin(1 - HALF, 1 + HALF),

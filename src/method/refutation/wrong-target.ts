@@ -20,7 +20,7 @@ export const wrongTargetScored: RefutationTest = {
     const items = Math.min(own.length, other.own.length);
     return contrast(
       prompt(other.example, own.slice(-items)),
-      other.placebos
+      other.others
         .filter(({ user }) => user !== example.user)
         .map(({ history }) => prompt(other.example, history.slice(-items))),
     );

@@ -1,5 +1,5 @@
 /** @file Prompts that occur more than once, such as a history that is as short as the candidates', are scored once. */
-import type { ScoredPrompt } from './scorer.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 
 /** The prompts that differ, in the order of their first occurrence, and for each of `prompts` the index of its own. */
 export function distinctPrompts(prompts: readonly ScoredPrompt[]): {

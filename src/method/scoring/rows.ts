@@ -1,10 +1,11 @@
 /** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
 import { ConfigError } from '../../base/errors.ts';
-import type { ProgressListener } from '../../base/progress.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
-import { type ComparedPrompts, comparedPrompts, lackingOthersWarning } from '../prompts/compared-prompts.ts';
-import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
-import { createScorer, type PairEffects, type ScoredModel, type ScorerOptions } from './scorer.ts';
+import { promptOf } from '../prompts/collate.ts';
+import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
+import { hiddenHistoryWarning, type PromptPair, type Prompts } from '../prompts/pair.ts';
+import { type ComparingScorerOptions, createScorer, type PairEffects, type ScoredModel } from './scorer.ts';
 
 /** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
 export interface EffectRow {
@@ -37,18 +38,11 @@ export interface EffectRow {
   readonly responseIds?: readonly number[];
 }
 
-export interface EffectRowsOptions extends ScorerOptions {
-  readonly prompt: PromptSettings;
+/** Warnings are told once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
+export interface EffectRowsOptions extends ComparingScorerOptions {
   /** Other users' histories for each example, matched in period, domain and length; 0 by default. */
   readonly placebo?: number;
-  /** Where other users' histories come from; the examples themselves by default. */
-  readonly pool?: readonly Example[];
-  /** Draws other users' histories, those of placebos and of the reference value `placebo`; 0 by default. */
-  readonly seed?: number;
   readonly withPrompts?: boolean;
-  readonly onProgress?: ProgressListener;
-  /** Told once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
-  readonly onWarning?: (message: string) => void;
 }
 
 /** An example with its prompts and the effects of its tokens. */
@@ -80,13 +74,16 @@ export async function* exampleEffects(
     });
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
-  const all: ComparedPrompts[] = [];
+  // Of all examples no more is kept than the warnings need.
+  const shown: Pick<Prompts, 'hasHistory'>[] = [];
+  const lacking: Example[] = [];
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
     const group = examples.slice(start, start + EXAMPLES_TOGETHER);
     const compared = group.map((example) =>
       comparedPrompts(example, tokenizer, prompt, { pool, count: placebo, seed }),
     );
-    all.push(...compared);
+    shown.push(...compared.map(({ pair: { hasHistory } }) => ({ hasHistory })));
+    if (placebo > 0) lacking.push(...group.filter((_, i) => lacksOthers(compared[i]!)));
     const scoredBefore = start;
     const effects = await scorer.effects(
       compared.map(({ pair }) => pair),
@@ -99,14 +96,12 @@ export async function* exampleEffects(
         }),
     );
     const placebos = compared.flatMap(({ others }, i) => others.map((pair) => ({ i, pair })));
-    const logProbabilities = await scorer.logProbabilities(
-      placebos.map(({ pair }) => ({ promptIds: pair.withHistoryIds, responseIds: pair.responseIds })),
-    );
+    const logProbabilities = await scorer.logProbabilities(placebos.map(({ pair }) => promptOf(pair)));
     for (const [i, example] of group.entries()) {
       const { pair } = compared[i]!;
       const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
-      const mean = (_: number, t: number) => mine.reduce((sum, values) => sum + values[t]!, 0) / mine.length;
-      const logProbWithPlacebo = pair.hasHistory ? mine[0]?.map(mean) : effects[i]!.logProbWithoutHistory;
+      const meanOf = (_: number, t: number) => mean(mine.map((values) => values[t]!));
+      const logProbWithPlacebo = pair.hasHistory ? mine[0]?.map(meanOf) : effects[i]!.logProbWithoutHistory;
       yield {
         example,
         pair,
@@ -115,10 +110,9 @@ export async function* exampleEffects(
       };
     }
   }
-  const pairs = all.map(({ pair }) => pair);
   const warnings = [
-    hiddenHistoryWarning(examples, pairs, prompt),
-    placebo > 0 ? lackingOthersWarning(examples, all, prompt, 'their B and C are not known') : undefined,
+    hiddenHistoryWarning(examples, shown, prompt),
+    lackingOthersWarning(lacking, examples.length, prompt, 'their B and C are not known'),
   ];
   for (const warning of warnings) if (warning !== undefined) onWarning?.(warning);
 }

@@ -1,14 +1,16 @@
 /** @file Runs a model over prompts and their responses: log-probabilities of one pass, effects of a pair of passes. */
 import { EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { openSession, type ParameterValues, parameterSource } from '../../engine/models/pass.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor, Session } from '../../engine/runtime/session.ts';
+import type { Example } from '../data/example.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveName } from '../objectives/objectives.ts';
-import type { PromptWithResponse } from '../prompts/collate.ts';
-import type { PromptPair } from '../prompts/pair.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
+import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { cachedScorer, type EffectCache } from './effect-cache.ts';
 import { scoredHash } from './scored-hash.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
@@ -33,6 +35,18 @@ export interface ScorerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How examples are scored beside other users' histories. */
+export interface ComparingScorerOptions extends ScorerOptions {
+  readonly prompt: PromptSettings;
+  /** Where other users' histories come from; the examples themselves by default. */
+  readonly pool?: readonly Example[];
+  /** Draws other users' histories, that of the reference value `placebo` too; 0 by default. */
+  readonly seed?: number;
+  readonly onProgress?: ProgressListener;
+  /** Told how many texts are compared with nobody, and the like. */
+  readonly onWarning?: (message: string) => void;
+}
+
 /** Effects of the response tokens of one pair, each f32[S]; natural logarithms (see effects.ts). */
 export interface PairEffects {
   readonly logProbWithHistory: Float32Array;
@@ -43,9 +57,6 @@ export interface PairEffects {
   /** The objective's, summing to 1. */
   readonly weight: Float32Array;
 }
-
-/** A prompt with the response whose tokens are scored, all of them. */
-export type ScoredPrompt = Omit<PromptWithResponse, 'fitted'>;
 
 export interface Scorer extends AsyncDisposable {
   /** log p of every response token, nats; in the order given. `onDone` counts prompts. */
@@ -78,11 +89,11 @@ function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
   /** Runs `session` over groups of similar length; the parts of each row, in the order given. */
   async function inGroups<T>(
     rows: readonly T[],
-    promptOf: (row: T) => ScoredPrompt,
+    asPrompt: (row: T) => ScoredPrompt,
     session: LazySession<T>,
     onDone: ((done: number) => void) | undefined,
   ): Promise<Record<string, Float32Array>[]> {
-    const prompts = rows.map(promptOf);
+    const prompts = rows.map(asPrompt);
     const results = new Array<Record<string, Float32Array>>(rows.length);
     let done = 0;
     for (const indices of scoringGroups(prompts, model.config.vocabularySize, tokensPerRun)) {
@@ -111,11 +122,12 @@ function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
       return scores.map(({ logProbability }) => logProbability!);
     },
     effects: async (pairs, onDone) => {
-      const promptOf = ({ withHistoryIds: promptIds, responseIds }: PromptPair) => ({
-        promptIds,
-        responseIds,
-      });
-      const effects = (await inGroups(pairs, promptOf, pair, onDone)) as unknown as PairEffects[];
+      const effects = (await inGroups(
+        pairs,
+        (each) => promptOf(each),
+        pair,
+        onDone,
+      )) as unknown as PairEffects[];
       return effects.map((effect, i) => (pairs[i]!.hasHistory ? effect : withoutEffect(effect)));
     },
     [Symbol.asyncDispose]: async () => {

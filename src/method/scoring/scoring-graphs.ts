@@ -16,8 +16,9 @@ import {
   type CollatedBatch,
   checkAligned,
   collate,
-  type PromptWithResponse,
   passRows,
+  promptOf,
+  type ScoredPrompt,
 } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 
@@ -29,13 +30,10 @@ export interface ScoringGraph<T> {
   feeds(rows: readonly T[]): Record<string, HostTensor>;
 }
 
-/** Every response token has its score. */
-type Unmasked = Omit<PromptWithResponse, 'fitted'>;
-
 type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer'>;
 
 /** `logProbability` of the response tokens of prompts, over parameters that `source` gives. */
-export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<Unmasked> {
+export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<ScoredPrompt> {
   const passes = createPasses(model, source);
   return {
     outputs: { logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targetInput()) },
@@ -65,7 +63,7 @@ export function effectGraph(
     feeds: (pairs) => {
       const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
         batchOf(
-          pairs.map((pair) => ({ promptIds: pair[ids], responseIds: pair.responseIds })),
+          pairs.map((pair) => promptOf(pair, ids)),
           model,
         );
       const withHistory = pass('withHistoryIds');
@@ -81,7 +79,7 @@ export function effectGraph(
   };
 }
 
-const batchOf = (prompts: readonly Unmasked[], { tokenizer: { padId } }: Decoder) =>
+const batchOf = (prompts: readonly ScoredPrompt[], { tokenizer: { padId } }: Decoder) =>
   collate(prompts, { padId, side: 'right' });
 
 const targetInput = () => input('targets', 'i64', ['S']);

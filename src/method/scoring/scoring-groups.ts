@@ -1,5 +1,5 @@
 /** @file Which prompts are scored in one run: groups of similar length, within a budget of tokens. */
-import type { PromptWithResponse } from '../prompts/collate.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 
 /** Padded tokens of one run at most, but for a longer single prompt. */
 const TOKENS_PER_RUN = 4096;
@@ -9,7 +9,7 @@ const LOGITS_PER_RUN = 1 << 25;
 
 /** Indices of prompts in groups of similar length, shortest first, within both budgets. */
 export function scoringGroups(
-  prompts: readonly Pick<PromptWithResponse, 'promptIds' | 'responseIds'>[],
+  prompts: readonly ScoredPrompt[],
   vocabularySize: number,
   tokensPerRun = TOKENS_PER_RUN,
 ): number[][] {

@@ -1,5 +1,6 @@
 /** @file The memory of a run's estimators: their sessions run before the first step, or beside the training graph. */
 import { frozenParameters, loraParameters, trainedParameters } from '../../engine/models/parameters.ts';
+import { promptOf } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from '../scoring/scoring-graphs.ts';
 import { scoringGroups } from '../scoring/scoring-groups.ts';
@@ -30,9 +31,10 @@ export function estimatorMemory(
   const average = () => (lora === undefined ? trainedParameters() : loraParameters(lora, { base }));
   const needed = neededParts(objective, objectiveOptions, estimator === 'fixed');
   const scored = (batch: readonly PromptPair[]) =>
-    scoringGroups(batch.map(asPrompt), model.config.vocabularySize).map((group) =>
-      group.map((i) => batch[i]!),
-    );
+    scoringGroups(
+      batch.map((pair) => promptOf(pair)),
+      model.config.vocabularySize,
+    ).map((group) => group.map((i) => batch[i]!));
   const bytesOf = <T>(graph: ScoringGraph<T>, groups: readonly (readonly T[])[]) => {
     const {
       weights,
@@ -52,7 +54,7 @@ export function estimatorMemory(
     sessions.push(
       bytesOf(
         promptGraph(model, base),
-        largest(scored(pairs)).map((group) => group.map(asPrompt)),
+        largest(scored(pairs)).map((group) => group.map((pair) => promptOf(pair))),
       ),
     );
   return {
@@ -65,8 +67,6 @@ export function estimatorMemory(
         : 0,
   };
 }
-
-const asPrompt = ({ withHistoryIds: promptIds, responseIds }: PromptPair) => ({ promptIds, responseIds });
 
 /** The groups with the most padded tokens and with the most response tokens. */
 function largest(groups: readonly (readonly PromptPair[])[]): (readonly PromptPair[])[] {

@@ -8,9 +8,10 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { updateAverage } from '../../engine/optim/moving-average.ts';
+import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
-import { createScorer, type ScoredModel, type ScoredPrompt, type ScorerOptions } from '../scoring/scorer.ts';
+import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
 import { neededParts, type TokenEstimate } from './given-effects.ts';
 import type { ResolvedSettings } from './settings.ts';
 

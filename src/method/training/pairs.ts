@@ -4,9 +4,14 @@ import { ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
-import { type ComparedPrompts, comparedPrompts, lackingOthersWarning } from '../prompts/compared-prompts.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
+import {
+  type ComparedPrompts,
+  comparedPrompts,
+  lackingOthersWarning,
+  lacksOthers,
+} from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
-import type { ScoredPrompt } from '../scoring/scorer.ts';
 
 /** How the prompts of many examples are made. */
 export interface TrainingPromptsOptions {
@@ -62,16 +67,15 @@ export async function trainingPrompts(
     breath = performance.now();
   }
   const pairs = compared.map(({ pair }) => pair);
+  const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
   const warnings = [
     hiddenHistoryWarning(examples, pairs, settings),
-    count > 0 ? lackingOthersWarning(examples, compared, settings, 'their weights are made of A') : undefined,
+    lackingOthersWarning(lacking, examples.length, settings, 'their weights are made of A'),
   ];
   return {
     pairs,
     ...(count > 0 && {
-      placebos: compared.map(({ others }) =>
-        others.map(({ withHistoryIds, responseIds }) => ({ promptIds: withHistoryIds, responseIds })),
-      ),
+      placebos: compared.map(({ others }) => others.map((pair) => promptOf(pair))),
     }),
     warnings: warnings.filter((warning) => warning !== undefined),
   };

@@ -5,7 +5,7 @@ import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import { checkAligned, collate } from '../prompts/collate.ts';
+import { checkAligned, collate, promptOf } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { withNoise } from './dropout-noise.ts';
 import type { Estimator } from './estimators.ts';
@@ -154,8 +154,7 @@ export function trainingBatch(
   const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
     collate(
       pairs.map((pair) => ({
-        promptIds: pair[ids],
-        responseIds: pair.responseIds,
+        ...promptOf(pair, ids),
         ...(pair.fitted && { fitted: pair.fitted }),
       })),
       { padId, side: 'right' },

@@ -151,7 +151,8 @@ describe('a stopped audit', () => {
     const other = { model: { ...scored.model, hash: 'other' } };
     await audit(other, examples, { ...options, store });
     expect((await readFile(store, 'utf8')).length).toBeGreaterThan(1.9 * kept.length);
-    expect(kept).not.toMatch(/mug|kettle|u0/);
+    // Scores are base64, which may hold "u0" by chance: a user would stand in quotes of its own.
+    expect(kept).not.toMatch(/mug|kettle|"u0"/);
   });
 
   it('stops when told to', async () => {

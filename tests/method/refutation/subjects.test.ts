@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
 import { withIrrelevantNote } from '../../../src/method/data/controls.ts';
+import type { ScoredPrompt } from '../../../src/method/prompts/collate.ts';
 import type { PromptSettings } from '../../../src/method/prompts/pair.ts';
 import { refuteScores } from '../../../src/method/refutation/refute.ts';
 import { refutationSubjects } from '../../../src/method/refutation/subjects.ts';
 import { refutationTests } from '../../../src/method/refutation/suite.ts';
-import type { ScoredPrompt } from '../../../src/method/scoring/scorer.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 
 const tokenizer = await loadTokenizer(resolve(import.meta.dirname, '../../golden/tokenizer-small'));
@@ -22,10 +22,10 @@ describe('subjects', () => {
         ...options,
         prompt: { ...prompt, maxTokens },
       });
-      for (const { example, own, placebos } of made.subjects) {
-        expect(placebos.map(({ history }) => history.length)).toEqual([own.length, own.length, own.length]);
+      for (const { example, own, others } of made.subjects) {
+        expect(others.map(({ history }) => history.length)).toEqual([own.length, own.length, own.length]);
         const draw = { example: example.id, seed: 1 };
-        for (const history of [own, ...placebos.map((placebo) => placebo.history)])
+        for (const history of [own, ...others.map((other) => other.history)])
           expect(made.prompt(example, withIrrelevantNote(history, draw))).toBeDefined();
       }
     }
