@@ -1,7 +1,7 @@
 /** @file The leakage check: no response is shown to a model that is then asked for it, and nothing of a test set is trained on. */
 import { DataError } from '../../base/errors.ts';
 import type { Example, HistoryItem, Split } from './example.ts';
-import { normaliseText } from './normalise.ts';
+import { isSameItem, isSameText, normaliseText } from './normalise.ts';
 import { countWords } from './sentences.ts';
 import { isStrictlyBefore, parseTime } from './time.ts';
 
@@ -16,9 +16,9 @@ export interface LeakageOptions {
 const OFFENDERS_SHOWN = 5;
 
 /**
- * Throws when a response can leak: its id or its text ({@link normaliseText}) is in a history or placebo of its own example,
- * or its text is a response in two splits, or a validation or test response (text; id, of the same user) is in a history or response
- * of a training example, or a history item is not strictly earlier than the response (where both have times).
+ * Throws when a response can leak: it is in a history or placebo of its own example ({@link isSameItem}),
+ * or its text is a response in two splits, or a validation or test response (its text; of the same user also a cut text
+ * of its id) is in a history or response of a training example, or a history item is not strictly earlier than the response (where both have times).
  * @throws {DataError} naming the number of leaks and the first five
  */
 export function checkLeakage(examples: readonly Example[], options: LeakageOptions = {}): void {
@@ -38,14 +38,15 @@ export function checkLeakage(examples: readonly Example[], options: LeakageOptio
 
 /** Leaks within one example. */
 function ownLeaks(example: Example, placebo: readonly HistoryItem[]): string[] {
-  const response = normaliseText(example.response);
+  const response = { id: example.id, text: example.response };
   const responseTime = example.time === undefined ? undefined : parseTime(example.time);
   const name = `example "${example.id}"`;
   const same = (items: readonly HistoryItem[], where: string) =>
     items.flatMap((item) => {
-      if (item.id === example.id) return [`${name}: ${where} item "${item.id}" has the id of the response`];
-      if (sameText(item.text, example.response, response))
+      if (isSameText(item.text, response.text))
         return [`${name}: ${where} item "${item.id}" has the text of the response`];
+      if (isSameItem(item, response))
+        return [`${name}: ${where} item "${item.id}" is the response, cut or longer`];
       return [];
     });
   const late = example.history.flatMap((item) => {
@@ -56,13 +57,6 @@ function ownLeaks(example: Example, placebo: readonly HistoryItem[]): string[] {
     ];
   });
   return [...same(example.history, 'history'), ...same(placebo, 'placebo'), ...late];
-}
-
-/** Whether two texts are the same; texts without letters or digits are compared as they are. */
-function sameText(text: string, response: string, normalisedResponse: string): boolean {
-  return normalisedResponse === ''
-    ? text.trim() === response.trim()
-    : normaliseText(text) === normalisedResponse;
 }
 
 /** Leaks from validation and test into training, and responses in two splits. */
@@ -96,8 +90,9 @@ function leaksBetweenSplits(examples: readonly Example[], minWords: number): str
       checked.add(name);
       const text = comparable(item.text, minWords);
       const splits = text === undefined ? undefined : responses.get(text);
-      const leaked =
-        heldOutIds.get(key(example.user, item.id)) ?? splits?.get('test') ?? splits?.get('validation');
+      const named = heldOutIds.get(key(example.user, item.id));
+      const isNamed = named !== undefined && isSameItem(item, { id: named.id, text: named.response });
+      const leaked = isNamed ? named : (splits?.get('test') ?? splits?.get('validation'));
       if (leaked !== undefined)
         leaks.push(
           `example "${example.id}" (train): history item "${item.id}" is the response of example "${leaked.id}" (${leaked.split})`,

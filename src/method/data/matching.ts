@@ -3,7 +3,7 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from './example.ts';
-import { normaliseText } from './normalise.ts';
+import { comparedForm, isSameItem } from './normalise.ts';
 import { nearestFirst, poolColumns, wordsOf } from './pool-columns.ts';
 import { yearOf } from './time.ts';
 
@@ -47,7 +47,7 @@ const MAX_POOL = 64;
  * The histories of k − 1 other users, nearest to `example` first by domain (`meta.domain`, where it has one),
  * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
  * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
- * Left out: the same user; items with the id or the text of the response or of an item of the example's own history;
+ * Left out: the same user; items that are the response or an item of the example's own history ({@link isSameItem});
  * items that the example's user co-wrote (`meta.authors`).
  * @param examples where other users' histories come from; may contain `example`
  * @param k candidates with the true user, at least 2
@@ -234,13 +234,15 @@ function latest(
 
 /** Whether an item of another user tells nothing of the example's own response and history, nor was co-written by its user. */
 export function foreignTo(example: Example): (item: HistoryItem) => boolean {
-  const ids = new Set([example.id, ...example.history.map((item) => item.id)]);
-  const texts = new Set([sha256(normaliseText(example.response)), ...example.history.map(textHash)]);
+  const own = [{ id: example.id, text: example.response }, ...example.history];
+  const byId = new Map(own.map((item) => [item.id, item]));
+  const texts = new Set([sha256(comparedForm(example.response)), ...example.history.map(textHash)]);
   return (item) => {
+    const twin = byId.get(item.id);
     const authors = item.meta?.authors;
     return (
-      !ids.has(item.id) &&
       !texts.has(textHash(item)) &&
+      (twin === undefined || !isSameItem(item, twin)) &&
       !(Array.isArray(authors) && authors.includes(example.user))
     );
   };
@@ -251,7 +253,7 @@ const TEXT_HASHES = new WeakMap<HistoryItem, string>(); // an item is compared w
 function textHash(item: HistoryItem): string {
   let hash = TEXT_HASHES.get(item);
   if (hash === undefined) {
-    hash = sha256(normaliseText(item.text));
+    hash = sha256(comparedForm(item.text));
     TEXT_HASHES.set(item, hash);
   }
   return hash;

@@ -40,9 +40,9 @@ describe('checkLeakage', () => {
 
   it.each<[string, readonly Example[], string]>([
     [
-      'the id of the response in its own history',
-      [{ ...train, history: [item('a', { text: 'other' })] }],
-      'example "a": history item "a" has the id of the response',
+      'the response in its own history, cut, by its id',
+      [{ ...train, history: [item('a', { text: 'A wrote these' })] }],
+      'example "a": history item "a" is the response, cut or longer',
     ],
     [
       'the text of the response in its own history, in other case and punctuation',
@@ -70,9 +70,9 @@ describe('checkLeakage', () => {
       'example "a" (train): history item "h" is the response of example "b" (test)',
     ],
     [
-      'a validation response as training history, by id, of the same user',
+      'a validation response as training history, cut, by id, of the same user',
       [
-        { ...train, history: [item('b', { text: 'shortened' })] },
+        { ...train, history: [item('b', { text: 'b wrote these' })] },
         { ...test, user: 'u', split: 'validation' },
       ],
       'example "a" (train): history item "b" is the response of example "b" (validation)',
@@ -84,6 +84,12 @@ describe('checkLeakage', () => {
     ],
   ])('finds %s', (_, examples, message) => {
     expect(() => checkLeakage(examples)).toThrow(message);
+  });
+
+  // The ids of examples are line numbers where a file gives none, and a history's own may be 1, 2, 3.
+  it('takes no two texts for one by their ids alone', () => {
+    const numbered = { ...train, id: '1', history: [item('1'), item('2')] };
+    expect(() => checkLeakage([numbered, { ...test, user: 'u', id: '2' }])).not.toThrow();
   });
 
   it('finds the response in a placebo', () => {
@@ -116,7 +122,7 @@ describe('checkLeakage', () => {
     const leaking = Array.from({ length: 8 }, (_, i) => ({
       ...train,
       id: `e${i}`,
-      history: [item(`e${i}`)],
+      history: [item('h', { text: train.response })],
     }));
     expect(() => checkLeakage(leaking)).toThrow(/expected no leakage, got 8: .*"e4".*; and 3 more$/);
   });

@@ -131,15 +131,35 @@ describe('matchedCandidates', () => {
 
   it('leaves out items that are or repeat the response or the own history, or that the user co-wrote', () => {
     const leaks = [
-      item('of me'),
+      item('of me', 1, { text: 'Response of' }),
       item('x', 1, { text: 'Response of ME.' }),
-      item('me0', 10, { text: 'same id' }),
+      item('me0', 10, { text: `${me.history[0]!.text} and more` }),
       item('y', 1, { text: me.history[1]!.text }),
       item('z', 10, { meta: { authors: ['other', 'me'] } }),
     ];
     const other = example('other', '1900', [...items('clean', 3), ...leaks]);
     const match = matchedCandidates([other], me, 2);
     expect(match.others[0]!.history.map(({ id }) => id)).toEqual(['clean0', 'clean1', 'clean2']);
+  });
+
+  // Items without an id are named h1, h2, … for every user: nobody was left to compare with.
+  it('compares with users whose items have the same ids', () => {
+    const numbered = (user: string) => ({
+      ...example(
+        user,
+        '1900',
+        items(user, 3).map((each, place) => ({ ...each, id: `h${place + 1}` })),
+      ),
+    });
+    const match = matchedCandidates(['a', 'b', 'c'].map(numbered), numbered('me'), 4);
+    expect(match.others.map(({ history }) => history.length)).toEqual([3, 3, 3]);
+  });
+
+  it('keeps texts of signs alone apart', () => {
+    const signs = (user: string, text: string) => example(user, '1900', [item('h1', 1, { text })]);
+    const others = [signs('a', '!!!'), signs('b', ':-)')];
+    const mine = signs('me', '!!!');
+    expect(users(matchedCandidates(others, mine, 2))).toEqual(['b']);
   });
 
   it('matches by length alone where there are no times', () => {

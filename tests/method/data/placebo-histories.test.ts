@@ -83,7 +83,7 @@ describe('placebo histories', () => {
     const me = written('me', []);
     const pool = [
       me,
-      written('a', [paper('of me', 'my paper under another text', ['a'])]),
+      written('a', [paper('of me', 'abstract of me, with more words', ['a'])]),
       written('b', [paper('b2', 'Abstract of ME!', ['b'])]),
       written('c', [paper('c2', 'a joint paper', ['c', 'me'])]),
       written('d', [paper('d2', 'a paper', ['d'])]),
