@@ -1,0 +1,5 @@
+/** @file Every kind of file that the mutation tests damage, for scripts/mutation.ts. */
+import type { MutationTarget } from './mutations.ts';
+import { tokenizerTargets } from './tokenizer-mutations.ts';
+
+export const mutationTargets: readonly MutationTarget[] = [...tokenizerTargets];
