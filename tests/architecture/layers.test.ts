@@ -81,7 +81,7 @@ describe('layers', () => {
 
   it('lets the parts of the method build on those before them only', () => {
     const order = [
-      ...['data', 'simulation', 'prompts', 'effects', 'objectives', 'scoring', 'training'],
+      ...['data', 'simulation', 'prompts', 'effects', 'objectives', 'scoring', 'metrics', 'training'],
       ...['presentation', 'evaluation', 'generation', 'explain', 'report', 'audit', 'refutation'],
     ];
     const part = (path: string) => order.indexOf(path.split('/')[1]!);
