@@ -3,13 +3,13 @@
  * A file holds users' texts as token ids only; whoever has the tokenizer can read them, so it stays where the data may be.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describeFileError, writeAll, writeFileAtomically } from '../base/atomic-file.ts';
+import { defaultCacheFolder, makeCacheFolder } from '../base/cache-folder.ts';
 import { WeightsError } from '../base/errors.ts';
-import { defaultCacheFolder } from '../engine/models/model.ts';
 import type { CachedScores, CachedSystem, EffectCache } from '../method/scoring/effect-cache.ts';
 
 export interface EffectCacheOptions {
@@ -71,12 +71,10 @@ export function effectCache({
     read,
     add: async (system, entries) => {
       const path = pathOf(system);
-      await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-        throw describeFileError(path, error);
-      });
+      await makeCacheFolder(dirname(path));
       // Read again: another process may have added to it.
       const book = new Map([...(await read(system)), ...entries]);
-      await writeFileAtomically(path, (file) => writeAll(file, writeBook(book, system)));
+      await writeFileAtomically(path, (file) => writeAll(file, writeBook(book, system)), 0o600);
     },
   };
 }

@@ -2,12 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaultCacheFolder } from '../base/cache-folder.ts';
 import { ConfigError, nearestName, WeightsError } from '../base/errors.ts';
 import { exists } from '../base/exists.ts';
 import { type HubId, parseHubId } from '../base/hub-id.ts';
 import type { ProgressListener } from '../base/progress.ts';
 import { modelFolderOfGguf } from '../engine/gguf/model-folder-of.ts';
-import { defaultCacheFolder, loadModel, type Model } from '../engine/models/model.ts';
+import { loadModel, type Model } from '../engine/models/model.ts';
 import { hubModel } from './hub/hub-model.ts';
 
 export interface OpenModelOptions {

@@ -8,16 +8,18 @@ import { EngineError } from './errors.ts';
  * Writes a file so that a crash, a kill or a full disk at any moment leaves either the old file or the new one.
  * @param path where the file shall be; its folder must exist
  * @param write writes the content through the handle of a temporary file in the same folder
+ * @param mode of the file, less what the process's mask takes away
  * @throws {EngineError} `file/disk-full` when the disk is full, `file/cannot-write` when the system refuses otherwise;
  *   the temporary file is removed. Errors of `write` that do not come from the file system pass unchanged.
  */
 export async function writeFileAtomically(
   path: string,
   write: (file: FileHandle) => Promise<void>,
+  mode = 0o666,
 ): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   try {
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'wx', mode);
     try {
       await write(file);
       await file.sync();

@@ -1,5 +1,5 @@
 /** @file Effects kept as Parquet: found again to the bit, refused under another tokenizer, computed again when damaged. */
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
@@ -55,6 +55,12 @@ describe('the cache of effects', () => {
     expect(all.effects.slice(2)).toEqual(expected);
     const rows = await rowsOf(await book());
     expect(new Set(rows.map(({ key }) => key)).size).toBe(pairs.length + prompts.length);
+  });
+
+  // Was written for everybody to read.
+  it.skipIf(process.platform === 'win32')('is readable for its user alone', async () => {
+    await scores(model, pairs.slice(0, 1));
+    expect((await stat(await book())).mode & 0o777).toBe(0o600);
   });
 
   it('holds token ids, and no text', async () => {

@@ -1,6 +1,7 @@
 /** @file GGUF files: opened with every claim of the header checked, tensors read as f32 piece by piece. */
 import type { FileHandle } from 'node:fs/promises';
 import { WeightsError } from '../../base/errors.ts';
+import { foreignFile } from '../../base/file-kind.ts';
 import { openToRead, readFully, realFile, withFile } from '../weights/read-file.ts';
 import { readBlocks } from './block-formats.ts';
 import { MoreBytes } from './cursor.ts';
@@ -49,11 +50,17 @@ async function headerOf(path: string, handle: FileHandle, size: number): Promise
     try {
       return parseHeader(path, start, size);
     } catch (error) {
-      if (!(error instanceof MoreBytes)) throw error;
+      if (!(error instanceof MoreBytes)) throw foreignOf(path, start) ?? error;
       length = Math.min(size, Math.max(error.needed, 2 * length));
     }
   }
 }
+
+/** A file that begins as another kind does; one that says GGUF is one. */
+const foreignOf = (path: string, start: Uint8Array) => {
+  const foreign = foreignFile(path, start);
+  return foreign?.code === 'weights/gguf' ? undefined : foreign;
+};
 
 /**
  * The values of a tensor, in pieces of whole groups of rows.

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeLeftovers, writeFileAtomically } from '../../base/atomic-file.ts';
-import { makeFolder } from '../../base/atomic-folder.ts';
+import { makeCacheFolder } from '../../base/cache-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
@@ -56,7 +56,7 @@ export async function modelFolderOfGguf(
   if (await isWhole(folder)) return folder;
   const { config, tensors } = await planOf(file);
   const own = tokenizerOf(file, beside);
-  await makeFolder(folder);
+  await makeCacheFolder(folder);
   await writeWeights(join(folder, 'model.safetensors'), file, tensors, options);
   for (const [name, text] of Object.entries(own)) await writeText(join(folder, name), text);
   await writeText(join(folder, 'config.json'), json(config));

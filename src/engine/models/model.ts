@@ -1,6 +1,6 @@
 /** @file Opens a model folder for use: its config checked, its weights mapped in f32, its tokenizer loaded. */
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { defaultCacheFolder } from '../../base/cache-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { QuantisedBase } from '../quantisation/layout.ts';
@@ -28,17 +28,6 @@ export interface Model {
   readonly quantised?: QuantisedBase;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
-}
-
-/** Where converted weights are kept: NEXTQUILL_CACHE, else the user's folder for caches by the rules of the system. */
-export function defaultCacheFolder(): string {
-  const { NEXTQUILL_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (NEXTQUILL_CACHE) return NEXTQUILL_CACHE;
-  const ofSystem: Partial<Record<NodeJS.Platform, string>> = {
-    darwin: join(homedir(), 'Library', 'Caches'),
-    win32: LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'),
-  };
-  return join(ofSystem[process.platform] ?? (XDG_CACHE_HOME || join(homedir(), '.cache')), 'nextquill');
 }
 
 /**

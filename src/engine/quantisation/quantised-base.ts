@@ -2,12 +2,12 @@
  * @file A model's linear layers kept in 4 or 8 bits, made once and mapped from a cache. Tables of embeddings (and a head that
  * is one), norms and biases stay f32: they are looked up or small, and their errors would reach every token.
  */
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { removeLeftovers } from '../../base/atomic-file.ts';
+import { defaultCacheFolder, makeCacheFolder } from '../../base/cache-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import { defaultCacheFolder, type Model } from '../models/model.ts';
+import type { Model } from '../models/model.ts';
 import type { ModelParameter } from '../models/parameters.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
@@ -96,7 +96,7 @@ async function write(
     report();
     return values;
   };
-  await mkdir(dirname(path), { recursive: true });
+  await makeCacheFolder(dirname(path));
   await removeLeftovers(path);
   report();
   await writeSafetensors(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { ShapeError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
-import { missingFile, parseJsonObject, readIfThere } from '../weights/json-file.ts';
+import { missingFile, parseJsonObject, readIfThere } from '../../base/json-file.ts';
 import { addedTokenFinder } from './added-tokens.ts';
 import { chatPieces } from './chat-template.ts';
 import { normalizerOf } from './normalizer.ts';

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import { makeFolder } from '../../base/atomic-folder.ts';
+import { makeCacheFolder } from '../../base/cache-folder.ts';
 import { canonicalJson, sha256, sha256OfFile } from '../../base/hash.ts';
 
 /** Smaller files are hashed every time: as fast as looking it up. */
@@ -26,7 +26,7 @@ export async function contentHash(path: string, cacheFolder: string): Promise<st
   const known = await readFile(remembered, 'utf8').catch(() => '');
   if (/^[0-9a-f]{64}$/.test(known)) return known;
   const hash = await sha256OfFile(path);
-  await makeFolder(join(cacheFolder, 'hashes'));
+  await makeCacheFolder(join(cacheFolder, 'hashes'));
   await writeFileAtomically(remembered, (file) => file.writeFile(hash));
   return hash;
 }

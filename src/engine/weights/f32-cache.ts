@@ -1,7 +1,7 @@
 /** @file Weights that a runtime can map: tensors that are F32 already, in their files, and F32 copies of the others, made once. */
 import { basename, join } from 'node:path';
 import { removeLeftovers } from '../../base/atomic-file.ts';
-import { makeFolder } from '../../base/atomic-folder.ts';
+import { makeCacheFolder } from '../../base/cache-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ProgressListener } from '../../base/progress.ts';
@@ -61,7 +61,7 @@ async function convertedCopy(
   const path = join(cacheFolder, `${key}.f32.safetensors`);
   const cached = await openIfWhole(path, names);
   if (cached) return cached;
-  await makeFolder(cacheFolder);
+  await makeCacheFolder(cacheFolder);
   await removeLeftovers(path);
   const total = entries.reduce((sum, { byteLength, dtype }) => sum + byteLength / DTYPE_BYTES[dtype], 0);
   let done = 0;

@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeightsError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
-import { missingFile, readJsonFile } from './json-file.ts';
+import { missingFile, readJsonFile } from '../../base/json-file.ts';
 import { openSafetensors } from './safetensors.ts';
 import { INDEX_FILE, openShards } from './shards.ts';
 import type { TensorDirectory } from './tensor-entry.ts';

@@ -1,5 +1,6 @@
 /** @file The header of a safetensors file, read without trust: every length, shape and offset is checked before use. */
 import { WeightsError } from '../../base/errors.ts';
+import { parseJsonObject } from '../../base/json-file.ts';
 import { DTYPE_BYTES, elementCount, isDtype, type TensorEntry } from './tensor-entry.ts';
 
 /** The limit of the format's reference implementation: 100 MB of JSON. */
@@ -62,15 +63,13 @@ export function parseHeader(path: string, header: Uint8Array, fileBytes: number)
 }
 
 function parseJson(path: string, header: Uint8Array): Record<string, unknown> {
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
   } catch (cause) {
-    throw invalid(path, 'expected a header of JSON in UTF-8, got something else', cause);
+    throw invalid(path, 'expected a header in UTF-8, got other bytes', cause);
   }
-  if (json === null || typeof json !== 'object' || Array.isArray(json))
-    throw invalid(path, 'expected a header that is a JSON object, got another value');
-  return json as Record<string, unknown>;
+  return parseJsonObject(`${path}: header`, text, 'weights/invalid-safetensors');
 }
 
 function parseMetadata(path: string, value: unknown): Record<string, string> {

@@ -2,8 +2,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ShapeError, WeightsError } from '../../base/errors.ts';
+import { foreignFile, KIND_BYTES } from '../../base/file-kind.ts';
 import { bf16FromF32, f16FromF32, f32FromBf16, f32FromF16 } from '../../base/half.ts';
-
 import { openToRead, readFully, realFile, withFile } from './read-file.ts';
 import { headerLength, parseHeader, type SafetensorsHeader } from './safetensors-header.ts';
 import { DTYPE_BYTES, elementCount, type TensorDirectory, type TensorEntry } from './tensor-entry.ts';
@@ -37,14 +37,20 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const real = await realFile(path, '.safetensors');
   return withFile(real, path, async (file) => {
     const { size } = await file.stat();
-    const start = new Uint8Array(Math.min(8, size));
+    const start = new Uint8Array(Math.min(KIND_BYTES, size));
     await readFully(file, start, 0, path);
-    const header = new Uint8Array(headerLength(path, start, size));
-    await readFully(file, header, 8, path);
-    const { tensors, metadata } = parseHeader(path, header, size);
+    const { tensors, metadata } = await headerOf(path, file, start, size).catch((error: unknown) => {
+      throw foreignFile(path, start) ?? error;
+    });
     const placed = [...tensors].map(([name, entry]) => [name, { ...entry, file: real }] as const);
     return { path: real, tensors: new Map(placed), metadata };
   });
+}
+
+async function headerOf(path: string, file: FileHandle, start: Uint8Array, size: number) {
+  const header = new Uint8Array(headerLength(path, start, size));
+  await readFully(file, header, 8, path);
+  return parseHeader(path, header, size);
 }
 
 /**

@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { defaultCacheFolder } from '../../../src/base/cache-folder.ts';
 import { modelFolderOfGguf } from '../../../src/engine/gguf/model-folder-of.ts';
-import { defaultCacheFolder, loadModel, type Model } from '../../../src/engine/models/model.ts';
+import { loadModel, type Model } from '../../../src/engine/models/model.ts';
 import { chatPieces } from '../../../src/engine/tokenizer/chat-template.ts';
 import { logProbabilitiesOf } from '../../support/log-probabilities.ts';
 

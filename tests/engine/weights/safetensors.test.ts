@@ -184,7 +184,7 @@ describe('opening refuses', () => {
     ['an entry that is no object', { a: 7 }, 0, 'tensor "a"'],
     ['metadata that is no object of strings', { __metadata__: { a: 1 } }, 0, '__metadata__.a'],
     ['a header that is a list', [], 0, 'JSON object'],
-    ['a header that is no JSON', '{"a":', 0, 'JSON in UTF-8'],
+    ['a header that is no JSON', '{"a":', 0, 'malformed JSON'],
   ];
   test.each(cases)('%s', async (_, header, dataBytes, message) => {
     const path = await crafted(header, dataBytes);
