@@ -7,8 +7,8 @@ import { type LoadedAdapter, loadAdapter, saveAdapter } from '../engine/lora/ada
 import { saveGgufAdapter } from '../engine/lora/gguf-adapter.ts';
 import { mergedWeights } from '../engine/lora/merge.ts';
 import type { Model } from '../engine/models/model.ts';
+import { saveModel } from '../engine/models/save-model.ts';
 import { readTensor } from '../engine/weights/safetensors.ts';
-import { saveModel } from '../engine/weights/save-model.ts';
 import { lastingModelSource, type OpenModelOptions, openModel } from './model-source.ts';
 
 /** `merged`: Hugging Face's layout, the adapter in the weights; `peft`: an adapter folder; `gguf-lora`: an adapter for llama.cpp. */

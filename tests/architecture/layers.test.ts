@@ -43,6 +43,23 @@ const offences = (rule: (file: SourceFile) => readonly string[]) =>
 const relativeImports = (file: SourceFile) =>
   file.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => target(file, specifier));
 
+/** Files that import each other, as paths that come back to their beginning. */
+function circlesOf(some: readonly SourceFile[]): string[] {
+  const byPath = new Map(some.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, way: readonly string[]) => {
+    const file = byPath.get(path);
+    if (file === undefined) return;
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' -> '));
+    if (way.includes(path) || done.has(path)) return;
+    for (const next of relativeImports(file)) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const { path } of some) visit(path, []);
+  return circles;
+}
+
 describe('layers', () => {
   it('finds the files and their imports, or every rule here would hold of nothing', () => {
     expect(files.length).toBeGreaterThan(80);
@@ -94,6 +111,30 @@ describe('layers', () => {
           : [],
       ),
     ).toEqual([]);
+  });
+
+  it('lets the folders of the engine build on those before them only', () => {
+    const order = [
+      ...['ops', 'memory', 'onnx', 'runtime', 'autodiff', 'weights', 'optim', 'quantisation'],
+      ...['tokenizer', 'models', 'gguf', 'lora', 'generate'],
+    ];
+    const folder = (path: string) => order.indexOf(path.split('/')[1]!);
+    const ofEngine = (path: string) => path.startsWith('engine/');
+    expect(files.filter(({ path }) => ofEngine(path) && folder(path) < 0)).toEqual([]);
+    expect(
+      offences((file) =>
+        ofEngine(file.path)
+          ? relativeImports(file).filter((path) => ofEngine(path) && folder(path) > folder(file.path))
+          : [],
+      ),
+    ).toEqual([]);
+  });
+
+  it('has no circle of imports in the engine, imports of types among them', () => {
+    const circles = circlesOf(files.filter(({ path }) => path.startsWith('engine/')));
+    expect(circles).toEqual([]);
+    const fake = (path: string, imports: string[]) => ({ path, text: '', code: '', imports });
+    expect(circlesOf([fake('engine/a/b.ts', ['./c.ts']), fake('engine/a/c.ts', ['./b.ts'])])).toHaveLength(1);
   });
 
   it('uses each package only in its place', () => {

@@ -104,11 +104,11 @@ export function accumulate(a: Value, b: Value): Value {
     [b, a],
     [a, b],
   ] as const) {
-    const { op, inputs, attributes } = term.node;
-    if (op === 'gemm' && inputs.length === 2) {
-      return gemm(inputs[0]!, inputs[1]!, { ...(attributes as Node<'gemm'>['attributes']), c: other });
-    }
-    if (op === 'scatterAddRows' && inputs[0]!.node.op === 'expand')
+    const { node } = term;
+    const { inputs } = node;
+    if (node.op === 'gemm' && inputs.length === 2)
+      return gemm(inputs[0]!, inputs[1]!, { ...node.attributes, c: other });
+    if (node.op === 'scatterAddRows' && inputs[0]!.node.op === 'expand')
       return scatterAddRows(other, inputs[1]!, inputs[2]!);
   }
   return add(a, b);

@@ -1,19 +1,10 @@
 /** @file The config.json that Hugging Face would have for the model of a GGUF file, from its metadata. */
 import { WeightsError } from '../../base/errors.ts';
 import { type GgufFile, metadataValue, optionalValue } from './gguf-file.ts';
+import type { Hyperparameters } from './hyperparameters.ts';
 import { ropeScaling } from './rope-scaling.ts';
 
 type Json = Record<string, unknown>;
-
-/** Reads numbers below `ARCHITECTURE.` of the metadata. */
-export interface Hyperparameters {
-  readonly file: GgufFile;
-  readonly architecture: string;
-  number(key: string): number;
-  optional(key: string): number | undefined;
-  /** What each rotary frequency is divided by, where the file has a tensor of them. */
-  readonly ropeFactors: Float32Array | undefined;
-}
 
 /** What each architecture has beyond the shape of a decoder. */
 const configOf: Readonly<Record<string, (parameters: Hyperparameters) => Json>> = {

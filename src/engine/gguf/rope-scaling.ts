@@ -1,7 +1,7 @@
 /** @file Scaled rotary embeddings of a GGUF file: the keys of its metadata, and Llama 3's factors, which are a tensor. */
 import { WeightsError } from '../../base/errors.ts';
 import { optionalValue } from './gguf-file.ts';
-import type { Hyperparameters } from './model-config.ts';
+import type { Hyperparameters } from './hyperparameters.ts';
 
 /** What Llama 3.1 to 3.3 have; files hold what they come to, not these numbers. */
 const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };

@@ -1,12 +1,8 @@
 /** @file Which linear layers an adapter's target modules name, and the shapes of its matrices. */
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
-import {
-  type LoraOptions,
-  loraName,
-  type ModelParameter,
-  type ParameterShape,
-} from '../models/parameters.ts';
+import { type LoraOptions, loraName } from '../models/parameters.ts';
+import type { ModelParameter, ParameterShape } from '../weights/model-parameter.ts';
 
 /** A linear layer that an adapter changes. */
 export interface AdaptedLayer {

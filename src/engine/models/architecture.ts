@@ -1,8 +1,9 @@
 /** @file What an architecture provides, and what it is given: models are written against these types alone. */
 import type { Value } from '../ops/value.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { Attention } from './attention.ts';
 import type { ConfigKeys, DecoderConfig } from './hf-config.ts';
-import type { ModelParameter, ParameterSource } from './parameters.ts';
+import type { ParameterSource } from './parameters.ts';
 import type { RotaryInputs } from './rotary.ts';
 
 /** What a decoder is given of the sequences that it runs over. */

@@ -4,10 +4,11 @@
  */
 import { add, gatherRows, geluTanh, layerNorm, slice } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
 import { decoderLayer, feedForward, foldRows } from './blocks.ts';
 import { type ConfigKeys, type DecoderConfig, layerCount } from './hf-config.ts';
-import { linearParameters, type ModelParameter, type ParameterSource, vector } from './parameters.ts';
+import { linearParameters, type ParameterSource, vector } from './parameters.ts';
 
 export const gpt2: Architecture = {
   config,

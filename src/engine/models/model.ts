@@ -8,11 +8,11 @@ import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type ConversionOptions, mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import { entryOf } from '../weights/safetensors.ts';
 import type { TensorDirectory } from '../weights/tensor-entry.ts';
 import type { Architecture } from './architecture.ts';
 import type { DecoderConfig } from './hf-config.ts';
-import type { ModelParameter } from './parameters.ts';
 import { architectureOf, parseDecoderConfig } from './registry.ts';
 
 /** A decoder ready to be compiled into graphs. Holds no memory of its own: weights stay in their file. */

@@ -4,22 +4,8 @@ import { type Dim, multiplyDims } from '../ops/dimension.ts';
 import { add, dropout as drop, gemm, input, quantisedProduct, reshape, weight } from '../ops/operators.ts';
 import type { DType, Value } from '../ops/value.ts';
 import { type QuantisedBase, type QuantisedLayer, quantisedNames } from '../quantisation/layout.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import { columnNoise, noiseOfRows, type PassNoise } from './noise.ts';
-
-/** Name (Hugging Face's) and shape of one parameter. */
-export interface ParameterShape {
-  readonly name: string;
-  readonly shape: readonly number[];
-}
-
-/** One parameter of a model, by the part it plays: what an adapter can change, and how its matrix lies. */
-export interface ModelParameter extends ParameterShape {
-  /**
-   * `linear` f32[out, in], PyTorch's layout; `transposed` f32[in, out], GPT-2's Conv1D; `table` of embeddings, which are
-   * looked up and, in tied models, are the head; `vector` for norms and biases.
-   */
-  readonly role: 'linear' | 'transposed' | 'table' | 'vector';
-}
 
 /** How a linear layer lies in its file. */
 export interface LinearLayout {

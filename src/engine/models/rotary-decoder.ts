@@ -5,10 +5,11 @@
 import { sizeOf } from '../ops/dimension.ts';
 import { add, gatherRows, mul, reshape, rmsNorm, silu } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
 import { decoderLayer, foldRows, gatedFeedForward } from './blocks.ts';
 import { attentionHeads, type ConfigKeys, type DecoderConfig, layerCount, windowOf } from './hf-config.ts';
-import { linearParameters, type ModelParameter, type ParameterSource, vector } from './parameters.ts';
+import { linearParameters, type ParameterSource, vector } from './parameters.ts';
 import { rotate, tablesOf } from './rotary.ts';
 
 /** What differs between architectures beyond the numbers of their configs. */

@@ -44,7 +44,7 @@ export function compile(
 
   for (const node of nodes) {
     if (node.op !== 'input') continue;
-    const { name, shape, dtype } = node.attributes as { name: string } & TensorType;
+    const { name, shape, dtype } = node.attributes;
     inputs.set(name, { dtype, shape });
     shape.forEach((dim, axis) => {
       if (typeof dim === 'string' && !/[*+]/.test(dim)) emit.bind(dim, name, axis);
@@ -70,16 +70,16 @@ export function compile(
     const [value] = node.outputs as [Value];
     if (aliasedValue(value) !== value) continue;
     if (node.op === 'input') {
-      names.set(value, (node.attributes as { name: string }).name);
+      names.set(value, node.attributes.name);
     } else if (node.op === 'weight') {
-      const { name } = node.attributes as { name: string };
+      const { name } = node.attributes;
       const where = weights.get(name);
       if (where === undefined)
         throw new GraphError(`weight ${name}: no file holds it`, { code: 'graph/missing-weight' });
       emit.external(name, onnxTypes[value.dtype], value.shape as number[], where);
       names.set(value, name);
     } else if (node.op === 'constant') {
-      const { data } = node.attributes as { data: Float32Array | BigInt64Array | Uint8Array };
+      const { data } = node.attributes;
       if (!(data instanceof Float32Array)) {
         const isBytes = data instanceof Uint8Array;
         const shape = value.shape as number[];

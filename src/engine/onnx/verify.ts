@@ -1,7 +1,7 @@
 /** @file Checks a whole graph before it is lowered: every type again by its rule, every name once, every symbol bound. */
 import { GraphError } from '../../base/errors.ts';
 import { sameShape, symbolsOf } from '../ops/dimension.ts';
-import { nodesInOrder, printType, type TensorType, typesOf, type Value } from '../ops/value.ts';
+import { nodesInOrder, printType, typesOf, type Value } from '../ops/value.ts';
 
 /**
  * Accepts the graph or says what is wrong with it and where.
@@ -25,7 +25,7 @@ export function verify(outputs: Readonly<Record<string, Value>>): void {
         );
     });
     if (node.op !== 'input' && node.op !== 'weight') continue;
-    const { name, shape } = node.attributes as { name: string } & TensorType;
+    const { name, shape } = node.attributes;
     const [value] = node.outputs as [Value];
     if (leaves.has(name) || name in outputs)
       throw new GraphError(`${node.op} ${name}: the name is taken by another tensor of the graph`, {

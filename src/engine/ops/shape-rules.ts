@@ -9,7 +9,7 @@ import {
   sizeOf,
   subtractDims,
 } from './dimension.ts';
-import type { DType, OpAttributes, OpName, TensorType } from './value.ts';
+import type { DType, OpAttributes, OpName, TensorType } from './operator-table.ts';
 
 /** Output types from input types. @throws {ShapeError} when they do not fit. */
 export type ShapeRule<K extends OpName> = (

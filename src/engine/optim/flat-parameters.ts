@@ -1,6 +1,7 @@
 /** @file Trainable parameters as one flat buffer each of weights, gradients and moments, with a view for each tensor. */
-import type { ParameterShape } from '../models/parameters.ts';
+
 import type { HostTensor } from '../runtime/session.ts';
+import type { ParameterShape } from '../weights/model-parameter.ts';
 
 /** A tensor's place in the flat buffers. */
 export interface FlatTensor extends ParameterShape {

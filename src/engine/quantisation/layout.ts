@@ -1,7 +1,7 @@
 /** @file What a quantised base is: its layers, where their parts lie in its file, and how a graph names them. */
 import { basename, dirname } from 'node:path';
-import type { ModelParameter } from '../models/parameters.ts';
 import type { ExternalTensor } from '../onnx/emit.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import type { BaseBits } from './blocks.ts';
 

@@ -7,22 +7,30 @@ import { removeLeftovers } from '../../base/atomic-file.ts';
 import { defaultCacheFolder, makeCacheFolder } from '../../base/cache-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import type { Model } from '../models/model.ts';
-import type { ModelParameter } from '../models/parameters.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
+import type { ModelParameter } from '../weights/model-parameter.ts';
 import {
   openSafetensors,
   readTensor,
   type SafetensorsFile,
   writeSafetensors,
 } from '../weights/safetensors.ts';
-import { elementCount } from '../weights/tensor-entry.ts';
+import { elementCount, type TensorDirectory } from '../weights/tensor-entry.ts';
 import { type BaseBits, blockSizeOf, quantiseRows } from './blocks.ts';
 import { type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
 
 /** Of the file's content: another number makes files of earlier versions anew. */
 const LAYOUT = 1;
+
+/** What of a model is looked at. */
+interface Quantisable {
+  readonly folder: string;
+  readonly parameters: readonly ModelParameter[];
+  readonly weights: TensorDirectory;
+}
+
+type Quantised<M> = M & { readonly quantised: QuantisedBase };
 
 /**
  * The model over a base of 4 or 8 bits; its f32 weights stay where they are, for merging.
@@ -32,12 +40,12 @@ const LAYOUT = 1;
  * @throws {AbortedError} when `signal` is aborted; nothing is left in the cache
  * Cost: at the first call a read of the weights and about 20 ns a number; later one look at the cache.
  */
-export async function withQuantisedBase(
-  model: Model,
+export async function withQuantisedBase<M extends Quantisable>(
+  model: M,
   bits: BaseBits,
   cacheFolder = defaultCacheFolder(),
   options: ConversionOptions = {},
-): Promise<Model> {
+): Promise<Quantised<M>> {
   const layers = quantisedLayers(model.parameters);
   if (layers.size === 0)
     throw new WeightsError(`${model.folder}: expected layers that divide into blocks of 16, got none`, {
@@ -54,7 +62,7 @@ export async function withQuantisedBase(
 }
 
 /** The model as it would be over a base of fewer bits, for graphs that are looked at and not run. */
-export function withPlannedBase(model: Model, bits: BaseBits): Model {
+export function withPlannedBase<M extends Quantisable>(model: M, bits: BaseBits): Quantised<M> {
   const file = { path: '', metadata: {}, tensors: new Map() };
   return { ...model, quantised: { bits, file, layers: quantisedLayers(model.parameters) } };
 }
@@ -76,7 +84,7 @@ function quantisedLayers(parameters: readonly ModelParameter[]): Map<string, Qua
 /** Each layer as one tensor of bytes, its scales before its numbers; all other parameters as they are. */
 async function write(
   path: string,
-  { parameters, weights }: Model,
+  { parameters, weights }: Quantisable,
   { bits, layers }: Pick<QuantisedBase, 'bits' | 'layers'>,
   { onProgress = () => {}, signal }: ConversionOptions,
 ): Promise<SafetensorsFile> {

@@ -9,7 +9,7 @@ import { type Adapter, loadAdapter, saveAdapter } from '../../../src/engine/lora
 import { adapterShapes } from '../../../src/engine/lora/layers.ts';
 import { mergedWeights } from '../../../src/engine/lora/merge.ts';
 import { loraParameters } from '../../../src/engine/models/parameters.ts';
-import { saveModel } from '../../../src/engine/weights/save-model.ts';
+import { saveModel } from '../../../src/engine/models/save-model.ts';
 import { largestDifference } from '../../support/engine.ts';
 import { logitsOf } from '../../support/logits.ts';
 import { tinyModel } from '../../support/tiny-model.ts';

@@ -3,8 +3,8 @@ import { cp, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type SaveModelOptions, saveModel } from '../../../src/engine/models/save-model.ts';
 import { openSafetensors, readTensor } from '../../../src/engine/weights/safetensors.ts';
-import { type SaveModelOptions, saveModel } from '../../../src/engine/weights/save-model.ts';
 import { tinyModel } from '../../support/tiny-model.ts';
 
 it('a saved model has every parameter bit for bit, an F32 config and the tokenizer', async () => {

@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
-import type { Model } from '../models/model.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
-import { DTYPE_BYTES, elementCount } from './tensor-entry.ts';
+import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.ts';
+import { DTYPE_BYTES, elementCount } from '../weights/tensor-entry.ts';
+import type { Model } from './model.ts';
 
 /** Files beside the weights that belong to the model; those that are there are copied. */
 const companions = [
