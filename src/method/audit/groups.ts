@@ -97,8 +97,8 @@ export function effectsByDomain(
   bootstrap?: BootstrapOptions,
 ): readonly GroupEffects[] {
   const named = scores.flatMap((score) => {
-    const { domain } = score.example.meta ?? {};
-    return typeof domain === 'string' ? [{ domain, text: textEffects(score) }] : [];
+    const { domain } = score.example;
+    return domain !== undefined ? [{ domain, text: textEffects(score) }] : [];
   });
   return bySize(
     [...groupsOf(named, ({ domain }) => domain)].map(([domain, rows]) =>

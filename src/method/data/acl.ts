@@ -61,7 +61,7 @@ export async function aclExamples(path: string, options: AclOptions = {}): Promi
           time: item.year,
           query: item.title,
           text,
-          meta: { authors: item.authors },
+          authors: item.authors,
         };
       });
       return [

@@ -52,7 +52,7 @@ export function withIrrelevantNote(history: readonly HistoryItem[], draw: Contro
 }
 
 /**
- * An example of another user, whose text the history of `example` should say nothing about: of the same `meta.domain`
+ * An example of another user, whose text the history of `example` should say nothing about: of the same `domain`
  * where there is one, and foreign to the history, which holds neither its response nor anything that its user co-wrote.
  * @param examples to choose from, at random
  * @returns undefined where there is none
@@ -66,5 +66,5 @@ export function wrongTarget(
   const others = stream
     .shuffle(examples)
     .filter((other) => other.user !== example.user && example.history.every(foreignTo(other)));
-  return others.find((other) => other.meta?.domain === example.meta?.domain) ?? others[0];
+  return others.find((other) => other.domain === example.domain) ?? others[0];
 }

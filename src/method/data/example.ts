@@ -9,6 +9,8 @@ export interface HistoryItem {
   readonly query: string;
   /** What the user wrote. */
   readonly text: string;
+  /** All who wrote it, by their user names, where it has several authors: it says something of each of them. */
+  readonly authors?: readonly string[];
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
@@ -34,6 +36,8 @@ export interface Example {
   readonly query: string;
   readonly response: string;
   readonly history: readonly HistoryItem[];
+  /** What the text is about, such as `books`: others' histories are matched by it, and audits are told apart by it. */
+  readonly domain?: string;
   readonly split?: Split;
   readonly causes?: readonly CauseSpan[];
   readonly meta?: Readonly<Record<string, unknown>>;

@@ -16,12 +16,15 @@ export interface JsonlOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Bad lines that an error names; of the others it says how many there are. */
+const BAD_LINES_SHOWN = 20;
+
 /**
  * The examples of a file of JSON lines; blank lines are skipped, unknown keys are kept in `meta` with one warning.
- * An example without `id` is called by its line number.
+ * An example without `id` is named by its line number.
  * @param path a `.jsonl` or `.jsonl.gz` file
- * @throws {DataError} with `FILE:LINE`, key, expected and got: see {@link readLines} and {@link parseExample};
- *   also malformed JSON, two examples of one id, no example at all
+ * @throws {DataError} with `FILE:LINE`, key, expected and got of every bad line, the first twenty: see {@link readLines} and
+ *   {@link parseExample}; also malformed JSON, two examples of one id, no example at all
  * @throws {AbortedError} when `signal` is aborted
  */
 export async function examplesFromJsonl(path: string, options: JsonlOptions = {}): Promise<Example[]> {
@@ -29,23 +32,30 @@ export async function examplesFromJsonl(path: string, options: JsonlOptions = {}
   const examples: Example[] = [];
   const lineOf = new Map<string, number>();
   const unknown = new Map<string, number>();
+  const bad: DataError[] = [];
+  let badLines = 0;
+  const onBadLine = (error: DataError) => {
+    badLines += 1;
+    if (bad.length < BAD_LINES_SHOWN) bad.push(error);
+  };
   const onUnknownKey = (key: string) => unknown.set(key, (unknown.get(key) ?? 0) + 1);
-  for await (const { number, text } of readLines(path, signal)) {
-    const where = `${path}:${number}`;
-    const example = parseExample(parseJson(text, where), where, { fallbackId: String(number), onUnknownKey });
-    const twin = lineOf.get(example.id);
-    if (twin !== undefined)
-      throw new DataError(
-        `${where}: id: expected an id that no other line has, got "${example.id}" of line ${twin}`,
-        {
-          code: 'data/duplicate-id',
-          hint: 'Give every example an id of its own.',
-        },
-      );
-    lineOf.set(example.id, number);
-    examples.push(example);
+  for await (const { number, text } of readLines(path, signal, onBadLine)) {
+    try {
+      const where = `${path}:${number}`;
+      const example = parseExample(parseJson(text, where), where, {
+        fallbackId: String(number),
+        onUnknownKey,
+      });
+      refuseTwin(lineOf.get(example.id), example.id, where);
+      lineOf.set(example.id, number);
+      examples.push(example);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      onBadLine(error);
+    }
     if (examples.length >= limit) break;
   }
+  if (badLines > 0) throw badLines === 1 ? bad[0]! : manyBadLines(path, bad, badLines, examples.length);
   if (examples.length === 0)
     throw new DataError(`${path}: expected at least one example, got an empty file`, {
       code: 'data/empty-file',
@@ -56,6 +66,31 @@ export async function examplesFromJsonl(path: string, options: JsonlOptions = {}
     onWarning(`${path}: unknown keys are kept in meta: ${names}`);
   }
   return examples;
+}
+
+function refuseTwin(twin: number | undefined, id: string, where: string): void {
+  if (twin === undefined) return;
+  throw new DataError(`${where}: id: expected an id that no other line has, got "${id}" of line ${twin}`, {
+    code: 'data/duplicate-id',
+    hint: 'Give every example an id of its own.',
+  });
+}
+
+function manyBadLines(path: string, shown: readonly DataError[], bad: number, good: number): DataError {
+  const more = bad > shown.length ? [`and ${bad - shown.length} more`] : [];
+  const codes = new Set(shown.map(({ code }) => code));
+  return new DataError(
+    [
+      `${path}: expected an example in every line, got ${bad} bad lines beside ${good} good ones:`,
+      ...shown.map(({ message }) => message),
+      ...more,
+    ].join('\n  '),
+    {
+      code: codes.size === 1 ? shown[0]!.code : 'data/bad-lines',
+      hint: shown[0]!.hint ?? 'Correct these lines, or remove them.',
+      cause: shown[0],
+    },
+  );
 }
 
 /**
@@ -82,7 +117,10 @@ function serialise(examples: readonly Example[]): string[] {
   const ids = new Set<string>();
   return examples.map((example, place) => {
     const where = `examples[${place}]`;
-    const { id, user, time, query, response, history, split, causes, meta } = parseExample(example, where);
+    const { id, user, time, query, response, history, domain, split, causes, meta } = parseExample(
+      example,
+      where,
+    );
     if (ids.has(id))
       throw new DataError(`${where}: id: expected an id that no other example has, got "${id}"`, {
         code: 'data/duplicate-id',
@@ -94,9 +132,10 @@ function serialise(examples: readonly Example[]): string[] {
       time: item.time,
       query: item.query,
       text: item.text,
+      authors: item.authors,
       meta: item.meta,
     }));
-    return `${JSON.stringify({ id, user, time, query, response, history: items, split, causes, meta })}\n`;
+    return `${JSON.stringify({ id, user, time, query, response, history: items, domain, split, causes, meta })}\n`;
   });
 }
 
@@ -104,16 +143,29 @@ function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const array = text.trimStart().startsWith('[');
     throw new DataError(
       `${where}: expected one JSON object, got malformed JSON (${(cause as Error).message})`,
-      {
-        code: 'data/malformed-json',
-        hint: array
-          ? 'Write one object a line instead of one array, for example with jq -c ".[]".'
-          : 'Mend the line; a text with a line break needs \\n in its place.',
-        cause,
-      },
+      { code: 'data/malformed-json', hint: jsonHint(text, (cause as Error).message), cause },
     );
   }
+}
+
+const BRACKETS: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 };
+
+/** What to do about a line that is not JSON: by what the parser met, and what the line looks like. */
+function jsonHint(text: string, reason: string): string {
+  const line = text.trim();
+  const outside = line.replace(/"(?:[^"\\]|\\.)*"?/g, '""');
+  if (line.startsWith('['))
+    return 'Write one object a line instead of one array, for example with jq -c ".[]".';
+  if (/\b(?:NaN|Infinity)\b/.test(outside))
+    return 'Write null in place of NaN and Infinity, which JSON lacks.';
+  if (/^[{[(,]?\s*'|[{,:[]\s*'/.test(outside) || /\b(?:None|True|False)\b/.test(outside))
+    return 'Write JSON rather than a Python value: double quotes, null, true and false.';
+  if (/,\s*[}\]]/.test(outside)) return 'Remove the comma before the closing bracket.';
+  const open = [...outside].reduce((depth, at) => depth + (BRACKETS[at] ?? 0), 0);
+  if (open !== 0 || /^"[^"]*"\s*:/.test(line))
+    return 'Write each object on one line, for example with jq -c; this line is a part of one.';
+  if (/after JSON/.test(reason)) return 'Write one object a line, and nothing after it.';
+  return 'Correct the line; a text with a line break needs \\n in its place.';
 }

@@ -16,17 +16,29 @@ const BYTE_ORDER_MARK = '\uFEFF';
 /**
  * The lines of a UTF-8 file that are not blank, one at a time; a byte-order mark and a missing last newline are tolerated.
  * @param path a file; gunzipped when its name ends in `.gz`
+ * @param onBadLine receives the error of a line that is not UTF-8, which is then passed over; without it, it is thrown
  * @throws {DataError} when the file is missing, unreadable, not gzip despite its name, or a line is not UTF-8
  * @throws {AbortedError} when `signal` is aborted
  */
-export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<Line> {
+export async function* readLines(
+  path: string,
+  signal?: AbortSignal,
+  onBadLine?: (error: DataError) => void,
+): AsyncGenerator<Line> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 });
   const stream = path.endsWith('.gz') ? gunzip(file) : file;
   let rest: Buffer[] = [];
   let number = 0;
   const line = (bytes: Buffer): Line | undefined => {
     number++;
-    const decoded = decodeUtf8(bytes, `${path}:${number}`);
+    let decoded: string;
+    try {
+      decoded = decodeUtf8(bytes, `${path}:${number}`);
+    } catch (error) {
+      if (onBadLine === undefined || !(error instanceof DataError)) throw error;
+      onBadLine(error);
+      return undefined;
+    }
     const text = number === 1 && decoded.startsWith(BYTE_ORDER_MARK) ? decoded.slice(1) : decoded;
     return text.trim() === '' ? undefined : { number, text: text.endsWith('\r') ? text.slice(0, -1) : text };
   };

@@ -34,7 +34,7 @@ export interface MatchedCandidates {
   readonly matching: string;
   /** Largest distance in years between the example's response and a candidate's; absent without times. */
   readonly periodYears?: number;
-  /** Candidates of the example's `meta.domain`; absent without a domain. */
+  /** Candidates of the example's `domain`; absent without a domain. */
   readonly sameDomain?: number;
   /** Largest relative difference in words between a candidate's history and the example's own. */
   readonly lengthDifference: number;
@@ -44,11 +44,11 @@ export interface MatchedCandidates {
 const MAX_POOL = 64;
 
 /**
- * The histories of k − 1 other users, nearest to `example` first by domain (`meta.domain`, where it has one),
+ * The histories of k − 1 other users, nearest to `example` first by domain (`domain`, where it has one),
  * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
  * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
  * Left out: the same user; items that are the response or an item of the example's own history ({@link isSameItem});
- * items that the example's user co-wrote (`meta.authors`).
+ * items that the example's user co-wrote (`authors`).
  * @param examples where other users' histories come from; may contain `example`
  * @param k candidates with the true user, at least 2
  * @throws {ConfigError} when k is below 2 or not whole
@@ -93,7 +93,7 @@ export function matchedCandidates(
     others: chosen.map((entry) => entry.candidate),
     own,
     ...(Number.isFinite(years) && { periodYears: years }),
-    ...(example.meta?.domain !== undefined && {
+    ...(example.domain !== undefined && {
       sameDomain: chosen.filter((entry) => entry.domainDiffers === 0).length,
     }),
   });
@@ -163,11 +163,11 @@ interface Matched extends Distance {
 function distanceFrom(example: Example, pool: readonly Example[]): (place: number) => Distance {
   const columns = poolColumns(pool);
   const year = yearOf(example.time) ?? Number.NaN;
-  const domain = example.meta?.domain;
+  const domain = example.domain;
   return (place) => {
     const years = Math.abs(columns.year[place]! - year);
     return {
-      domainDiffers: domain === undefined || pool[place]!.meta?.domain === domain ? 0 : 1,
+      domainDiffers: domain === undefined || pool[place]!.domain === domain ? 0 : 1,
       years: Number.isNaN(years) ? Number.POSITIVE_INFINITY : years,
     };
   };
@@ -239,11 +239,10 @@ export function foreignTo(example: Example): (item: HistoryItem) => boolean {
   const texts = new Set([sha256(comparedForm(example.response)), ...example.history.map(textHash)]);
   return (item) => {
     const twin = byId.get(item.id);
-    const authors = item.meta?.authors;
     return (
       !texts.has(textHash(item)) &&
       (twin === undefined || !isSameItem(item, twin)) &&
-      !(Array.isArray(authors) && authors.includes(example.user))
+      !item.authors?.includes(example.user)
     );
   };
 }

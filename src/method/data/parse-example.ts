@@ -1,6 +1,7 @@
 /** @file The hand-written check of one example: any JSON value in, an {@link Example} out, or an error that names file, line and key. */
 import { DataError } from '../../base/errors.ts';
 import type { Cause, CauseSpan, Example, HistoryItem, Split } from './example.ts';
+import { readTime } from './read-time.ts';
 import { isStrictlyBefore, parseTime } from './time.ts';
 
 /** How {@link parseExample} treats what a value leaves open. */
@@ -13,15 +14,28 @@ export interface ParseExampleOptions {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const EXAMPLE_KEYS = ['id', 'user', 'time', 'query', 'response', 'history', 'split', 'causes', 'meta'];
-const HISTORY_KEYS = ['id', 'time', 'query', 'text', 'meta'];
+const EXAMPLE_KEYS = [
+  'id',
+  'user',
+  'time',
+  'query',
+  'response',
+  'history',
+  'domain',
+  'split',
+  'causes',
+  'meta',
+];
+const HISTORY_KEYS = ['id', 'time', 'query', 'text', 'authors', 'meta'];
 const CAUSE_KEYS = ['start', 'end', 'cause', 'logRatio'];
 const SPLITS: readonly Split[] = ['train', 'validation', 'test'];
 const CAUSES: readonly Cause[] = ['user', 'query', 'both', 'neither'];
 
 /**
  * The example that a JSON value spells, checked in every field.
- * A history item without `id` is called `h1`, `h2`, … by its place, without `query` it has an empty one.
+ * A history item without `id` is called `h1`, `h2`, … by its place, without `query` it has an empty one. `null` in a field that
+ * may be absent is absence; ids and users may be numbers; times may have any form of {@link readTime} and become ISO 8601.
+ * `domain` and an item's `authors` are found in `meta` too.
  * @param value what a line of a file parses to
  * @param where what messages begin with, such as `reviews.jsonl:12`
  * @throws {DataError} missing field, wrong type, blank user, response or history text, lone surrogate, unreadable time,
@@ -32,18 +46,26 @@ export function parseExample(value: unknown, where: string, options: ParseExampl
   const { fallbackId, onUnknownKey = () => {} } = options;
   if (!isObject(value)) throw problem(where, '', 'a JSON object', value, 'Write one JSON object a line.');
   const check = checker(where);
-  const id =
-    value.id === undefined && fallbackId !== undefined ? fallbackId : check.filled(value, 'id', 'id');
-  const user = check.filled(value, 'user', 'user');
+  const id = isAbsent(value.id) && fallbackId !== undefined ? fallbackId : check.name(value, 'id', 'id');
+  const user = check.name(value, 'user', 'user');
   const time = check.time(value, 'time');
   const query = check.text(value, 'query', 'query');
   const response = check.filled(value, 'response', 'response');
   const history = parseHistory(value.history, time, where, onUnknownKey);
-  const split = value.split as Split | undefined;
+  const split = isAbsent(value.split) ? undefined : (value.split as Split);
   if (split !== undefined && !SPLITS.includes(split))
     throw problem(where, 'split', `one of ${SPLITS.join(', ')}`, split, 'Name the split, or leave it out.');
-  const causes = value.causes === undefined ? undefined : parseCauses(value.causes, response, where);
-  const meta = mergeMeta(value, EXAMPLE_KEYS, where, '', onUnknownKey, '');
+  const causes = isAbsent(value.causes) ? undefined : parseCauses(value.causes, response, where);
+  const merged = mergeMeta(value, EXAMPLE_KEYS, where, '', onUnknownKey, '');
+  const inMeta = isAbsent(value.domain) && typeof merged?.domain === 'string' && merged.domain.trim() !== '';
+  const domain = inMeta
+    ? (merged.domain as string)
+    : isAbsent(value.domain)
+      ? undefined
+      : check.name(value, 'domain', 'domain');
+  if (domain !== undefined && !inMeta && typeof merged?.domain === 'string')
+    throw problem(where, 'domain', 'a key given once', 'it here and in meta', 'Remove one.');
+  const meta = inMeta ? without(merged, 'domain') : merged;
   return {
     id,
     user,
@@ -51,6 +73,7 @@ export function parseExample(value: unknown, where: string, options: ParseExampl
     query,
     response,
     history,
+    ...(domain !== undefined && { domain }),
     ...(split !== undefined && { split }),
     ...(causes !== undefined && { causes }),
     ...(meta !== undefined && { meta }),
@@ -72,7 +95,7 @@ function parseHistory(
   return value.map((item: unknown, place): HistoryItem => {
     const path = `history[${place}]`;
     if (!isObject(item)) throw problem(where, path, 'an object with text', item, 'Write {"text": "…"}.');
-    const id = item.id === undefined ? `h${place + 1}` : check.filled(item, 'id', `${path}.id`);
+    const id = isAbsent(item.id) ? `h${place + 1}` : check.name(item, 'id', `${path}.id`);
     const twin = places.get(id);
     if (twin !== undefined)
       throw problem(where, `${path}.id`, 'an id that no other item has', id, 'Rename or remove one.', {
@@ -103,10 +126,22 @@ function parseHistory(
         );
       latest = { place, time, start: span.start };
     }
-    const query = item.query === undefined ? '' : check.text(item, 'query', `${path}.query`);
+    const query = isAbsent(item.query) ? '' : check.text(item, 'query', `${path}.query`);
     const text = check.filled(item, 'text', `${path}.text`);
-    const meta = mergeMeta(item, HISTORY_KEYS, where, `${path}.`, onUnknownKey, 'history[].');
-    return { id, ...(time !== undefined && { time }), query, text, ...(meta !== undefined && { meta }) };
+    const merged = mergeMeta(item, HISTORY_KEYS, where, `${path}.`, onUnknownKey, 'history[].');
+    const inMeta = isAbsent(item.authors) && isNames(merged?.authors);
+    const authors = inMeta ? merged!.authors : isAbsent(item.authors) ? undefined : item.authors;
+    if (authors !== undefined && !isNames(authors))
+      throw problem(where, `${path}.authors`, 'an array of names', authors, 'Write ["name", "name"].');
+    const meta = inMeta ? without(merged!, 'authors') : merged;
+    return {
+      id,
+      ...(time !== undefined && { time }),
+      query,
+      text,
+      ...(authors !== undefined && { authors }),
+      ...(meta !== undefined && { meta }),
+    };
   });
 }
 
@@ -156,7 +191,7 @@ function mergeMeta(
   onUnknownKey: (path: string) => void,
   unknownPrefix: string,
 ): Json | undefined {
-  const { meta } = value;
+  const meta = isAbsent(value.meta) ? undefined : value.meta;
   if (meta !== undefined && !isObject(meta))
     throw problem(where, `${path}meta`, 'an object', meta, 'Write an object, or leave it out.');
   const unknown = Object.entries(value).filter(([key, inner]) => !known.includes(key) && inner !== undefined);
@@ -174,6 +209,7 @@ function checker(where: string) {
   const text = (value: Json, key: string, path: string): string => {
     const field = value[key];
     if (field === undefined) throw problem(where, path, 'a string', undefined, `Add "${key}".`);
+    if (field === null) throw problem(where, path, 'a string', null, 'Fill it in, or remove the row.');
     if (typeof field !== 'string') throw problem(where, path, 'a string', field, 'Write it in quotes.');
     if (/\p{Surrogate}/u.test(field))
       throw problem(where, path, 'well-formed Unicode', 'half of a surrogate pair', 'Mend its \\u escapes.');
@@ -185,14 +221,22 @@ function checker(where: string) {
       throw problem(where, path, 'text', field, 'Fill it in, or remove the row.', { code: 'data/empty' });
     return field;
   };
-  const time = (value: Json, path: string): string | undefined => {
-    if (value.time === undefined) return undefined;
-    const field = text(value, 'time', path);
-    if (parseTime(field) === undefined)
-      throw problem(where, path, 'an ISO 8601 date or date-time', field, 'Write it as 2021-03-04.');
-    return field;
+  /** A name or id: text, or a number that JSON keeps whole. */
+  const name = (value: Json, key: string, path: string): string => {
+    const field = value[key];
+    if (Number.isSafeInteger(field)) return String(field);
+    if (typeof field === 'number')
+      throw problem(where, path, 'a string or a whole number that is exact', field, 'Write it in quotes.');
+    return filled(value, key, path);
   };
-  return { text, filled, time };
+  const time = (value: Json, path: string): string | undefined => {
+    if (isAbsent(value.time)) return undefined;
+    const read = readTime(value.time);
+    if (read === undefined)
+      throw problem(where, path, 'an ISO 8601 date or date-time', value.time, 'Write it as 2021-03-04.');
+    return read.iso;
+  };
+  return { text, filled, name, time };
 }
 
 function problem(
@@ -227,4 +271,19 @@ function shown(value: unknown): string {
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** JSON of other tools writes null where a key is absent. */
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
+}
+
+/** The object without one key; undefined where nothing is left. */
+function without(value: Json, key: string): Json | undefined {
+  const { [key]: _, ...rest } = value;
+  return Object.keys(rest).length === 0 ? undefined : rest;
 }

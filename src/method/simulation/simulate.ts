@@ -114,9 +114,10 @@ function examplesOfUser(index: number, settings: Settings, population: Populatio
       query: item.query,
       response: written.text,
       history: Array.from({ length: size }, (_, step) => historyItem(last - size + step)),
+      domain: item.domain.noun,
       ...(split && { split: splitOf(index, split) }),
       causes: written.causes,
-      meta: { ...metaOf(item), traits },
+      meta: { rating: item.rating, traits },
     };
   });
 }

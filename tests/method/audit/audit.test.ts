@@ -28,7 +28,7 @@ const examples: readonly Example[] = [
     id: `later-${i}`,
     time: '2021-05-06',
     response: `${writtenUsers[u]!.response}${' Again.'.repeat(i + 1)}`,
-    meta: { domain: 'mugs' },
+    domain: 'mugs',
   })),
 ];
 let folder: string;

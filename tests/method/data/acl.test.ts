@@ -165,7 +165,7 @@ describe.skipIf(missing)('aclExamples on the real file', () => {
       const placebos = new Map([[example.id, others.flatMap(({ history }) => history)]]);
       expect(() => checkLeakage([example], { placebos })).not.toThrow();
       for (const { history } of others)
-        for (const item of history) expect(item.meta?.authors).not.toContain(example.user);
+        for (const item of history) expect(item.authors).not.toContain(example.user);
     }
   });
 });

@@ -58,9 +58,9 @@ describe('the wrong target', () => {
       expect(target.user).not.toBe(example.user);
       expect(wrongTarget(examples, example, 1)).toBe(target);
       const hasOther = examples.some(
-        ({ user, meta }) => user !== example.user && meta?.domain === example.meta?.domain,
+        ({ user, domain }) => user !== example.user && domain === example.domain,
       );
-      expect(target.meta?.domain === example.meta?.domain).toBe(hasOther);
+      expect(target.domain === example.domain).toBe(hasOther);
     }
   });
 

@@ -81,6 +81,38 @@ describe('examplesFromJsonl', () => {
     expect(error.code).toBe('data/malformed-json');
   });
 
+  // Only the first bad line was named, so that a file took as many tries as it had bad lines.
+  it('names every bad line, the first twenty, and counts the others', async () => {
+    const lines = Array.from({ length: 25 }, (_, i) => row(`x${i}`, { response: '' }));
+    const bytes = Buffer.concat([
+      Buffer.from(`${row('a')}\n{"id"\n`),
+      Buffer.from([0x61, 0xff, 0x0a]),
+      Buffer.from(`${row('a')}\n${lines.join('\n')}\n`),
+    ]);
+    const path = file(bytes);
+    const error = await errorOf(path);
+    const shown = error.message.split('\n').map((line) => line.trim());
+    expect(error.code).toBe('data/bad-lines');
+    expect(shown).toHaveLength(22);
+    expect(shown[0]).toContain('got 28 bad lines beside 1 good ones');
+    expect(shown.slice(1, 4).map((line) => line.slice(path.length, path.length + 3))).toEqual([
+      ...[':2:', ':3:', ':4:'],
+    ]);
+    expect(shown.at(-1)).toBe('and 8 more');
+  });
+
+  it.each([
+    ['{"rating": NaN}', 'NaN'],
+    ["{'id': 'a'}", 'double quotes'],
+    ['{"id": None}', 'double quotes'],
+    ['{"id": "a",}', 'comma'],
+    ['{"id": "a"} {"id": "b"}', 'nothing after it'],
+    ['{"id": "a",', 'on one line'],
+    ['  "user": "u",', 'on one line'],
+  ])('has a hint that fits %s', async (line, words) => {
+    expect((await errorOf(file(line))).hint).toContain(words);
+  });
+
   it('says what to do with a file that is one JSON array', async () => {
     expect((await errorOf(file('[\n{}\n]'))).hint).toContain('one object a line');
   });
@@ -190,13 +222,25 @@ describe('writeExamples', () => {
 
   it('writes one line an example with keys in the order of the format', async () => {
     const path = join(folder, 'order.jsonl');
-    const history = [{ text: 't', query: 'q', id: 'h', meta: { m: 1 }, time: '2019' }];
+    const authors = ['u', 'v'];
+    const history = [{ text: 't', query: 'q', id: 'h', meta: { m: 1 }, time: '2019', authors }];
     await writeExamples(path, [
-      { meta: { a: 1 }, split: 'test', history, response: 'r', query: 'q', time: '2020', user: 'u', id: 'e' },
+      {
+        meta: { a: 1 },
+        domain: 'd',
+        split: 'test',
+        history,
+        response: 'r',
+        query: 'q',
+        time: '2020',
+        user: 'u',
+        id: 'e',
+      },
     ]);
     expect(readFileSync(path, 'utf8')).toBe(
       '{"id":"e","user":"u","time":"2020","query":"q","response":"r",' +
-        '"history":[{"id":"h","time":"2019","query":"q","text":"t","meta":{"m":1}}],"split":"test","meta":{"a":1}}\n',
+        '"history":[{"id":"h","time":"2019","query":"q","text":"t","authors":["u","v"],"meta":{"m":1}}],' +
+        '"domain":"d","split":"test","meta":{"a":1}}\n',
     );
   });
 

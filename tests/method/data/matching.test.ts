@@ -19,7 +19,7 @@ const example = (user: string, time: string, history: HistoryItem[], domain?: st
   query: 'q',
   response: `response of ${user}`,
   history,
-  ...(domain && { meta: { domain } }),
+  ...(domain && { domain }),
 });
 const items = (user: string, count: number, words = 10) =>
   Array.from({ length: count }, (_, i) => item(`${user}${i}`, words));
@@ -135,7 +135,7 @@ describe('matchedCandidates', () => {
       item('x', 1, { text: 'Response of ME.' }),
       item('me0', 10, { text: `${me.history[0]!.text} and more` }),
       item('y', 1, { text: me.history[1]!.text }),
-      item('z', 10, { meta: { authors: ['other', 'me'] } }),
+      item('z', 10, { authors: ['other', 'me'] }),
     ];
     const other = example('other', '1900', [...items('clean', 3), ...leaks]);
     const match = matchedCandidates([other], me, 2);

@@ -47,14 +47,21 @@ describe('parseExample', () => {
     [{ response: undefined }, 'data.jsonl:7: response: expected a string, got nothing'],
     [{ history: undefined }, 'data.jsonl:7: history: expected an array of items, got nothing'],
     [{ id: undefined }, 'data.jsonl:7: id: expected a string, got nothing'],
-    [{ id: 4 }, 'data.jsonl:7: id: expected a string, got the number 4'],
+    [{ id: true }, 'data.jsonl:7: id: expected a string, got the boolean true'],
+    [{ user: 1e300 }, 'data.jsonl:7: user: expected a string or a whole number that is exact, got the'],
     [{ user: null }, 'data.jsonl:7: user: expected a string, got null'],
     [{ query: ['x'] }, 'data.jsonl:7: query: expected a string, got an array of 1'],
     [{ user: ' ' }, 'data.jsonl:7: user: expected text, got only white space'],
     [{ response: '' }, 'data.jsonl:7: response: expected text, got an empty string'],
     [{ response: ' \n\t' }, 'data.jsonl:7: response: expected text, got only white space'],
     [{ response: 'half \ud83d' }, 'data.jsonl:7: response: expected well-formed Unicode, got "half of'],
-    [{ time: 2021 }, 'data.jsonl:7: time: expected a string, got the number 2021'],
+    [{ time: 12 }, 'data.jsonl:7: time: expected an ISO 8601 date or date-time, got the number 12'],
+    [{ time: '3/4/2021' }, 'data.jsonl:7: time: expected an ISO 8601 date or date-time, got "3/4/2021"'],
+    [{ domain: [] }, 'data.jsonl:7: domain: expected a string, got an array of 0'],
+    [
+      { history: [{ ...item, authors: 'me' }] },
+      'data.jsonl:7: history[0].authors: expected an array of names, got "me"',
+    ],
     [{ time: 'May 2021' }, 'data.jsonl:7: time: expected an ISO 8601 date or date-time, got "May 2021"'],
     [{ split: 'dev' }, 'data.jsonl:7: split: expected one of train, validation, test, got "dev"'],
     [{ meta: 3 }, 'data.jsonl:7: meta: expected an object, got the number 3'],
@@ -138,6 +145,49 @@ describe('parseExample', () => {
 
   it('refuses an unknown key that meta has as well', () => {
     expect(errorOf({ stars: 4, meta: { stars: 5 } }).message).toContain('stars: expected a key given once');
+  });
+
+  // pandas and datasets write null for what is absent; ids of tables are numbers, and times unix or with slashes.
+  it('takes null for absence, numbers for names, and plain times of any form', () => {
+    const loose = {
+      ...{ id: null, user: 7, time: 1614816000, query: 'q', response: 'r', split: null, meta: null },
+      ...{ causes: null, domain: null },
+      history: [
+        { id: 3, time: '2017/8/18', query: null, text: 'a', meta: null, authors: null },
+        { id: null, time: null, text: 'b' },
+      ],
+    };
+    expect(parseExample(loose, 'x:1', { fallbackId: '1' })).toEqual({
+      ...{ id: '1', user: '7', time: '2021-03-04T00:00:00Z', query: 'q', response: 'r' },
+      history: [
+        { id: '3', time: '2017-08-18', query: '', text: 'a' },
+        { id: 'h2', query: '', text: 'b' },
+      ],
+    });
+  });
+
+  it('says to fill in a needed field that is null', () => {
+    const error = errorOf({ response: null });
+    expect(error.message).toContain('response: expected a string, got null');
+    expect(error.hint).toContain('Fill it in');
+  });
+
+  it('keeps domain and authors, and finds them in meta', () => {
+    const paths: string[] = [];
+    const onUnknownKey = (path: string) => paths.push(path);
+    const named = { ...valid, domain: 'books', history: [{ ...item, authors: ['a', 'b'] }] };
+    expect(parseExample(named, 'x:1', { onUnknownKey })).toEqual(named);
+    expect(paths).toEqual([]);
+    const inMeta = {
+      ...valid,
+      meta: { domain: 'books', shop: 's' },
+      history: [{ ...item, meta: { authors: ['a', 'b'] } }],
+    };
+    const found = parseExample(inMeta, 'x:1');
+    expect([found.domain, found.meta]).toEqual(['books', { shop: 's' }]);
+    expect(found.history[0]).toMatchObject({ authors: ['a', 'b'] });
+    expect(found.history[0]!.meta).toBeUndefined();
+    expect(errorOf({ domain: 'books', meta: { domain: 'films' } }).message).toContain('given once');
   });
 
   it('names history items without id by their place, and gives those without query an empty one', () => {

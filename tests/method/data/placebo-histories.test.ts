@@ -70,7 +70,7 @@ describe('placebo histories', () => {
       id,
       query: `title of ${id}`,
       text,
-      meta: { authors },
+      authors,
     });
     const written = (user: string, extra: readonly HistoryItem[]): Example => ({
       id: `of ${user}`,

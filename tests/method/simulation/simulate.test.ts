@@ -192,10 +192,10 @@ test('confounding makes the domain predict the words of its users', () => {
   const accuracy = (confounding: number) => {
     const counts = new Map<string, Map<string, number>>();
     const examples = simulate({ users: 2000, historyItems: 0, noise: 0, confounding });
-    for (const { response, meta } of examples) {
-      const row = counts.get(String(meta!.domain)) ?? new Map<string, number>();
+    for (const { response, domain } of examples) {
+      const row = counts.get(domain!) ?? new Map<string, number>();
       const opening = response.split(/\W/)[0]!;
-      counts.set(String(meta!.domain), row.set(opening, (row.get(opening) ?? 0) + 1));
+      counts.set(domain!, row.set(opening, (row.get(opening) ?? 0) + 1));
     }
     const hits = [...counts.values()].reduce((sum, row) => sum + Math.max(...row.values()), 0);
     return hits / examples.length;
