@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openModel } from '../src/app/model-source.ts';
+import { openModel } from '../src/app/open/model-source.ts';
 import { mean } from '../src/base/statistics/mean.ts';
 import { loadAdapter } from '../src/engine/lora/adapter-folder.ts';
 import type { Model } from '../src/engine/models/model.ts';
@@ -18,8 +18,10 @@ import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts'
 import type { Example, Split } from '../src/method/data/example.ts';
 import { sotuExamples } from '../src/method/data/sotu.ts';
 import { defaultPromptSettings, type PromptPair, promptPair } from '../src/method/prompts/pair.ts';
-import { createScorer, type PairEffects, type ScoredModel } from '../src/method/scoring/scorer.ts';
-import { trainPairs } from '../src/method/training/train.ts';
+import { trainPairs } from '../src/method/runs/train.ts';
+import type { PairEffects } from '../src/method/scoring/pair-effects.ts';
+import type { ScoredModel } from '../src/method/scoring/scored-model.ts';
+import { createScorer } from '../src/method/scoring/scorer.ts';
 import { markdownTable } from './markdown.ts';
 import { commit, machine } from './report.ts';
 

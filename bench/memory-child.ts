@@ -7,7 +7,7 @@ import { createAdamW } from '../src/engine/optim/adamw.ts';
 import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
 import type { PromptPair } from '../src/method/prompts/pair.ts';
-import { predictMemory } from '../src/method/training/memory.ts';
+import { predictMemory } from '../src/method/training/memory/training-memory.ts';
 import { trainingBatch } from '../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';

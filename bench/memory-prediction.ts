@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ObjectiveName } from '../src/method/objectives/objectives.ts';
-import type { MemoryPrediction } from '../src/method/training/memory.ts';
+import type { MemoryPrediction } from '../src/method/training/memory/training-memory.ts';
 import { markdownRow, markdownTable } from './markdown.ts';
 import type { MemoryRecord } from './memory.ts';
 import { commit, machine } from './report.ts';

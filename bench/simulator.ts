@@ -9,17 +9,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { openScoredModel } from '../src/app/scored-model.ts';
+import { openScoredModel } from '../src/app/open/scored-model.ts';
 import {
   type EffectMeasureName,
   type EstimatorScore,
   estimators,
   scoreEstimator,
 } from '../src/method/evaluation/estimator-scores.ts';
-import { standaloneChart } from '../src/method/report/chart-file.ts';
-import { lineChart } from '../src/method/report/line-chart.ts';
 import { type ExampleEffects, exampleEffects } from '../src/method/scoring/rows.ts';
 import { type SimulationOptions, simulate } from '../src/method/simulation/simulate.ts';
+import { standaloneChart } from '../src/reports/charts/chart-file.ts';
+import { lineChart } from '../src/reports/charts/line-chart.ts';
 
 /** What is varied, one at a time; the rest stays at the simulator's defaults. Each setting has users of its own. */
 const conditions = {

@@ -13,7 +13,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { openModel } from '../src/app/model-source.ts';
+import { openModel } from '../src/app/open/model-source.ts';
 import { randomStream } from '../src/base/random.ts';
 import { mean } from '../src/base/statistics/mean.ts';
 import type { Adapter } from '../src/engine/lora/adapter.ts';

@@ -1,9 +1,8 @@
 /** @file The public API as a table of contents; nothing else. */
 
 // Effects that were computed before, kept as Parquet.
-export { type EffectCacheOptions, effectCache } from './app/effect-cache.ts';
-export { writeEffectRows } from './app/effect-file.ts';
-export { openEstimator } from './app/estimator-source.ts';
+export { type EffectCacheOptions, effectCache } from './app/files/effect-cache.ts';
+export { writeEffectRows } from './app/files/effect-file.ts';
 // Models and adapters in the formats of other tools.
 export {
   type ExportDtype,
@@ -11,14 +10,15 @@ export {
   type ExportOptions,
   type ExportResult,
   exportModel,
-} from './app/export-model.ts';
+} from './app/files/export-model.ts';
+// A finished run as a report: loss, and text with and without history before and after.
+export { type RunReportOptions, writeRunReport } from './app/files/run-report.ts';
+export { openEstimator } from './app/open/estimator-source.ts';
 // Models: a folder in Hugging Face's layout, or the embedded one; with an adapter and its prompt settings.
-export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/model-source.ts';
+export { embeddedModelFolder, type OpenModelOptions, openModel } from './app/open/model-source.ts';
+export { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from './app/open/scored-model.ts';
 // The main job on the embedded model.
 export { type QuickstartOptions, type QuickstartResult, quickstart } from './app/quickstart/quickstart.ts';
-// A finished run as a report: loss, and text with and without history before and after.
-export { type RunReportOptions, writeRunReport } from './app/run-report.ts';
-export { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from './app/scored-model.ts';
 // Errors, each with a code and a hint; progress.
 export * from './base/errors.ts';
 export type { Progress, ProgressListener } from './base/progress.ts';
@@ -30,10 +30,7 @@ export type { BaseBits } from './engine/quantisation/blocks.ts';
 export { withQuantisedBase } from './engine/quantisation/quantised-base.ts';
 // Audit without training: does the history matter, for whom, where.
 export { type AuditOptions, audit } from './method/audit/audit.ts';
-export { type AuditHtmlOptions, renderAuditHtml } from './method/audit/audit-html.ts';
-export { type AuditJson, auditJson } from './method/audit/audit-json.ts';
 export type { AuditResult } from './method/audit/results.ts';
-export { renderAuditTerminal } from './method/audit/table.ts';
 // Data: users with histories, real and simulated.
 export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/data/example.ts';
 export { writeExamples } from './method/data/jsonl.ts';
@@ -56,11 +53,8 @@ export {
 } from './method/evaluation/evaluate.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/evaluation/results.ts';
 export type { EffectMap, EffectName, EffectToken } from './method/explain/effect-map.ts';
-export { type EffectMapJson, effectMapJson } from './method/explain/effect-map-json.ts';
 // Explanation: heat maps.
 export { type ExplainOptions, explain, explainAll } from './method/explain/explain.ts';
-export { type EffectMapHtmlOptions, renderEffectMapHtml } from './method/explain/html.ts';
-export { type EffectMapTerminalOptions, renderEffectMapTerminal } from './method/explain/terminal.ts';
 // Generation: with the history, without, or in between.
 export {
   type GeneratedToken,
@@ -82,13 +76,14 @@ export {
   promptPair,
 } from './method/prompts/pair.ts';
 export type { ReferenceValue } from './method/prompts/template.ts';
-export { type Provenance, renderRefutationHtml } from './method/refutation/refutation-html.ts';
 export type { RefutationTest, Verdict } from './method/refutation/refutation-test.ts';
 // Refutation: does the effect stand placebos, wrong targets and other words?
 export { type RefutationOptions, refute } from './method/refutation/refute.ts';
 export type { Refutation, RefutationResult } from './method/refutation/results.ts';
 export { refutationTests } from './method/refutation/suite.ts';
-export { refutationTable } from './method/refutation/summary.ts';
+export { type Manifest, readManifest, type TrainSummary } from './method/runs/manifest.ts';
+export type { TrainEvent } from './method/runs/run.ts';
+export { type ResumeOptions, resume, type TrainOptions, train } from './method/runs/train.ts';
 export type { EffectCache } from './method/scoring/effect-cache.ts';
 // Effects: what the history changes at every response token, and which of its items do.
 export {
@@ -99,10 +94,18 @@ export {
 } from './method/scoring/item-effects.ts';
 export { type ItemKind, itemKindDefinitions } from './method/scoring/item-kinds.ts';
 export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/scoring/rows.ts';
-export type { ScoredModel } from './method/scoring/scorer.ts';
+export type { ScoredModel } from './method/scoring/scored-model.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
-export { type Manifest, readManifest, type TrainSummary } from './method/training/manifest.ts';
-export type { MemoryRecord } from './method/training/memory-check.ts';
-export type { TrainEvent } from './method/training/run.ts';
+export type { MemoryRecord } from './method/training/memory/memory-check.ts';
 export { type EstimatorName, estimatorNames, type TrainingSettings } from './method/training/settings.ts';
-export { type ResumeOptions, resume, type TrainOptions, train } from './method/training/train.ts';
+export { type AuditHtmlOptions, renderAuditHtml } from './reports/audit/audit-html.ts';
+export { type AuditJson, auditJson } from './reports/audit/audit-json.ts';
+export { renderAuditTerminal } from './reports/audit/audit-table.ts';
+export { type EffectMapJson, effectMapJson } from './reports/heat-map/effect-map-json.ts';
+export { type EffectMapHtmlOptions, renderEffectMapHtml } from './reports/heat-map/heat-map-html.ts';
+export {
+  type EffectMapTerminalOptions,
+  renderEffectMapTerminal,
+} from './reports/heat-map/heat-map-terminal.ts';
+export { type Provenance, renderRefutationHtml } from './reports/refutation/refutation-html.ts';
+export { refutationTable } from './reports/refutation/refutation-summary.ts';

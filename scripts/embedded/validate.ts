@@ -4,7 +4,7 @@ import { sotuExamples } from '../../src/method/data/sotu.ts';
 import { takeAcrossUsers } from '../../src/method/data/splits.ts';
 import { causeOfToken, effectAuc } from '../../src/method/evaluation/token-causes.ts';
 import { type ExampleEffects, exampleEffects } from '../../src/method/scoring/rows.ts';
-import type { ScoredModel } from '../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../src/method/scoring/scored-model.ts';
 import { simulate } from '../../src/method/simulation/simulate.ts';
 import { promptSettings } from './corpus.ts';
 

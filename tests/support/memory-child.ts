@@ -3,11 +3,11 @@
  * OPTIONS are settings, and the tokens of each prompt with and without history and of each response.
  * Prints what was predicted and what was needed.
  */
-import { embeddedModelFolder } from '../../src/app/model-source.ts';
+import { embeddedModelFolder } from '../../src/app/open/model-source.ts';
 import { randomStream } from '../../src/base/random.ts';
 import { loadModel } from '../../src/engine/models/model.ts';
+import { trainPairs } from '../../src/method/runs/train.ts';
 import type { TrainingSettings } from '../../src/method/training/settings.ts';
-import { trainPairs } from '../../src/method/training/train.ts';
 
 export interface MemoryChildOptions extends TrainingSettings {
   readonly tokens: readonly [withHistory: number, withoutHistory: number, response: number];

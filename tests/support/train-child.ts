@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodeOf } from '../../src/base/errors.ts';
-import { resumePairs, trainPairs } from '../../src/method/training/train.ts';
+import { resumePairs, trainPairs } from '../../src/method/runs/train.ts';
 import { type ChildOptions, childRun } from './train-runs.ts';
 
 const [run, json] = process.argv.slice(2);

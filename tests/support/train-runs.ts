@@ -1,8 +1,8 @@
 /** @file The small run that tests of stopping, killing and full disks share, and what must be equal after any of them. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TrainEvent } from '../../src/method/training/run.ts';
-import type { TrainPairsOptions } from '../../src/method/training/train.ts';
+import type { TrainEvent } from '../../src/method/runs/run.ts';
+import type { TrainPairsOptions } from '../../src/method/runs/train.ts';
 import { randomPairs, tinyModel } from './tiny-model.ts';
 
 /** How a child process runs. */

@@ -1,8 +1,8 @@
 /** @file The rows of `effects` for a reader: one line an example, the tokens that the history changes most, and the sum. */
 
-import { signed } from '../../method/presentation/number-format.ts';
-import { alignedColumns } from '../../method/report/table.ts';
+import { signed } from '../../base/number-format.ts';
 import type { EffectRow } from '../../method/scoring/rows.ts';
+import { alignedColumns } from '../../reports/comparison/comparison-table.ts';
 import { oneLine } from './terminal.ts';
 
 const EXAMPLES_SHOWN = 20;

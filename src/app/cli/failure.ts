@@ -2,7 +2,7 @@
 import type { CommanderError } from 'commander';
 import type pc from 'picocolors';
 import { AbortedError, ConfigError, exitCodeOf, NextQuillError, nearestName } from '../../base/errors.ts';
-import { terminalText } from '../../method/presentation/terminal-text.ts';
+import { terminalText } from '../../reports/text/terminal-text.ts';
 import { oneLine } from './terminal.ts';
 
 export interface FailureStyle {

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
-import { MODEL_WORDS } from '../model-words.ts';
+import { MODEL_WORDS } from '../open/model-words.ts';
 
 /** Parses a whole number of at least `least`. */
 export function wholeNumber(flag: string, least: number): (text: string) => number {

@@ -3,7 +3,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
-import { terminalText } from '../../method/presentation/terminal-text.ts';
+import { terminalText } from '../../reports/text/terminal-text.ts';
 import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';

@@ -4,10 +4,10 @@ import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
-import { readRows, type SplitChoice } from '../example-rows.ts';
-import type { OpenModelOptions } from '../model-source.ts';
-import { MODEL_WORDS } from '../model-words.ts';
-import type { OpenedModel } from '../scored-model.ts';
+import { readRows, type SplitChoice } from '../files/example-rows.ts';
+import type { OpenModelOptions } from '../open/model-source.ts';
+import { MODEL_WORDS } from '../open/model-words.ts';
+import type { OpenedModel } from '../open/scored-model.ts';
 import type { Session } from './command.ts';
 import { required } from './flags.ts';
 
@@ -44,7 +44,7 @@ export async function openForScoring(
     onWarning: session.warn,
     signal: session.signal,
   });
-  const { openScoredModel } = await import('../scored-model.ts');
+  const { openScoredModel } = await import('../open/scored-model.ts');
   const opened = await openScoredModel(model, {
     ...(flags.adapter !== undefined && { adapter: flags.adapter }),
     ...openingOf(session),
@@ -66,7 +66,7 @@ export function neededPlacebos(effect?: EffectName): number {
 
 /** The cache of effects, as `--cache` asks. */
 export async function openCache({ warn }: Session): Promise<EffectCache> {
-  const { effectCache } = await import('../effect-cache.ts');
+  const { effectCache } = await import('../files/effect-cache.ts');
   return effectCache({ onWarning: warn });
 }
 

@@ -1,5 +1,5 @@
 /** @file What a stream can show: a terminal or not, with colours or without, as its user wants it. */
-import { terminalText } from '../../method/presentation/terminal-text.ts';
+import { terminalText } from '../../reports/text/terminal-text.ts';
 
 /** Whether lines can be drawn over. */
 export function isLive(stream: NodeJS.WriteStream): boolean {

@@ -12,7 +12,7 @@ import {
   type LoraSettings,
   type TrainingSettings,
 } from '../../method/training/settings.ts';
-import { MODEL_WORDS } from '../model-words.ts';
+import { MODEL_WORDS } from '../open/model-words.ts';
 import { bytesOfSize, MEMORY_SIZE } from './memory-size.ts';
 
 const positive = z.number().positive();

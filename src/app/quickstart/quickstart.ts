@@ -15,12 +15,12 @@ import type { Evaluation, PairedDifference, SystemResult } from '../../method/ev
 import { effectAuc } from '../../method/evaluation/token-causes.ts';
 import { effectMapOf } from '../../method/explain/explain.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
-import { describeFindings } from '../../method/report/findings.ts';
-import { type LossCurve, renderReport } from '../../method/report/html-report.ts';
+import { train } from '../../method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.ts';
-import type { ScoredModel } from '../../method/scoring/scorer.ts';
-import { train } from '../../method/training/train.ts';
-import { openModel } from '../model-source.ts';
+import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import { type LossCurve, renderReport } from '../../reports/comparison/comparison-html.ts';
+import { describeFindings } from '../../reports/comparison/findings.ts';
+import { openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
 import { introduction, provenance } from './words.ts';
 

@@ -8,14 +8,13 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
-import { describeMatching } from '../data/matching.ts';
-import { othersForAll } from '../data/placebo-histories.ts';
 import { explainAll } from '../explain/explain.ts';
+import { describeMatching } from '../others/matching.ts';
+import { othersForAll } from '../others/others-histories.ts';
 import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
-import type { ScoredModel, ScorerOptions } from '../scoring/scorer.ts';
-import { answerOf } from './answer.ts';
-import { caveatsOf } from './caveats.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
+import type { ScorerOptions } from '../scoring/scorer.ts';
 import { doseCurve } from './dose.ts';
 import { effectsByDomain, effectsByUser, meanEffects, textEffects } from './groups.ts';
 import { auditText, dosesOf, usable } from './plan.ts';
@@ -91,7 +90,7 @@ export async function audit(
 
   const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
-  const findings = {
+  return {
     format: 'nextquill/audit',
     version: 1,
     model: options.modelName,
@@ -114,8 +113,7 @@ export async function audit(
     where: whereInText(scores, tokenText(scored), bootstrap),
     leftOut: { ...leftOut, othersDoNotFit: used.length - compared.length },
     maps,
-  } as const;
-  return { ...findings, answer: answerOf(findings), caveats: caveatsOf(findings) };
+  };
 }
 
 function noneToCompare({ maxTokens }: PromptSettings): DataError {

@@ -1,4 +1,4 @@
-/** @file What an audit finds, as plain data: before any words, tables or pictures, and what `audit.json` holds. */
+/** @file What an audit finds, as plain data: before any words, tables or pictures. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../evaluation/results.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
@@ -72,9 +72,6 @@ export interface LeftOut {
   readonly tooLong: number;
 }
 
-/** Parts of a result that words are made of. */
-export type AuditFindings = Omit<AuditResult, 'answer' | 'caveats'>;
-
 /** Everything that an audit found; `version` rises when a field changes its meaning. */
 export interface AuditResult {
   readonly format: 'nextquill/audit';
@@ -93,8 +90,6 @@ export interface AuditResult {
   readonly users: number;
   readonly texts: number;
   readonly tokens: number;
-  /** The answer in three sentences. */
-  readonly answer: readonly string[];
   readonly effects: NamedEffects;
   /** Largest C first. An interval of a user is over that user's texts. */
   readonly byUser: readonly GroupEffects[];
@@ -103,7 +98,6 @@ export interface AuditResult {
   readonly dose: readonly DosePoint[];
   readonly where: WhereInText;
   readonly leftOut: LeftOut;
-  readonly caveats: readonly string[];
   /** Texts with the largest C and with the smallest, with what each item of their histories does. */
   readonly maps: { readonly most: readonly EffectMap[]; readonly least: readonly EffectMap[] };
 }

@@ -11,7 +11,7 @@ import { describeFileError, writeAll } from '../../base/atomic-file.ts';
 import { sha256 } from '../../base/hash.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
-import type { ScoredModel } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
 
 /** Log-probabilities by prompt and response; holds hashes and numbers, no text. */
 export interface ScoreStore extends AsyncDisposable {

@@ -1,7 +1,8 @@
 /** @file The scores of an audit: log-probabilities of every token after every prompt, computed once and kept as they come. */
 import type { ProgressListener } from '../../base/progress.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
-import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
+import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
 import { type AuditText, promptsOf } from './plan.ts';
 import { type ScoreStore, scoreKeys } from './score-store.ts';
 

@@ -3,17 +3,18 @@
  * training and after. An objective that is paid for a difference between the two passes can win it by getting worse for
  * users who have no history yet; what to switch on is said here.
  */
+
+import { decimal, signed } from '../../base/number-format.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
-import { isTooFewUsers, othersForAll } from '../data/placebo-histories.ts';
 import { hasDifferenceTerm } from '../objectives/objectives.ts';
-import { decimal, signed } from '../presentation/number-format.ts';
+import { isTooFewUsers, othersForAll } from '../others/others-histories.ts';
+import type { Manifest } from '../runs/manifest.ts';
 import { exampleEffects } from '../scoring/rows.ts';
-import type { ScoredModel } from '../scoring/scorer.ts';
-import type { Manifest } from '../training/manifest.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
 
 /** The examples that the guard scores. */
 export interface Guard {

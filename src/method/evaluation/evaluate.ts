@@ -6,13 +6,14 @@ import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../bas
 import { mean } from '../../base/statistics/mean.ts';
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
-import { describeMatching } from '../data/matching.ts';
-import { othersForAll } from '../data/placebo-histories.ts';
+import { describeMatching } from '../others/matching.ts';
+import { othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { distinctPrompts } from '../scoring/distinct-prompts.ts';
-import { type ComparingScorerOptions, createScorer, type ScoredModel } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
+import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
 export interface EvaluationOptions extends ComparingScorerOptions {

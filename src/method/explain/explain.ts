@@ -3,7 +3,7 @@ import type { Example } from '../data/example.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
 import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../scoring/item-effects.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
-import type { ScoredModel } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
 export interface ExplainOptions extends EffectRowsOptions {

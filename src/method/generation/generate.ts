@@ -14,7 +14,7 @@ import {
 import type { Example, HistoryItem } from '../data/example.ts';
 import { referenceItems } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
-import type { ScoredModel } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
 
 /** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
 export interface GenerationOptions extends DecodingOptions {

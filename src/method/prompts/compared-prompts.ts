@@ -1,8 +1,8 @@
 /** @file The prompts in which an example's own history is compared with other users': what each of them shows. */
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import type { MatchedCandidates } from '../data/matching.ts';
-import { placeboHistories, referenceHistory } from '../data/placebo-histories.ts';
+import type { MatchedCandidates } from '../others/matching.ts';
+import { placeboHistories, referenceHistory } from '../others/others-histories.ts';
 import { type PromptPair, type PromptSettings, promptPair, promptsFor, type ResponseRoom } from './pair.ts';
 
 export interface ComparedPrompts {

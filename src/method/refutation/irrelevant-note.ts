@@ -1,5 +1,5 @@
 /** @file Irrelevant note: an item that says nothing of anybody is added to every history. */
-import { withIrrelevantNote } from '../data/controls.ts';
+import { withIrrelevantNote } from '../others/controls.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
 import { HALF, keptWithin } from './verdict.ts';
 

@@ -1,5 +1,5 @@
 /** @file Items shuffled: the items of every history in another order. */
-import { shuffledItems } from '../data/controls.ts';
+import { shuffledItems } from '../others/controls.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
 import { HALF, keptWithin } from './verdict.ts';
 

@@ -1,5 +1,5 @@
 /** @file The claim itself: the user's own history makes the text likelier than other users' do (C above 0). */
-import { decimal } from '../presentation/number-format.ts';
+import { decimal } from '../../base/number-format.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
 import { HALF, ROUNDING, shareText, verdictOf } from './verdict.ts';
 

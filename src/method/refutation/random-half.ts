@@ -1,5 +1,5 @@
 /** @file Random half of the history: a smaller dose of the same kind. */
-import { randomHalf } from '../data/controls.ts';
+import { randomHalf } from '../others/controls.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
 import { keptWithin } from './verdict.ts';
 

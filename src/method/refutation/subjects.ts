@@ -1,10 +1,10 @@
 /** @file The examples of a refutation: each with the items of its history that fit, and as many of every placebo history. */
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
-import { irrelevantNote } from '../data/controls.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import type { MatchedCandidates } from '../data/matching.ts';
-import { placeboHistories } from '../data/placebo-histories.ts';
+import { irrelevantNote } from '../others/controls.ts';
+import type { MatchedCandidates } from '../others/matching.ts';
+import { placeboHistories } from '../others/others-histories.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 

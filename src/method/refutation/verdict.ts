@@ -1,7 +1,7 @@
 /** @file How an interval is judged: wholly where it should be, wholly where it should not, or neither; one rule for all tests. */
 
+import { decimal, digitsOf } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { decimal, digitsOf } from '../presentation/number-format.ts';
 import type { Judgement, Measured, Verdict } from './refutation-test.ts';
 
 /** From the least to the largest number, both included. */

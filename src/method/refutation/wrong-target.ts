@@ -1,5 +1,5 @@
 /** @file Wrong target: the user's history with a text that another user wrote. */
-import { wrongTarget } from '../data/controls.ts';
+import { wrongTarget } from '../others/controls.ts';
 import { contrast, type RefutationTest } from './refutation-test.ts';
 import { HALF, keptWithin } from './verdict.ts';
 

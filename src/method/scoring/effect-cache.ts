@@ -8,7 +8,7 @@ import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
-import type { PairEffects, Scorer } from './scorer.ts';
+import type { PairEffects, Scorer } from './pair-effects.ts';
 
 /** Whose scores a book holds. */
 export interface CachedSystem {

@@ -12,7 +12,8 @@ import { mean } from '../../base/statistics/mean.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { type ItemKind, itemKind, NEAR_ZERO } from './item-kinds.ts';
-import { createScorer, type ScoredModel, type ScorerOptions } from './scorer.ts';
+import type { ScoredModel } from './scored-model.ts';
+import { createScorer, type ScorerOptions } from './scorer.ts';
 
 /** The effect of one item, nats a response token. */
 export interface ItemEffect {

@@ -5,7 +5,9 @@ import type { Example } from '../data/example.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptPair, type Prompts } from '../prompts/pair.ts';
-import { type ComparingScorerOptions, createScorer, type PairEffects, type ScoredModel } from './scorer.ts';
+import type { PairEffects } from './pair-effects.ts';
+import type { ScoredModel } from './scored-model.ts';
+import { type ComparingScorerOptions, createScorer } from './scorer.ts';
 
 /** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
 export interface EffectRow {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../base/hash.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
-import type { ScoredModel } from './scorer.ts';
+import type { ScoredModel } from './scored-model.ts';
 
 /**
  * SHA-256 of the model's own hash (config, weights, tokenizer), of the bits of a quantised base, and of every number of an

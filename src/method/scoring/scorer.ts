@@ -2,24 +2,20 @@
 import { EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import type { Model } from '../../engine/models/model.ts';
-import { openSession, type ParameterValues, parameterSource } from '../../engine/models/pass.ts';
+import { openSession, parameterSource } from '../../engine/models/pass.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor, Session } from '../../engine/runtime/session.ts';
 import type { Example } from '../data/example.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveName } from '../objectives/objectives.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
-import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
 import { cachedScorer, type EffectCache } from './effect-cache.ts';
+import type { PairEffects, Scorer } from './pair-effects.ts';
 import { scoredHash } from './scored-hash.ts';
+import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
 import { scoringGroups } from './scoring-groups.ts';
-
-/** A model as it is to be scored: frozen, with an adapter, or with weights under training. */
-export interface ScoredModel extends ParameterValues {
-  readonly model: Model;
-}
 
 export interface ScorerOptions {
   readonly threads?: number;
@@ -45,27 +41,6 @@ export interface ComparingScorerOptions extends ScorerOptions {
   readonly onProgress?: ProgressListener;
   /** Told how many texts are compared with nobody, and the like. */
   readonly onWarning?: (message: string) => void;
-}
-
-/** Effects of the response tokens of one pair, each f32[S]; natural logarithms (see effects.ts). */
-export interface PairEffects {
-  readonly logProbWithHistory: Float32Array;
-  readonly logProbWithoutHistory: Float32Array;
-  readonly probability: Float32Array;
-  readonly logRatio: Float32Array;
-  readonly divergence: Float32Array;
-  /** The objective's, summing to 1. */
-  readonly weight: Float32Array;
-}
-
-export interface Scorer extends AsyncDisposable {
-  /** log p of every response token, nats; in the order given. `onDone` counts prompts. */
-  logProbabilities(
-    prompts: readonly ScoredPrompt[],
-    onDone?: (done: number) => void,
-  ): Promise<Float32Array[]>;
-  /** Effects of every response token, whether it is fitted or not; in the order given. Exactly 0 for pairs without history. */
-  effects(pairs: readonly PromptPair[], onDone?: (done: number) => void): Promise<PairEffects[]>;
 }
 
 /** A scorer; its graphs are compiled when first used. With a cache it computes only what is not there. */

@@ -3,7 +3,7 @@ import type { Model } from '../../engine/models/model.ts';
 import { createPasses, openSession, parameterSource } from '../../engine/models/pass.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import { passRows } from '../prompts/collate.ts';
-import type { PassBatch } from './training-graph.ts';
+import type { PassBatch } from './batch.ts';
 
 /** The frozen model; its weights are mapped, so that with LoRA they are in memory once. */
 export interface AnchorPass extends AsyncDisposable {

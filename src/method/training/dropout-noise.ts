@@ -1,7 +1,7 @@
 /** @file The noise of dropout for a microbatch: a function of seed, step and example, whoever else is in the microbatch. */
 import type { RandomStream } from '../../base/random.ts';
 import { oddInteger } from '../../engine/models/noise.ts';
-import type { PassBatch, TrainingBatch } from './training-graph.ts';
+import type { PassBatch, TrainingBatch } from './batch.ts';
 
 /**
  * The microbatch with the noise of its tokens. A token draws by its distance from the end of its row, so that the same

@@ -11,7 +11,8 @@ import { updateAverage } from '../../engine/optim/moving-average.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
-import { createScorer, type ScoredModel, type ScorerOptions } from '../scoring/scorer.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
+import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
 import { neededParts, type TokenEstimate } from './given-effects.ts';
 import type { ResolvedSettings } from './settings.ts';
 

@@ -7,11 +7,12 @@ import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import { checkAligned, collate, promptOf } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import type { PassBatch, TrainingBatch } from './batch.ts';
 import { withNoise } from './dropout-noise.ts';
 import type { Estimator } from './estimators.ts';
 import { ofFitted } from './given-effects.ts';
 import { planEpoch, stepsPerEpoch } from './plan.ts';
-import type { PassBatch, TrainingBatch, TrainingGraph } from './training-graph.ts';
+import type { TrainingGraph } from './training-graph.ts';
 
 /** Numbers of the loop; defaults are the reference code's where it has one. */
 export interface LoopOptions {

@@ -10,7 +10,6 @@ import {
   trainedParameters,
 } from '../../engine/models/parameters.ts';
 import { createPasses, openSession } from '../../engine/models/pass.ts';
-import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import { input } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
@@ -21,27 +20,8 @@ import { type ObjectiveOptions, resolveObjectiveOptions } from '../objectives/ob
 import { type ObjectiveName, objectiveLoss, type Passes, passesOf } from '../objectives/objectives.ts';
 import { passRows } from '../prompts/collate.ts';
 import { createAnchorPass } from './anchor-pass.ts';
-import { estimateFeeds, estimateInputs, neededParts, type TokenEstimate } from './given-effects.ts';
-
-/** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */
-export interface PassBatch extends TokenBatch {
-  readonly responseRows: BigInt64Array; // [S]
-  readonly targets: BigInt64Array; // [S]
-  /** The example of each response token. */
-  readonly exampleOf: ArrayLike<number>; // [S]
-  /** For adapters with dropout: see dropout-noise.ts. */
-  readonly noise?: BigInt64Array; // [B · T]
-}
-
-/** A microbatch; both passes hold the same examples in the same order, and the same response tokens. */
-export interface TrainingBatch {
-  readonly withHistory?: PassBatch;
-  readonly withoutHistory?: PassBatch;
-  /** For each example. */
-  readonly hasHistory: readonly boolean[];
-  /** For each example, where token weights need effects that the passes do not give. */
-  readonly estimates?: readonly TokenEstimate[];
-}
+import type { TrainingBatch } from './batch.ts';
+import { estimateFeeds, estimateInputs, neededParts } from './given-effects.ts';
 
 export interface TrainingGraphOptions {
   readonly model: Model;

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { openModel } from '../../../src/app/model-source.ts';
+import { openModel } from '../../../src/app/open/model-source.ts';
 import { randomStream } from '../../../src/base/random.ts';
 import { openTextGenerator } from '../../../src/engine/generate/decode.ts';
 

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { aclExamples } from '../../../src/method/data/acl.ts';
 import { checkLeakage } from '../../../src/method/data/leakage.ts';
-import { matchedCandidates } from '../../../src/method/data/matching.ts';
 import { forEvaluation, takeAcrossUsers } from '../../../src/method/data/splits.ts';
+import { matchedCandidates } from '../../../src/method/others/matching.ts';
 
 let folder = '';
 beforeAll(() => {

@@ -6,15 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import { matchedCandidates } from '../../../src/method/data/matching.ts';
-import { referenceHistory } from '../../../src/method/data/placebo-histories.ts';
 import {
   type EvaluationOptions,
   evaluate,
   pairedDifferences,
 } from '../../../src/method/evaluation/evaluate.ts';
+import { matchedCandidates } from '../../../src/method/others/matching.ts';
+import { referenceHistory } from '../../../src/method/others/others-histories.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
-import { createScorer, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

@@ -7,7 +7,7 @@ import {
   effectNames,
   totalEffect,
 } from '../../../src/method/explain/effect-map.ts';
-import { effectToken, exampleMap } from './example-map.ts';
+import { effectToken, exampleMap } from '../../reports/heat-map/example-map.ts';
 
 describe('displayPieces', () => {
   it('gives back the response when its pieces are joined, whatever the cuts', () => {

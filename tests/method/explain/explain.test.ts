@@ -9,7 +9,7 @@ import { type ExplainOptions, explain, explainAll } from '../../../src/method/ex
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import type { CachedScores, EffectCache } from '../../../src/method/scoring/effect-cache.ts';
 import { type EffectRow, effectRows } from '../../../src/method/scoring/rows.ts';
-import type { ScoredModel } from '../../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

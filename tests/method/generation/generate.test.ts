@@ -8,7 +8,7 @@ import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { type GenerationOptions, generate, generateAll } from '../../../src/method/generation/generate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
-import type { ScoredModel } from '../../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
 import { logitsOf } from '../../support/logits.ts';
 import { writeModelFolder, zeroWeights } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';

@@ -1,13 +1,14 @@
 /** @file The suite on the embedded model and simulated users: it passes as it is, and fails on every planted fault. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { openScoredModel } from '../../../src/app/scored-model.ts';
+import { openScoredModel } from '../../../src/app/open/scored-model.ts';
 import type { ScoredPrompt } from '../../../src/method/prompts/collate.ts';
 import { labelAlignment } from '../../../src/method/refutation/label-alignment.ts';
 import { ownHistory } from '../../../src/method/refutation/own-history.ts';
 import { refuteScores } from '../../../src/method/refutation/refute.ts';
 import type { Refutation } from '../../../src/method/refutation/results.ts';
 import { refutationTests } from '../../../src/method/refutation/suite.ts';
-import { createScorer, type Scorer } from '../../../src/method/scoring/scorer.ts';
+import type { Scorer } from '../../../src/method/scoring/pair-effects.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 
 /** Few users and short histories: the larger run is in docs/results.md. A seed that no training has seen. */

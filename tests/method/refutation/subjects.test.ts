@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
-import { withIrrelevantNote } from '../../../src/method/data/controls.ts';
+import { withIrrelevantNote } from '../../../src/method/others/controls.ts';
 import type { ScoredPrompt } from '../../../src/method/prompts/collate.ts';
 import type { PromptSettings } from '../../../src/method/prompts/pair.ts';
 import { refuteScores } from '../../../src/method/refutation/refute.ts';

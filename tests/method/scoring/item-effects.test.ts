@@ -12,7 +12,8 @@ import {
   itemEffects,
 } from '../../../src/method/scoring/item-effects.ts';
 import { itemKind } from '../../../src/method/scoring/item-kinds.ts';
-import { createScorer, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { newUser, writtenUsers } from '../../support/written-users.ts';
 

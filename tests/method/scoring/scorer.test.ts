@@ -2,8 +2,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { withPlannedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import type { PairEffects } from '../../../src/method/scoring/pair-effects.ts';
 import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
-import { createScorer, type PairEffects, type ScoredModel } from '../../../src/method/scoring/scorer.ts';
+import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 /** f32 sums over rows of other lengths. */

@@ -7,19 +7,14 @@ import { canonicalJson, sha256 } from '../../../src/base/hash.ts';
 import { blockModules } from '../../../src/engine/lora/layers.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
+import { readManifest } from '../../../src/method/runs/manifest.ts';
+import type { TrainEvent } from '../../../src/method/runs/run.ts';
+import { resumePairs, type TrainPairsOptions, train, trainPairs } from '../../../src/method/runs/train.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 import { fixedEstimates } from '../../../src/method/training/estimators.ts';
-import { readManifest } from '../../../src/method/training/manifest.ts';
 import { trainingPrompts } from '../../../src/method/training/pairs.ts';
-import type { TrainEvent } from '../../../src/method/training/run.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
-import {
-  resumePairs,
-  type TrainPairsOptions,
-  train,
-  trainPairs,
-} from '../../../src/method/training/train.ts';
 import { effectScaleAt } from '../../../src/method/training/trainer.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';

@@ -8,11 +8,11 @@ import { CheckpointError, ConfigError, DataError, WeightsError } from '../../../
 import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
+import { readManifest } from '../../../src/method/runs/manifest.ts';
+import type { TrainEvent } from '../../../src/method/runs/run.ts';
+import { readRunInfo } from '../../../src/method/runs/run-info.ts';
+import { resume, type TrainOptions, train } from '../../../src/method/runs/train.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
-import { readManifest } from '../../../src/method/training/manifest.ts';
-import type { TrainEvent } from '../../../src/method/training/run.ts';
-import { readRunInfo } from '../../../src/method/training/run-info.ts';
-import { resume, type TrainOptions, train } from '../../../src/method/training/train.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { allEvents, outcomeOf } from '../../support/train-runs.ts';
 

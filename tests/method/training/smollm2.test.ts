@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openModel } from '../../../src/app/model-source.ts';
+import { openModel } from '../../../src/app/open/model-source.ts';
 import type { Adapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { adapterShapes } from '../../../src/engine/lora/layers.ts';
 import type { Model } from '../../../src/engine/models/model.ts';

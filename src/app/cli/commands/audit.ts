@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
 import type { AuditResult } from '../../../method/audit/results.ts';
-import { warnOfLeakage } from '../../example-rows.ts';
-import { warnOfTrainedRows } from '../../trained-on.ts';
+import { warnOfLeakage } from '../../files/example-rows.ts';
+import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
@@ -75,9 +75,9 @@ export const auditCommand: CliCommand = {
 };
 
 async function write(folder: string, result: AuditResult, redact: boolean, session: Session): Promise<void> {
-  const { auditJson } = await import('../../../method/audit/audit-json.ts');
-  const { renderAuditHtml } = await import('../../../method/audit/audit-html.ts');
-  const { renderAuditTerminal } = await import('../../../method/audit/table.ts');
+  const { auditJson } = await import('../../../reports/audit/audit-json.ts');
+  const { renderAuditHtml } = await import('../../../reports/audit/audit-html.ts');
+  const { renderAuditTerminal } = await import('../../../reports/audit/audit-table.ts');
   const json = auditJson(result, { redact });
   const report = join(folder, 'report.html');
   await writeFileAtomically(join(folder, 'audit.json'), (file) =>

@@ -44,7 +44,7 @@ export const effectsCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const { out, objective, placebo, withPrompts, cache: useCache } = flags as EffectsFlags;
-    const { checkEffectFile, writeEffectRows } = await import('../../effect-file.ts');
+    const { checkEffectFile, writeEffectRows } = await import('../../files/effect-file.ts');
     if (out !== undefined) checkEffectFile(out);
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { effectRows } = await import('../../../method/scoring/rows.ts');

@@ -1,5 +1,6 @@
 /** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
 import { ConfigError } from '../../../base/errors.ts';
+import { estimateText } from '../../../base/number-format.ts';
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import {
   type Measure,
@@ -7,12 +8,11 @@ import {
   type PairedDifference,
   type SystemResult,
 } from '../../../method/evaluation/results.ts';
-import { estimateText } from '../../../method/presentation/number-format.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
-import { alignedColumns, differencesTable } from '../../../method/report/table.ts';
-import { warnOfLeakage } from '../../example-rows.ts';
-import type { OpenedModel } from '../../scored-model.ts';
-import { warnOfTrainedRows } from '../../trained-on.ts';
+import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
+import { warnOfLeakage } from '../../files/example-rows.ts';
+import type { OpenedModel } from '../../open/scored-model.ts';
+import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
 import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
@@ -104,7 +104,7 @@ async function openBaseline(
       },
     );
   await warnOfTrainedRows(folder ?? model!, rows, session.warn);
-  const { openScoredModel } = await import('../../scored-model.ts');
+  const { openScoredModel } = await import('../../open/scored-model.ts');
   return openScoredModel(model!, {
     ...(folder !== undefined && { adapter: folder }),
     ...openingOf(session),

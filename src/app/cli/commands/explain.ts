@@ -2,10 +2,10 @@
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError, DataError } from '../../../base/errors.ts';
 import { type EffectMap, type EffectName, effectDescriptions } from '../../../method/explain/effect-map.ts';
-import { effectMapJson } from '../../../method/explain/effect-map-json.ts';
-import { renderEffectMapHtml } from '../../../method/explain/html.ts';
-import { renderEffectMapTerminal } from '../../../method/explain/terminal.ts';
-import { exampleById } from '../../example-rows.ts';
+import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
+import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
+import { renderEffectMapTerminal } from '../../../reports/heat-map/heat-map-terminal.ts';
+import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addCacheFlag,

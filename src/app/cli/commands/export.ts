@@ -1,7 +1,7 @@
 /** @file `nextquill export`: merged weights, a PEFT folder or a GGUF adapter for other tools. */
 import { ConfigError } from '../../../base/errors.ts';
-import type { ExportDtype, ExportFormat } from '../../export-model.ts';
-import { MODEL_WORDS } from '../../model-words.ts';
+import type { ExportDtype, ExportFormat } from '../../files/export-model.ts';
+import { MODEL_WORDS } from '../../open/model-words.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag, oneOf, required } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
@@ -54,7 +54,7 @@ export const exportCommand: CliCommand = {
     const model = required(given.model, '--model', `Name ${MODEL_WORDS}.`);
     const out = required(given.out, '--out', 'Name a new folder, or FILE.gguf for a GGUF adapter.');
     const format = given.format ?? (out.endsWith('.gguf') ? 'gguf-lora' : 'merged');
-    const { exportModel } = await import('../../export-model.ts');
+    const { exportModel } = await import('../../files/export-model.ts');
     const result = await exportModel(model, {
       out,
       format,

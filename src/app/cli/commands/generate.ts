@@ -1,8 +1,8 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
 import type { GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
-import { terminalText } from '../../../method/presentation/terminal-text.ts';
-import { exampleById } from '../../example-rows.ts';
+import { terminalText } from '../../../reports/text/terminal-text.ts';
+import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlag,

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../../base/errors.ts';
-import { estimateText } from '../../../method/presentation/number-format.ts';
-import { differencesTable, systemsTable } from '../../../method/report/table.ts';
+import { estimateText } from '../../../base/number-format.ts';
+import { differencesTable, systemsTable } from '../../../reports/comparison/comparison-table.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';

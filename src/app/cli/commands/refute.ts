@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ContractError } from '../../../base/errors.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
-import { warnOfLeakage } from '../../example-rows.ts';
-import { warnOfTrainedRows } from '../../trained-on.ts';
+import { warnOfLeakage } from '../../files/example-rows.ts';
+import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
@@ -53,7 +53,7 @@ export const refuteCommand: CliCommand = {
     if (given.out !== undefined) await writeFolder(given.out, document, refutation, scoring, session);
     if (json) session.print(document);
     else {
-      const { refutationTable } = await import('../../../method/refutation/summary.ts');
+      const { refutationTable } = await import('../../../reports/refutation/refutation-summary.ts');
       session.print(`${opened.name}: ${refutationTable(refutation)}`);
     }
     throwWhereItFails(refutation);
@@ -67,7 +67,7 @@ async function writeFolder(
   { opened, source }: Scoring,
   session: Session,
 ): Promise<void> {
-  const { renderRefutationHtml } = await import('../../../method/refutation/refutation-html.ts');
+  const { renderRefutationHtml } = await import('../../../reports/refutation/refutation-html.ts');
   const html = renderRefutationHtml(refutation, [
     ['Model', `${opened.name}, hash ${opened.model.hash.slice(0, 12)}`],
     ['Data', source],

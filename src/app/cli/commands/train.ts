@@ -10,15 +10,15 @@ import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { defaultObjectiveOptions } from '../../../method/objectives/objective-options.ts';
 import { objectiveNames } from '../../../method/objectives/objectives.ts';
-import type { TrainSummary } from '../../../method/training/manifest.ts';
-import type { MemoryRecord } from '../../../method/training/memory-check.ts';
-import type { TrainEvent } from '../../../method/training/run.ts';
+import type { TrainSummary } from '../../../method/runs/manifest.ts';
+import type { TrainEvent } from '../../../method/runs/run.ts';
+import type { MemoryRecord } from '../../../method/training/memory/memory-check.ts';
 import { estimatorNames } from '../../../method/training/settings.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
-import { readRows, warnOfLeakage } from '../../example-rows.ts';
-import { MODEL_WORDS } from '../../model-words.ts';
+import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
+import { MODEL_WORDS } from '../../open/model-words.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
@@ -186,10 +186,10 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     signal: session.signal,
   });
   warnOfLeakage(all, session.warn);
-  const { lastingModelSource, openModel } = await import('../../model-source.ts');
+  const { lastingModelSource, openModel } = await import('../../open/model-source.ts');
   const modelSource = await lastingModelSource(spec.model, openingOf(session));
   const model = await openModel(modelSource, openingOf(session));
-  const { train } = await import('../../../method/training/train.ts');
+  const { train } = await import('../../../method/runs/train.ts');
   const { signal } = session;
   const { estimatorModel } = settings;
   const events = train({
@@ -228,11 +228,11 @@ async function goOn(
         hint: 'A run continues with the recipe and seed of its manifest; start a new run to change them.',
       },
     );
-  const { resume } = await import('../../../method/training/train.ts');
-  const { readManifest } = await import('../../../method/training/manifest.ts');
-  const { openModel } = await import('../../model-source.ts');
+  const { resume } = await import('../../../method/runs/train.ts');
+  const { readManifest } = await import('../../../method/runs/manifest.ts');
+  const { openModel } = await import('../../open/model-source.ts');
   const { signal, warn } = session;
-  const { hasRunReport } = await import('../../run-report.ts');
+  const { hasRunReport } = await import('../../files/run-report.ts');
   const { recipe } = await readManifest(run);
   let model: Model | undefined;
   let examples: readonly Example[] = [];
@@ -259,8 +259,8 @@ async function goOn(
 /** How effects that are needed before training are computed: by which model, and kept where. */
 async function estimating(session: Session) {
   const { warn, progress } = session;
-  const { openEstimator } = await import('../../estimator-source.ts');
-  const { effectCache } = await import('../../effect-cache.ts');
+  const { openEstimator } = await import('../../open/estimator-source.ts');
+  const { effectCache } = await import('../../files/effect-cache.ts');
   return {
     openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session)),
     cache: effectCache({ onWarning: warn }),
@@ -274,7 +274,7 @@ async function report(
   examples: readonly Example[],
   { signal, progress, warn }: Session,
 ): Promise<void> {
-  const { writeRunReport } = await import('../../run-report.ts');
+  const { writeRunReport } = await import('../../files/run-report.ts');
   await writeRunReport(run, { model, examples, signal, onProgress: progress, onWarning: warn });
 }
 

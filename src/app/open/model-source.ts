@@ -1,0 +1,102 @@
+/** @file Where models come from: what a user types after `--model` becomes an open model. */
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defaultCacheFolder } from '../../base/cache-folder.ts';
+import { ConfigError, nearestName, WeightsError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
+import { type HubId, parseHubId } from '../../base/hub-id.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import { modelFolderOfGguf } from '../../engine/gguf/model-folder-of.ts';
+import { loadModel, type Model } from '../../engine/models/model.ts';
+import { hubModel } from './hub/hub-model.ts';
+
+export interface OpenModelOptions {
+  /** Never use the network: models of the hub come from its cache, or not at all. */
+  readonly offline?: boolean;
+  /** Such as that the hub cannot be reached, and its cache is used. */
+  readonly onWarning?: (message: string) => void;
+  /** Where weights converted to f32 are kept; default: the environment's NEXTQUILL_CACHE, or `nextquill` in the user's folder for caches. */
+  readonly cacheFolder?: string;
+  /** Hears of weights being downloaded and converted. */
+  readonly onProgress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+/** The folder of the model that ships with the package; the same from src and from dist. */
+export const embeddedModelFolder = fileURLToPath(new URL('../../../models/embedded', import.meta.url));
+
+/**
+ * Opens a model by what a user types.
+ * @param source a folder in Hugging Face's layout, a `.gguf` file, `embedded`, or a hub id such as `owner/name@revision`
+ * @throws {ConfigError} for a model that the hub does not have or show, or a name that is nothing
+ * @throws {WeightsError} when a file of the model is missing, truncated or unsupported
+ * @throws {EngineError} when a download fails
+ * @throws {AbortedError} when `signal` is aborted
+ */
+export async function openModel(source: string, options: OpenModelOptions = {}): Promise<Model> {
+  const { cacheFolder = defaultCacheFolder() } = options;
+  const open = (folder: string) => loadModel(folder, cacheFolder, options);
+  if (source === 'embedded') {
+    if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
+    throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {
+      code: 'weights/no-embedded',
+      hint: 'Install the package again, or name a model folder.',
+    });
+  }
+  if (await isFolder(source)) return open(source);
+  if (source.endsWith('.gguf') && (await exists(source)))
+    return open(await modelFolderOfGguf(source, cacheFolder, options));
+  const id = await hubIdOf(source);
+  if (id !== undefined) return open((await hubModel(id, options)).folder);
+  throw notAFolder(source, await exists(source));
+}
+
+/**
+ * The source in words that mean the same model from any folder and at any time: an absolute path, or a hub id at its
+ * commit, whose files are then in the cache.
+ * @throws as {@link openModel} does for hub ids
+ */
+export async function lastingModelSource(source: string, options: OpenModelOptions = {}): Promise<string> {
+  if (source === 'embedded') return source;
+  const id = await hubIdOf(source);
+  return id === undefined ? resolve(source) : (await hubModel(id, options)).pinned;
+}
+
+/**
+ * The hub id that a source is. What is here is no id, and neither is a name in a folder that is here, which is a path
+ * with a mistake in it; with a revision it is meant for the hub.
+ */
+async function hubIdOf(source: string): Promise<HubId | undefined> {
+  const id = parseHubId(source);
+  if (id === undefined || (await exists(source))) return undefined;
+  return id.revision === undefined && (await exists(dirname(source))) ? undefined : id;
+}
+
+function notAFolder(source: string, isFile: boolean): ConfigError {
+  const error = (got: string, code: string, hint: string) =>
+    new ConfigError(`model: expected a model folder, a .gguf file, a hub id or embedded, got ${got}`, {
+      code,
+      hint,
+    });
+  if (isFile)
+    return error(
+      `the file ${source}`,
+      'model/file',
+      'Name the folder that holds config.json and model.safetensors.',
+    );
+  const near = nearestName(source, ['embedded']);
+  if (near !== undefined) return error(`"${source}"`, 'model/unknown', `Did you mean "${near}"?`);
+  return error(
+    `"${source}", which does not exist`,
+    'model/missing',
+    'Check the path; a model of the hub is named owner/name.',
+  );
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

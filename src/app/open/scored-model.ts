@@ -1,0 +1,67 @@
+/** @file A model opened for scoring: its adapter, and the prompt settings that the adapter was trained with. */
+import { ConfigError } from '../../base/errors.ts';
+import { INFO_FILE, loadAdapter } from '../../engine/lora/adapter-folder.ts';
+import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
+import { checkChatTemplate, readRunInfo } from '../../method/runs/run-info.ts';
+import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import { type OpenModelOptions, openModel } from './model-source.ts';
+
+export interface OpenScoredModelOptions extends OpenModelOptions {
+  /** An adapter folder in PEFT's layout, such as `adapter/` of a run. */
+  readonly adapter?: string;
+  /** Overrides of the saved settings; each that differs gives a warning. */
+  readonly prompt?: Partial<PromptSettings>;
+}
+
+/** What scoring, explaining and generating need. */
+export interface OpenedModel extends ScoredModel {
+  /** How the user named it, such as `embedded + runs/a/adapter`. */
+  readonly name: string;
+  readonly prompt: PromptSettings;
+}
+
+/**
+ * Opens a model, and the adapter if one is named. Prompt settings that were saved beside the adapter (or beside fully
+ * trained weights) win over the defaults, so that training and scoring cannot differ.
+ * @param source as {@link openModel} takes it
+ * @throws {ConfigError} for a model that is none, and for more tokens than the model has positions
+ * @throws {WeightsError} for files that are missing, truncated or do not fit each other
+ */
+export async function openScoredModel(
+  source: string,
+  options: OpenScoredModelOptions = {},
+): Promise<OpenedModel> {
+  const { adapter: folder, prompt: overrides = {}, onWarning = () => {} } = options;
+  const model = await openModel(source, options);
+  const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
+  for (const warning of adapter?.warnings ?? []) onWarning(warning);
+  const info = await readRunInfo(folder ?? model.folder);
+  if (folder !== undefined && info === undefined)
+    onWarning(`${folder}: no ${INFO_FILE} beside the adapter; the prompt settings are the defaults`);
+  if (info !== undefined) checkChatTemplate(info, model);
+  if (info?.baseBits !== undefined)
+    onWarning(
+      `${folder ?? source}: the adapter was trained over a base of ${info.baseBits} bits and is scored over f32; its numbers differ a little`,
+    );
+  const saved = info?.prompt;
+  const prompt: PromptSettings = {
+    ...(saved ?? defaultPromptSettings(model.config.maxPositions)),
+    ...overrides,
+  };
+  if (prompt.maxTokens > model.config.maxPositions)
+    throw new ConfigError(
+      `maxTokens: expected at most the model's ${model.config.maxPositions} positions, got ${prompt.maxTokens}`,
+      { code: 'config/max-tokens', hint: 'Lower --max-tokens.' },
+    );
+  for (const key of Object.keys(overrides) as (keyof PromptSettings)[])
+    if (saved !== undefined && saved[key] !== prompt[key])
+      onWarning(
+        `${key}: ${prompt[key]} overrides ${saved[key]}, which ${folder ?? source} was trained with; its numbers may not be comparable`,
+      );
+  return {
+    model,
+    ...(adapter !== undefined && { adapter: { lora: adapter.lora, tensors: adapter.tensors } }),
+    name: folder === undefined ? source : `${source} + ${folder}`,
+    prompt,
+  };
+}

@@ -1,0 +1,291 @@
+/** @file Other users' histories for author identification and placebos, matched in period, domain and length, so that neither era nor topic gives the author away. */
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { sha256 } from '../../base/hash.ts';
+import { randomStream } from '../../base/random.ts';
+import type { Example, HistoryItem } from '../data/example.ts';
+import { comparedForm, isSameItem } from '../data/normalise.ts';
+import { yearOf } from '../data/time.ts';
+import { nearestFirst, poolColumns, wordsOf } from './pool-columns.ts';
+
+/** Options of {@link matchedCandidates}. */
+export interface MatchingOptions {
+  /** Orders users that are equally near; default 0. */
+  readonly seed?: number;
+  /** Latest items that a prompt can show at most: longer histories count as having these alone; all by default. */
+  readonly maxItems?: number;
+  /** Users that are not asked. */
+  readonly without?: ReadonlySet<string>;
+}
+
+/** A history of another user. */
+export interface Candidate {
+  readonly user: string;
+  /** As many items as every other candidate, oldest first. */
+  readonly history: readonly HistoryItem[];
+}
+
+/** What {@link matchedCandidates} found. */
+export interface MatchedCandidates {
+  /** k − 1 histories of k − 1 other users. */
+  readonly others: readonly Candidate[];
+  /** The example's own history, cut to the same number of items: the latest. */
+  readonly own: readonly HistoryItem[];
+  /** What was matched and how closely, such as `period ±12 years, length ±8 %`. */
+  readonly matching: string;
+  /** Largest distance in years between the example's response and a candidate's; absent without times. */
+  readonly periodYears?: number;
+  /** Candidates of the example's `domain`; absent without a domain. */
+  readonly sameDomain?: number;
+  /** Largest relative difference in words between a candidate's history and the example's own. */
+  readonly lengthDifference: number;
+}
+
+/** Users beyond the pool that are looked at when they are exactly as near as its last one. */
+const MAX_POOL = 64;
+
+/**
+ * The histories of k − 1 other users, nearest to `example` first by domain (`domain`, where it has one),
+ * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
+ * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
+ * Left out: the same user; items that are the response or an item of the example's own history ({@link isSameItem});
+ * items that the example's user co-wrote (`authors`).
+ * @param examples where other users' histories come from; may contain `example`
+ * @param k candidates with the true user, at least 2
+ * @throws {ConfigError} when k is below 2 or not whole
+ * @throws {DataError} when the example has no history or fewer than k − 1 other users have one
+ */
+export function matchedCandidates(
+  examples: readonly Example[],
+  example: Example,
+  k: number,
+  options: MatchingOptions = {},
+): MatchedCandidates {
+  if (!Number.isInteger(k) || k < 2)
+    throw new ConfigError(`k: expected a whole number of candidates of at least 2, got ${k}`, {
+      code: 'config/candidates',
+      hint: 'Choose k = 2 or more, the true user included.',
+    });
+  const foreign = foreignTo(example);
+  const items = itemsForAll(examples, example, k, options);
+  const own = example.history.slice(-items);
+  const words = wordsOf(own);
+  const distance = distanceFrom(example, examples);
+  const pool: Matched[] = [];
+  for (const place of usersByNearness(examples, example, items, words, distance, options)) {
+    const { domainDiffers, years } = distance(place);
+    const last = pool.at(-1);
+    const asNear = domainDiffers === last?.domainDiffers && years === last.years;
+    if (pool.length >= k - 1 && (!asNear || pool.length >= MAX_POOL)) break;
+    const { user, history: all } = examples[place]!;
+    const history = latest(all, items, foreign);
+    if (history.length < items) continue;
+    const difference = Math.abs(wordsOf(history) - words) / words;
+    pool.push({ candidate: { user, history }, domainDiffers, years, difference });
+  }
+  if (pool.length < k - 1) throw tooFew(example, k, pool.length);
+
+  // Those of another domain come last whatever their length.
+  const chosen = pool
+    .toSorted((a, b) => a.domainDiffers - b.domainDiffers || a.difference - b.difference)
+    .slice(0, k - 1);
+  const years = Math.max(...chosen.map((entry) => entry.years));
+  return described({
+    others: chosen.map((entry) => entry.candidate),
+    own,
+    ...(Number.isFinite(years) && { periodYears: years }),
+    ...(example.domain !== undefined && {
+      sameDomain: chosen.filter((entry) => entry.domainDiffers === 0).length,
+    }),
+  });
+}
+
+/** The same users' histories and the own one, cut further to their latest items, and described as what they then are. */
+export function cutTo({ others, own, ...matched }: MatchedCandidates, items: number): MatchedCandidates {
+  const cut = (history: readonly HistoryItem[]) => history.slice(history.length - items);
+  return described({
+    ...matched,
+    others: others.map(({ user, history }) => ({ user, history: cut(history) })),
+    own: cut(own),
+  });
+}
+
+/** Adds how closely histories are matched. */
+function described(match: Omit<MatchedCandidates, 'matching' | 'lengthDifference'>): MatchedCandidates {
+  const { others, own, periodYears, sameDomain } = match;
+  const words = wordsOf(own);
+  const lengthDifference = Math.max(
+    ...others.map(({ history }) => Math.abs(wordsOf(history) - words) / words),
+  );
+  const parts = [lengthPart(lengthDifference)];
+  if (periodYears !== undefined) parts.unshift(periodPart(periodYears));
+  if (sameDomain !== undefined) parts.unshift(domainPart(sameDomain, others.length));
+  return { ...match, matching: parts.join(', '), lengthDifference };
+}
+
+/** One description of the matching of many examples, such as `period ±20 years (median 8), length ±19 % (median 3)`: the widest, which holds for all, and the median. */
+export function describeMatching(matches: readonly MatchedCandidates[]): string {
+  if (matches.length === 0) return 'none';
+  const parts: string[] = [];
+  const domains = matches.flatMap((match) => match.sameDomain ?? []);
+  const candidates = matches.reduce((sum, match) => sum + match.others.length, 0);
+  if (domains.length > 0)
+    parts.push(
+      domainPart(
+        domains.reduce((sum, count) => sum + count, 0),
+        candidates,
+      ),
+    );
+  const years = matches.flatMap((match) => match.periodYears ?? []);
+  if (years.length > 0)
+    parts.push(
+      Math.max(...years) < 0.05
+        ? periodPart(0)
+        : `${periodPart(Math.max(...years))} (median ${oneDecimal(median(years))})`,
+    );
+  const lengths = matches.map((match) => match.lengthDifference);
+  parts.push(`${lengthPart(Math.max(...lengths))} (median ${Math.ceil(median(lengths) * 100)})`);
+  return parts.join(', ');
+}
+
+/** How far another example is in domain and period. */
+interface Distance {
+  readonly domainDiffers: number;
+  readonly years: number;
+}
+
+/** A history that could be chosen. */
+interface Matched extends Distance {
+  readonly candidate: Candidate;
+  readonly difference: number;
+}
+
+/** How far the examples of a pool, by their place, are from one. */
+function distanceFrom(example: Example, pool: readonly Example[]): (place: number) => Distance {
+  const columns = poolColumns(pool);
+  const year = yearOf(example.time) ?? Number.NaN;
+  const domain = example.domain;
+  return (place) => {
+    const years = Math.abs(columns.year[place]! - year);
+    return {
+      domainDiffers: domain === undefined || pool[place]!.domain === domain ? 0 : 1,
+      years: Number.isNaN(years) ? Number.POSITIVE_INFINITY : years,
+    };
+  };
+}
+
+/** Of each other user the place of the example of at least `items` items that is nearest in domain, period and words; users in order of domain and period, ties in random order. */
+function usersByNearness(
+  pool: readonly Example[],
+  example: Example,
+  items: number,
+  words: number,
+  distance: (place: number) => Distance,
+  { seed = 0, without }: MatchingOptions,
+): Iterable<number> {
+  const columns = poolColumns(pool);
+  const me = columns.numberOf.get(example.user);
+  const wordsApart = (place: number) => Math.abs(columns.words(place, items) - words);
+  const compare = (a: number, b: number) => nearer(distance(a), distance(b));
+  const best = new Map<number, number>();
+  for (let place = 0; place < pool.length; place++) {
+    const user = columns.user[place]!;
+    if (user === me || columns.items[place]! < items || without?.has(columns.users[user]!)) continue;
+    const known = best.get(user);
+    const order = known === undefined ? -1 : compare(place, known);
+    if (order < 0 || (order === 0 && wordsApart(place) < wordsApart(known!))) best.set(user, place);
+  }
+  return nearestFirst(randomStream(seed, `matching/${example.id}`).shuffle([...best.values()]), compare);
+}
+
+function nearer(a: Distance, b: Distance): number {
+  if (a.domainDiffers !== b.domainDiffers) return a.domainDiffers - b.domainDiffers;
+  return a.years === b.years ? 0 : a.years - b.years;
+}
+
+/** The number of items that the example and k − 1 other users can all show: its own, or fewer where others have fewer. */
+function itemsForAll(
+  pool: readonly Example[],
+  example: Example,
+  k: number,
+  { maxItems = Number.POSITIVE_INFINITY, without }: MatchingOptions,
+): number {
+  if (example.history.length === 0 || maxItems < 1) throw tooFew(example, k, undefined);
+  const { users, byItems } = poolColumns(pool);
+  let found = 0;
+  for (const { user, items } of byItems) {
+    if (users[user] === example.user || without?.has(users[user]!)) continue;
+    found += 1;
+    if (found === k - 1) return Math.min(example.history.length, maxItems, items);
+  }
+  throw tooFew(example, k, found);
+}
+
+/** The latest `items` items of which `holds`, oldest first; fewer where there are fewer. */
+function latest(
+  history: readonly HistoryItem[],
+  items: number,
+  holds: (item: HistoryItem) => boolean,
+): HistoryItem[] {
+  const found: HistoryItem[] = [];
+  for (let i = history.length - 1; i >= 0 && found.length < items; i--)
+    if (holds(history[i]!)) found.unshift(history[i]!);
+  return found;
+}
+
+/** Whether an item of another user tells nothing of the example's own response and history, nor was co-written by its user. */
+export function foreignTo(example: Example): (item: HistoryItem) => boolean {
+  const own = [{ id: example.id, text: example.response }, ...example.history];
+  const byId = new Map(own.map((item) => [item.id, item]));
+  const texts = new Set([sha256(comparedForm(example.response)), ...example.history.map(textHash)]);
+  return (item) => {
+    const twin = byId.get(item.id);
+    return (
+      !texts.has(textHash(item)) &&
+      (twin === undefined || !isSameItem(item, twin)) &&
+      !item.authors?.includes(example.user)
+    );
+  };
+}
+
+const TEXT_HASHES = new WeakMap<HistoryItem, string>(); // an item is compared with many examples
+
+function textHash(item: HistoryItem): string {
+  let hash = TEXT_HASHES.get(item);
+  if (hash === undefined) {
+    hash = sha256(comparedForm(item.text));
+    TEXT_HASHES.set(item, hash);
+  }
+  return hash;
+}
+
+function periodPart(years: number): string {
+  return oneDecimal(years) === 0 ? 'period: same' : `period ±${oneDecimal(years)} years`;
+}
+
+function lengthPart(difference: number): string {
+  return `length ±${Math.ceil(difference * 100)} %`;
+}
+
+function domainPart(same: number, candidates: number): string {
+  return same === candidates ? 'domain' : `domain (${same} of ${candidates} candidates)`;
+}
+
+function oneDecimal(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+function tooFew(example: Example, k: number, got: number | undefined): DataError {
+  const found = got === undefined ? 'an empty history of its own' : `${got}`;
+  return new DataError(
+    `example "${example.id}": expected ${k - 1} other users with histories to compare, got ${found}`,
+    {
+      code: 'data/too-few-candidates',
+      hint: 'Ask for fewer candidates or placebos, or give more users with histories.',
+    },
+  );
+}

@@ -1,0 +1,126 @@
+/** @file manifest.json of a run folder: everything that a run was made of, so that it can be repeated and resumed. */
+import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../base/atomic-file.ts';
+import { CheckpointError } from '../../base/errors.ts';
+import { runtimeVersion } from '../../engine/runtime/version.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import type { MemoryRecord } from '../training/memory/memory-check.ts';
+import type { ResolvedSettings } from '../training/settings.ts';
+
+/** How far a run is. A killed run stays `running`. */
+export type RunStatus = 'running' | 'stopped' | 'failed' | 'done';
+
+/** What `train` returns and prints with `--json`. */
+export interface TrainSummary {
+  /** The run folder. */
+  readonly run: string;
+  readonly steps: number;
+  /** Over the time of the steps; compiling the training graph, checkpoints and final weights not counted. */
+  readonly examplesPerSecond: number;
+  /** Tokens of all passes, padding not counted. */
+  readonly tokensPerSecond: number;
+  /** Highest of any process that worked on the run. */
+  readonly peakMemoryBytes: number;
+  /** Loss of the last step, nats. */
+  readonly finalLoss: number;
+  /** Folder of the adapter, in PEFT's layout. */
+  readonly adapter?: string;
+  /** Folder of the model, in Hugging Face's layout. */
+  readonly weights?: string;
+}
+
+/** The data of a run. */
+export interface DataRecord {
+  readonly source: string;
+  /** Of everything that was trained on, in its order. */
+  readonly hash: string;
+  /** Ids, in the order of the data. */
+  readonly examples: readonly string[];
+  /** First 12 digits of each example's own hash, so that a change can be named. */
+  readonly exampleHashes: readonly string[];
+  /** Of the token ids of all prompts and responses. */
+  readonly promptsHash: string;
+}
+
+export interface Manifest {
+  readonly formatVersion: 1;
+  readonly status: RunStatus;
+  /** Why a run failed. */
+  readonly reason?: string;
+  /** The last finished step when the status was written. */
+  readonly step?: number;
+  readonly totalSteps: number;
+  /** Resolved: nothing is left to defaults of a later version. */
+  readonly recipe: ResolvedSettings & {
+    /** As the caller named the objective. */
+    readonly objectiveRequested: string;
+    /** Absent when token ids were given. */
+    readonly prompt?: PromptSettings;
+  };
+  readonly model: { readonly source: string; readonly hash: string; readonly tokenizerHash: string };
+  readonly data: DataRecord;
+  /** Effects that were computed before training. */
+  readonly estimates?: {
+    /** Of their numbers. */
+    readonly hash: string;
+    /** Of the model that estimated them. */
+    readonly modelHash: string;
+  };
+  readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>>;
+  readonly machine: { readonly platform: string; readonly processor: string; readonly threads: number };
+  /** Bytes predicted before the run, and what there was. */
+  readonly memory?: MemoryRecord;
+  readonly summary?: Omit<TrainSummary, 'run'>;
+}
+
+const FILE = 'manifest.json';
+
+/** Versions of what computes a run. */
+export async function currentVersions(): Promise<Manifest['versions']> {
+  const own = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  return {
+    nextquill: (JSON.parse(own) as { version: string }).version,
+    node: process.versions.node,
+    onnxruntime: runtimeVersion,
+  };
+}
+
+export function currentMachine(threads: number): Manifest['machine'] {
+  const processor = cpus()[0]?.model.trim() ?? 'unknown';
+  return { platform: `${process.platform}-${process.arch}`, processor, threads };
+}
+
+export async function writeManifest(run: string, manifest: Manifest): Promise<void> {
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeFileAtomically(join(run, FILE), (file) => file.writeFile(text));
+}
+
+/**
+ * The manifest of a run folder.
+ * @throws {CheckpointError} when there is none, or it is not one of ours
+ */
+export async function readManifest(run: string): Promise<Manifest> {
+  const path = join(run, FILE);
+  const fail = (expected: string, got: string, cause?: unknown) =>
+    new CheckpointError(`${path}: expected ${expected}, got ${got}`, {
+      code: 'run/manifest',
+      hint: 'Name the folder of a run that has begun.',
+      ...(cause === undefined ? {} : { cause }),
+    });
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw fail('the manifest of a run', cause.code === 'ENOENT' ? 'no such file' : String(cause.code), cause);
+  });
+  let json: Partial<Manifest> | null;
+  try {
+    json = JSON.parse(text) as Partial<Manifest> | null;
+  } catch (cause) {
+    throw fail('JSON', 'text that ends or breaks', cause);
+  }
+  if (json?.formatVersion !== 1)
+    throw fail('formatVersion 1', JSON.stringify(json?.formatVersion) ?? 'nothing');
+  for (const key of ['recipe', 'model', 'data', 'totalSteps'] as const)
+    if (json[key] === undefined || json[key] === null) throw fail(`the key ${key}`, 'none');
+  return json as Manifest;
+}

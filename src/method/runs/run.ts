@@ -1,0 +1,205 @@
+/** @file Works a run off: steps, their log, checkpoints and the result; every way to end leaves a folder that can go on. */
+import { join } from 'node:path';
+import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { PromptPair } from '../prompts/pair.ts';
+import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
+import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
+import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
+import { peakMemoryBytes } from '../training/memory/training-memory.ts';
+import type { MemoryRecord } from '../training/memory/memory-check.ts';
+import { resultOf, saveResult } from './run-folder.ts';
+import { openStepLog, type StepLine } from './step-log.ts';
+import { type StepRecord, trainingLoop } from '../training/trainer.ts';
+import type { TrainingGraph } from '../training/training-graph.ts';
+
+/** What training reports while it runs. */
+export type TrainEvent =
+  | {
+      readonly type: 'started';
+      readonly run: string;
+      readonly steps: number;
+      /** Steps that were done before: 0 for a fresh run. */
+      readonly startStep: number;
+      readonly examples: number;
+      readonly trainedParameters: number;
+      /** Bytes predicted, and what there is. */
+      readonly memory?: MemoryRecord;
+    }
+  | (StepRecord &
+      Omit<StepLine, keyof StepRecord> & {
+        readonly type: 'step';
+        /** Since the first step of this process. */
+        readonly elapsedSeconds: number;
+      })
+  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'done'; readonly summary: TrainSummary };
+
+/** A run with its parts opened. */
+export interface Job {
+  readonly run: string;
+  readonly manifest: Manifest;
+  /** Over its quantised base, where the run has one. */
+  readonly model: Model;
+  readonly pairs: readonly PromptPair[];
+  /** Effects that were computed before training. */
+  readonly fixed?: FixedEstimates;
+  readonly signal?: AbortSignal;
+  /** Milliseconds from any origin. */
+  readonly clock: () => number;
+}
+
+/**
+ * Takes the steps that are left.
+ * @param before lines of the steps that were taken already; the graph holds their weights and moments
+ * @throws {AbortedError} after a checkpoint of the last finished step, when the signal says so; a caller who stops
+ *   reading the events stops the run in the same way
+ * @throws {EngineError} `training/nan-loss`, `training/nan-gradient`, `training/disk-full`: the reason is in the
+ *   manifest and the last checkpoint is whole
+ */
+export async function* workOff(
+  job: Job,
+  graph: TrainingGraph,
+  before: readonly StepLine[],
+  startStep: number,
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  const { run, manifest, model, pairs, fixed, signal, clock } = job;
+  const { recipe, totalSteps } = manifest;
+  const lines = [...before];
+  let step = startStep;
+  let saved = startStep;
+  let hasEnded = false;
+  await using log = await openStepLog(run);
+  await using tokenEstimator = createEstimator(recipe, graph.parameters, fixed, {
+    model,
+    pairs,
+    threads: recipe.threads,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const checkpoint = async () => {
+    await log.sync();
+    const path = await writeCheckpoint(run, step, graph.parameters);
+    saved = step;
+    await pruneCheckpoints(run, recipe.keepCheckpoints);
+    return path;
+  };
+  const end = async (status: RunStatus, extra: Partial<Manifest> = {}) => {
+    hasEnded = true;
+    await writeManifest(run, { ...manifest, status, step, ...extra });
+  };
+  const stop = async () => {
+    if (step > saved) await checkpoint();
+    await end('stopped');
+  };
+  try {
+    yield {
+      type: 'started',
+      run,
+      steps: totalSteps,
+      startStep,
+      examples: pairs.length,
+      trainedParameters: graph.parameters.tensors.reduce((sum, { size }) => sum + size, 0),
+      ...(manifest.memory && { memory: manifest.memory }),
+    };
+    const start = clock();
+    let stepStart = start;
+    const options = {
+      ...recipe,
+      startStep,
+      padId: model.tokenizer.padId,
+      ...(tokenEstimator === undefined ? {} : { tokenEstimator }),
+      ...(signal === undefined ? {} : { signal }),
+    };
+    for await (const { totalSteps: _, ...record } of trainingLoop(graph, pairs, options)) {
+      const now = clock();
+      const seconds = (now - stepStart) / 1000;
+      const line: StepLine = {
+        ...record,
+        seconds,
+        tokensPerSecond: record.tokens / seconds,
+        peakMemoryBytes: peakMemoryBytes(),
+      };
+      await log.append(line);
+      lines.push(line);
+      step = record.step;
+      yield { type: 'step', totalSteps, ...line, elapsedSeconds: (now - start) / 1000 };
+      // The last step's weights are written right away, as the result.
+      if (step % recipe.checkpointEvery === 0 && step < totalSteps)
+        yield { type: 'checkpoint', step, path: await checkpoint() };
+      stepStart = clock();
+    }
+    await saveResult(run, manifest, model, graph.parameters);
+    const { run: _, ...summary } = summarise(run, manifest, lines);
+    await end('done', { summary });
+    yield { type: 'done', summary: { run, ...summary } };
+    return { run, ...summary };
+  } catch (error) {
+    throw await ended(error, { run, step, totalSteps, stop, end });
+  } finally {
+    if (!hasEnded) await stop();
+  }
+}
+
+/** The summary of a run from all lines of its log. */
+export function summarise(run: string, manifest: Manifest, lines: readonly StepLine[]): TrainSummary {
+  const sum = (of: (line: StepLine) => number) => lines.reduce((total, line) => total + of(line), 0);
+  const seconds = sum((line) => line.seconds);
+  return {
+    run,
+    steps: lines.length,
+    examplesPerSecond: sum((line) => line.examples) / seconds,
+    tokensPerSecond: sum((line) => line.tokens) / seconds,
+    peakMemoryBytes: lines.reduce((most, line) => Math.max(most, line.peakMemoryBytes), peakMemoryBytes()),
+    finalLoss: lines.at(-1)!.loss,
+    ...resultOf(run, manifest),
+  };
+}
+
+interface Ending {
+  readonly run: string;
+  readonly step: number;
+  readonly totalSteps: number;
+  stop(): Promise<void>;
+  end(status: RunStatus, extra: Partial<Manifest>): Promise<void>;
+}
+
+/** Records how a run ended, and returns the error that says so. */
+async function ended(error: unknown, ending: Ending): Promise<unknown> {
+  const { run, step, totalSteps, stop, end } = ending;
+  if (error instanceof AbortedError) {
+    try {
+      await stop();
+    } catch (failure) {
+      return ended(failure, ending);
+    }
+    return new AbortedError(`${run}: stopped after step ${step} of ${totalSteps}`, {
+      code: 'aborted',
+      hint: 'Resume the run to go on from there.',
+      cause: error,
+    });
+  }
+  const told = describe(error, run, step);
+  // On a full disk the status may not fit either; the error that stopped the run says more.
+  await end('failed', { reason: told instanceof Error ? told.message : String(told) }).catch(() => undefined);
+  return told;
+}
+
+function describe(error: unknown, run: string, step: number): unknown {
+  if (!(error instanceof NextQuillError)) return error;
+  if (error.code === 'training/nan-loss' || error.code === 'training/nan-gradient') {
+    const place = `step ${step + 1}: `;
+    return new EngineError(error.message.startsWith(place) ? error.message : place + error.message, {
+      code: error.code,
+      hint: `Start a new run with a lower learning rate; the last checkpoint is in ${join(run, 'checkpoints')}.`,
+      cause: error,
+    });
+  }
+  if (error.code === 'file/disk-full')
+    return new EngineError(`${run}: the disk is full after step ${step}: ${error.message}`, {
+      code: 'training/disk-full',
+      hint: 'Free some space, then resume the run: its last checkpoint is whole.',
+      cause: error,
+    });
+  return error;
+}

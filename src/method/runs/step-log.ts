@@ -1,0 +1,91 @@
+/** @file steps.jsonl: one line a step, appended; cut back to a checkpoint when a run goes on from there. */
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeFileError, writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import type { StepRecord } from '../training/trainer.ts';
+
+/** One line of steps.jsonl. */
+export interface StepLine extends Omit<StepRecord, 'totalSteps'> {
+  /** Time of the step itself. */
+  readonly seconds: number;
+  readonly tokensPerSecond: number;
+  /** Of the process, since it began. */
+  readonly peakMemoryBytes: number;
+}
+
+export interface StepLog extends AsyncDisposable {
+  /** @throws {EngineError} when the disk is full; the file then ends with the line before */
+  append(line: StepLine): Promise<void>;
+  /** Flushes to disk, so that no checkpoint is ever ahead of the log. */
+  sync(): Promise<void>;
+}
+
+export const STEPS_FILE = 'steps.jsonl';
+
+/** Opens the log of a run at its end. */
+export async function openStepLog(run: string): Promise<StepLog> {
+  const path = join(run, STEPS_FILE);
+  const file = await open(path, 'a');
+  let size = (await file.stat()).size;
+  return {
+    append: async (line) => {
+      const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
+      try {
+        await writeAll(file, bytes);
+        size += bytes.byteLength;
+      } catch (error) {
+        // Part of the line may have found room.
+        await file.truncate(size);
+        throw describeFileError(path, error);
+      }
+    },
+    sync: () => file.sync(),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** The lines of a run's log, up to the first that is torn. @returns none where there is no log */
+export async function readStepLog(run: string): Promise<StepLine[]> {
+  return wholeLines(await textOf(run), Number.POSITIVE_INFINITY).lines;
+}
+
+/**
+ * Cuts the log back to the lines of steps 1 … `step`; a torn last line goes too. The file is replaced, never edited.
+ * @returns the lines kept: fewer than `step` when the file had lost some
+ */
+export async function cutStepLog(run: string, step: number): Promise<StepLine[]> {
+  const text = await textOf(run);
+  const { lines, length } = wholeLines(text, step);
+  if (length !== text.length || text === '')
+    await writeFileAtomically(join(run, STEPS_FILE), (file) => file.writeFile(text.slice(0, length)));
+  return lines;
+}
+
+function textOf(run: string): Promise<string> {
+  return readFile(join(run, STEPS_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+}
+
+/** Lines of the steps 1 … `most`, as far as they follow one another, and the characters that they take. */
+function wholeLines(text: string, most: number): { lines: StepLine[]; length: number } {
+  const lines: StepLine[] = [];
+  let length = 0;
+  while (lines.length < most) {
+    const end = text.indexOf('\n', length);
+    const line = end < 0 ? undefined : parseLine(text.slice(length, end));
+    if (line?.step !== lines.length + 1) break;
+    lines.push(line);
+    length = end + 1;
+  }
+  return { lines, length };
+}
+
+function parseLine(text: string): StepLine | undefined {
+  try {
+    return JSON.parse(text) as StepLine;
+  } catch {
+    return undefined; // Torn by a kill or a full disk: cut off with what follows.
+  }
+}

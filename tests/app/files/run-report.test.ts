@@ -1,0 +1,144 @@
+/** @file The report of a training run: the numbers before and after, the warning of the cold start, and what it does not hold. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasRunReport, writeRunReport } from '../../../src/app/files/run-report.ts';
+import { loadModel, type Model } from '../../../src/engine/models/model.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { remedy } from '../../../src/method/evaluation/cold-start.ts';
+import {
+  type ObjectiveOptions,
+  resolveObjectiveOptions,
+} from '../../../src/method/objectives/objective-options.ts';
+import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { readManifest } from '../../../src/method/runs/manifest.ts';
+import { type TrainOptions, train } from '../../../src/method/runs/train.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
+import { writeModelFolder } from '../../support/model-folder.ts';
+import { allEvents } from '../../support/train-runs.ts';
+import { newUser, writtenUsers } from '../../support/written-users.ts';
+
+let folder: string;
+let model: Model;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nextquill-run-report-'));
+  await writeModelFolder(join(folder, 'model'));
+  model = await loadModel(join(folder, 'model'), join(folder, 'cache'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function reportOf(
+  name: string,
+  examples: readonly Example[],
+  changes: Partial<TrainOptions> = {},
+  kind: 'lora' | 'full' = 'lora',
+  onWarning: (message: string) => void = () => {},
+): Promise<string> {
+  const run = join(folder, name);
+  const options = {
+    model,
+    modelSource: join(folder, 'model'),
+    dataSource: 'written',
+    examples,
+    objective: 'sft',
+    ...(kind === 'lora' && { lora: { rank: 2, loraAlpha: 4, targetModules: ['q_proj', 'v_proj'] } }),
+    threads: 1,
+    ...changes,
+  };
+  await allEvents(train({ ...options, out: run }));
+  expect(await hasRunReport(run)).toBe(false);
+  const path = await writeRunReport(run, { model, examples, onWarning });
+  expect(await hasRunReport(run)).toBe(true);
+  return await readFile(path, 'utf8');
+}
+
+async function nllWithoutHistory(examples: readonly Example[]): Promise<number> {
+  await using scorer = createScorer({ model }, { threads: 1 });
+  const values = await scorer.logProbabilities(
+    examples.map((example) => {
+      const pair = promptPair(example, model.tokenizer, defaultPromptSettings(1024));
+      return { promptIds: pair.withoutHistoryIds, responseIds: pair.responseIds };
+    }),
+  );
+  const means = values.map((of) => -of.reduce((a, b) => a + b, 0) / of.length);
+  return means.reduce((a, b) => a + b, 0) / means.length;
+}
+
+describe('the report of a run', () => {
+  it('says what the held-out text cost without history before training and after, on validation rows', async () => {
+    const [first, second, ...rest] = writtenUsers.map((example) => ({ ...example, split: 'train' as const }));
+    const held = rest.map((example) => ({ ...example, split: 'validation' as const }));
+    const tooLong = { ...held[0]!, id: 'long', response: 'mug '.repeat(2000) };
+    const html = await reportOf('validation', [first!, second!, ...held, tooLong]);
+    const before = (await nllWithoutHistory(held)).toFixed(3);
+    expect(html).toContain(`On 2 validation examples, NLL without history, nats a token: ${before} before, `);
+    expect(html).not.toContain('trained on: the data have no validation rows');
+    expect(html).toContain('The loss went from ');
+    expect(html).toContain((await readManifest(join(folder, 'validation'))).data.hash.slice(0, 12));
+    expect(html).toContain('This file holds no text of a user.');
+    for (const word of ['splendid', 'kettle', 'never again']) expect(html).not.toContain(word);
+  });
+
+  it('shows C beside A, and says so where too few users have a history', async () => {
+    const html = await reportOf('named', writtenUsers, { maxSteps: 1 });
+    expect(html).toMatch(/what the history gives in all \(A\), nats a token: −?\d\.\d{3} before/);
+    expect(html).toMatch(/beside 3 others’ \(C\), nats a token: −?\d\.\d{3} before/);
+    const alone = await reportOf('alone', writtenUsers.slice(0, 1), { maxSteps: 1 });
+    expect(alone).toContain('(C) is not shown: too few users have a history');
+  });
+
+  // A user without a history counted as one whom the history gives nothing.
+  it('tells A and C of the examples whose history shows, and the NLL of all', async () => {
+    const named = await reportOf('shown', writtenUsers, { maxSteps: 1 });
+    const html = await reportOf('new', [...writtenUsers, newUser], { maxSteps: 1 });
+    const before = (text: string, what: string) =>
+      new RegExp(`[^<>]* examples[^<>]*${what}[^<>]*: (−?\\d\\.\\d{3}) before`).exec(text)!;
+    for (const what of ['\\(A\\)', '\\(C\\)']) {
+      expect(before(html, what)[0]).toContain('On 4 training examples whose history shows, what');
+      expect(before(html, what)[1]).toBe(before(named, what)[1]);
+    }
+    expect(html).toContain('On 5 training examples, NLL without history');
+    const none = await reportOf('none', [newUser], { maxSteps: 1 });
+    expect(none).toContain('What the history gives in all (A) is not shown: no example shows one.');
+  });
+
+  it('names what is not switched on yet, when text without history gets worse', () => {
+    const of = (objective: ObjectiveName, options: ObjectiveOptions) =>
+      remedy({ objective, objectiveOptions: resolveObjectiveOptions(options) });
+    expect(of('nextquill-code', {})).toMatch(/stopGradient=true.*anchorWeight=0\.1/);
+    expect(of('nextquill-code', { stopGradient: true })).not.toContain('stopGradient=true');
+    expect(of('sft', {})).toBe(
+      'To mend it, anchor that pass to the starting model (--objective-option anchorWeight=0.1).',
+    );
+    expect(of('nextquill-paper', { stopGradient: true, anchorWeight: 0.2 })).toContain(
+      'anchorWeight above 0.2',
+    );
+  });
+
+  it('says that nothing is held out where the data have no validation rows, for full training too', async () => {
+    const html = await reportOf('training', writtenUsers, { maxSteps: 1 }, 'full');
+    expect(html).toContain('On 4 training examples, NLL with the history');
+    expect(html).toContain('nothing here is held out');
+  });
+
+  it('warns when an objective has made text without history less likely', async () => {
+    const shared = {
+      objective: 'nextquill-code',
+      objectiveOptions: { effectWeight: 50 },
+      learningRate: 0.05,
+      epochs: 6,
+      warmupRatio: 0,
+    };
+    const warnings: string[] = [];
+    const html = await reportOf('cold', writtenUsers, shared, 'lora', (message) => warnings.push(message));
+    expect(html).toContain('Warning: without a history the text became');
+    expect(html).toContain('stopGradient=true');
+    expect(warnings.join()).toMatch(
+      /^without a history the text became less likely.*So few users \(\d\).*anchorWeight=0\.1/,
+    );
+    expect(await reportOf('warm', writtenUsers)).not.toContain('Warning');
+  });
+});

@@ -1,0 +1,125 @@
+/** @file The report: whole, self-contained, escaped, and free of texts when redacted. */
+import { describe, expect, it } from 'vitest';
+import { type ReportData, renderReport } from '../../../src/reports/comparison/comparison-html.ts';
+import { exampleMap } from '../heat-map/example-map.ts';
+import { about, difference, exampleEvaluation } from './example-results.ts';
+
+const data: ReportData = {
+  title: 'What was learned',
+  createdAt: '23 November 2026',
+  introduction: ['Two systems, one base.'],
+  evaluations: [
+    exampleEvaluation({
+      historyEffects: [
+        { system: 'sft', total: about(0.3, 0.1), generic: about(0.1, 0.1), userSpecific: about(0.2, 0.1) },
+      ],
+      differences: [difference('nllWithHistory', about(-0.1, 0.05))],
+      effectAuc: [{ ...about(0.9, 0.02), system: 'nextquill' }],
+    }),
+  ],
+  lossCurves: [{ system: 'nextquill', steps: [1, 2, 3].map((step) => ({ step, loss: 3 - step / 10 })) }],
+  maps: [exampleMap('Quietly devastating', [1, 2])],
+  findings: ['The history helps.'],
+  cautions: ['Warning, users without history: worse.', 'No difference was shown.'],
+  provenance: [
+    ['model', 'embedded'],
+    ['seed', '7'],
+  ],
+};
+
+describe('renderReport', () => {
+  const html = renderReport(data);
+
+  it('loads nothing and has one script', () => {
+    expect(html).not.toMatch(/https?:|\/\/[a-z]/i);
+    expect(html).not.toMatch(
+      /<(?:link|img|iframe|object|embed|form|base|a)\b|url\(|@import| style=| on\w+=/i,
+    );
+    expect(html.match(/<script/g)).toHaveLength(1);
+  });
+
+  it('shows findings, warnings, numbers with intervals, charts, maps and provenance', () => {
+    expect(html).toContain('<li>The history helps.</li>');
+    expect(html).toContain('<li class="warning">Warning, users without history: worse.</li>');
+    expect(html).toContain('3.00 <span class="interval">2.90 to 3.10</span>');
+    expect(html).toContain('−0.10 <span class="interval">−0.15 to −0.05</span>');
+    expect(html).toContain('devastating');
+    expect(html).toContain('<th scope="row">seed</th><td>7</td>');
+    expect(html).toContain('Training loss: ');
+    expect(html).toContain(
+      'aria-label="AUC of effects against known causes. Effects against known causes, nextquill: 0.900',
+    );
+    expect(html).not.toMatch(/NaN|undefined|\[object/);
+  });
+
+  it('gives a system one colour on the whole page', () => {
+    // nextquill is the second system of the table, so its loss curve is of the second colour, too.
+    const training = html.slice(html.indexOf('Training loss'));
+    expect(training.indexOf('>nextquill</text>')).toBeGreaterThan(training.indexOf('<g class="s1">'));
+    expect(/<g class="s1"><title>nextquill: /.test(html)).toBe(true);
+    expect(/<g class="s0"><title>nextquill: /.test(html)).toBe(false);
+  });
+
+  it('puts sentences under the evaluation that they name', () => {
+    const named = renderReport({ ...data, findings: ['Simulated users: The history helps.', 'General.'] });
+    expect(named).toContain('<h3>Simulated users</h3><ul class="findings"><li>The history helps.</li></ul>');
+    expect(named).toContain('<li>General.</li>');
+  });
+
+  it('leaves out what there is no data for', () => {
+    const bare = renderReport({
+      ...data,
+      evaluations: [],
+      lossCurves: [],
+      maps: [],
+      findings: [],
+      cautions: [],
+    });
+    expect(bare).toContain('Nothing that an interval supports.');
+    expect(bare).not.toContain('<h2>Training</h2>');
+    expect(bare).not.toContain('class="tools"');
+    expect(bare).not.toContain('<figure>');
+  });
+
+  it('escapes every text that it is given', () => {
+    const attack = '"><script>alert(1)</script></style>';
+    const attacked = renderReport({
+      ...data,
+      title: attack,
+      createdAt: attack,
+      introduction: [attack],
+      evaluations: [
+        exampleEvaluation({
+          name: attack,
+          systems: data.evaluations[0]!.systems.map((system) => ({
+            ...system,
+            name: attack,
+            authorIdentification: { ...system.authorIdentification!, matching: attack },
+          })),
+          differences: [{ ...difference('nllWithHistory', about(1, 1)), system: attack, baseline: attack }],
+        }),
+      ],
+      lossCurves: [{ system: attack, steps: data.lossCurves[0]!.steps }],
+      findings: [attack],
+      cautions: [attack],
+      provenance: [[attack, attack]],
+    });
+    expect(attacked.match(/<script/g)).toHaveLength(1);
+    expect(attacked.match(/<\/style/g)).toHaveLength(1);
+  });
+
+  it('gives every difference its p-value', () => {
+    const small = { ...difference('nllWithHistory', about(-0.1, 0.05)), pValue: 0.0001 };
+    const shown = renderReport({ ...data, evaluations: [exampleEvaluation({ differences: [small] })] });
+    expect(shown).toContain('<td>&#60; 0.001</td>');
+    expect(html).toContain('<td>0.004</td>');
+    expect(html).toContain('paired permutation test by user');
+  });
+
+  it('holds no text of a user when redacted, and says which of the two it is', () => {
+    const redacted = renderReport(data, { redact: true });
+    expect(redacted).not.toMatch(/Quietly|devastating|Usula|Queryword|Historyword|Earlierquery|Metaword/);
+    expect(redacted).toContain('Texts have been replaced by their lengths.');
+    expect(html).toContain('This file holds texts of users');
+  });
+});
