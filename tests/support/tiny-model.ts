@@ -20,7 +20,7 @@ export async function tinyModel(name = 'tiny-llama', tokenizer: Tokenizer = idsO
   const config = parseDecoderConfig(json, folder);
   const weights = await openSafetensors(join(folder, 'model.safetensors'));
   const architecture = architectureOf(config);
-  const hash = sha256(canonicalJson([json, await weightsFingerprint(weights), tokenizer.hash]));
+  const hash = sha256(canonicalJson([json, await weightsFingerprint(weights, folder), tokenizer.hash]));
   return {
     folder,
     config,

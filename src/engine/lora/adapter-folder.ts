@@ -6,10 +6,13 @@ import { WeightsError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { readJsonFile } from '../../base/json-file.ts';
 import type { Model } from '../models/model.ts';
+import { haveSameValues } from '../models/stored-parameters.ts';
+import { checkFinite } from '../weights/finite.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../weights/safetensors.ts';
+import type { TensorEntry } from '../weights/tensor-entry.ts';
 import type { Adapter, AdapterTensor } from './adapter.ts';
 import { adaptableLayers, matrixShapes } from './layers.ts';
-import { parsePeftConfig, peftConfig } from './peft-config.ts';
+import { baseHint, parsePeftConfig, peftConfig } from './peft-config.ts';
 import { peftLayers } from './peft-layers.ts';
 import { uniformAdapter } from './uniform-adapter.ts';
 
@@ -80,19 +83,16 @@ export async function loadAdapter(folder: string, model: Model): Promise<LoadedA
   for (const [name, shape] of expected) {
     const found = opened.tensors.get(name)?.shape;
     if (found?.length === shape.length && found.every((size, axis) => size === shape[axis])) continue;
-    throw new WeightsError(
-      `${file}: ${name}: expected shape [${shape.join(', ')}] by ${CONFIG_FILE} and the model, got ${found === undefined ? 'no such tensor' : `[${found.join(', ')}]`}`,
-      { code: 'lora/shape', hint: 'Use the adapter with the base model it was trained on.' },
-    );
+    throw wrongMatrix(`${file}: ${name}`, { name, shape, found, names: opened.tensors.keys(), json });
   }
-  const extra = [...opened.tensors.keys()].find((name) => !expected.has(name));
-  if (extra !== undefined)
-    throw new WeightsError(
-      `${file}: expected the matrices of ${CONFIG_FILE}'s target_modules only, got ${JSON.stringify(extra)} too`,
-      { code: 'lora/extra-tensor', hint: 'Use the adapter with the base model it was trained on.' },
-    );
+  for (const entry of opened.tensors.values())
+    if (!expected.has(entry.name)) await checkExtraTensor(file, entry, model);
   const tensors: Record<string, AdapterTensor> = {};
-  for (const [name, shape] of expected) tensors[name] = { data: await readTensor(opened, name), shape };
+  for (const [name, shape] of expected) {
+    const data = await readTensor(opened, name);
+    checkFinite(`${file}: ${name}`, data);
+    tensors[name] = { data, shape };
+  }
   const info = await readInfo(folder);
   return {
     ...uniformAdapter(options, layers, adaptableLayers(model), tensors),
@@ -101,12 +101,84 @@ export async function loadAdapter(folder: string, model: Model): Promise<LoadedA
   };
 }
 
+interface WrongMatrix {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly found: readonly number[] | undefined;
+  /** Of all tensors of the file. */
+  readonly names: Iterable<string>;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** A matrix that is missing or of another shape, by what is there in its place. */
+function wrongMatrix(where: string, { name, shape, found, names, json }: WrongMatrix): WeightsError {
+  const error = (got: string, code: string, hint: string) =>
+    new WeightsError(
+      `${where}: expected shape [${shape.join(', ')}] by ${CONFIG_FILE} and the model, got ${got}`,
+      { code, hint },
+    );
+  if (found?.includes(0))
+    return error(
+      `an empty tensor [${found.join(', ')}]`,
+      'lora/empty-tensor',
+      'Save the adapter again from gathered weights: sharded training (ZeRO-3, FSDP) leaves empty tensors.',
+    );
+  if (found !== undefined) return error(`[${found.join(', ')}]`, 'lora/shape', baseHint(json));
+  // What wrappers put into names: torch.compile, DistributedDataParallel, the name of PEFT's adapter.
+  const plain = (other: string) =>
+    other.replace(/\b(_orig_mod|module|default|_checkpoint_wrapped_module)\./g, '');
+  const wrapped = [...names].find((other) => plain(other) === plain(name));
+  if (wrapped !== undefined)
+    return error(
+      `one named ${JSON.stringify(wrapped)}`,
+      'lora/names',
+      'Save the adapter from the model without its wrapper, so that names are PEFT’s own.',
+    );
+  return error('no such tensor', 'lora/shape', baseHint(json));
+}
+
+/**
+ * A tensor that is no matrix of the adapter: PEFT saves the head's or the table's own weights beside them, which change
+ * nothing where they are the base's.
+ * @throws {WeightsError} for any other
+ */
+async function checkExtraTensor(file: string, entry: TensorEntry, model: Model): Promise<void> {
+  const name = /^base_model\.model\.(.+?)(?:\.base_layer)?\.(weight|bias)$/.exec(entry.name);
+  const layer = model.config.tiedHead && name?.[1] === 'lm_head' ? tableOf(model) : name?.[1];
+  const base = model.weights.tensors.get(`${layer}.${name?.[2]}`);
+  const fail = (expected: string, code: string, hint: string) =>
+    new WeightsError(`${file}: ${entry.name}: expected ${expected}`, { code, hint });
+  if (base === undefined)
+    throw fail(
+      `only matrices of the target_modules of ${CONFIG_FILE}, got another tensor`,
+      'lora/extra-tensor',
+      'Check that adapter_config.json belongs to the weights beside it: it does not name this layer.',
+    );
+  if (await haveSameValues(entry, base)) return;
+  throw fail(
+    `the values of the base, got others${String(entry.shape) === String(base.shape) ? '' : ` of shape [${entry.shape.join(', ')}]`}: the layer itself was trained or resized`,
+    'lora/trained-base',
+    'Merge the adapter into its base with PEFT, and use the merged model.',
+  );
+}
+
+const tableOf = ({ parameters }: Model) =>
+  parameters.find(({ role }) => role === 'table')!.name.replace(/\.weight$/, '');
+
 /**
  * The `nextquill.json` of an adapter or weights folder; undefined when there is none.
- * @throws {WeightsError} when it is no JSON object
+ * @throws {WeightsError} when it is not a JSON object, or a hash is not one
  */
 export async function readInfo(folder: string): Promise<AdapterInfo | undefined> {
-  return (await exists(join(folder, INFO_FILE))) ? await readJsonFile(folder, INFO_FILE) : undefined;
+  if (!(await exists(join(folder, INFO_FILE)))) return undefined;
+  const info = await readJsonFile(folder, INFO_FILE);
+  for (const key of ['modelHash', 'tokenizerHash'])
+    if (info[key] !== undefined && typeof info[key] !== 'string')
+      throw new WeightsError(
+        `${join(folder, INFO_FILE)}: ${key}: expected a hash, got ${JSON.stringify(info[key])}`,
+        { code: 'run/info', hint: 'Restore the file from where the adapter came from.' },
+      );
+  return info;
 }
 
 /** Other token ids would be other texts: an error. Another base may be a copy in another format: a warning. */
@@ -114,7 +186,10 @@ function checkInfo(info: AdapterInfo, model: Model, folder: string): string[] {
   if (info.tokenizerHash !== undefined && info.tokenizerHash !== model.tokenizer.hash)
     throw new WeightsError(
       `${join(folder, INFO_FILE)}: tokenizer: expected ${String(info.tokenizerHash)}, which the adapter was trained with, got ${model.tokenizer.hash} of ${model.folder}`,
-      { code: 'lora/tokenizer', hint: 'Use the adapter with the base model it was trained on.' },
+      {
+        code: 'lora/tokenizer',
+        hint: 'Use the adapter with the base model it was trained on, and its tokenizer.',
+      },
     );
   if (info.modelHash === undefined || info.modelHash === model.hash) return [];
   return [

@@ -50,7 +50,12 @@ export function adaptedLayers(model: Shapes, { targetModules }: LoraOptions): Ad
       `target modules: expected some of ${known.join(', ')}, got ${unknown === undefined ? 'none' : JSON.stringify(unknown)}`,
       {
         code: 'lora/target-modules',
-        hint: near === undefined ? 'Name linear layers of the model.' : `Did you mean ${near}?`,
+        hint:
+          unknown === 'lm_head'
+            ? 'Leave lm_head out: the head of this model is its embedding table.'
+            : near === undefined
+              ? 'Name linear layers of the model.'
+              : `Did you mean ${near}?`,
       },
     );
   }

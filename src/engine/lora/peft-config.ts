@@ -79,7 +79,7 @@ export type PeftOptions = Omit<LoraOptions, 'targetModules'>;
 export function parsePeftConfig(json: Readonly<Record<string, unknown>>, where: string): PeftOptions {
   for (const [key, value] of Object.entries({ peft_type: undefined, ...json })) {
     if (withoutEffect.has(key) || read.has(key)) continue;
-    const plain = plainValues[key];
+    const plain = Object.hasOwn(plainValues, key) ? plainValues[key] : undefined;
     if (plain === undefined ? !isNothing(value) : !plain.includes(value))
       throw new WeightsError(
         `${where}: ${key}: expected ${plain === undefined ? 'nothing' : plain.map((v) => JSON.stringify(v)).join(' or ')}, got ${JSON.stringify(value) ?? 'nothing'}, which is not implemented`,
@@ -108,6 +108,15 @@ function isNothing(value: unknown): boolean {
   if (value === undefined || value === null || value === false) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
+
+/** What to do where adapter and model do not fit: the adapter says what it was made for. */
+export function baseHint({ base_model_name_or_path: base }: Readonly<Record<string, unknown>>): string {
+  return typeof base === 'string' && base !== ''
+    ? `Use the adapter with its base: ${CONFIG_KEY} says ${JSON.stringify(base.slice(0, 200))}.`
+    : 'Use the adapter with the base model it was trained on.';
+}
+
+const CONFIG_KEY = 'base_model_name_or_path';
 
 /** An adapter_config.json with a key that means nothing. */
 export function malformed(where: string, key: string, expected: string, got: unknown): WeightsError {

@@ -2,7 +2,7 @@
 import { runInNewContext } from 'node:vm';
 import { nearestName, WeightsError } from '../../base/errors.ts';
 import { type AdaptedLayer, lastPart } from './layers.ts';
-import { malformed, type PeftOptions } from './peft-config.ts';
+import { baseHint, malformed, type PeftOptions } from './peft-config.ts';
 
 /** A layer that the adapter changes. */
 export interface PeftLayer extends AdaptedLayer {
@@ -25,11 +25,9 @@ export function peftLayers(
   layers: readonly AdaptedLayer[],
   { rank, loraAlpha }: PeftOptions,
 ): PeftLayer[] {
-  const { target_modules: targets, exclude_modules: excluded } = json;
-  const named = namesMatched('target_modules', targets, layers, where);
-  const left = isEmpty(excluded)
-    ? new Set<string>()
-    : namesMatched('exclude_modules', excluded, layers, where);
+  const { exclude_modules: excluded } = json;
+  const named = namesMatched('target_modules', json, layers, where);
+  const left = isEmpty(excluded) ? new Set<string>() : namesMatched('exclude_modules', json, layers, where);
   const ranks = patternsOf('rank_pattern', json, layers, where);
   const alphas = patternsOf('alpha_pattern', json, layers, where);
   for (const value of ranks.values())
@@ -46,10 +44,11 @@ export function peftLayers(
 
 function namesMatched(
   key: 'target_modules' | 'exclude_modules',
-  value: unknown,
+  json: Json,
   layers: readonly AdaptedLayer[],
   where: string,
 ): Set<string> {
+  const value = json[key];
   const names = layers.map(({ name }) => name);
   const endsWith = (ending: string) => names.filter((name) => name === ending || name.endsWith(`.${ending}`));
   if (typeof value === 'string') {
@@ -58,12 +57,12 @@ function namesMatched(
       ? names.filter((name) => name !== 'lm_head')
       : matching(names, `^(?:${value})$`, key, where);
     if (found.length > 0 || key === 'exclude_modules') return new Set(found);
-    throw unknownModule(value, names, where);
+    throw unknownModule(value, names, where, json);
   }
   if (!Array.isArray(value) || value.length === 0 || !value.every((each) => typeof each === 'string'))
     throw malformed(where, key, 'names such as "q_proj", a pattern of names, or "all-linear"', value);
   const unknown = key === 'target_modules' ? value.find((each) => endsWith(each).length === 0) : undefined;
-  if (unknown !== undefined) throw unknownModule(unknown, names, where);
+  if (unknown !== undefined) throw unknownModule(unknown, names, where, json);
   return new Set((value as string[]).flatMap(endsWith));
 }
 
@@ -117,14 +116,23 @@ function matching(names: readonly string[], pattern: string, key: string, where:
   }
 }
 
-function unknownModule(name: string, names: readonly string[], where: string): WeightsError {
+function unknownModule(name: string, names: readonly string[], where: string, json: Json): WeightsError {
   const known = [...new Set(names.map(lastPart))];
+  // Every architecture has a head: where it is not among the layers, it is the embedding table.
+  if (name === 'lm_head')
+    return new WeightsError(
+      `${where}: target modules: expected layers of their own, got "lm_head", but the head of this model is tied to its embedding table`,
+      {
+        code: 'lora/tied-head',
+        hint: 'Merge the adapter into its base with PEFT, or train one without lm_head.',
+      },
+    );
   const near = nearestName(name, known);
   return new WeightsError(
     `${where}: target modules: expected some of ${known.join(', ')}, got ${JSON.stringify(name)}`,
     {
       code: 'lora/target-modules',
-      hint: `${near === undefined ? '' : `Did you mean ${near}? `}Use the adapter with the base model it was trained on.`,
+      hint: `${near === undefined ? '' : `Did you mean ${near}? `}${baseHint(json)}`,
     },
   );
 }

@@ -9,11 +9,11 @@ import { type ConversionOptions, mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
 import { openModelFolder } from '../weights/model-folder.ts';
 import type { ModelParameter } from '../weights/model-parameter.ts';
-import { entryOf } from '../weights/safetensors.ts';
 import type { TensorDirectory } from '../weights/tensor-entry.ts';
 import type { Architecture } from './architecture.ts';
 import type { DecoderConfig } from './hf-config.ts';
 import { architectureOf, parseDecoderConfig } from './registry.ts';
+import { storedParameters } from './stored-parameters.ts';
 
 /** A decoder ready to be compiled into graphs. Holds no memory of its own: weights stay in their file. */
 export interface Model {
@@ -30,32 +30,30 @@ export interface Model {
   readonly hash: string;
 }
 
+export interface LoadModelOptions extends ConversionOptions {
+  /** Told of tensors that are not part of the model, and of a head that is not the one of the config. */
+  readonly onWarning?: (message: string) => void;
+}
+
 /**
  * Opens a folder in Hugging Face's layout.
- * @param options who hears of weights being converted to f32, and how that is stopped
+ * @param options who hears of weights being converted to f32 and of tensors that are not used, and how that is stopped
  * @throws {WeightsError} a file is missing, truncated or does not fit the config; the tokenizer does not fit the model
  */
 export async function loadModel(
   folder: string,
   cacheFolder = defaultCacheFolder(),
-  options: ConversionOptions = {},
+  options: LoadModelOptions = {},
 ): Promise<Model> {
   const opened = await openModelFolder(folder);
-  const config = parseDecoderConfig(opened.config, join(folder, 'config.json'));
-  const architecture = architectureOf(config);
-  const parameters = architecture.parameters(config);
-  const stored = withWholeNames(
+  const parsed = parseDecoderConfig(opened.config, join(folder, 'config.json'));
+  const architecture = architectureOf(parsed);
+  const { config, parameters, tensors } = await storedParameters(
     opened.weights,
-    parameters.map(({ name }) => name),
+    parsed,
+    architecture,
+    options.onWarning,
   );
-  for (const { name, shape } of parameters) {
-    const { file, shape: found } = entryOf(stored, name);
-    if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis]))
-      throw new WeightsError(
-        `${file}: ${name}: expected shape [${shape.join(', ')}] by config.json, got [${found.join(', ')}]`,
-        { code: 'weights/shape', hint: 'Check that the weights belong to the config.json beside them.' },
-      );
-  }
   const tokenizer = await loadTokenizer(folder);
   if (tokenizer.vocabularySize > config.vocabularySize)
     throw new WeightsError(
@@ -63,28 +61,14 @@ export async function loadModel(
       { code: 'weights/tokenizer', hint: "Use the model's own tokenizer." },
     );
   const weights = await mappedF32(
-    stored,
+    tensors,
     cacheFolder,
     parameters.map(({ name }) => name),
     options,
   );
-  const fingerprint = await weightsFingerprint(opened.weights);
+  const fingerprint = await weightsFingerprint(opened.weights, cacheFolder, options);
   const hash = sha256(
     canonicalJson({ config: opened.config, weights: fingerprint, tokenizer: tokenizer.hash }),
   );
   return { folder: opened.path, config, architecture, parameters, tokenizer, weights, hash };
-}
-
-/**
- * The tensors by the names of the whole model: files of a model without its head, such as GPT-2's own, leave the first
- * part of the names out.
- */
-function withWholeNames(directory: TensorDirectory, names: readonly string[]): TensorDirectory {
-  const { path, tensors } = directory;
-  const whole = new Map(tensors);
-  for (const name of names) {
-    const found = tensors.get(name.slice(name.indexOf('.') + 1));
-    if (!whole.has(name) && found !== undefined) whole.set(name, { ...found, name });
-  }
-  return { path, tensors: whole };
 }

@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
+import { readJsonFile } from '../../base/json-file.ts';
+import { checkFinite } from '../weights/finite.ts';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.ts';
 import { DTYPE_BYTES, elementCount } from '../weights/tensor-entry.ts';
 import type { Model } from './model.ts';
@@ -33,14 +35,14 @@ export interface SaveModelOptions {
 /** transformers' name of each dtype. */
 const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
 
-/** Largest finite number of f16. */
-const LARGEST_F16 = 65504;
+/** Largest number that each narrow dtype holds. */
+const LARGEST = { F16: 65504, BF16: 3.3895313892515355e38, F32: Number.POSITIVE_INFINITY } as const;
 
 /**
  * Writes a whole model, such as one after full training or with an adapter merged into it.
  * @param folder replaced when it is there
  * @param valuesOf the f32 values of a parameter by its name; asked for one after the other
- * @throws {WeightsError} when a value is too large for f16
+ * @throws {WeightsError} when a value is not finite, or too large for f16 or bf16
  * @throws {EngineError} when the disk is full or the place cannot be written to
  */
 export async function saveModel(
@@ -49,10 +51,9 @@ export async function saveModel(
   valuesOf: (name: string) => Promise<Float32Array>,
   { info, dtype = 'F32', maxShardBytes = Number.POSITIVE_INFINITY }: SaveModelOptions = {},
 ): Promise<void> {
-  const config = JSON.parse(await readFile(join(model.folder, 'config.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >;
+  const config = await readJsonFile(model.folder, 'config.json');
+  // A file with a head of its own has one, whatever the config of the model said.
+  if (!model.config.tiedHead) config.tie_word_embeddings = false;
   // transformers 5 writes `dtype`, earlier versions `torch_dtype`.
   for (const key of ['dtype', 'torch_dtype']) if (key in config) config[key] = dtypeNames[dtype];
   await writeFolderAtomically(folder, async (temporary) => {
@@ -66,7 +67,8 @@ export async function saveModel(
       shape,
       data: async () => {
         const values = await valuesOf(name);
-        if (dtype === 'F16') checkRange(name, values);
+        checkFinite(name, values);
+        checkRange(name, values, dtype);
         return values;
       },
     }));
@@ -107,14 +109,15 @@ async function writeShards(
   await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
 }
 
-/** f16 would make infinities of what is larger, and the model would say nothing. */
-function checkRange(name: string, values: Float32Array): void {
-  const large = values.find((value) => Math.abs(value) > LARGEST_F16);
+/** A narrow dtype would make infinities of what is larger, and the model would say nothing. */
+function checkRange(name: string, values: Float32Array, dtype: keyof typeof LARGEST): void {
+  const most = LARGEST[dtype];
+  const large = values.find((value) => Math.abs(value) > most);
   if (large !== undefined)
-    throw new WeightsError(`${name}: expected values up to ${LARGEST_F16} for f16, got ${large}`, {
-      code: 'weights/f16-range',
-      hint: 'Use bf16 or f32.',
-    });
+    throw new WeightsError(
+      `${name}: expected values up to ${most} for ${dtype.toLowerCase()}, got ${large}`,
+      { code: 'weights/f16-range', hint: dtype === 'F16' ? 'Use bf16 or f32.' : 'Use f32.' },
+    );
 }
 
 /** By content: a copy that kept a read-only mode could not be flushed. */

@@ -8,7 +8,7 @@ import type { TensorDirectory, TensorEntry } from './tensor-entry.ts';
 export const INDEX_FILE = 'model.safetensors.index.json';
 
 /**
- * The tensors that an index names, each in its file.
+ * The tensors that an index names, each in its file, and those that the same files hold besides.
  * @param index the parsed file
  * @throws {WeightsError} when the index is malformed or names a file outside the folder; a file is missing or damaged;
  *   a tensor is not where the index says
@@ -38,5 +38,8 @@ export async function openShards(
     tensors.set(name, entryOf(opened, name));
   }
   if (tensors.size === 0) throw fail('expected some tensors, got none');
+  // What the index leaves out is in the files all the same: whoever uses them decides what it means.
+  for (const file of files.values())
+    for (const [name, entry] of file.tensors) if (!tensors.has(name)) tensors.set(name, entry);
   return { path, tensors };
 }

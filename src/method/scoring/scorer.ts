@@ -5,6 +5,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import { openSession, parameterSource } from '../../engine/models/pass.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor, Session } from '../../engine/runtime/session.ts';
+import { checkFiniteWeights } from '../../engine/weights/finite.ts';
 import type { Example } from '../data/example.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveName } from '../objectives/objectives.ts';
@@ -79,12 +80,24 @@ function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
       );
       const lengths = indices.map((index) => prompts[index]!.responseIds.length);
       for (const index of indices) results[index] = {};
+      let failure: EngineError | undefined;
       for (const [name, values] of Object.entries(scores))
         cut(values, lengths).forEach((part, i) => {
           const index = indices[i]!;
-          checkFinite(part, () => `${model.folder}: ${name} of prompt ${index + 1} of ${rows.length}`);
+          failure ??= notFinite(
+            part,
+            () => `${model.folder}: ${name} of prompt ${index + 1} of ${rows.length}`,
+          );
           results[index]![name] = part;
         });
+      if (failure !== undefined) {
+        // The weights themselves may be why: then the tensor is named.
+        await checkFiniteWeights(
+          model.weights,
+          model.parameters.map((parameter) => parameter.name),
+        );
+        throw failure;
+      }
       done += indices.length;
       onDone?.(done);
     }
@@ -158,10 +171,10 @@ function cut(values: HostTensor, lengths: readonly number[]): Float32Array[] {
 }
 
 /** What is no number would be drawn as no effect, kept by a cache, and told as an error of the data. */
-function checkFinite(values: Float32Array, place: () => string): void {
+function notFinite(values: Float32Array, place: () => string): EngineError | undefined {
   const token = values.findIndex((value) => !Number.isFinite(value));
-  if (token < 0) return;
-  throw new EngineError(
+  if (token < 0) return undefined;
+  return new EngineError(
     `${place()}, response token ${token + 1}: expected a finite number, got ${values[token]}`,
     {
       code: 'scoring/nan',

@@ -158,6 +158,46 @@ describe('adapter folders that are not whole', () => {
     expect((await failure(extra)).code).toBe('lora/extra-tensor');
   });
 
+  // Were told to be used with another base, whatever was wrong.
+  it('are refused for what is wrong with their names or tensors', async () => {
+    const renamed = async (change: (name: string) => string) => {
+      const folder = await copyWith({});
+      await rewriteTensors(folder, (tensors) =>
+        tensors.map((tensor) => ({ ...tensor, name: change(tensor.name) })),
+      );
+      return (await failure(folder)).code;
+    };
+    expect(await renamed((name) => name.replace('model.layers', '_orig_mod.model.layers'))).toBe(
+      'lora/names',
+    );
+    expect(await renamed((name) => name.replace('lora_A.', 'lora_A.default.'))).toBe('lora/names');
+
+    const empty = await copyWith({});
+    await rewriteTensors(empty, (tensors) =>
+      tensors.map((tensor) => ({ ...tensor, shape: [0], data: new Float32Array() })),
+    );
+    expect((await failure(empty)).code).toBe('lora/empty-tensor');
+
+    const { hint } = await failure(await copyWith({ r: 8, base_model_name_or_path: 'org/base' }));
+    expect(hint).toContain('org/base');
+  });
+
+  // Was accepted, and scoring then named the base model.
+  it('are refused with NaN or infinity, by the tensor', async () => {
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+      const folder = await copyWith({});
+      let changed = '';
+      await rewriteTensors(folder, ([first, ...others]) => {
+        changed = first!.name;
+        const data = (first!.data as Float32Array).map((old, i) => (i === 3 ? value : old));
+        return [{ ...first!, data }, ...others];
+      });
+      const error = await failure(folder);
+      expect(error.code).toBe('weights/not-finite');
+      expect(error.message).toContain(changed);
+    }
+  });
+
   it('are refused with another tokenizer, and warned about with another base', async () => {
     const tokenizer = await copyWith({}, { 'nextquill.json': { tokenizerHash: 'another' } });
     expect((await failure(tokenizer)).code).toBe('lora/tokenizer');
@@ -168,6 +208,68 @@ describe('adapter folders that are not whole', () => {
     );
     expect((await loading(base)).warnings).toEqual([expect.stringContaining('another base model')]);
   });
+});
+
+describe('weights of the base beside an adapter', () => {
+  const head = 'base_model.model.lm_head.base_layer.weight';
+  const table = 'base_model.model.model.embed_tokens.weight';
+  const withBase = async (name: string, parameter: string, change: (value: number) => number) => {
+    const folder = await copyWith({});
+    const { shape } = model.weights.tensors.get(parameter)!;
+    const data = (await readTensor(model.weights, parameter)).map(change);
+    await rewriteTensors(folder, (tensors) => [...tensors, { name, shape, dtype: 'F32', data }]);
+    return folder;
+  };
+
+  // PEFT saves them with an adapter on lm_head: they were refused with the base that they are of.
+  it('are left out where they are the base’s own', async () => {
+    const bare = await loading(theirs);
+    for (const [name, parameter] of [
+      [head, 'lm_head.weight'],
+      [table, 'model.embed_tokens.weight'],
+    ] as const) {
+      const { tensors, lora } = await loading(await withBase(name, parameter, (value) => value));
+      expect(Object.keys(tensors)).toEqual(Object.keys(bare.tensors));
+      expect(lora).toEqual(bare.lora);
+    }
+  });
+
+  it('are refused where they were trained or resized', async () => {
+    const trained = await withBase(table, 'model.embed_tokens.weight', (value) => value + 1);
+    expect(await failure(trained)).toMatchObject({
+      code: 'lora/trained-base',
+      message: expect.stringContaining(table),
+    });
+    const resized = await copyWith({});
+    await rewriteTensors(resized, (tensors) => [
+      ...tensors,
+      { name: head, shape: [2, 2], dtype: 'F32', data: new Float32Array(4) },
+    ]);
+    expect((await failure(resized)).code).toBe('lora/trained-base');
+  });
+});
+
+it('an adapter on the head of a tied model is refused as that', async () => {
+  const tied = await tinyModel('tiny-llama-tied');
+  const folder = await copyWith({ target_modules: ['q_proj', 'lm_head'] });
+  await expect(loadAdapter(folder, tied)).rejects.toMatchObject({ code: 'lora/tied-head' });
+});
+
+// A key of Object's own was looked up in it, and ended in a TypeError.
+it.each(['toString', 'constructor', '__proto__'])('an unknown key %s is refused by name', async (key) => {
+  const folder = await copyWith({});
+  const path = join(folder, 'adapter_config.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('{', `{"${key}": 1,`));
+  await expect(loading(folder)).rejects.toMatchObject({
+    code: 'lora/unsupported',
+    message: expect.stringContaining(key),
+  });
+});
+
+it('hashes of nextquill.json that are none are refused', async () => {
+  const folder = await copyWith({}, { 'nextquill.json': { modelHash: 5 } });
+  expect((await failure(folder)).code).toBe('run/info');
 });
 
 describe('adapters that we write', () => {

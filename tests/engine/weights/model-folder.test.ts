@@ -51,6 +51,19 @@ test('weights of another layout are named', async () => {
   await expect(openModelFolder(folder)).rejects.toThrow('only pytorch_model.bin');
 });
 
+// A folder of something else was told to lack config.json.
+test.each([
+  ['weights/gguf-folder', ['SmolLM2-135M-Q4.gguf', 'README.md']],
+  ['weights/adapter-folder', ['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json']],
+  ['weights/run-folder', ['manifest.json', 'adapter']],
+  ['weights/no-index', ['config.json', 'tokenizer.json', 'model-00001-of-00002.safetensors']],
+  ['weights/missing-file', ['config.json', 'tokenizer.json', 'consolidated.safetensors']],
+])('%s: a folder that holds %j', async (code, names) => {
+  const other = await mkdtemp(join(tmpdir(), 'nextquill-other-'));
+  for (const name of names) await writeFile(join(other, name), '{}');
+  await expect(openModelFolder(other)).rejects.toMatchObject({ code });
+});
+
 test('a path that is no folder is refused', async () => {
   await expect(openModelFolder(join(folder, 'none'))).rejects.toThrow('expected a model folder, got nothing');
   await expect(openModelFolder(join(folder, 'config.json'))).rejects.toThrow('got a file');
