@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exportModel } from '../../../src/app/export-model.ts';
+import { exportModel } from '../../../src/app/files/export-model.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import {
   openSafetensors,
