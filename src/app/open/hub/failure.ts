@@ -6,6 +6,8 @@ export interface Asked {
   /** Such as `owner/name@main`, or with a file. */
   readonly what: string;
   readonly endpoint: string;
+  /** What requests go through. */
+  readonly proxy?: string;
   readonly hasToken: boolean;
   readonly signal?: AbortSignal;
   /** Seconds that the last answer asked us to wait. */
@@ -25,17 +27,20 @@ export function isPassing(error: unknown): boolean {
 export function describeHubFailure(error: unknown, asked: Asked): unknown {
   if (error instanceof NextQuillError) return error;
   if (asked.signal?.aborted) return new AbortedError('stopped by the caller', { code: 'aborted' });
-  const { what, endpoint, hasToken, retryAfter } = asked;
+  const { what, endpoint, proxy, hasToken, retryAfter } = asked;
   const status = statusOf(error);
   const got = `${status} from ${endpoint}`;
   switch (status) {
     case undefined:
       if (!isNetwork(error)) return error;
-      return new EngineError(`${what}: expected an answer of ${endpoint}, got none (${reasonOf(error)})`, {
-        code: 'hub/unreachable',
-        hint: 'Check the network and HF_ENDPOINT, then run again: a download goes on where it stopped. With --offline only the cache is used.',
-        cause: error,
-      });
+      return new EngineError(
+        `${what}: expected an answer of ${endpoint}${proxy === undefined ? '' : ` through the proxy ${proxy}`}, got none (${reasonOf(error)})`,
+        {
+          code: 'hub/unreachable',
+          hint: `Check ${proxy === undefined ? '' : 'the proxy (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), '}the network and HF_ENDPOINT, then run again: a download continues where it stopped. With --offline only the cache is used.`,
+          cause: error,
+        },
+      );
     case 401:
     case 403:
       return new ConfigError(`${what}: expected a model that may be read, got ${got}`, {
@@ -75,7 +80,11 @@ function statusOf(error: unknown): number | undefined {
 const isNetwork = (error: unknown): boolean =>
   error instanceof TypeError && (error.cause !== undefined || /fetch failed|terminated/.test(error.message));
 
+/** What the innermost error says, as fetch wraps those of the system and of a proxy. */
 function reasonOf(error: unknown): string {
-  const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string };
-  return cause?.code ?? cause?.message ?? message;
+  let inner = error as { code?: unknown; message: string; cause?: unknown };
+  while (inner.cause instanceof Error) inner = inner.cause as typeof inner;
+  const refusal = /Proxy response \((\d+)\)/.exec(inner.message);
+  if (refusal !== null) return `the proxy answered ${refusal[1]}`;
+  return typeof inner.code === 'string' ? inner.code : inner.message;
 }

@@ -74,6 +74,7 @@ export async function hubModel(id: HubId, options: HubModelOptions = {}): Promis
     ...id,
     endpoint,
     token: await hubToken(env),
+    env,
     ...(signal && { signal }),
   });
   let commit: string;

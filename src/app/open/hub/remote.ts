@@ -1,8 +1,11 @@
 /** @file The hub's answers about one repository, through @huggingface/hub: its commit, its files, their bytes. */
-import { EngineError } from '../../../base/errors.ts';
+import { EngineError, NextQuillError } from '../../../base/errors.ts';
+import { isCommit } from '../../../base/hub-id.ts';
 import type { RemoteFile } from './download.ts';
+import type { Environment } from './environment.ts';
 import { type Asked, describeHubFailure } from './failure.ts';
 import { isPlainName } from './model-files.ts';
+import { proxiedFetch } from './proxy.ts';
 
 /** A repository on the hub; every error says what was asked for. */
 export interface Remote {
@@ -21,24 +24,32 @@ export interface RemoteOptions {
   readonly revision?: string;
   readonly endpoint: string;
   readonly token: string | undefined;
+  readonly env: Environment;
   readonly signal?: AbortSignal;
 }
 
 /** Opens a repository; nothing is asked yet. The library is loaded here, as most commands do without it. */
 export async function remoteRepository(options: RemoteOptions): Promise<Remote> {
   const { downloadFile, listFiles, modelInfo } = await import('@huggingface/hub');
-  const { repo, revision, endpoint, token, signal } = options;
+  const { repo, revision, endpoint, token, env, signal } = options;
+  const { fetch: fetchThrough, proxyOf } = await proxiedFetch(env);
+  const { origin } = new URL(endpoint);
   let retryAfter: number | undefined;
   // The library's streams end with the message of an error alone: the error itself is kept here.
   let failure: unknown;
   const watched: typeof fetch = async (input, init) => {
-    const response = await fetch(input, { ...init, ...(signal && { signal }) }).catch((error) => {
+    const headers = new Headers(init?.headers);
+    // Set here, as the library takes tokens of huggingface.co alone; a redirect to another host drops it.
+    if (token !== undefined && new URL(input instanceof Request ? input.url : input).origin === origin)
+      headers.set('authorization', `Bearer ${token}`);
+    const asked = { ...init, headers: Object.fromEntries(headers), ...(signal && { signal }) };
+    const response = await fetchThrough(input, asked).catch((error: unknown) => {
       failure = error;
       throw error;
     });
     retryAfter = Number(response.headers.get('retry-after')) || undefined;
     failure = response.ok ? undefined : { statusCode: response.status };
-    const from = /bytes=(\d+)-/.exec(new Headers(init?.headers).get('range') ?? '')?.[1];
+    const from = /bytes=(\d+)-/.exec(headers.get('range') ?? '')?.[1];
     // A server that ignores the range would give us the beginning where we want the rest.
     if (response.status === 200 && from !== undefined && Number(from) > 0) {
       await response.body?.cancel();
@@ -50,12 +61,13 @@ export async function remoteRepository(options: RemoteOptions): Promise<Remote> 
   const access = {
     hubUrl: endpoint,
     fetch: watched,
-    ...(token !== undefined && { accessToken: token }),
   };
+  const proxy = proxyOf(endpoint);
   const explain = (error: unknown, what: string) => {
     const asked: Asked = {
       what,
       endpoint,
+      ...(proxy !== undefined && { proxy }),
       hasToken: token !== undefined,
       ...(signal && { signal }),
       ...(retryAfter !== undefined && { retryAfter }),
@@ -66,7 +78,10 @@ export async function remoteRepository(options: RemoteOptions): Promise<Remote> 
     try {
       return await question();
     } catch (error) {
-      throw explain(error, what);
+      const told = explain(error, what);
+      if (told instanceof NextQuillError) throw told;
+      // What the library makes of an answer that it does not expect: SyntaxError, TypeError and others.
+      throw notAHub(`${what}: expected an answer as the hub gives it, got another from ${endpoint}`, error);
     }
   };
   const at = `${repo}@${revision ?? 'main'}`;
@@ -80,7 +95,7 @@ export async function remoteRepository(options: RemoteOptions): Promise<Remote> 
           revision: revision ?? 'main',
           additionalFields: ['sha'],
         });
-        if (/^[0-9a-f]{40}$/.test(String(sha))) return sha;
+        if (typeof sha === 'string' && isCommit(sha)) return sha;
         throw notAHub(`${at}: expected a commit, got ${JSON.stringify(sha)?.slice(0, 60)}`);
       }),
     files: (commit) =>
@@ -89,8 +104,13 @@ export async function remoteRepository(options: RemoteOptions): Promise<Remote> 
         for await (const entry of listFiles({ ...access, repo, revision: commit })) {
           const { type, path, size, oid, lfs } = entry;
           if (type !== 'file' || !isPlainName(path)) continue;
-          const hash = lfs?.oid ?? oid ?? '';
-          if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) || !Number.isSafeInteger(size) || size < 0)
+          const hash: unknown = lfs?.oid ?? oid;
+          if (
+            typeof hash !== 'string' ||
+            !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) ||
+            !Number.isSafeInteger(size) ||
+            size < 0
+          )
             throw notAHub(`${at}: ${path}: expected size and hash, got others`);
           files.set(path, { name: path, size, hash });
         }
@@ -110,8 +130,9 @@ export async function remoteRepository(options: RemoteOptions): Promise<Remote> 
   };
 }
 
-const notAHub = (message: string) =>
+const notAHub = (message: string, cause?: unknown) =>
   new EngineError(message, {
     code: 'hub/answer',
-    hint: 'Check HF_ENDPOINT: it may not be a hub. Run again if it is.',
+    hint: 'Check HF_ENDPOINT, and that the network asks for no login: what answered may not be a hub.',
+    ...(cause !== undefined && { cause }),
   });

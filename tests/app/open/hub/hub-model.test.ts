@@ -1,5 +1,8 @@
 /** @file Models of the hub against a real server on this machine: cache layout, resuming, pinning, offline, refusals. */
+
 import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises';
+import { createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -46,7 +49,7 @@ interface Given {
   env?: Record<string, string>;
 }
 
-async function get({ id = NAME, offline = false, env = {} }: Given = {}) {
+async function getModel({ id = NAME, offline = false, env = {} }: Given = {}) {
   const warnings: string[] = [];
   const progress: Progress[] = [];
   const model = await hubModel(parseHubId(id)!, {
@@ -61,7 +64,7 @@ async function get({ id = NAME, offline = false, env = {} }: Given = {}) {
 }
 
 const failure = (given: Given = {}): Promise<EngineError> =>
-  get(given).then(
+  getModel(given).then(
     () => {
       throw new Error('expected a refusal');
     },
@@ -70,7 +73,7 @@ const failure = (given: Given = {}): Promise<EngineError> =>
 
 describe('a model by its id', () => {
   it('is downloaded into the standard cache, pinned, and loads through its links', async () => {
-    const { folder, pinned, progress, warnings } = await get();
+    const { folder, pinned, progress, warnings } = await getModel();
     expect(pinned).toBe(`${NAME}@${COMMIT}`);
     expect(folder).toBe(join(repository(), 'snapshots', COMMIT));
     expect(await readFile(join(repository(), 'refs/main'), 'utf8')).toBe(COMMIT);
@@ -91,27 +94,29 @@ describe('a model by its id', () => {
   });
 
   it('asks only for its commit when all is there, and for nothing when the commit is named', async () => {
-    const { pinned } = await get();
+    const { pinned } = await getModel();
     const before = hub.requests.length;
-    await get();
+    await getModel();
     expect(hub.requests.slice(before)).toEqual([
       expect.stringContaining(`/api/models/${NAME}/revision/main`),
     ]);
-    await get({ id: pinned });
+    await getModel({ id: pinned });
     expect(hub.requests.length).toBe(before + 1);
   });
 
   it('is found offline, by a branch and by a commit', async () => {
-    await get();
+    await getModel();
     await hub[Symbol.asyncDispose]();
     for (const given of [{ offline: true }, { env: { HF_HUB_OFFLINE: '1' } }, { id: `${NAME}@${COMMIT}` }])
-      expect((await get(given)).pinned).toBe(`${NAME}@${COMMIT}`);
+      expect((await getModel(given)).pinned).toBe(`${NAME}@${COMMIT}`);
   });
 
   it('comes from the cache with a warning where the hub cannot be reached', async () => {
-    await get();
+    await getModel();
     await hub[Symbol.asyncDispose]();
-    expect((await get()).warnings).toEqual([expect.stringContaining('cannot be reached; using commit aaaa')]);
+    expect((await getModel()).warnings).toEqual([
+      expect.stringContaining('cannot be reached; using commit aaaa'),
+    ]);
   });
 
   it('may be in shards, and only those of the index are downloaded', async () => {
@@ -130,7 +135,7 @@ describe('a model by its id', () => {
         'model-00003-of-00003.safetensors': weights!,
       },
     });
-    const { folder } = await get({ env: { HF_ENDPOINT: sharded.endpoint } });
+    const { folder } = await getModel({ env: { HF_ENDPOINT: sharded.endpoint } });
     expect((await readdir(folder)).filter((name) => name.startsWith('model')).sort()).toEqual([
       'model-00001-of-00002.safetensors',
       'model-00002-of-00002.safetensors',
@@ -148,7 +153,7 @@ describe('a download that breaks', () => {
 
   it('goes on from the byte where the connection was lost', async () => {
     hub.dropAfter = [files['tokenizer.json']!.length, 50_000, 30_000];
-    const { folder } = await get();
+    const { folder } = await getModel();
     expect(await isWhole(folder)).toBe(true);
     const starts = ranges().map((line) => Number(/bytes=(\d+)-\d{3,}$/.exec(line)?.[1] ?? 0));
     expect(Math.max(...starts)).toBeGreaterThan(0);
@@ -162,7 +167,7 @@ describe('a download that breaks', () => {
     const [partial] = [join(repository(), 'blobs', `${await blobOfWeights()}.nextquill.incomplete`)];
     await writeFile(partial, files['model.safetensors']!.subarray(0, 77_777));
     const before = hub.requests.length;
-    const { folder } = await get();
+    const { folder } = await getModel();
     expect(await isWhole(folder)).toBe(true);
     const later = hub.requests.slice(before);
     expect(later.some((line) => line.includes('tokenizer.json'))).toBe(false);
@@ -194,7 +199,7 @@ describe('a download that breaks', () => {
   });
 
   it('is refused by a server that has no ranges, instead of gluing the beginning to the end', async () => {
-    await get();
+    await getModel();
     const hash = await blobOfWeights();
     await rm(join(repository(), 'snapshots'), { recursive: true });
     await rm(join(repository(), 'blobs', hash));
@@ -247,7 +252,7 @@ describe('the hub’s refusals', () => {
 
   it('are told offline: what is missing of a model in the cache, or that there is none', async () => {
     expect((await failure({ offline: true })).message).toContain('got no such revision');
-    await get();
+    await getModel();
     await rm(join(repository(), 'snapshots', COMMIT, 'tokenizer.json'));
     const error = await failure({ offline: true });
     expect(error).toBeInstanceOf(ConfigError);
@@ -255,13 +260,13 @@ describe('the hub’s refusals', () => {
   });
 
   it('do not come from a cache that another tool filled in part: a warning says what is not known', async () => {
-    const { folder } = await get();
+    const { folder } = await getModel();
     await rm(join(repository(), '.no_exist'), { recursive: true });
     await rm(join(folder, 'tokenizer_config.json'));
-    const { warnings } = await get({ offline: true });
+    const { warnings } = await getModel({ offline: true });
     expect(warnings).toEqual([expect.stringMatching(/tokenizer_config\.json.*used without/)]);
-    await get(); // online, what is unknown is asked for
-    expect((await get({ offline: true })).warnings).toEqual([]);
+    await getModel(); // online, what is unknown is asked for
+    expect((await getModel({ offline: true })).warnings).toEqual([]);
   });
 
   it('are not asked for what leaves its folder', async () => {
@@ -278,7 +283,7 @@ describe('the hub’s refusals', () => {
 
 describe('the token', () => {
   it('goes to the hub, not to where it redirects, and into no message', async () => {
-    await get({ env: { HF_TOKEN: TOKEN } });
+    await getModel({ env: { HF_TOKEN: TOKEN } });
     const at = (place: string) =>
       new Set(hub.authorizations.filter((each) => each.at === place).map(({ value }) => value));
     expect(at('hub')).toEqual(new Set([`Bearer ${TOKEN}`]));
@@ -299,14 +304,14 @@ describe('the token', () => {
     const content = given.HF_TOKEN === undefined ? TOKEN : 'hf_another';
     if (file !== 'none') await writeFile(join(folder, file), `${content}\r\n`);
     const path = given.HF_TOKEN_PATH && { HF_TOKEN_PATH: join(folder, given.HF_TOKEN_PATH) };
-    await get({ env: { HF_HOME: folder, ...given, ...path } });
+    await getModel({ env: { HF_HOME: folder, ...given, ...path } });
     const sent = hub.authorizations.filter(({ at }) => at === 'hub').map(({ value }) => value);
     expect(new Set(sent)).toEqual(new Set([`Bearer ${TOKEN}`]));
   });
 
   it('stays at home where HF_HUB_DISABLE_IMPLICIT_TOKEN says so, and where there is none', async () => {
-    await get({ env: { HF_TOKEN: TOKEN, HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' } });
-    await get({ env: { HF_HUB_CACHE: join(home, 'without-token') } });
+    await getModel({ env: { HF_TOKEN: TOKEN, HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' } });
+    await getModel({ env: { HF_HUB_CACHE: join(home, 'without-token') } });
     expect(hub.authorizations.length).toBeGreaterThan(2);
     expect(hub.authorizations.every(({ value }) => value === undefined)).toBe(true);
   });
@@ -345,9 +350,103 @@ describe('ids', () => {
 });
 
 it('an unfinished snapshot of a crash is finished by the next run', async () => {
-  await get();
+  await getModel();
   await rm(join(repository(), 'snapshots', COMMIT, 'model.safetensors'));
   await mkdir(join(repository(), 'snapshots', COMMIT), { recursive: true });
-  const { folder } = await get();
+  const { folder } = await getModel();
   expect(await isWhole(folder)).toBe(true);
+});
+
+describe('a proxy', () => {
+  /** What a proxy was asked: the method and the address. */
+  async function startProxy(status = 200) {
+    const asked: string[] = [];
+    const proxy = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const { hostname, port, pathname, search } = new URL(request.url!);
+      const { headers, method } = request;
+      get({ hostname, port, path: pathname + search, headers, method }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+    });
+    proxy.on('connect', (request, socket) => {
+      asked.push(`CONNECT ${request.url}`);
+      socket.end(`HTTP/1.1 ${status} Refused\r\n\r\n`);
+    });
+    await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+    return { asked, proxy, address: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+  }
+
+  // Node's fetch asks none: behind one, the hub could not be reached.
+  it.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('of %s is asked for every file', async (name) => {
+    const { asked, proxy, address } = await startProxy();
+    const { folder } = await getModel({ env: { [name]: address.replace('//', '//user:secret@') } });
+    expect(await isWhole(folder)).toBe(true);
+    expect(asked.filter((line) => line.startsWith(`GET ${hub.endpoint}/`)).length).toBeGreaterThan(3);
+    proxy.close();
+  });
+
+  it('is left out for the hosts of NO_PROXY', async () => {
+    const { asked, proxy, address } = await startProxy();
+    await getModel({ env: { HTTP_PROXY: address, NO_PROXY: 'example.org,127.0.0.1' } });
+    expect(asked).toEqual([]);
+    proxy.close();
+  });
+
+  it('of HTTPS_PROXY is asked for a tunnel, and named when it refuses', async () => {
+    const { asked, proxy, address } = await startProxy(407);
+    const given = {
+      HF_ENDPOINT: 'https://hub.invalid',
+      HTTPS_PROXY: address.replace('//', '//user:secret@'),
+    };
+    const error = await failure({ env: given });
+    expect(asked[0]).toBe('CONNECT hub.invalid:443');
+    expect(error).toMatchObject({ code: 'hub/unreachable' });
+    expect(error.message).toContain(`through the proxy ${address}`);
+    expect(error.message).toContain('407');
+    expect(error.message).not.toContain('secret');
+    proxy.close();
+  });
+
+  it('that is not an address is refused', async () => {
+    const error = await failure({ env: { HTTPS_PROXY: 'ftp://user:secret@host' } });
+    expect(error).toMatchObject({ code: 'hub/proxy' });
+    expect(error.message).not.toContain('secret');
+  });
+});
+
+// The library takes tokens that begin with hf_ alone, which those of other hubs do not.
+it('a token of another kind is sent to another hub, and refused for the hub itself', async () => {
+  const token = 'eyJ0b2tlbiI6MX0.abc';
+  await getModel({ env: { HF_TOKEN: token } });
+  const sent = hub.authorizations.filter(({ at }) => at === 'hub').map(({ value }) => value);
+  expect(new Set(sent)).toEqual(new Set([`Bearer ${token}`]));
+  const error = await failure({ env: { HF_TOKEN: token, HF_ENDPOINT: '' } });
+  expect(error).toMatchObject({ code: 'hub/token' });
+});
+
+// Ended in a SyntaxError or TypeError, told as a bug.
+it.each([
+  ['commit', '<!doctype html><html>Log in</html>'],
+  ['commit', '[null]'],
+  ['commit', '{}'],
+  ['commit', `{"sha": ["${COMMIT}"]}`],
+  ['tree', '<html></html>'],
+  ['tree', '[null]'],
+  ['tree', '{}'],
+  ['tree', '[{"type": "file", "path": "config.json", "size": 5, "oid": 5}]'],
+])('an answer for a %s that is %s is not a hub’s', async (what, body) => {
+  const server = createServer((request, response) => {
+    const isCommit = request.url!.includes('/revision/');
+    const good = JSON.stringify({ _id: '1', id: NAME, sha: COMMIT, lastModified: '2026-01-01' });
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(isCommit && what === 'tree' ? good : body);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const error = await failure({ env: { HF_ENDPOINT: endpoint } });
+  expect(error).toMatchObject({ code: 'hub/answer' });
+  server.closeAllConnections();
+  server.close();
 });
