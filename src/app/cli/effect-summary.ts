@@ -1,6 +1,7 @@
 /** @file The rows of `effects` for a reader: one line an example, the tokens that the history changes most, and the sum. */
 
 import { signed } from '../../base/number-format.ts';
+import { totalEffect } from '../../method/effects/named-effects.ts';
 import type { EffectRow } from '../../method/scoring/rows.ts';
 import { alignedColumns } from '../../reports/comparison/comparison-table.ts';
 import { oneLine } from './terminal.ts';
@@ -46,7 +47,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
       top = [...top, row].sort((a, b) => b.effectLogRatio - a.effectLogRatio).slice(0, TOKENS_SHOWN);
   }
   const tokens = sums.reduce((total, sum) => total + sum.tokens, 0);
-  const effect = sums.reduce((total, sum) => total + sum.withHistory - sum.withoutHistory, 0);
+  const effect = sums.reduce((total, sum) => total + totalEffect(sum.withHistory, sum.withoutHistory), 0);
   const compared = sums.filter(({ userSpecific }) => userSpecific !== undefined);
   const comparedTokens = compared.reduce((total, sum) => total + sum.tokens, 0);
   const specific = compared.reduce((total, sum) => total + sum.userSpecific!, 0) / comparedTokens;
@@ -73,7 +74,7 @@ function exampleTable(sums: readonly ExampleSum[]): string {
     String(sum.tokens),
     (sum.withHistory / sum.tokens).toFixed(3),
     (sum.withoutHistory / sum.tokens).toFixed(3),
-    signed((sum.withHistory - sum.withoutHistory) / sum.tokens, 3),
+    signed(totalEffect(sum.withHistory, sum.withoutHistory) / sum.tokens, 3),
     sum.userSpecific === undefined ? '–' : signed(sum.userSpecific / sum.tokens, 3),
     `${shownToken(sum.strongest.token)} ${signed(sum.strongest.effectLogRatio, 2)}`,
   ]);

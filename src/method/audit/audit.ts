@@ -1,6 +1,6 @@
 /**
  * @file Audit without training: does the history change what a model says, for whom, where, and by how much more than
- * another user's history would. Named effects A, B, C and D_i of the design's section on them, with intervals by user.
+ * another user's history would. The named effects A, B, C and D_i (effects/named-effects.ts), with intervals by user.
  */
 
 import { ConfigError, DataError } from '../../base/errors.ts';

@@ -3,6 +3,7 @@
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { mean } from '../../base/statistics/mean.ts';
+import { totalEffect } from '../effects/named-effects.ts';
 import type { DosePoint } from './results.ts';
 import type { TextScores } from './scores.ts';
 
@@ -20,7 +21,7 @@ export function doseCurve(
     scores.map(({ example, none, dosed }) => ({
       example: example.id,
       user: example.user,
-      value: dose === 0 ? 0 : mean(dosed[dose - 1]!) - mean(none),
+      value: dose === 0 ? 0 : totalEffect(mean(dosed[dose - 1]!), mean(none)),
     }));
   return doses.map((items, d) => ({
     items,

@@ -3,45 +3,27 @@
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
-import { mean } from '../../base/statistics/mean.ts';
-import type { NamedEffects } from '../evaluation/results.ts';
+import { type NamedEffects, namedEffectsOfText, type TokenRange } from '../effects/named-effects.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
 
-/** Tokens `from` to `to` of a text. */
-export interface TokenRange {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** A, B and C of one text or a part of it, nats a token. */
-export interface TextEffects {
+export interface TextEffects extends NamedEffects {
   readonly example: string;
   readonly user: string;
-  readonly total: number;
-  readonly generic: number;
-  readonly userSpecific: number;
 }
 
 /** The effects of a text; of a part of its tokens where a range is given. */
 export function textEffects(scores: TextScores, range?: TokenRange): TextEffects {
-  const { own, none, others, example } = scores;
-  const { from, to } = range ?? { from: 0, to: own.length };
-  const inRange = (values: Float32Array) => mean(values.subarray(from, to));
-  const withOwn = inRange(own);
-  const without = inRange(none);
-  const withOthers = mean(others.map(inRange));
-  return {
-    example: example.id,
-    user: example.user,
-    total: withOwn - without,
-    generic: withOthers - without,
-    userSpecific: withOwn - withOthers,
-  };
+  const { id, user } = scores.example;
+  return { example: id, user, ...namedEffectsOfText(scores, range) };
 }
 
 /** Means over users, with intervals by user. */
-export function meanEffects(texts: readonly TextEffects[], bootstrap?: BootstrapOptions): NamedEffects {
+export function meanEffects(
+  texts: readonly TextEffects[],
+  bootstrap?: BootstrapOptions,
+): NamedEffects<Estimate> {
   const byUser = (value: (text: TextEffects) => number) =>
     meanByUser(
       texts.map((text) => ({ user: text.user, value: value(text) })),

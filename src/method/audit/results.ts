@@ -1,6 +1,6 @@
 /** @file What an audit finds, as plain data: before any words, tables or pictures. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import type { NamedEffects } from '../evaluation/results.ts';
+import type { NamedEffects } from '../effects/named-effects.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 
@@ -8,7 +8,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
  * The effects of a user, a domain or a part of the texts, nats a response token. With fewer than five users (of a user:
  * texts) no interval is known, and low = high = value.
  */
-export interface GroupEffects extends NamedEffects {
+export interface GroupEffects extends NamedEffects<Estimate> {
   /** The user, the domain, or the part. */
   readonly name: string;
   readonly users: number;
@@ -90,7 +90,7 @@ export interface AuditResult {
   readonly users: number;
   readonly texts: number;
   readonly tokens: number;
-  readonly effects: NamedEffects;
+  readonly effects: NamedEffects<Estimate>;
   /** Largest C first. An interval of a user is over that user's texts. */
   readonly byUser: readonly GroupEffects[];
   /** Largest C first; empty where examples name no domain. */

@@ -3,7 +3,8 @@
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import { falseDiscoveryRates, pValues } from '../../base/statistics/p-value.ts';
-import { groupEffects, type TokenRange, textEffects } from './groups.ts';
+import { type TokenRange, userSpecificEffect } from '../effects/named-effects.ts';
+import { groupEffects, textEffects } from './groups.ts';
 import type { PersonalToken, WhereInText } from './results.ts';
 import type { TextScores } from './scores.ts';
 
@@ -84,9 +85,10 @@ function testTokens(scores: readonly TextScores[]): TokenTests | undefined {
   const pooledNull: number[] = [];
   const userSpecific = scores.map(({ own, others }) =>
     Float64Array.from(own, (value, t) => {
-      const sum = others.reduce((total, values) => total + values[t]!, 0);
-      for (const values of others) pooledNull.push(values[t]! - (sum - values[t]!) / (placebos - 1));
-      return value - sum / placebos;
+      const strangers = others.map((values) => values[t]!);
+      for (const [v, stranger] of strangers.entries())
+        pooledNull.push(userSpecificEffect(stranger, strangers.toSpliced(v, 1)));
+      return userSpecificEffect(value, strangers);
     }),
   );
   const all = userSpecific.flatMap((values) => [...values]);

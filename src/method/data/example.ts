@@ -14,7 +14,7 @@ export interface HistoryItem {
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
-/** Who decided a stretch of a simulated response (docs: simulator). */
+/** Who decided a stretch of a simulated response: see simulation/simulate.ts. */
 export type Cause = 'user' | 'query' | 'both' | 'neither';
 
 /** A stretch of `response`, in UTF-16 code units, end exclusive; the spans of an example cover its response. */

@@ -10,6 +10,7 @@ import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../bas
 import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
+import { namedEffectsOfText } from '../effects/named-effects.ts';
 import { hasDifferenceTerm } from '../objectives/objectives.ts';
 import { isTooFewUsers, othersForAll } from '../others/others-histories.ts';
 import type { Manifest } from '../runs/manifest.ts';
@@ -41,13 +42,13 @@ export interface GuardWords {
 /** Other users' histories for each example, where there are so many users. */
 const PLACEBOS = 3;
 
-type Pass = 'withHistory' | 'withoutHistory' | 'otherHistory';
-
 /** The guard's numbers under one model. */
 interface Scores {
-  readonly nll: Readonly<Record<Pass, readonly ExampleValue[]>>;
-  /** Ids of the examples whose history shows: only of these can an effect of it be told. */
-  readonly shown: ReadonlySet<string>;
+  readonly nll: Readonly<Record<'withHistory' | 'withoutHistory', readonly ExampleValue[]>>;
+  /** A of the examples whose history shows: only of these can an effect of it be told. */
+  readonly total: readonly ExampleValue[];
+  /** C of those beside which another user's history shows. */
+  readonly userSpecific: readonly ExampleValue[];
 }
 
 /**
@@ -71,31 +72,26 @@ export async function coldStart(
     const over = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
     return { text: `${over(first)} before, ${over(last)} after (${intervalText(difference)})`, difference };
   };
-  const pass = (name: Pass) => change(({ nll }) => nll[name]);
-  // As `evaluate` does: where no history shows there is nothing that it could give, and a 0 there would hide what it gives elsewhere.
-  const effect = (without: Pass) =>
-    change(({ nll, shown }) =>
-      minus(nll[without], nll.withHistory).filter(({ example }) => shown.has(example)),
-    );
   const where = `On ${guard.rows.length} ${guard.kind} examples`;
-  const { size } = scores.before.shown;
+  // As `evaluate` does: where no history shows there is nothing that it could give, and a 0 there would hide what it gives elsewhere.
+  const size = scores.before.total.length;
   const whereShown =
     size === guard.rows.length ? where : `On ${size} ${guard.kind} examples whose history shows`;
-  const compared = scores.before.nll.otherHistory.filter(({ example }) => scores.before.shown.has(example));
+  const compared = scores.before.userSpecific;
   const whereCompared =
     compared.length === size ? whereShown : `${whereShown}, ${compared.length} of them beside others’`;
-  const withoutHistory = pass('withoutHistory');
+  const withoutHistory = change(({ nll }) => nll.withoutHistory);
   const { difference } = withoutHistory;
   const users = new Set(guard.rows.map(({ user }) => user)).size;
   return {
     findings: [
-      `${where}, NLL with the history, nats a token: ${pass('withHistory').text}.`,
+      `${where}, NLL with the history, nats a token: ${change(({ nll }) => nll.withHistory).text}.`,
       `${where}, NLL without history, nats a token: ${withoutHistory.text}.`,
       size > 0
-        ? `${whereShown}, what the history gives in all (A), nats a token: ${effect('withoutHistory').text}.`
+        ? `${whereShown}, what the history gives in all (A), nats a token: ${change(({ total }) => total).text}.`
         : 'What the history gives in all (A) is not shown: no example shows one.',
       compared.length > 0
-        ? `${whereCompared}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${effect('otherHistory').text}.`
+        ? `${whereCompared}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${change(({ userSpecific }) => userSpecific).text}.`
         : `What only the user’s own history gives (C) is not shown: ${size > 0 ? 'too few users have a history' : 'no example shows one'}.`,
     ],
     // Told of few users, too: a guard that waits for proof comes too late.
@@ -145,8 +141,9 @@ async function scoreGuard(
   { prompt, threads }: Manifest['recipe'],
   { signal, onProgress }: GuardOptions,
 ): Promise<Scores> {
-  const nll: Record<Pass, ExampleValue[]> = { withHistory: [], withoutHistory: [], otherHistory: [] };
-  const shown = new Set<string>();
+  const nll: Record<keyof Scores['nll'], ExampleValue[]> = { withHistory: [], withoutHistory: [] };
+  const total: ExampleValue[] = [];
+  const userSpecific: ExampleValue[] = [];
   const effects = exampleEffects(scored, rows, {
     // No history at all, whatever the reference value of training: a new user has none.
     prompt: { ...prompt!, reference: 'removed' },
@@ -156,27 +153,17 @@ async function scoreGuard(
     ...(signal !== undefined && { signal }),
     onProgress: (progress) => onProgress?.({ ...progress, stage: 'report' }),
   });
-  for await (const { example, pair, effects: values, logProbWithPlacebo } of effects) {
-    if (pair.hasHistory) shown.add(example.id);
-    const of = (logProbabilities: Float32Array): ExampleValue => ({
-      example: example.id,
-      user: example.user,
-      value: -mean(logProbabilities),
-    });
-    nll.withHistory.push(of(values.logProbWithHistory));
-    nll.withoutHistory.push(of(values.logProbWithoutHistory));
-    if (logProbWithPlacebo !== undefined) nll.otherHistory.push(of(logProbWithPlacebo));
+  for await (const { example, pair, effects: values, logProbWithOthers } of effects) {
+    const row = (value: number): ExampleValue => ({ example: example.id, user: example.user, value });
+    const { logProbWithHistory: own, logProbWithoutHistory: none } = values;
+    nll.withHistory.push(row(-mean(own)));
+    nll.withoutHistory.push(row(-mean(none)));
+    if (!pair.hasHistory) continue;
+    const named = namedEffectsOfText({ own, none, others: logProbWithOthers ? [logProbWithOthers] : [] });
+    total.push(row(named.total));
+    if (logProbWithOthers !== undefined) userSpecific.push(row(named.userSpecific));
   }
-  return { nll, shown };
-}
-
-/** Differences of the examples that both sides have. */
-function minus(a: readonly ExampleValue[], b: readonly ExampleValue[]): ExampleValue[] {
-  const other = new Map(b.map(({ example, value }) => [example, value]));
-  return a.flatMap((row) => {
-    const value = other.get(row.example);
-    return value === undefined ? [] : { ...row, value: row.value - value };
-  });
+  return { nll, total, userSpecific };
 }
 
 function intervalText({ value, low, high }: Estimate): string {

@@ -5,6 +5,7 @@ import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/boo
 import { meanByUser, meansOfUsers } from '../../base/statistics/by-user.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
+import { userSpecificEffect } from '../effects/named-effects.ts';
 import type { ExampleEffects } from '../scoring/rows.ts';
 import { causeScores } from './token-causes.ts';
 
@@ -32,9 +33,10 @@ export const estimators = {
 
 export type EffectMeasureName = keyof typeof estimators;
 
-function userSpecific({ effects, logProbWithPlacebo }: ExampleEffects): Float32Array {
-  if (logProbWithPlacebo === undefined) throw new TypeError('userSpecific: expected effects with placebos');
-  return effects.logProbWithHistory.map((value, t) => value - logProbWithPlacebo[t]!);
+function userSpecific({ effects, logProbWithOthers }: ExampleEffects): Float32Array {
+  if (logProbWithOthers === undefined)
+    throw new TypeError('userSpecific: expected effects beside other users’ histories');
+  return effects.logProbWithHistory.map((value, t) => userSpecificEffect(value, [logProbWithOthers[t]!]));
 }
 
 /** An estimator's marks; intervals by user. */

@@ -6,6 +6,7 @@ import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../bas
 import { mean } from '../../base/statistics/mean.ts';
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
+import { type NamedEffects, namedEffects } from '../effects/named-effects.ts';
 import { describeMatching } from '../others/matching.ts';
 import { othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
@@ -124,7 +125,7 @@ export async function evaluate(
     historyEffect: {
       system: name,
       total: byUser(measureOf.totalEffect),
-      generic: byUser((s) => s.nllWithoutHistory - s.nllOtherHistory),
+      generic: byUser((s) => effectsOf(s).generic),
       userSpecific: byUser(measureOf.userSpecificEffect),
     },
     scores,
@@ -166,9 +167,14 @@ export const measureOf: Readonly<Record<Measure, (score: ExampleScore) => number
   nllWithoutHistory: (s) => s.nllWithoutHistory,
   nllOtherHistory: (s) => s.nllOtherHistory,
   authorIdentification: (s) => s.identified,
-  totalEffect: (s) => s.nllWithoutHistory - s.nllWithHistory,
-  userSpecificEffect: (s) => s.nllOtherHistory - s.nllWithHistory,
+  totalEffect: (s) => effectsOf(s).total,
+  userSpecificEffect: (s) => effectsOf(s).userSpecific,
 };
+
+/** A, B and C of one example. */
+function effectsOf({ nllWithHistory, nllWithoutHistory, nllOtherHistory }: ExampleScore): NamedEffects {
+  return namedEffects({ own: -nllWithHistory, none: -nllWithoutHistory, others: [-nllOtherHistory] });
+}
 
 /** A system's name and its scores: all that a comparison reads of a {@link SystemEvaluation}. */
 export interface ScoredSystem {

@@ -1,5 +1,6 @@
 /** @file What was measured of the systems that are compared: plain numbers with intervals, before any words or pictures. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
+import type { NamedEffects } from '../effects/named-effects.ts';
 
 /** Is the true user's history, among k, the one that makes the text likeliest? A share of texts, 0 to 1. */
 export interface AuthorIdentification extends Estimate {
@@ -18,22 +19,8 @@ export interface SystemResult {
   readonly authorIdentification?: AuthorIdentification;
 }
 
-/** What histories change, paired by user (method.md, section 4), nats per response token; above 0 the history helps. */
-export interface NamedEffects {
-  /** A: the user's own history against none. */
-  readonly total: Estimate;
-  /** B: other users' histories against none. */
-  readonly generic: Estimate;
-  /**
-   * C = A − B: the user's own history against other users'. The own history is what the model is shown in use, all items that
-   * fit, as in A. Others' are cut to one number of items, at most as many: where they have fewer, some of C may be due to
-   * the number. A refutation cuts the own history to that number, too.
-   */
-  readonly userSpecific: Estimate;
-}
-
-/** {@link NamedEffects} of one system. */
-export interface HistoryEffect extends NamedEffects {
+/** {@link NamedEffects} of one system: means over users, nats per response token; above 0 the history helps. */
+export interface HistoryEffect extends NamedEffects<Estimate> {
   readonly system: string;
 }
 

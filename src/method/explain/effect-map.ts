@@ -1,9 +1,10 @@
 /** @file The heat map as data: the tokens of one response, what the history changes at each, and how they are shown as text. */
 import { DataError } from '../../base/errors.ts';
 import type { Cause, HistoryItem } from '../data/example.ts';
+import { totalEffect } from '../effects/named-effects.ts';
 import type { ItemEffect } from '../scoring/item-effects.ts';
 
-/** Effects that can colour a token (method.md, section 4: several meanings, each by its name). */
+/** Effects that can colour a token, each by its name: see effects/effects.ts and effects/named-effects.ts. */
 export interface EffectValues {
   /** log p(y_t | x, h) − log p(y_t | x, ∅), nats. */
   readonly logRatio: number;
@@ -173,9 +174,9 @@ export function effectNames(maps: readonly Pick<EffectMap, 'tokens'>[]): EffectN
  * Log-likelihood of the response with the history minus without it.
  * @returns `total` in nats and `perToken`, its mean over the tokens, end of turn included (0 for no tokens)
  */
-export function totalEffect(map: Pick<EffectMap, 'tokens'>): { total: number; perToken: number } {
+export function effectOfResponse(map: Pick<EffectMap, 'tokens'>): { total: number; perToken: number } {
   const total = map.tokens.reduce(
-    (sum, token) => sum + token.logProbWithHistory - token.logProbWithoutHistory,
+    (sum, token) => sum + totalEffect(token.logProbWithHistory, token.logProbWithoutHistory),
     0,
   );
   return { total, perToken: map.tokens.length === 0 ? 0 : total / map.tokens.length };

@@ -1,5 +1,6 @@
 /** @file From an example and a model to the heat map of what the history changes. */
 import type { Example } from '../data/example.ts';
+import { namedEffects } from '../effects/named-effects.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
 import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../scoring/item-effects.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
@@ -43,7 +44,7 @@ export async function explainAll(
 
 /** The map of effects that have been computed already. */
 export function effectMapOf(
-  { example, pair, effects, logProbWithPlacebo }: ExampleEffects,
+  { example, pair, effects, logProbWithOthers }: ExampleEffects,
   { model }: Pick<ScoredModel, 'model'>,
   { modelName, title, prompt }: Pick<ExplainOptions, 'modelName' | 'title' | 'prompt'>,
   ofItems?: ExampleItemEffects,
@@ -53,7 +54,8 @@ export function effectMapOf(
     const cause = example.causes && causeOfToken(example.response, start, end, example.causes);
     const withHistory = effects.logProbWithHistory[t]!;
     const withoutHistory = effects.logProbWithoutHistory[t]!;
-    const placebo = logProbWithPlacebo?.[t];
+    const others = logProbWithOthers && [logProbWithOthers[t]!];
+    const named = others && namedEffects({ own: withHistory, none: withoutHistory, others });
     return {
       text: model.tokenizer.tokenText(id),
       start,
@@ -62,9 +64,7 @@ export function effectMapOf(
         logRatio: effects.logRatio[t]!,
         probability: effects.probability[t]!,
         divergence: effects.divergence[t]!,
-        ...(placebo === undefined
-          ? {}
-          : { placebo: placebo - withoutHistory, userSpecific: withHistory - placebo }),
+        ...(named && { placebo: named.generic, userSpecific: named.userSpecific }),
       },
       logProbWithHistory: withHistory,
       logProbWithoutHistory: withoutHistory,

@@ -1,7 +1,7 @@
 /** @file What a refutation test is: a control put in the place of something, and what must come of the effect. */
 
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { mean } from '../../base/statistics/mean.ts';
+import { userSpecificEffect } from '../effects/named-effects.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { Subject, SubjectPrompts } from './subjects.ts';
 
@@ -51,7 +51,7 @@ export interface RefutationTest {
 }
 
 /**
- * The control that scores one text with a history against other users' histories: s(h) − mean_v s(h_v).
+ * The control that scores one text with a history against other users' histories: C, with that history as the own one.
  * @returns undefined when one of the prompts does not fit or there is no other history
  */
 export function contrast(
@@ -62,6 +62,6 @@ export function contrast(
   if (own === undefined || others.length === 0 || fitting.length < others.length) return undefined;
   return {
     prompts: [own, ...fitting],
-    effect: ([first, ...rest]) => first! - mean(rest),
+    effect: ([first, ...rest]) => userSpecificEffect(first!, rest),
   };
 }

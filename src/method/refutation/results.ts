@@ -26,7 +26,7 @@ export interface RefutationResult {
 export interface Refutation {
   /** A: the own history, cut to the items that C compares, against none. */
   readonly total: Estimate;
-  /** C of method.md section 4 at equal doses: the own history against as many items of each other user. */
+  /** C (effects/named-effects.ts) at equal doses: the own history against as many items of each other user. */
   readonly userSpecific: Estimate;
   /** Mean distance between the scores of one text with two other users' histories. */
   readonly strangers: number;

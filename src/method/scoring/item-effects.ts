@@ -1,7 +1,7 @@
 /**
  * @file Which items of a history carry its effect: D_i of every item, with an interval over random subsets of the others.
  *
- * s(h) = mean over response tokens of log p(y_t | x, h, y<t), nats; defined by the design's section on named effects.
+ * s(h) is the mean log-probability of a response token, and D_i what effects/named-effects.ts defines.
  */
 
 import { ConfigError } from '../../base/errors.ts';
@@ -10,6 +10,7 @@ import { randomStream } from '../../base/random.ts';
 import { quantile } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import { itemEffect, totalEffect } from '../effects/named-effects.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { type ItemKind, itemKind, NEAR_ZERO } from './item-kinds.ts';
 import type { ScoredModel } from './scored-model.ts';
@@ -98,7 +99,7 @@ export async function* itemEffects(
     const score = (kept: Subset) => mean(tokens(kept));
     const all: Subset = used.map(() => true);
     const items = used.map((item, i): ItemEffect => {
-      const marginal = (others: Subset) => score(others) - score(without(others, i));
+      const marginal = (shown: Subset) => itemEffect(score(shown), score(without(shown, i)));
       const effect = marginal(all);
       const differences = drawn[i]!.map(marginal);
       const others = used.flatMap((_, j) => (j === i ? [] : [{ j, effect: marginal(without(all, j)) }]));
@@ -117,13 +118,13 @@ export async function* itemEffects(
         high: quantile(differences, 0.975),
         kind,
         ...(kind === 'redundant' ? { twin: used[twin.j]!.id } : {}),
-        tokenEffects: full.map((value, t) => value - rest[t]!),
+        tokenEffects: full.map((value, t) => itemEffect(value, rest[t]!)),
         tokenMeans: full.map((_, t) =>
-          mean(drawn[i]!.map((kept) => tokens(kept)[t]! - tokens(without(kept, i))[t]!)),
+          mean(drawn[i]!.map((kept) => itemEffect(tokens(kept)[t]!, tokens(without(kept, i))[t]!))),
         ),
       };
     });
-    yield { example, items, total: score(all) - score(used.map(() => false)) };
+    yield { example, items, total: totalEffect(score(all), score(used.map(() => false))) };
     onProgress?.({ stage: 'items', done: done + 1, total: examples.length, unit: 'examples' });
   }
 }

@@ -2,6 +2,7 @@
 import { ConfigError } from '../../base/errors.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
+import { namedEffects } from '../effects/named-effects.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptPair, type Prompts } from '../prompts/pair.ts';
@@ -9,7 +10,7 @@ import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from './scorer.ts';
 
-/** One response token; natural logarithms. Field names are part of the interface (docs: interface). */
+/** One response token; natural logarithms. Scripts rely on the names of these fields. */
 export interface EffectRow {
   readonly example: string;
   readonly user: string;
@@ -57,7 +58,7 @@ export interface ExampleEffects {
    * nothing to compare with another's: it is then log p(y_t | ∅), so that B and C are 0 as every effect is. Absent, too,
    * where a history shows and no other user's fits: B and C are then not known.
    */
-  readonly logProbWithPlacebo?: Float32Array;
+  readonly logProbWithOthers?: Float32Array;
 }
 
 /** Examples scored together, so that runs are full and rows still come while later examples are computed. */
@@ -103,12 +104,12 @@ export async function* exampleEffects(
       const { pair } = compared[i]!;
       const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
       const meanOf = (_: number, t: number) => mean(mine.map((values) => values[t]!));
-      const logProbWithPlacebo = pair.hasHistory ? mine[0]?.map(meanOf) : effects[i]!.logProbWithoutHistory;
+      const logProbWithOthers = pair.hasHistory ? mine[0]?.map(meanOf) : effects[i]!.logProbWithoutHistory;
       yield {
         example,
         pair,
         effects: effects[i]!,
-        ...(placebo > 0 && logProbWithPlacebo && { logProbWithPlacebo }),
+        ...(placebo > 0 && logProbWithOthers && { logProbWithOthers }),
       };
     }
   }
@@ -126,13 +127,19 @@ export async function* effectRows(
   options: EffectRowsOptions,
 ): AsyncGenerator<EffectRow> {
   const { tokenizer } = scored.model;
-  for await (const { example, pair, effects, logProbWithPlacebo } of exampleEffects(
+  for await (const { example, pair, effects, logProbWithOthers } of exampleEffects(
     scored,
     examples,
     options,
   )) {
     for (const [position, tokenId] of pair.responseIds.entries()) {
-      const withPlacebo = logProbWithPlacebo?.[position];
+      const named =
+        logProbWithOthers &&
+        namedEffects({
+          own: effects.logProbWithHistory[position]!,
+          none: effects.logProbWithoutHistory[position]!,
+          others: [logProbWithOthers[position]!],
+        });
       yield {
         example: example.id,
         user: example.user,
@@ -146,12 +153,7 @@ export async function* effectRows(
         effectProbability: effects.probability[position]!,
         effectLogRatio: effects.logRatio[position]!,
         effectDivergence: effects.divergence[position]!,
-        ...(withPlacebo === undefined
-          ? {}
-          : {
-              effectPlacebo: withPlacebo - effects.logProbWithoutHistory[position]!,
-              effectUserSpecific: effects.logProbWithHistory[position]! - withPlacebo,
-            }),
+        ...(named && { effectPlacebo: named.generic, effectUserSpecific: named.userSpecific }),
         weight: effects.weight[position]!,
         ...(options.withPrompts && position === 0
           ? {

@@ -8,6 +8,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { updateAverage } from '../../engine/optim/moving-average.ts';
+import { namedEffectsOfTokens } from '../effects/named-effects.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
@@ -90,7 +91,7 @@ export async function fixedEstimates(
   return { estimates, hash: hashOf(estimates), modelHash: scoredHash(scored) };
 }
 
-/** B of every token: the mean over other users v of log p(y_t | h_v) − log p(y_t | ∅), f32[S] for each pair. */
+/** B of every token, f32[S] for each pair; 0 where a pair has no other users' histories. */
 async function genericEffects(
   pairs: readonly PromptPair[],
   placebos: readonly (readonly ScoredPrompt[])[],
@@ -110,7 +111,7 @@ async function genericEffects(
     if (count === 0) return new Float32Array(responseIds.length);
     const [none, ...others] = scores.slice(at, at + count + 1) as [Float32Array, ...Float32Array[]];
     at += count + 1;
-    return none.map((value, t) => others.reduce((sum, other) => sum + other[t]!, 0) / count - value);
+    return Float32Array.from(namedEffectsOfTokens({ own: none, none, others }), ({ generic }) => generic);
   });
 }
 

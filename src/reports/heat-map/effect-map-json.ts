@@ -1,6 +1,6 @@
 /** @file The heat map as JSON: what `explain --json` prints, with the field names of the rows of `effects`. */
 import type { Cause } from '../../method/data/example.ts';
-import { type EffectMap, totalEffect } from '../../method/explain/effect-map.ts';
+import { type EffectMap, effectOfResponse } from '../../method/explain/effect-map.ts';
 import type { EffectRow } from '../../method/scoring/rows.ts';
 import { redactEffectMaps } from './redact-maps.ts';
 
@@ -48,7 +48,7 @@ export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boo
     history: shown.history,
     ...(shown.items && { items: shown.items }),
     meta: shown.meta,
-    totalLogRatio: totalEffect(shown).total,
+    totalLogRatio: effectOfResponse(shown).total,
     tokens: shown.tokens.map(
       ({ text, start, end, values, weight, cause, itemEffects, ...logProbs }, position) => ({
         position,

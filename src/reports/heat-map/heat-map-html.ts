@@ -9,7 +9,7 @@ import {
   type EffectName,
   effectDescriptions,
   effectNames,
-  totalEffect,
+  effectOfResponse,
 } from '../../method/explain/effect-map.ts';
 import { escapeHtml, htmlPage, textHtml } from '../text/html-page.ts';
 import { tokenLabel } from '../text/visible-text.ts';
@@ -127,7 +127,7 @@ function article(
     if (piece.token !== undefined) focusable = false;
     return html;
   });
-  const { total, perToken } = totalEffect(map);
+  const { total, perToken } = effectOfResponse(map);
   const verb = total < 0 ? 'lower' : 'higher';
   const sum = `With the history, the log-likelihood of this text is ${decimal(Math.abs(total), 1)} nats ${verb} (${signed(perToken)} a token).`;
   const facts = [

@@ -7,7 +7,7 @@ import {
   type EffectMap,
   type EffectName,
   effectDescriptions,
-  totalEffect,
+  effectOfResponse,
 } from '../../method/explain/effect-map.ts';
 import { measuredGraphemes, terminalText } from '../text/terminal-text.ts';
 import { tokenLabel } from '../text/visible-text.ts';
@@ -43,7 +43,7 @@ export function renderEffectMapTerminal(map: EffectMap, options: EffectMapTermin
   const shown = redact ? redactEffectMaps([map])[0]! : map;
   const limit = effectLimits([shown])[effect];
   const styled = displayPieces(shown).flatMap((piece) => styledPieces(piece, effect, limit, color));
-  const { total, perToken } = totalEffect(shown);
+  const { total, perToken } = effectOfResponse(shown);
   const plain = (text: string) => wrapStyled([{ text: terminalText(text), style: '' }], width);
   return [
     ...plain(shown.title),

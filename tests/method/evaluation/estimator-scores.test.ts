@@ -39,7 +39,7 @@ function effectsOf(user: string, logRatio: readonly number[], placebo: readonly 
       divergence: ratios.map(Math.abs),
       weight: ratios.map(() => 0.25),
     },
-    logProbWithPlacebo: Float32Array.from(placebo, (ratio) => ratio - 3),
+    logProbWithOthers: Float32Array.from(placebo, (ratio) => ratio - 3),
   };
 }
 

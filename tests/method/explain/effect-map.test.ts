@@ -5,7 +5,7 @@ import {
   displayPieces,
   type EffectMap,
   effectNames,
-  totalEffect,
+  effectOfResponse,
 } from '../../../src/method/explain/effect-map.ts';
 import { effectToken, exampleMap } from '../../reports/heat-map/example-map.ts';
 
@@ -80,10 +80,10 @@ describe('effectNames', () => {
   });
 });
 
-describe('totalEffect', () => {
+describe('effectOfResponse', () => {
   it('is the sum of the log ratios, and its mean over tokens with the end of turn', () => {
-    expect(totalEffect(exampleMap('one two', [1, 2])).total).toBeCloseTo(3, 12);
-    expect(totalEffect(exampleMap('one two', [1, 2])).perToken).toBeCloseTo(1, 12);
-    expect(totalEffect({ tokens: [] })).toEqual({ total: 0, perToken: 0 });
+    expect(effectOfResponse(exampleMap('one two', [1, 2])).total).toBeCloseTo(3, 12);
+    expect(effectOfResponse(exampleMap('one two', [1, 2])).perToken).toBeCloseTo(1, 12);
+    expect(effectOfResponse({ tokens: [] })).toEqual({ total: 0, perToken: 0 });
   });
 });
