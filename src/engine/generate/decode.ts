@@ -9,6 +9,7 @@ import type { Model } from '../models/model.ts';
 import type { ParameterValues } from '../models/pass.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { type CachedPass, openCachedPass } from './cached-pass.ts';
+import { type CopyGuard, type CopyOptions, checkCopyOptions, copyGuard } from './copy-guard.ts';
 import { createCache, type KeyValueCache } from './kv-cache.ts';
 import { checkSampling, drawToken, type SamplingOptions } from './sampling.ts';
 import { type StopMatcher, stopMatcher } from './stop.ts';
@@ -19,11 +20,13 @@ export interface GenerationPrompt {
   readonly ids: readonly number[];
   /** A second prompt with logits z₀: tokens are drawn by z₀ + strength · (z − z₀) (arXiv 2305.14739). */
   readonly guidance?: { readonly ids: readonly number[]; readonly strength: number };
+  /** Token ids of texts that copying is held back from, by {@link CopyOptions}; none by default. */
+  readonly sources?: readonly (readonly number[])[] | undefined;
   /** Where its draws come from, one for each token; a stream of its own for each prompt. */
   readonly random: RandomStream;
 }
 
-export interface DecodingOptions extends SamplingOptions {
+export interface DecodingOptions extends SamplingOptions, CopyOptions {
   /** Tokens of each text at most, 200 by default; fewer where the model has no more positions. */
   readonly maxNewTokens?: number;
   /** A text ends before the first of these. */
@@ -72,6 +75,7 @@ interface Sequence {
   readonly rows: number[];
   readonly limit: number;
   readonly generated: number[];
+  readonly copies: CopyGuard;
   readonly text: TextStream;
   readonly stops: StopMatcher;
 }
@@ -84,6 +88,7 @@ async function* decode(
 ): AsyncGenerator<GenerationStep> {
   const { signal, stop = [] } = options;
   checkSampling(options);
+  checkCopyOptions(options);
   const limits = prompts.map((prompt, index) => tokenLimit(prompt, index, options, config));
   const stops = prompts.map(() => stopMatcher(stop));
   const lengths = prompts.flatMap((prompt, i) => promptsOf(prompt).map((ids) => ids.length + limits[i]!));
@@ -106,10 +111,12 @@ async function* decode(
   };
   /** Draws a token from the logits of a sequence's rows; frees the rows with the last one. */
   const advance = (sequence: Sequence, logits: readonly Float32Array[]): GenerationStep => {
-    const { index, prompt, generated, text, limit } = sequence;
+    const { index, prompt, generated, copies, text, limit } = sequence;
     const mixed = mix(logits, prompt).subarray(0, tokenizer.vocabularySize);
+    copies.apply(mixed);
     const token = drawToken(mixed, generated, options, prompt.random.next());
     generated.push(token);
+    copies.push(token);
     const end = (finish: NonNullable<GenerationStep['finish']>, sure: string) => {
       free(rows, cache, sequence);
       return { prompt: index, token, text: sure, finish };
@@ -128,6 +135,7 @@ async function* decode(
       rows: [],
       limit: limits[index]!,
       generated: [],
+      copies: copyGuard(prompt.sources ?? [], options),
       text: textStream(tokenizer),
       stops: stops[index]!,
     };

@@ -1,6 +1,7 @@
 /**
  * @file Writes texts for examples: with the history, without, or anywhere between and beyond by `strength`:
- * logits z_∅ + s · (z_h − z_∅), context-aware decoding (arXiv 2305.14739) with s = 1 + γ.
+ * logits z_∅ + s · (z_h − z_∅), context-aware decoding (arXiv 2305.14739) with s = 1 + γ. Copying from the shown history is
+ * held back, and what was copied all the same is counted.
  */
 import { ConfigError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
@@ -12,11 +13,16 @@ import {
   openTextGenerator,
 } from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import { copiedRuns } from '../metrics/copied-runs.ts';
 import { referenceItems } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 
-/** How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). */
+/**
+ * How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). Copying from the
+ * history items that the prompt shows is held back by `copyPenalty`, {@link DEFAULT_COPY_PENALTY} here, and `maxCopiedTokens`
+ * (see copy-guard.ts).
+ */
 export interface GenerationOptions extends DecodingOptions {
   readonly prompt: PromptSettings;
   /** Whether the history is used at all; true by default. */
@@ -44,6 +50,16 @@ export interface GeneratedToken extends Pick<GenerationStep, 'token' | 'text' | 
   readonly example: number;
   readonly text: string;
   readonly sample: number;
+  /** With the last token of a text: what the whole text copies from the history items that were shown. */
+  readonly copied?: CopiedText;
+}
+
+/** What a text copies from the user's history. */
+export interface CopiedText {
+  /** Share of its words that stand in runs of five words and more of a history item, 0 to 1. */
+  readonly share: number;
+  /** Those runs: UTF-16 offsets in the text, and the id of the item. */
+  readonly runs: readonly { readonly start: number; readonly end: number; readonly item: string }[];
 }
 
 /** An example to write for. */
@@ -55,6 +71,12 @@ export interface GenerationRequest {
 
 /** Texts that are written at once: more share the reading of the weights, and hold more caches. */
 const TEXTS_AT_ONCE = 8;
+
+/**
+ * Nats a token beyond the fourth of a copied run. Chosen by measurement (docs/results.md, "Copying"): fine-tuned models copy long
+ * runs from the history, which users hardly do.
+ */
+export const DEFAULT_COPY_PENALTY = 0.5;
 
 /**
  * The texts of an example, token by token as they come; the prompt runs once.
@@ -104,12 +126,18 @@ export async function* generateAll(
   const examples = requests.map(({ example }) => example);
   const warning = history ? hiddenHistoryWarning(examples, pairs, prompt) : undefined;
   if (warning !== undefined) onWarning?.(warning);
+  // Without the history nothing of it can be copied but by chance.
+  const shown = examples.map((example, i) =>
+    history && strength !== 0 ? latestItems(example.history, pairs[i]!.historyItemsUsed) : [],
+  );
+  const sources = shown.map((items) => items.map(({ text }) => tokenizer.encode(text).ids));
   const texts = pairs.flatMap((pair, example) =>
     Array.from({ length: count }, (_, sample) => ({
       example,
       sample,
       prompt: {
         ...promptsOf(pair, history ? strength : 0),
+        sources: sources[example]!,
         random: randomStream(seed, `generation/${sample}/${examples[example]!.id}`),
       },
     })),
@@ -123,14 +151,29 @@ export async function* generateAll(
     const group = texts.slice(start, start + TEXTS_AT_ONCE);
     const steps = generator.generate(
       group.map(({ prompt }) => prompt),
-      options,
+      { copyPenalty: DEFAULT_COPY_PENALTY, ...options },
     );
+    const written = group.map(() => '');
     for await (const { prompt: index, ...step } of steps) {
       const { example, sample } = group[index]!;
-      yield { example, sample, ...step };
+      written[index] += step.text;
+      const copied = step.finish && { copied: copiedText(written[index]!, shown[example]!) };
+      yield { example, sample, ...step, ...copied };
     }
   }
 }
+
+/** What `text` copies from these items. */
+export function copiedText(text: string, items: readonly HistoryItem[]): CopiedText {
+  const { share, runs } = copiedRuns(
+    text,
+    items.map((item) => item.text),
+  );
+  return { share, runs: runs.map(({ start, end, item }) => ({ start, end, item: items[item]!.id })) };
+}
+
+const latestItems = (history: readonly HistoryItem[], count: number) =>
+  count === 0 ? [] : history.slice(-count);
 
 /** What the example's own response says, and how long it is, is not known here: room is left for what may be written. */
 const roomOf = (options: Pick<GenerationOptions, 'maxNewTokens'>) => ({

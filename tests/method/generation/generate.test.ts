@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import { type GenerationOptions, generate, generateAll } from '../../../src/method/generation/generate.ts';
+import {
+  copiedText,
+  type GeneratedToken,
+  type GenerationOptions,
+  generate,
+  generateAll,
+} from '../../../src/method/generation/generate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
 import { logitsOf } from '../../support/logits.ts';
@@ -183,5 +189,45 @@ describe('the text', () => {
     await generated({ maxNewTokens: 1, onWarning: (message) => warnings.push(message) }, long);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('show no item of their history');
+  });
+});
+
+describe('copying', () => {
+  const all = { prompt, maxNewTokens: 12, threads: 1 };
+
+  it('is counted with the last token: the share, and the items that the runs come from', async () => {
+    const finals: GeneratedToken[] = [];
+    for await (const next of generate(scored, example, all)) if (next.copied) finals.push(next);
+    expect(finals).toHaveLength(1);
+    const shown = example.history;
+    const text = `Indeed, ${shown[0]!.text}`;
+    const { share, runs } = copiedText(text, shown);
+    expect(runs.map(({ item }) => item)).toEqual([shown[0]!.id]);
+    expect(shown[0]!.text).toContain(text.slice(runs[0]!.start, runs[0]!.end));
+    expect(share).toBeGreaterThan(0.5);
+    expect(copiedText('nothing of the kind was ever written here', shown).share).toBe(0);
+  });
+
+  it('is cut where a run would be longer than allowed, and only there', async () => {
+    // The greedy text of this model, given to it as history: without a limit it is what would be written again.
+    const { model } = scored;
+    const free = await generated({ maxNewTokens: 12, copyPenalty: 0 });
+    const echo = {
+      ...example,
+      history: [{ ...example.history[0]!, text: model.tokenizer.decode(free.tokens) }],
+    };
+    const runOf = (tokens: readonly number[]) => {
+      const source = model.tokenizer.encode(echo.history[0]!.text).ids;
+      let longest = 0;
+      for (let from = 0; from < tokens.length; from++)
+        for (let to = from + 1; to <= tokens.length; to++)
+          if (`,${source.join()},`.includes(`,${tokens.slice(from, to).join()},`))
+            longest = Math.max(longest, to - from);
+      return longest;
+    };
+    for (const limit of [1, 2]) {
+      const { tokens } = await generated({ maxNewTokens: 12, maxCopiedTokens: limit }, echo);
+      expect(runOf(tokens)).toBeLessThanOrEqual(limit);
+    }
   });
 });

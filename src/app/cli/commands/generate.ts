@@ -1,6 +1,6 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
-import type { GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
+import type { CopiedText, GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -24,6 +24,8 @@ type DrawingFlag =
   | 'topP'
   | 'minP'
   | 'repetitionPenalty'
+  | 'copyPenalty'
+  | 'maxCopiedTokens'
   | 'stop';
 
 interface GenerateFlags extends ScoringFlags, Pick<GenerationOptions, DrawingFlag> {
@@ -41,7 +43,11 @@ interface Text {
   text: string;
   readonly tokens: number[];
   finish?: NonNullable<GeneratedToken['finish']>;
+  copied?: CopiedText;
 }
+
+/** A share of copied words from which a text says more of the history than of the user. */
+const MUCH_COPIED = 0.2;
 
 export const generateCommand: CliCommand = {
   name: 'generate',
@@ -64,6 +70,13 @@ export const generateCommand: CliCommand = {
     number('--top-p <p>', 'draw from the likeliest tokens of this share (default: 1)', 0, 1);
     number('--min-p <p>', 'draw from tokens of this share of the likeliest one’s (default: 0)', 0, 1);
     number('--repetition-penalty <r>', 'above 1 avoids what was generated before (default: 1)', 0.01, 100);
+    number(
+      '--copy-penalty <nats>',
+      'what each token of a run copied from the history costs beyond the fourth; 0 lets the model copy (default: 0.5)',
+      0,
+      1000,
+    );
+    whole('--max-copied-tokens <n>', 'never copy more tokens of the history in a row (default: no limit)', 1);
     addFlag(
       command,
       '--stop <text>',
@@ -97,6 +110,8 @@ export const generateCommand: CliCommand = {
       topP,
       minP,
       repetitionPenalty,
+      copyPenalty,
+      maxCopiedTokens,
     } = given;
     const steps = generateAll(
       opened,
@@ -120,6 +135,8 @@ export const generateCommand: CliCommand = {
         ...(topP !== undefined && { topP }),
         ...(minP !== undefined && { minP }),
         ...(repetitionPenalty !== undefined && { repetitionPenalty }),
+        ...(copyPenalty !== undefined && { copyPenalty }),
+        ...(maxCopiedTokens !== undefined && { maxCopiedTokens }),
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         signal: session.signal,
@@ -133,8 +150,18 @@ export const generateCommand: CliCommand = {
       ),
     );
     await print(steps, texts, { history, strength: strength ?? 1, count }, session);
+    for (const text of texts) tellCopies(text, session);
   },
 };
+
+/** Says what a text copies from the history, and warns of much. */
+function tellCopies({ example, copied }: Text, session: Session): void {
+  if (copied === undefined || copied.runs.length === 0) return;
+  const items = [...new Set(copied.runs.map(({ item }) => item))].join(', ');
+  const share = `${Math.round(100 * copied.share)} % of the words of the text for ${example} are copied from the history (${items})`;
+  if (copied.share < MUCH_COPIED) session.note(`${share}.`);
+  else session.warn(`${share}; raise --copy-penalty, or lower --strength, for a text of its own`);
+}
 
 /** Prints texts in their order: the first unfinished one as it comes, or each as one line of JSON when it is whole. */
 async function print(
@@ -150,19 +177,20 @@ async function print(
     if (texts.length > 1) show(`── ${example}${count > 1 ? `, ${sample + 1} of ${count}` : ''}\n`);
     show(text);
   };
-  const end = ({ example, user, sample, text, tokens, finish }: Text) => {
-    const document = { example, user, sample, history, strength, text, tokens, finish };
+  const end = ({ example, user, sample, text, tokens, finish, copied }: Text) => {
+    const document = { example, user, sample, history, strength, text, tokens, finish, copied };
     write(json ? `${JSON.stringify(document)}\n` : '\n');
   };
   let shown = 0;
   begin(texts[0]!);
-  for await (const { example, sample, token, text, finish } of steps) {
+  for await (const { example, sample, token, text, finish, copied } of steps) {
     const index = example * count + sample;
     const of = texts[index]!;
     of.text += text;
     // The end of a turn has no text of its own.
     if (finish !== 'end-of-turn') of.tokens.push(token);
     if (finish !== undefined) of.finish = finish;
+    if (copied !== undefined) of.copied = copied;
     if (index !== shown) continue;
     if (!json) show(text);
     while (texts[shown]?.finish !== undefined) {
