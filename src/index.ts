@@ -64,6 +64,12 @@ export {
   generateAll,
   generationRequest,
 } from './method/generation/generate.ts';
+// Metrics of predicted texts: the field's, as its own packages compute them, and ours.
+export { type CopiedRun, type CopiedRuns, copiedRuns } from './method/metrics/copied-runs.ts';
+export type { TextPair } from './method/metrics/metric.ts';
+export { metricNames } from './method/metrics/metric-table.ts';
+export { type MetricsOptions, type MetricsResult, metrics } from './method/metrics/metrics.ts';
+export { pairsFromJsonl } from './method/metrics/read-pairs.ts';
 // Training: by any objective, full or LoRA, resumable.
 export type { ObjectiveOptions } from './method/objectives/objective-options.ts';
 export { type ObjectiveName, objectiveNames } from './method/objectives/objectives.ts';

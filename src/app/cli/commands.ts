@@ -8,6 +8,7 @@ import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { helpCommand } from './commands/help.ts';
 import { laterCommands } from './commands/later.ts';
+import { metricsCommand } from './commands/metrics.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
 import { refuteCommand } from './commands/refute.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -22,6 +23,7 @@ export const commands: readonly CliCommand[] = [
   evaluateCommand,
   refuteCommand,
   generateCommand,
+  metricsCommand,
   exportCommand,
   simulateCommand,
   ...laterCommands,

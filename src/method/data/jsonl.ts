@@ -28,44 +28,60 @@ const BAD_LINES_SHOWN = 20;
  * @throws {AbortedError} when `signal` is aborted
  */
 export async function examplesFromJsonl(path: string, options: JsonlOptions = {}): Promise<Example[]> {
-  const { limit = Number.POSITIVE_INFINITY, onWarning = () => {}, signal } = options;
-  const examples: Example[] = [];
+  const { onWarning = () => {}, ...reading } = options;
   const lineOf = new Map<string, number>();
   const unknown = new Map<string, number>();
+  const onUnknownKey = (key: string) => unknown.set(key, (unknown.get(key) ?? 0) + 1);
+  const examples = await rowsFromJsonl(path, 'example', reading, (value, where, number) => {
+    const example = parseExample(value, where, { fallbackId: String(number), onUnknownKey });
+    refuseTwin(lineOf.get(example.id), example.id, where);
+    lineOf.set(example.id, number);
+    return example;
+  });
+  if (unknown.size > 0) {
+    const names = [...unknown].map(([key, count]) => `${key} (${count})`).join(', ');
+    onWarning(`${path}: unknown keys are kept in meta: ${names}`);
+  }
+  return examples;
+}
+
+/**
+ * What `parse` makes of each line of a file of JSON lines; blank lines are skipped.
+ * @param what one line holds, such as `example`
+ * @param parse of a line's value; `where` is `FILE:LINE`; what it throws as a DataError is told with the other bad lines
+ * @throws {DataError} with every bad line, the first twenty, or when there is no line at all
+ * @throws {AbortedError} when `signal` is aborted
+ */
+export async function rowsFromJsonl<Row>(
+  path: string,
+  what: string,
+  { limit = Number.POSITIVE_INFINITY, signal }: Omit<JsonlOptions, 'onWarning'>,
+  parse: (value: unknown, where: string, number: number) => Row,
+): Promise<Row[]> {
+  const rows: Row[] = [];
   const bad: DataError[] = [];
   let badLines = 0;
   const onBadLine = (error: DataError) => {
     badLines += 1;
     if (bad.length < BAD_LINES_SHOWN) bad.push(error);
   };
-  const onUnknownKey = (key: string) => unknown.set(key, (unknown.get(key) ?? 0) + 1);
   for await (const { number, text } of readLines(path, signal, onBadLine)) {
     try {
       const where = `${path}:${number}`;
-      const example = parseExample(parseJson(text, where), where, {
-        fallbackId: String(number),
-        onUnknownKey,
-      });
-      refuseTwin(lineOf.get(example.id), example.id, where);
-      lineOf.set(example.id, number);
-      examples.push(example);
+      rows.push(parse(parseJson(text, where), where, number));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       onBadLine(error);
     }
-    if (examples.length >= limit) break;
+    if (rows.length >= limit) break;
   }
-  if (badLines > 0) throw badLines === 1 ? bad[0]! : manyBadLines(path, bad, badLines, examples.length);
-  if (examples.length === 0)
-    throw new DataError(`${path}: expected at least one example, got an empty file`, {
+  if (badLines > 0) throw badLines === 1 ? bad[0]! : manyBadLines(path, what, bad, badLines, rows.length);
+  if (rows.length === 0)
+    throw new DataError(`${path}: expected at least one ${what}, got an empty file`, {
       code: 'data/empty-file',
       hint: 'Write one JSON object a line.',
     });
-  if (unknown.size > 0) {
-    const names = [...unknown].map(([key, count]) => `${key} (${count})`).join(', ');
-    onWarning(`${path}: unknown keys are kept in meta: ${names}`);
-  }
-  return examples;
+  return rows;
 }
 
 function refuseTwin(twin: number | undefined, id: string, where: string): void {
@@ -76,12 +92,18 @@ function refuseTwin(twin: number | undefined, id: string, where: string): void {
   });
 }
 
-function manyBadLines(path: string, shown: readonly DataError[], bad: number, good: number): DataError {
+function manyBadLines(
+  path: string,
+  what: string,
+  shown: readonly DataError[],
+  bad: number,
+  good: number,
+): DataError {
   const more = bad > shown.length ? [`and ${bad - shown.length} more`] : [];
   const codes = new Set(shown.map(({ code }) => code));
   return new DataError(
     [
-      `${path}: expected an example in every line, got ${bad} bad lines beside ${good} good ones:`,
+      `${path}: expected ${/^[aeiou]/.test(what) ? 'an' : 'a'} ${what} in every line, got ${bad} bad lines beside ${good} good ones:`,
       ...shown.map(({ message }) => message),
       ...more,
     ].join('\n  '),

@@ -205,7 +205,7 @@ function mergeMeta(
 }
 
 /** Checks of single fields that throw with `where` and the key's path. */
-function checker(where: string) {
+export function checker(where: string) {
   const text = (value: Json, key: string, path: string): string => {
     const field = value[key];
     if (field === undefined) throw problem(where, path, 'a string', undefined, `Add "${key}".`);
@@ -239,7 +239,8 @@ function checker(where: string) {
   return { text, filled, name, time };
 }
 
-function problem(
+/** The error of a field: where it is, what was expected there, what is there. */
+export function problem(
   where: string,
   path: string,
   expected: string,
@@ -269,12 +270,13 @@ function shown(value: unknown): string {
   return `the ${typeof value} ${String(value)}`;
 }
 
-function isObject(value: unknown): value is Json {
+/** Whether a JSON value is an object, not an array or null. */
+export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** JSON of other tools writes null where a key is absent. */
-function isAbsent(value: unknown): value is null | undefined {
+export function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 

@@ -1,0 +1,126 @@
+/** @file `nextquill metrics`: predicted texts against what users wrote, by the field's metrics and ours. */
+import type { Estimate } from '../../../base/statistics/estimate.ts';
+import type { MetricsResult } from '../../../method/metrics/metrics.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addFlag, required } from '../flags.ts';
+
+interface MetricsFlags {
+  readonly data?: string;
+  readonly metrics?: readonly string[];
+  readonly stemmer?: boolean;
+  readonly wordnet?: string;
+  readonly punkt?: string;
+  readonly labels?: readonly string[];
+}
+
+const separated = () => (text: string) => text.split(',').map((name) => name.trim());
+
+export const metricsCommand: CliCommand = {
+  name: 'metrics',
+  summary: 'predictions against what users wrote: ROUGE, BLEU, METEOR, style, copying and more',
+  define: (command) => {
+    addFlag(command, '--data <F>', 'pairs: FILE.jsonl with rows {"prediction", "references": […]}');
+    addFlag(
+      command,
+      '--metrics <names>',
+      'metrics to compute, with commas between (default: those that need no task)',
+      separated,
+    );
+    command.option('--stemmer', 'ROUGE compares Porter stems');
+    addFlag(command, '--wordnet <folder>', 'WordNet 3.0’s files, for METEOR’s synonyms');
+    addFlag(
+      command,
+      '--punkt <folder>',
+      'Punkt’s parameters, such as nltk_data/tokenizers/punkt_tab/english, for METEOR’s sentences',
+    );
+    addFlag(
+      command,
+      '--labels <labels>',
+      'labels of macroF1: lamp-1, lamp-2, or labels with commas between (default: those of the references)',
+      separated,
+    );
+    command.addHelpText(
+      'after',
+      '\nRows may have "user", "id" and "history": […], earlier texts of the user. Values are means over rows, BLEU that of the\n' +
+        'corpus; intervals draw users where rows have a user, and rows otherwise.\n' +
+        'Metrics: rouge1, rouge2, rougeL, rougeLsum, bleu, sentenceBleu, meteor, accuracy, macroF1, mae, rmse, copied,\n' +
+        'lengthDistance, punctuationDistance, functionWordDistance, distinct1, distinct2, selfBleu.\n' +
+        '\nExample: nextquill metrics --data predictions.jsonl --metrics rouge1,rougeL,meteor',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const { data, labels, ...options } = flags as MetricsFlags;
+    const path = required(data, '--data', 'Name a file of predictions, such as predictions.jsonl.');
+    const { pairsFromJsonl } = await import('../../../method/metrics/read-pairs.ts');
+    const { metrics } = await import('../../../method/metrics/metrics.ts');
+    const { LAMP_1_LABELS, LAMP_2_LABELS } = await import('../../../method/metrics/lamp.ts');
+    const { signal } = session;
+    const pairs = await pairsFromJsonl(path, { onWarning: session.warn, signal });
+    const { seed } = session.options;
+    const known: Readonly<Record<string, readonly string[]>> = {
+      'lamp-1': LAMP_1_LABELS,
+      'lamp-2': LAMP_2_LABELS,
+    };
+    const result = await metrics(pairs, {
+      ...options,
+      ...(labels !== undefined && { labels: labels.flatMap((label) => known[label] ?? label) }),
+      ...(seed !== undefined && { seed }),
+      signal,
+      onProgress: session.progress,
+    });
+    if (session.options.json) session.print(`${JSON.stringify(metricsJson(result))}\n`);
+    else session.print(await metricsTable(result, options.metrics !== undefined));
+    warnOfMeteor(result, session);
+  },
+};
+
+/** One object: each metric by its name, then what they come from. */
+function metricsJson({ values, ...about }: MetricsResult): Record<string, unknown> {
+  return { ...values, ...about };
+}
+
+async function metricsTable(result: MetricsResult, isChosen: boolean): Promise<string> {
+  const { values, rows, users, leftOut } = result;
+  const { metricTable } = await import('../../../method/metrics/metric-table.ts');
+  const { decimal, estimateText } = await import('../../../base/number-format.ts');
+  const { alignedColumns } = await import('../../../reports/comparison/comparison-table.ts');
+  const valueText = (value: Estimate | number) =>
+    typeof value === 'number' ? decimal(value, 3) : estimateText(value, 3);
+  const measured = metricTable.filter(({ name }) => values[name] !== undefined);
+  const lines = alignedColumns(
+    measured.map(({ name, description }) => [name, valueText(values[name]!), description]),
+    () => false,
+  );
+  const partly = measured.filter(({ name }) => leftOut[name] !== undefined);
+  const absent = isChosen
+    ? []
+    : metricTable.filter(({ name, isDefault }) => isDefault && values[name] === undefined);
+  return [
+    `${rows} rows${users === undefined ? '' : ` of ${users} users`}; means over rows, 95 % intervals by ${users === undefined ? 'row' : 'user'}`,
+    '',
+    ...lines,
+    ...(partly.length === 0
+      ? []
+      : [
+          '',
+          ...partly.map(
+            ({ name }) => `${name} says nothing about ${leftOut[name]} rows, which it leaves out.`,
+          ),
+        ]),
+    ...(absent.length === 0
+      ? []
+      : ['', `Not measured, for want of a history: ${absent.map(({ name }) => name).join(', ')}`]),
+    '',
+  ].join('\n');
+}
+
+/** What makes METEOR differ from published numbers is told. */
+function warnOfMeteor({ values, meteorModules, punkt }: MetricsResult, session: Session): void {
+  if (values.meteor === undefined) return;
+  if (!meteorModules.includes('synonym'))
+    session.note(
+      'meteor: matched exactly and by stem, without synonyms; published numbers have them (--wordnet).',
+    );
+  if (punkt === 'untrained')
+    session.note('meteor: sentences end at every full stop; published numbers know abbreviations (--punkt).');
+}
