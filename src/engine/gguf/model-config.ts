@@ -3,6 +3,7 @@ import { WeightsError } from '../../base/errors.ts';
 import { type GgufFile, metadataValue, optionalValue } from './gguf-file.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 import { ropeScaling } from './rope-scaling.ts';
+import { unreadKeys } from './unread-keys.ts';
 
 type Json = Record<string, unknown>;
 
@@ -89,16 +90,28 @@ export function ggufArchitecture(file: GgufFile): string {
 /**
  * The config.json of the model in a file, by Hugging Face's keys.
  * @param ropeFactors f32[E / 2], the tensor `rope_freqs.weight` where the file has one
+ * @param onWarning told of keys of the architecture that are not known
  * @throws {WeightsError} naming the key of the metadata that is missing or asks for what config.json cannot say
  */
-export function modelConfig(file: GgufFile, ropeFactors?: Float32Array): Json {
+export function modelConfig(
+  file: GgufFile,
+  ropeFactors?: Float32Array,
+  onWarning: (message: string) => void = () => {},
+): Json {
   const architecture = ggufArchitecture(file);
+  const read = new Set(['rope.scaling.type']);
   const parameters: Hyperparameters = {
     file,
     architecture,
-    number: (key) =>
-      numberOf(file, `${architecture}.${key}`) ?? metadataValue(file, `${architecture}.${key}`, 'number'),
-    optional: (key) => numberOf(file, `${architecture}.${key}`),
+    number: (key) => {
+      read.add(key);
+      const name = `${architecture}.${key}`;
+      return numberOf(file, name) ?? metadataValue(file, name, 'number');
+    },
+    optional: (key) => {
+      read.add(key);
+      return numberOf(file, `${architecture}.${key}`);
+    },
     ropeFactors,
   };
   if ((parameters.optional('expert_count') ?? 0) > 0)
@@ -109,7 +122,13 @@ export function modelConfig(file: GgufFile, ropeFactors?: Float32Array): Json {
         hint: 'Use a model without experts.',
       },
     );
-  return configOf[architecture]!(parameters);
+  const config = configOf[architecture]!(parameters);
+  const unknown = unreadKeys(parameters, file, new Set(read));
+  if (unknown.length > 0)
+    onWarning(
+      `${file.path}: keys of the metadata that are not known are not used: ${unknown.slice(0, 10).join(', ')}${unknown.length > 10 ? ` and ${unknown.length - 10} more` : ''}`,
+    );
+  return config;
 }
 
 /** A number, or a list that says the same number for every layer. */

@@ -8,6 +8,7 @@ import { removeLeftovers, writeFileAtomically } from '../../base/atomic-file.ts'
 import { makeCacheFolder } from '../../base/cache-folder.ts';
 import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { LoadModelOptions } from '../models/model.ts';
 import { architectureOf, parseDecoderConfig } from '../models/registry.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
@@ -45,7 +46,7 @@ const COMPANIONS = [
 export async function modelFolderOfGguf(
   path: string,
   cacheFolder: string,
-  options: ConversionOptions = {},
+  options: LoadModelOptions = {},
 ): Promise<string> {
   const file = await openGguf(path);
   const beside = await companionsOf(dirname(file.path));
@@ -53,8 +54,9 @@ export async function modelFolderOfGguf(
   for (const part of file.files) content.push(await contentHash(part, cacheFolder));
   const key = sha256(canonicalJson({ conversion: CONVERSION, content, beside }));
   const folder = join(cacheFolder, `gguf-${key.slice(0, 32)}`);
+  // Before the cache is looked at: what the file holds beside the model is told each time.
+  const { config, tensors } = await planOf(file, options);
   if (await isWhole(folder)) return folder;
-  const { config, tensors } = await planOf(file);
   const own = tokenizerOf(file, beside);
   await makeCacheFolder(folder);
   await writeWeights(join(folder, 'model.safetensors'), file, tensors, options);
@@ -96,8 +98,8 @@ function tokenizerOf(file: GgufFile, beside: Readonly<Record<string, string>>): 
 }
 
 /** config.json and where each tensor goes: all parameters of the model, each of its shape, and none left over. */
-async function planOf(file: GgufFile) {
-  const json = modelConfig(file, await ropeFactors(file));
+async function planOf(file: GgufFile, { onWarning }: LoadModelOptions) {
+  const json = modelConfig(file, await ropeFactors(file), onWarning);
   const config = parseDecoderConfig(json, file.path);
   const found = new Map(
     placeTensors(file, ggufArchitecture(file), config).map((placed) => [placed.name, placed]),

@@ -175,3 +175,50 @@ describe('the folder of a GGUF file', () => {
     expect(await readdir(join(folder, made!))).toEqual([]);
   });
 });
+
+describe('keys of the architecture that no config is made from', () => {
+  async function converted(key: string, kind: number, value: string | number) {
+    const bytes = rewrittenGguf(await readFile(fileOf('llama')), (metadata) =>
+      metadata.set(`llama.${key}`, [`llama.${key}`, kind, value]),
+    );
+    const path = join(cache, `key-${key}.gguf`);
+    await writeFile(path, bytes);
+    const warnings: string[] = [];
+    await modelFolderOfGguf(path, cache, { onWarning: (message) => warnings.push(message) });
+    return warnings;
+  }
+
+  // Were left out without a word: the numbers were those of another model.
+  it.each([
+    ['attention.sliding_window', 4, 4],
+    ['logit_scale', 12, 0.5],
+    ['attention.scale', 12, 0.5],
+    ['attention.clamp_kqv', 12, 1],
+    ['embedding_scale', 12, 12],
+    ['residual_scale', 12, 0.22],
+    ['final_logit_softcapping', 12, 30],
+    ['attention.causal', 7, 0],
+    ['rope.scaling.yarn_log_multiplier', 12, 0.1],
+  ])('%s is refused by name', async (key, kind, value) => {
+    await expect(converted(key, kind, value)).rejects.toMatchObject({
+      code: 'gguf/unsupported',
+      message: expect.stringContaining(`llama.${key}`),
+    });
+  });
+
+  it.each([
+    ['attention.sliding_window', 4, 1_000_000],
+    ['logit_scale', 12, 1],
+    ['attention.causal', 7, 1],
+    ['vocab_size', 4, 61],
+    ['expert_used_count', 4, 0],
+  ])('%s passes with a value without effect', async (key, kind, value) => {
+    expect(await converted(key, kind, value)).toEqual([]);
+  });
+
+  it('one that is not known is named, each time', async () => {
+    const name = 'llama.attention.of_a_later_version';
+    for (let time = 0; time < 2; time++)
+      expect(await converted('attention.of_a_later_version', 12, 3)).toEqual([expect.stringContaining(name)]);
+  });
+});
