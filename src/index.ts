@@ -51,6 +51,11 @@ export {
   pairedDifferences,
   type SystemEvaluation,
 } from './method/evaluation/evaluate.ts';
+export {
+  evaluateGenerated,
+  type GeneratedEvaluation,
+  type GeneratedText,
+} from './method/evaluation/generated-text.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/evaluation/results.ts';
 export type { EffectMap, EffectName, EffectToken } from './method/explain/effect-map.ts';
 // Explanation: heat maps.
@@ -70,6 +75,16 @@ export type { TextPair } from './method/metrics/metric.ts';
 export { metricNames } from './method/metrics/metric-table.ts';
 export { type MetricsOptions, type MetricsResult, metrics } from './method/metrics/metrics.ts';
 export { pairsFromJsonl } from './method/metrics/read-pairs.ts';
+export {
+  type ChoiceAccuracy,
+  type ChoiceItem,
+  type ChoiceRule,
+  choiceAccuracy,
+  type ScoreChoicesOptions,
+  type ScoredChoice,
+  type ScoredChoices,
+  scoreChoices,
+} from './method/metrics/score-choices.ts';
 // Training: by any objective, full or LoRA, resumable.
 export type { ObjectiveOptions } from './method/objectives/objective-options.ts';
 export { type ObjectiveName, objectiveNames } from './method/objectives/objectives.ts';
