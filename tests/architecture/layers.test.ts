@@ -100,6 +100,7 @@ describe('layers', () => {
     const order = [
       ...[
         'data',
+        'corpus',
         'others',
         'simulation',
         'prompts',
@@ -154,6 +155,8 @@ describe('layers', () => {
       picocolors: /^app\/cli\//,
       hyparquet: /^app\//,
       'hyparquet-writer': /^app\//,
+      'hyparquet-compressors': /^app\/data\//,
+      '@duckdb/node-api': /^app\/data\/duckdb-store\.ts$/,
       'onnxruntime-node': /^engine\/runtime\//,
       'onnxruntime-common': /^engine\/runtime\//,
       '@bufbuild/protobuf': /^engine\/onnx\//,

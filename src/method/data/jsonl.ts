@@ -139,26 +139,29 @@ function serialise(examples: readonly Example[]): string[] {
   const ids = new Set<string>();
   return examples.map((example, place) => {
     const where = `examples[${place}]`;
-    const { id, user, time, query, response, history, domain, split, causes, meta } = parseExample(
-      example,
-      where,
-    );
-    if (ids.has(id))
-      throw new DataError(`${where}: id: expected an id that no other example has, got "${id}"`, {
+    const checked = parseExample(example, where);
+    if (ids.has(checked.id))
+      throw new DataError(`${where}: id: expected an id that no other example has, got "${checked.id}"`, {
         code: 'data/duplicate-id',
         hint: 'Give every example an id of its own.',
       });
-    ids.add(id);
-    const items = history.map((item) => ({
-      id: item.id,
-      time: item.time,
-      query: item.query,
-      text: item.text,
-      authors: item.authors,
-      meta: item.meta,
-    }));
-    return `${JSON.stringify({ id, user, time, query, response, history: items, domain, split, causes, meta })}\n`;
+    ids.add(checked.id);
+    return exampleLine(checked);
   });
+}
+
+/** A valid example as one line of a file, its keys in the order of the format. */
+export function exampleLine(example: Example): string {
+  const { id, user, time, query, response, history, domain, split, causes, meta } = example;
+  const items = history.map((item) => ({
+    id: item.id,
+    time: item.time,
+    query: item.query,
+    text: item.text,
+    authors: item.authors,
+    meta: item.meta,
+  }));
+  return `${JSON.stringify({ id, user, time, query, response, history: items, domain, split, causes, meta })}\n`;
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -25,8 +25,6 @@ export async function* readLines(
   signal?: AbortSignal,
   onBadLine?: (error: DataError) => void,
 ): AsyncGenerator<Line> {
-  const file = createReadStream(path, { highWaterMark: 1 << 18 });
-  const stream = path.endsWith('.gz') ? gunzip(file) : file;
   let rest: Buffer[] = [];
   let number = 0;
   const line = (bytes: Buffer): Line | undefined => {
@@ -42,25 +40,42 @@ export async function* readLines(
     const text = number === 1 && decoded.startsWith(BYTE_ORDER_MARK) ? decoded.slice(1) : decoded;
     return text.trim() === '' ? undefined : { number, text: text.endsWith('\r') ? text.slice(0, -1) : text };
   };
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      throwIfAborted(signal);
-      let from = 0;
-      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-        const bytes = chunk.subarray(from, end);
-        const read = line(rest.length === 0 ? bytes : Buffer.concat([...rest, bytes]));
-        rest = [];
-        from = end + 1;
-        if (read !== undefined) yield read;
-      }
-      if (from < chunk.length) rest.push(chunk.subarray(from));
-    }
-    if (rest.length > 0) {
-      const read = line(Buffer.concat(rest));
+  for await (const chunk of readChunks(path, { signal, lineOf: () => number + 1 })) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      const bytes = chunk.subarray(from, end);
+      const read = line(rest.length === 0 ? bytes : Buffer.concat([...rest, bytes]));
+      rest = [];
+      from = end + 1;
       if (read !== undefined) yield read;
     }
+    if (from < chunk.length) rest.push(chunk.subarray(from));
+  }
+  if (rest.length > 0) {
+    const read = line(Buffer.concat(rest));
+    if (read !== undefined) yield read;
+  }
+}
+
+/**
+ * The bytes of a file, piece by piece, gunzipped when its name ends in `.gz`.
+ * @param options.lineOf the line that messages about gzip name
+ * @throws {DataError} when the file is missing, unreadable or not gzip despite its name
+ * @throws {AbortedError} when `signal` is aborted
+ */
+export async function* readChunks(
+  path: string,
+  options: { readonly signal?: AbortSignal | undefined; readonly lineOf?: () => number } = {},
+): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 18 });
+  const stream = path.endsWith('.gz') ? gunzip(file) : file;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      throwIfAborted(options.signal);
+      yield chunk;
+    }
   } catch (error) {
-    throw readError(path, number, error);
+    throw readError(path, options.lineOf?.(), error);
   } finally {
     file.destroy();
     stream.destroy();
@@ -73,7 +88,8 @@ function gunzip(file: ReadStream): Gunzip {
   return file.pipe(stream);
 }
 
-function decodeUtf8(bytes: Buffer, where: string): string {
+/** @throws {DataError} naming the byte that is not UTF-8 */
+export function decodeUtf8(bytes: Buffer, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -110,7 +126,7 @@ function firstInvalidByte(bytes: Buffer): number {
   return valid;
 }
 
-function readError(path: string, lines: number, error: unknown): unknown {
+function readError(path: string, line: number | undefined, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   const fail = (got: string, hint: string, name: string) =>
     new DataError(`${path}: expected a readable file, got ${got}`, { code: name, hint, cause: error });
@@ -120,11 +136,14 @@ function readError(path: string, lines: number, error: unknown): unknown {
   if (code === 'EACCES' || code === 'EPERM')
     return fail('no permission to read it', 'Give yourself read permission.', 'data/permission');
   if (code.startsWith('Z_'))
-    return new DataError(`${path}:${lines + 1}: expected gzip data, got ${(error as Error).message}`, {
-      code: 'data/gzip',
-      hint: 'Copy the file again, or drop .gz from the name of a file that is not compressed.',
-      cause: error,
-    });
+    return new DataError(
+      `${line === undefined ? path : `${path}:${line}`}: expected gzip data, got ${(error as Error).message}`,
+      {
+        code: 'data/gzip',
+        hint: 'Copy the file again, or drop .gz from the name of a file that is not compressed.',
+        cause: error,
+      },
+    );
   if (code.startsWith('E'))
     return fail(`the error ${(error as Error).message}`, 'Check the disk and the path.', 'data/read');
   return error;

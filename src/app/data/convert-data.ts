@@ -1,0 +1,369 @@
+/** @file From what people have to examples: one reader, histories by user and time, and a file that is whole or absent. */
+
+import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { ConfigError, DataError, nearestName, throwIfAborted } from '../../base/errors.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import { cleanText, wellFormed } from '../../method/corpus/clean-text.ts';
+import { examplesOfUser, type HistoryOptions } from '../../method/corpus/histories.ts';
+import { holdsName, maskNames } from '../../method/corpus/own-names.ts';
+import { type FaultLog, faultLog, type SourceFault } from '../../method/corpus/source-faults.ts';
+import { paperTargets, type SplitRule, type TargetCounts } from '../../method/corpus/target-splits.ts';
+import { type TextHashes, textHashes } from '../../method/corpus/text-hashes.ts';
+import type { UserText } from '../../method/corpus/user-text.ts';
+import type { Example, Split } from '../../method/data/example.ts';
+import { exampleLine } from '../../method/data/jsonl.ts';
+import { comparedForm, isSameItem } from '../../method/data/normalise.ts';
+import { parseExample } from '../../method/data/parse-example.ts';
+import { countWords } from '../../method/data/sentences.ts';
+import { type SplitShares, splitOfUser } from '../../method/data/splits.ts';
+import { growingStore } from './growing-store.ts';
+import type { Reader, ReaderOptions } from './reader.ts';
+import { readers } from './readers.ts';
+import type { StoredText } from './text-store.ts';
+
+/** Options of {@link convertData}. */
+export interface ConvertDataOptions extends ReaderOptions {
+  /** Name of a reader, such as `csv` or `amazon`. */
+  readonly format: string;
+  readonly sources: readonly string[];
+  /** Where the examples go: `FILE.jsonl` or `FILE.jsonl.gz`. */
+  readonly out: string;
+  /** How responses are split; default `time`, and for benchmarks their own splits. */
+  readonly split?: SplitRule;
+  /** How many of a user's latest texts are responses; default 8 to train, 1 to validate, 1 to test. */
+  readonly targets?: TargetCounts;
+  /** Shares of users that `user` and `both` hold out. */
+  readonly shares?: SplitShares;
+  readonly seed?: number;
+  /** Strictly earlier texts that a response needs; default 1. */
+  readonly minHistory?: number;
+  /** Latest earlier texts that are kept; default 32. */
+  readonly maxHistory?: number;
+  /** Longer texts are left out; default 100,000 characters. */
+  readonly maxTextLength?: number;
+  /** Mask the author's own names in texts and queries. */
+  readonly maskNames?: boolean;
+  /** Repeats of at least eight words are left out across users too (`all`, the default), or within a user alone. */
+  readonly repeats?: 'all' | 'user';
+  /** Refuse the source at the first row that would be left out for a fault of its own. */
+  readonly strict?: boolean;
+  /** Bytes for texts before they go to DuckDB, and for DuckDB; default 512 MiB. */
+  readonly maxMemory?: number;
+  readonly threads?: number;
+  readonly onProgress?: ProgressListener;
+  readonly onNote?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link convertData} wrote and left out. */
+export interface ConvertedData {
+  readonly out: string;
+  readonly format: string;
+  /** Texts of users that the source holds and that could be used. */
+  readonly texts: number;
+  readonly examples: number;
+  readonly users: number;
+  readonly historyItems: number;
+  readonly splits: Readonly<Record<Split | 'none', number>>;
+  /** What was left out or changed, by kind, with its rule and the first of each. */
+  readonly faults: readonly SourceFault[];
+}
+
+/** Faults of the source; the others follow from what was asked for. */
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  ...[
+    'bad-utf8',
+    'malformed-json',
+    'not-a-number',
+    'unclosed-quote',
+    'stray-quote',
+    'wrong-cells',
+    'wrong-type',
+  ],
+  ...['missing-user', 'missing-text', 'missing-time', 'unreadable-time', 'missing-query-field'],
+  ...['gigantic-text', 'too-big', 'half-character', 'duplicate-id', 'unreadable-message'],
+]);
+
+/** Words of a text for its repeat by another user to be one: two users may both write "Great book!". */
+const REPEAT_WORDS = 8;
+
+/**
+ * Reads sources of one format, builds each response's history from the user's strictly earlier texts, and writes examples.
+ * Memory is bounded: texts beyond `maxMemory` are grouped and sorted by DuckDB on disk. The file appears whole or not at all.
+ * @throws {ConfigError} for an unknown format, a flag that is missing or names no column, DuckDB missing where it is needed
+ * @throws {DataError} when a source cannot be read, no example can be made, or `strict` meets a fault
+ * @throws {EngineError} when the file cannot be written
+ * @throws {AbortedError} when `signal` is aborted
+ */
+export async function convertData(options: ConvertDataOptions): Promise<ConvertedData> {
+  const reader = readerOf(options.format);
+  checkOptions(reader, options);
+  const counts = { texts: 0, examples: 0, historyItems: 0 };
+  const splits: Record<Split | 'none', number> = { train: 0, validation: 0, test: 0, none: 0 };
+  const users = textHashes();
+  const ids = textHashes();
+  const faults = options.strict ? strictLog(faultLog()) : faultLog();
+  const progress = (stage: string, done: number, unit: string) => options.onProgress?.({ stage, done, unit });
+  const examples =
+    reader.examples === undefined
+      ? examplesFromTexts(reader, options, faults, (done) => {
+          counts.texts = done;
+          if (done % 2000 === 0) progress(`reading ${options.format}`, done, 'texts');
+        })
+      : examplesAsTheyAre(reader, options, faults);
+
+  const lines = async function* () {
+    for await (const example of examples) {
+      throwIfAborted(options.signal);
+      if (ids.add(example.id)) {
+        faults.add('duplicate-id', { file: options.sources[0]! }, example.id);
+        continue;
+      }
+      counts.examples += 1;
+      counts.historyItems += example.history.length;
+      users.add(example.user);
+      splits[example.split ?? 'none'] += 1;
+      if (counts.examples % 2000 === 0) progress('writing examples', counts.examples, 'examples');
+      yield exampleLine(parseExample(example, `example "${example.id}"`));
+    }
+    if (counts.examples === 0) throw noExamples(options, faults);
+  };
+  await writeLines(options.out, lines());
+  return {
+    ...{ out: options.out, format: options.format, ...counts, users: users.size, splits },
+    texts: reader.examples === undefined ? counts.texts : counts.examples,
+    faults: faults.list(),
+  };
+}
+
+/** Examples by user and time from the texts of a reader. */
+async function* examplesFromTexts(
+  reader: Reader,
+  options: ConvertDataOptions,
+  faults: FaultLog,
+  onText: (done: number) => void,
+): AsyncGenerator<Example> {
+  const { maxMemory = 512 * 2 ** 20, threads = 2, repeats = 'all' } = options;
+  const context = contextOf(options, faults);
+  const seen = textHashes();
+  await using store = growingStore({ memory: maxMemory, threads });
+  let done = 0;
+  for await (const text of reader.texts!(context)) {
+    const ready = readyText(text, options, faults);
+    if (ready === undefined) continue;
+    if (repeats === 'all' && isRepeat(ready, seen)) {
+      faults.add('repeated-text', ready.place, ready.text);
+      continue;
+    }
+    await store.addText(ready);
+    onText(++done);
+  }
+  if (reader.items !== undefined) for await (const item of reader.items(context)) await store.addItem(item);
+  const history = historyOptions(options);
+  for await (const texts of store.byUser()) {
+    const own = texts.map((stored) => completed(stored, reader, options, faults));
+    yield* examplesOfUser(own, history, faults);
+  }
+}
+
+function isRepeat(text: UserText, seen: TextHashes): boolean {
+  return countWords(text.text) >= REPEAT_WORDS && seen.add(comparedForm(text.text));
+}
+
+/** A text as it is kept: plain, well formed, of a length that can be used; undefined, and told, where it is not. */
+function readyText(text: UserText, options: ConvertDataOptions, faults: FaultLog): UserText | undefined {
+  const { maxTextLength = 100_000, keepHtml = false } = options;
+  const { place } = text;
+  if (text.text.length > maxTextLength) {
+    faults.add('gigantic-text', place, `${text.text.length} characters`);
+    return undefined;
+  }
+  if (/\p{Surrogate}/u.test(text.text)) faults.add('half-character', place);
+  const clean = (value: string) => (keepHtml ? wellFormed(value) : cleanText(value));
+  const plain = clean(text.text);
+  if (plain.trim() === '') {
+    faults.add('missing-text', place);
+    return undefined;
+  }
+  return { ...text, user: wellFormed(text.user).trim(), text: plain, query: clean(text.query) };
+}
+
+/** The text with the query of what it is about, and its author's names masked where that is wanted. */
+function completed(
+  { text, about }: StoredText,
+  { queryOf }: Reader,
+  options: ConvertDataOptions,
+  faults: FaultLog,
+): UserText {
+  if (text.about !== undefined && about === undefined) faults.add('unknown-item', text.place, text.about);
+  const query = queryOf === undefined ? text.query : queryOf(text, about);
+  const names = [text.user, ...(text.names ?? [])];
+  if (!options.maskNames)
+    return { ...text, query, ...(text.names && { meta: { ...text.meta, names: text.names } }) };
+  if (holdsName(text.text, names) || holdsName(query, names)) faults.add('masked-name', text.place);
+  return { ...text, query: maskNames(query, names), text: maskNames(text.text, names) };
+}
+
+/** The examples of a benchmark, checked for the response in their own history. */
+async function* examplesAsTheyAre(
+  reader: Reader,
+  options: ConvertDataOptions,
+  faults: FaultLog,
+): AsyncGenerator<Example> {
+  const { split, seed = 0, shares, minHistory = 1, maxHistory = Number.POSITIVE_INFINITY } = options;
+  const place = { file: options.sources[0]! };
+  for await (const example of reader.examples!(contextOf(options, faults))) {
+    const response = { id: example.id, text: example.response };
+    const own = example.history.filter((item) => !isSameItem(item, response));
+    if (own.length < example.history.length) faults.add('response-in-history', place, example.id);
+    if (own.length < minHistory) {
+      faults.add('no-history', place, example.id);
+      continue;
+    }
+    if (own.length > maxHistory) faults.add('history-cut', place, example.id);
+    const history = own.slice(Math.max(0, own.length - maxHistory));
+    const names = [example.user];
+    const mask = (text: string) => (options.maskNames ? maskNames(text, names) : text);
+    const { split: given, ...rest } = example;
+    const chosen =
+      split === 'user' ? splitOfUser(example.user, seed, shares) : split === 'none' ? undefined : given;
+    yield {
+      ...rest,
+      query: mask(example.query),
+      response: mask(example.response),
+      history: options.maskNames ? history.map((item) => ({ ...item, text: mask(item.text) })) : history,
+      ...(chosen !== undefined && { split: chosen }),
+    };
+  }
+}
+
+function contextOf(options: ConvertDataOptions, faults: FaultLog) {
+  const told = new Set<string>();
+  return {
+    ...{ sources: options.sources, options, faults, signal: options.signal },
+    note: (message: string) => {
+      if (!told.has(message)) options.onNote?.(message);
+      told.add(message);
+    },
+  };
+}
+
+function historyOptions(options: ConvertDataOptions): HistoryOptions {
+  const { split = 'time', targets = paperTargets, shares = {}, seed = 0 } = options;
+  const { minHistory = 1, maxHistory = 32 } = options;
+  return { targets: { rule: split, counts: targets, seed, shares }, minHistory, maxHistory };
+}
+
+function readerOf(format: string): Reader {
+  const reader = readers.find(({ name }) => name === format);
+  if (reader !== undefined) return reader;
+  const names = readers.map(({ name }) => name);
+  const near = nearestName(format, names);
+  throw new ConfigError(`format: expected one of ${names.join(', ')}, got "${format}"`, {
+    code: 'config/format',
+    hint: near === undefined ? 'Choose one of these names.' : `Did you mean "${near}"?`,
+  });
+}
+
+const FLAGS: Readonly<Partial<Record<keyof ReaderOptions, string>>> = {
+  ...{ dateOrder: '--date-order', maxItemLength: '--max-item-length', keepHtml: '--keep-html' },
+};
+
+/** @throws {ConfigError} for an option that the reader does not take: it would have no effect */
+function checkOptions(reader: Reader, options: ConvertDataOptions): void {
+  const all = [
+    'user',
+    'time',
+    'text',
+    'domain',
+    'id',
+    'name',
+    'keep',
+    'query',
+    'items',
+    'author',
+    'role',
+  ] as const;
+  for (const key of [...all, 'dateOrder', 'maxItemLength', 'keepHtml'] as const)
+    if (options[key] !== undefined && !reader.takes.includes(key))
+      throw new ConfigError(
+        `${FLAGS[key] ?? `--${key}`}: expected a flag that ${reader.name} takes, got one without effect`,
+        {
+          code: 'config/no-effect',
+          hint: `Leave it out; ${reader.name} takes ${reader.takes.length === 0 ? 'none of these flags' : reader.takes.map((name) => FLAGS[name] ?? `--${name}`).join(', ')}.`,
+        },
+      );
+  if (options.sources.length === 0)
+    throw new ConfigError(`${reader.name}: expected ${reader.sources}, got no source`, {
+      code: 'usage/source',
+      hint: 'Name the files after the format.',
+    });
+  if (reader.examples !== undefined && (options.split === 'time' || options.split === 'both'))
+    throw new ConfigError(`--split: expected user or none for ${reader.name}, got ${options.split}`, {
+      code: 'config/no-effect',
+      hint: 'Leave it out to keep the splits of the benchmark.',
+    });
+}
+
+/** A log that refuses the first fault of the source. */
+function strictLog(log: FaultLog): FaultLog {
+  return {
+    ...log,
+    add: (kind, place, got) => {
+      log.add(kind, place, got);
+      const fault = OWN_FAULTS.has(kind) ? log.list().find((each) => each.kind === kind) : undefined;
+      if (fault !== undefined)
+        throw new DataError(`${fault.first}: expected a source without faults, got ${kind}`, {
+          code: `data/${kind}`,
+          hint: 'Correct the source, or leave --strict out to read on without such rows.',
+        });
+    },
+  };
+}
+
+function noExamples(options: ConvertDataOptions, faults: FaultLog): DataError {
+  const found = faults.list().map(({ kind, count }) => `${count} ${kind}`);
+  const first = faults.list()[0];
+  return new DataError(
+    `${options.sources.join(', ')}: expected texts of users that make an example, got none${found.length === 0 ? '' : ` (${found.join(', ')})`}`,
+    {
+      code: 'data/no-examples',
+      hint:
+        first === undefined
+          ? 'Check that the files hold data of this format.'
+          : `Look at the first: ${first.first} (${first.rule}).`,
+    },
+  );
+}
+
+/** Lines gathered to pieces that are worth a write. */
+const PIECE = 1 << 18;
+
+async function* pieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  let gathered: string[] = [];
+  let length = 0;
+  for await (const line of lines) {
+    gathered.push(line);
+    length += line.length;
+    if (length < PIECE) continue;
+    yield Buffer.from(gathered.join(''));
+    gathered = [];
+    length = 0;
+  }
+  if (gathered.length > 0) yield Buffer.from(gathered.join(''));
+}
+
+async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
+  await writeFileAtomically(path, async (file) => {
+    if (!path.endsWith('.gz')) {
+      for await (const piece of pieces(lines)) await writeAll(file, piece);
+      return;
+    }
+    const source = Readable.from(pieces(lines));
+    const zipped = createGzip();
+    source.on('error', (error) => zipped.destroy(error));
+    for await (const chunk of source.pipe(zipped) as AsyncIterable<Buffer>) await writeAll(file, chunk);
+  });
+}
