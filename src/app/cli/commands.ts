@@ -1,6 +1,7 @@
 /** @file The commands in the order of the help text. */
 import type { CliCommand } from './command.ts';
 import { auditCommand } from './commands/audit.ts';
+import { dataCommand } from './commands/data.ts';
 import { effectsCommand } from './commands/effects.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -25,6 +26,7 @@ export const commands: readonly CliCommand[] = [
   generateCommand,
   metricsCommand,
   exportCommand,
+  dataCommand,
   simulateCommand,
   ...laterCommands,
   helpCommand,

@@ -13,6 +13,9 @@ export interface DuckdbStoreOptions {
   readonly threads: number;
 }
 
+/** DuckDB does no work with less. */
+const LEAST_MEMORY = 128 * 2 ** 20;
+
 /** Rows that go to DuckDB at once. */
 const CHUNK = 2048;
 
@@ -24,7 +27,7 @@ export async function duckdbStore({ memory, threads }: DuckdbStoreOptions): Prom
   const duckdb = await loadDuckdb();
   const folder = await mkdtemp(join(tmpdir(), 'nextquill-data-'));
   const instance = await duckdb.DuckDBInstance.create(join(folder, 'texts.duckdb'), {
-    memory_limit: `${Math.floor(memory / 2 ** 20)}MiB`,
+    memory_limit: `${Math.floor(Math.max(memory, LEAST_MEMORY) / 2 ** 20)}MiB`,
     threads: String(threads),
     temp_directory: join(folder, 'spill'),
     preserve_insertion_order: 'false',
@@ -57,8 +60,10 @@ export async function duckdbStore({ memory, threads }: DuckdbStoreOptions): Prom
       if (items.add([key, place++, JSON.stringify(fields)])) await failing(async () => items.flush());
     },
     byUser: async function* () {
-      texts.close();
-      items.close();
+      await failing(async () => {
+        texts.close();
+        items.close();
+      });
       const result = await failing(() =>
         connection.stream(
           `SELECT texts.person, content, fields FROM texts LEFT JOIN

@@ -3,11 +3,6 @@ import { ConfigError } from '../../../base/errors.ts';
 import type { CliCommand } from '../command.ts';
 
 const planned: readonly (readonly [name: string, summary: string, hint: string])[] = [
-  [
-    'data',
-    'inspect and convert examples',
-    'Write JSON lines yourself meanwhile; see the format in the README.',
-  ],
   ['benchmark', 'compare systems on published data sets', 'Use "nextquill evaluate" meanwhile.'],
   ['serve', 'an OpenAI-compatible server', 'Use "nextquill generate" meanwhile.'],
   ['studio', 'runs and effects in a browser', 'Open the HTML files of "nextquill explain" meanwhile.'],

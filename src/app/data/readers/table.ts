@@ -2,7 +2,7 @@
 import { ConfigError, nearestName } from '../../../base/errors.ts';
 import type { FaultLog } from '../../../method/corpus/source-faults.ts';
 import type { UserText } from '../../../method/corpus/user-text.ts';
-import { type ReadTimeOptions, readTime } from '../../../method/data/read-time.ts';
+import { type ReadTimeOptions, readTime, type TimeForm } from '../../../method/data/read-time.ts';
 import type { ReadContext, Reader, ReaderOptions } from '../reader.ts';
 import { placeOf, plainText, type Row, shortNumber, valueAt } from '../row.ts';
 import { tableRows } from '../table-rows.ts';
@@ -35,7 +35,13 @@ export function templateParts(template: string): readonly string[] {
   return parts.map((part, place) => (place % 2 === 1 ? part.trim() : part));
 }
 
-async function* tableTexts({ sources, options, faults, signal }: ReadContext): AsyncGenerator<UserText> {
+async function* tableTexts({
+  sources,
+  options,
+  faults,
+  signal,
+  note,
+}: ReadContext): AsyncGenerator<UserText> {
   const user = needed(options.user, '--user', 'the column that names who wrote the text');
   const text = needed(options.text, '--text', 'the column of the text');
   const parts = templateParts(options.query ?? '');
@@ -50,16 +56,23 @@ async function* tableTexts({ sources, options, faults, signal }: ReadContext): A
     ...(options.keep ?? []).map((column) => ['--keep', column]),
     ...parts.filter((_, place) => place % 2 === 1).map((column) => ['--query', column]),
   ] as const;
+  const forms = new Map<TimeForm, number>();
   for (const source of sources) {
     let isFirst = true;
     for await (const row of tableRows(source, faults, { signal })) {
       // Rows of JSON may lack keys; a column that not even the first row has is a wrong name.
       if (isFirst) checkColumns(row, named as readonly (readonly [string, string | undefined])[]);
       isFirst = false;
-      const read = textOfRow(row, columns, parts, faults);
+      const read = textOfRow(row, columns, parts, faults, forms);
       if (read !== undefined) yield read;
     }
   }
+  if (forms.size > 1) note(mixedTimes(forms));
+}
+
+function mixedTimes(forms: ReadonlyMap<TimeForm, number>): string {
+  const counts = [...forms].map(([form, count]) => `${form} (${count})`).join(', ');
+  return `times come in several forms: ${counts}; those without a zone are read as UTC, and a date is its whole day`;
 }
 
 function needed(column: string | undefined, flag: string, what: string): string {
@@ -96,6 +109,7 @@ function textOfRow(
   columns: ReaderOptions & { readonly user: string; readonly text: string },
   parts: readonly string[],
   faults: FaultLog,
+  forms: Map<TimeForm, number>,
 ): UserText | undefined {
   const field = (name: string) => {
     const value = valueAt(row.values, name);
@@ -113,7 +127,7 @@ function textOfRow(
     faults.add(isNumber ? 'wrong-type' : kindOf(text, 'missing-text'), placeOf(row, columns.text));
     return undefined;
   }
-  const time = timeOfRow(row, columns.time, columns, faults);
+  const time = timeOfRow(row, columns.time, columns, faults, forms);
   if (time === null) return undefined;
   let query = '';
   for (const [place, part] of parts.entries()) {
@@ -150,11 +164,15 @@ export function timeOfRow(
   column: string | undefined,
   options: ReadTimeOptions,
   faults: FaultLog,
+  forms?: Map<TimeForm, number>,
 ): string | undefined | null {
   if (column === undefined) return undefined;
   const value = valueAt(row.values, column);
   const read = readTime(value, options);
-  if (read !== undefined) return read.iso;
+  if (read !== undefined) {
+    forms?.set(read.form, (forms.get(read.form) ?? 0) + 1);
+    return read.iso;
+  }
   const isMissing = value instanceof Date || plainText(value) === undefined;
   faults.add(isMissing ? 'missing-time' : 'unreadable-time', placeOf(row, column), String(value));
   return null;

@@ -1,0 +1,202 @@
+/** @file `nextquill data`: dumps, tables, benchmarks and chat exports to examples; `data describe`: what a set holds. */
+import { ConfigError } from '../../../base/errors.ts';
+import { exists } from '../../../base/exists.ts';
+import type { TargetCounts } from '../../../method/corpus/target-splits.ts';
+import { splitRules } from '../../../method/corpus/target-splits.ts';
+import type { SplitShares } from '../../../method/data/splits.ts';
+import { terminalText } from '../../../reports/text/terminal-text.ts';
+import { bytesOfSize, MEMORY_SIZE } from '../../config/memory-size.ts';
+import { type ConvertDataOptions, type ConvertedData, convertData } from '../../data/convert-data.ts';
+import { readers } from '../../data/readers.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addDataFlag, addFlag, oneOf, repeated, required, wholeNumber } from '../flags.ts';
+
+interface DataFlags extends Omit<Partial<ConvertDataOptions>, 'format' | 'sources'> {
+  readonly data?: string;
+  readonly force?: boolean;
+}
+
+export const dataCommand: CliCommand = {
+  name: 'data',
+  summary: 'dumps, tables, benchmarks and chat exports to examples; describe: what a set holds',
+  define: (command) => {
+    command.argument('[format]', 'what the sources are (below), or describe');
+    command.argument('[source...]', 'files or folders');
+    addFlag(command, '--out <file>', 'where to write: FILE.jsonl or FILE.jsonl.gz; of describe FILE.html');
+    command.option('--force', 'replace the file when it exists');
+    addFlag(command, '--user <column>', 'column of who wrote the text');
+    addFlag(command, '--time <column>', 'column of when; without it the order of the rows is that of time');
+    addFlag(command, '--text <column>', 'column of the text');
+    addFlag(
+      command,
+      '--query <template>',
+      'what the text answers, such as "Review of {title}, {rating} stars"',
+    );
+    addFlag(command, '--domain <column>', 'column of what the text is about, such as a category');
+    addFlag(command, '--id <column>', 'column of an id that is unique within the user');
+    addFlag(command, '--name <column>', 'column of the author’s own name, for --mask-names');
+    addFlag(command, '--keep <columns>', 'columns to keep in meta, such as rating,votes', () => list);
+    addFlag(command, '--date-order <order>', 'what 3/4/2021 means', (flag) =>
+      oneOf(flag, ['day-first', 'month-first'] as const),
+    );
+    command.option('--keep-html', 'take texts as they are; by default tags and entities become text');
+    addFlag(
+      command,
+      '--items <file>',
+      'metadata, outputs or contexts beside the sources; again for more',
+      repeated,
+    );
+    addFlag(command, '--author <name>', 'whose texts these are: a name, address or id');
+    addFlag(command, '--role <role>', 'whose messages are the texts: user or assistant', (flag) =>
+      oneOf(flag, ['user', 'assistant'] as const),
+    );
+    addFlag(
+      command,
+      '--targets <n,n,n>',
+      'of a user’s latest texts so many train, validate, test (default: 8,1,1)',
+      () => parseTargets,
+    );
+    addFlag(command, '--split <rule>', 'time within users (default), user, both or none', (flag) =>
+      oneOf(flag, splitRules),
+    );
+    addFlag(
+      command,
+      '--split-shares <a,b>',
+      'shares of users to validate and test (default: 0.1,0.1)',
+      () => parseShares,
+    );
+    addFlag(
+      command,
+      '--min-history <n>',
+      'strictly earlier texts that a response needs (default: 1)',
+      (flag) => wholeNumber(flag, 0),
+    );
+    addFlag(command, '--max-history <n>', 'latest earlier texts that are kept (default: 32)', (flag) =>
+      wholeNumber(flag, 0),
+    );
+    addFlag(
+      command,
+      '--max-text-length <n>',
+      'longer texts are left out (default: 100000 characters)',
+      (flag) => wholeNumber(flag, 1),
+    );
+    addFlag(
+      command,
+      '--max-item-length <n>',
+      'characters kept of a benchmark’s history text (default: 4000)',
+      (flag) => wholeNumber(flag, 1),
+    );
+    command.option('--mask-names', 'authors’ own names become [name] in their texts and queries');
+    addFlag(
+      command,
+      '--repeats <scope>',
+      'leave repeated texts out: of all users (default) or of one user',
+      (flag) => oneOf(flag, ['all', 'user'] as const),
+    );
+    command.option('--strict', 'refuse the source at its first fault instead of leaving the row out');
+    addFlag(
+      command,
+      '--max-memory <size>',
+      'memory for texts and for DuckDB, such as 1G (default: 512M)',
+      () => parseMemory,
+    );
+    addDataFlag(command);
+    command.addHelpText('after', `\n${formatsText()}\n\n${EXAMPLES}`);
+  },
+  run: async ([format, ...sources], flags, session) => {
+    const { data, force, out, splitShares, ...rest } = flags as DataFlags & { splitShares?: SplitShares };
+    const name = required(format, 'data', 'Name the format, such as csv, or describe.');
+    const path = required(out, '--out', 'Name the file to write, such as --out examples.jsonl.');
+    if (data !== undefined)
+      throw new ConfigError(`--data: expected a flag of data ${name}, got one of data describe`, {
+        code: 'config/no-effect',
+        hint: 'Name the sources after the format.',
+      });
+    if (!/.\.jsonl(\.gz)?$/.test(path))
+      throw new ConfigError(`--out: expected a name that ends in .jsonl or .jsonl.gz, got "${path}"`, {
+        code: 'usage/out',
+        hint: 'Examples are written as JSON lines.',
+      });
+    if (!force && (await exists(path)))
+      throw new ConfigError(`--out: expected a file that does not exist yet, got ${path}`, {
+        code: 'usage/exists',
+        hint: 'Choose another name, or add --force to replace the file.',
+      });
+    const { seed, threads, json } = session.options;
+    const converted = await convertData({
+      ...rest,
+      ...{ format: name, sources, out: path, onProgress: session.progress, onNote: session.note },
+      ...(splitShares !== undefined && { shares: splitShares }),
+      ...(seed !== undefined && { seed }),
+      ...(threads !== undefined && { threads }),
+      signal: session.signal,
+    });
+    if (json) session.print(`${JSON.stringify(converted)}\n`);
+    else printConverted(converted, session);
+  },
+};
+
+function printConverted(
+  { out, examples, users, texts, historyItems, splits, faults }: ConvertedData,
+  session: Session,
+) {
+  const named = Object.entries(splits).filter(([name, count]) => count > 0 && name !== 'none');
+  const lines = [
+    `${examples} examples of ${users} users, from ${texts} texts: ${out}`,
+    `history items: ${historyItems}${named.length === 0 ? '' : `; ${named.map(([name, count]) => `${name} ${count}`).join(', ')}`}`,
+    ...faults.flatMap(({ kind, rule, count, first }) => [`${kind} ${count}: ${rule}`, `  first: ${first}`]),
+  ];
+  session.print(`${lines.map((line) => terminalText(line)).join('\n')}\n`);
+  session.note(`${out} holds users’ texts`);
+}
+
+function formatsText(): string {
+  const width = Math.max(...readers.map(({ name }) => name.length));
+  const rows = readers.map(
+    ({ name, summary, sources }) => `  ${name.padEnd(width)}  ${summary} · ${sources}`,
+  );
+  return `Formats:\n${rows.join('\n')}\nTables may end in .gz, but for Parquet; each format of a table reads the others too, by the ending.`;
+}
+
+const EXAMPLES = [
+  'Example: nextquill data csv reviews.csv --user user_id --time date --text review \\',
+  '           --query "Review of {title}, {rating} stars" --domain category --out reviews.jsonl',
+  '         nextquill data amazon Books.jsonl.gz --items meta_Books.jsonl.gz --out books.jsonl',
+  '         nextquill data describe --data reviews.jsonl --out reviews.html',
+].join('\n');
+
+const list = (text: string): readonly string[] => text.split(',').map((part) => part.trim());
+
+function parseTargets(text: string): TargetCounts {
+  const [train, validation, test, ...rest] = text.split(',').map(Number);
+  const counts = [train, validation, test].map((count) => count ?? Number.NaN);
+  if (
+    rest.length > 0 ||
+    !counts.every((count) => Number.isInteger(count) && count >= 0) ||
+    Math.max(...counts) < 1
+  )
+    throw new ConfigError(`--targets: expected three whole numbers such as 8,1,1, got "${text}"`, {
+      code: 'usage/number',
+      hint: 'Say how many of a user’s latest texts train, validate and test.',
+    });
+  return { train: counts[0]!, validation: counts[1]!, test: counts[2]! };
+}
+
+function parseShares(text: string): SplitShares {
+  const [validation, test, ...rest] = text.split(',').map(Number);
+  const shares = [validation, test].map((share) => share ?? Number.NaN);
+  if (rest.length > 0 || !shares.every((share) => share >= 0 && share <= 1) || shares[0]! + shares[1]! > 1)
+    throw new ConfigError(`--split-shares: expected two shares such as 0.1,0.1, got "${text}"`, {
+      code: 'usage/number',
+      hint: 'Give the shares of users that validate and test; the others train.',
+    });
+  return { validation: shares[0]!, test: shares[1]! };
+}
+
+function parseMemory(text: string): number {
+  if (MEMORY_SIZE.test(text)) return bytesOfSize(text);
+  throw new ConfigError(`--max-memory: expected a size such as 512M or 2G, got "${text}"`, {
+    code: 'usage/size',
+    hint: 'Write a number and a unit.',
+  });
+}
