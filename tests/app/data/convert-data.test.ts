@@ -115,7 +115,7 @@ describe('convertData of tables', () => {
       ...{ 'missing-query-field': 1, 'gigantic-text': 1, 'repeated-text': 1, 'no-earlier-text': 1 },
     });
     expect(first['unreadable-time']).toBe(`${path}:5:3: 3/4/2020`);
-    expect(first['missing-query-field']).toBe(`${path}:7:27`);
+    expect(first['missing-query-field']).toBe(`${path}:7:31`);
     expect(first['gigantic-text']).toBe(`${path}:8:14: 200 characters`);
   });
 
