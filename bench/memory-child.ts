@@ -6,6 +6,7 @@ import { architectureOf } from '../src/engine/models/registry.ts';
 import { createAdamW } from '../src/engine/optim/adamw.ts';
 import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
+import { planObjective } from '../src/method/objectives/plan.ts';
 import type { PromptPair } from '../src/method/prompts/pair.ts';
 import { predictMemory } from '../src/method/training/memory/training-memory.ts';
 import { trainingBatch } from '../src/method/training/trainer.ts';
@@ -43,7 +44,7 @@ const pairs = new Array<PromptPair>(batch).fill(pair);
 const { rank, loraAlpha } = HYPERPARAMETERS;
 const options = {
   model,
-  objective,
+  objective: planObjective(objective),
   seed: 0,
   threads,
   recompute,
@@ -51,7 +52,6 @@ const options = {
   ...(mode === 'lora' ? { lora: { rank, loraAlpha, targetModules: blockModules(plain) } } : {}),
 };
 const predicted = predictMemory(options, pairs, {
-  estimator: 'dynamic',
   batchSize: batch,
   gradientAccumulation: 1,
   epochs: 1,

@@ -11,6 +11,7 @@ import { architectureOf } from '../src/engine/models/registry.ts';
 import { createAdamW } from '../src/engine/optim/adamw.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
 import type { TensorDirectory } from '../src/engine/weights/tensor-entry.ts';
+import { planObjective } from '../src/method/objectives/plan.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';
 import { HYPERPARAMETERS, type PeerSettings, smolLm2 } from './shape.ts';
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
   const model = { config, architecture, parameters: shapes, weights } as Model;
   await using graph = await createTrainingGraph({
     model,
-    objective: 'sft',
+    objective: planObjective('sft'),
     seed,
     threads,
     accumulates: false,

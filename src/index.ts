@@ -88,8 +88,20 @@ export {
   scoreChoices,
 } from './method/metrics/score-choices.ts';
 // Training: by any objective, full or LoRA, resumable.
-export type { ObjectiveOptions } from './method/objectives/objective-options.ts';
-export { type ObjectiveName, objectiveNames } from './method/objectives/objectives.ts';
+export { type ObjectiveOptions, objectiveOptionTable } from './method/objectives/objective-options.ts';
+export {
+  DEFAULT_OBJECTIVE,
+  describeObjective,
+  type ObjectiveChoice,
+  type ObjectiveName,
+  objectiveNames,
+} from './method/objectives/objectives.ts';
+export {
+  type EstimatorName,
+  estimatorNames,
+  type ObjectivePlan,
+  planObjective,
+} from './method/objectives/plan.ts';
 // Prompts: the same query with the history and without.
 export {
   defaultPromptSettings,
@@ -120,7 +132,7 @@ export { type EffectRow, type EffectRowsOptions, effectRows as effects } from '.
 export type { ScoredModel } from './method/scoring/scored-model.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export type { MemoryRecord } from './method/training/memory/memory-check.ts';
-export { type EstimatorName, estimatorNames, type TrainingSettings } from './method/training/settings.ts';
+export type { TrainingSettings } from './method/training/settings.ts';
 export { type AuditHtmlOptions, renderAuditHtml } from './reports/audit/audit-html.ts';
 export { type AuditJson, auditJson } from './reports/audit/audit-json.ts';
 export { renderAuditTerminal } from './reports/audit/audit-table.ts';

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { loadModel } from '../../src/engine/models/model.ts';
 import { viewsOf } from '../../src/engine/optim/flat-parameters.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../../src/engine/weights/safetensors.ts';
+import { planObjective } from '../../src/method/objectives/plan.ts';
 import { type LoopOptions, trainingLoop } from '../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../src/method/training/training-graph.ts';
 import { type CorpusRows, corpusRows, PRETRAINING_SEED } from './corpus.ts';
@@ -63,7 +64,7 @@ const rows: CorpusRows = JSON.parse(readFileSync(rowsFile, 'utf8'));
 console.log(`${rows.simulated.length} rows of simulated users, ${rows.speeches.length} of presidents`);
 const graph = await createTrainingGraph({
   model,
-  objective: 'sft',
+  objective: planObjective('sft'),
   seed: PRETRAINING_SEED,
   threads: THREADS,
   accumulates: false,

@@ -4,6 +4,7 @@ import type { Model } from '../../src/engine/models/model.ts';
 import { createAdamW } from '../../src/engine/optim/adamw.ts';
 import { viewsOf } from '../../src/engine/optim/flat-parameters.ts';
 import type { ObjectiveName } from '../../src/method/objectives/objectives.ts';
+import { planObjective } from '../../src/method/objectives/plan.ts';
 import type { PromptPair } from '../../src/method/prompts/pair.ts';
 import { trainingBatch } from '../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../src/method/training/training-graph.ts';
@@ -40,7 +41,7 @@ export async function trainTrajectory(
 ) {
   await using graph = await createTrainingGraph({
     model,
-    objective,
+    objective: planObjective(objective),
     seed: 0,
     threads,
     ...(adapter === undefined ? {} : { lora: adapter.lora }),

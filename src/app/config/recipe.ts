@@ -2,59 +2,48 @@
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
-import { weightSources } from '../../method/objectives/objective-options.ts';
-import { objectiveNames } from '../../method/objectives/objectives.ts';
+import {
+  describeObjectiveOption,
+  type ObjectiveOptions,
+  objectiveOptionRows,
+} from '../../method/objectives/objective-options.ts';
+import {
+  DEFAULT_OBJECTIVE,
+  type ObjectiveChoice,
+  objectiveNames,
+} from '../../method/objectives/objectives.ts';
+import { type EstimatorName, estimatorNames } from '../../method/objectives/plan.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
-import {
-  type EstimatorName,
-  estimatorNames,
-  type LoraSettings,
-  type TrainingSettings,
-} from '../../method/training/settings.ts';
+import { defaultSettings, type LoraSettings, type TrainingSettings } from '../../method/training/settings.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import { bytesOfSize, MEMORY_SIZE } from './memory-size.ts';
+
+const d = defaultSettings;
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
 const count = z.int().min(1);
 
-const objectiveOptions = z
-  .strictObject({
-    effectThreshold: share
-      .optional()
-      .describe('δ: a token counts as preference-driven above this effect; default 0.05'),
-    highWeight: z.number().min(0).optional().describe('λ: weight of preference-driven tokens; default 0.9'),
-    lowWeight: z.number().min(0).optional().describe('ε: weight of the other tokens; default 0.1'),
-    effectWeight: z
-      .number()
-      .min(0)
-      .optional()
-      .describe('α: factor of the loss on the logit difference; default 0.1'),
-    stopGradient: z.boolean().optional().describe('no gradient into the pass without history; default false'),
-    weightGradient: z.boolean().optional().describe('gradient through divergence weights; default false'),
-    effectWarmup: share.optional().describe('share of the steps over which α grows from 0; default 0'),
-    softWeights: z
-      .boolean()
-      .optional()
-      .describe(
-        'weights ½ + σ(softSlope · (log ratio − softCentre)) in place of the threshold; default false',
-      ),
-    softSlope: z.number().min(0).optional().describe('of soft weights, 1/nats; default 2'),
-    softCentre: z.number().optional().describe('of soft weights, nats; default 0.5'),
-    weightsFrom: z
-      .enum(weightSources as ['total', 'userSpecific'])
-      .optional()
-      .describe('effects that weights are made of: total (A), or userSpecific (C = A − B); default total'),
-    placebos: count.optional().describe('other users’ histories that B is the mean of; default 3'),
-    plainWeight: share.optional().describe('μ: share of unweighted cross-entropy in the fit; default 0'),
-    anchorWeight: z
-      .number()
-      .min(0)
-      .optional()
-      .describe('β: holds the pass without history to the starting model; default 0'),
-  })
-  .describe('Numbers and switches of the objective; defaults are those of the reference code, else off.');
+/** The schema of an option of an objective, as the method's table has it. */
+function optionSchema([name, row]: (typeof objectiveOptionRows)[number]): [string, z.ZodType] {
+  const base = () => {
+    if ('choices' in row) return z.enum(row.choices as [string, ...string[]]);
+    if (!('range' in row)) return z.boolean();
+    const [least, greatest] = row.range;
+    let number: z.ZodNumber = row.isWhole ? z.int() : z.number();
+    if (Number.isFinite(least)) number = number.min(least);
+    if (Number.isFinite(greatest)) number = number.max(greatest);
+    return number;
+  };
+  return [name, base().optional().describe(describeObjectiveOption(name))];
+}
+
+const objectiveOptions = (
+  z.strictObject(
+    Object.fromEntries(objectiveOptionRows.map(optionSchema)),
+  ) as unknown as z.ZodType<ObjectiveOptions>
+).describe('Numbers and switches of the objective; defaults are those of the reference code, else off.');
 
 const lora = z
   .strictObject({
@@ -98,21 +87,33 @@ const prompt = z
 
 const training = z
   .strictObject({
-    learningRate: positive.optional().describe('peak rate of AdamW; default 2e-4 with lora, 5e-5 with full'),
-    schedule: z.enum(schedules).optional().describe('after the warm-up; default linear'),
-    warmupRatio: share.optional().describe('share of all steps; default 0.01'),
-    weightDecay: z.number().min(0).optional().describe('of matrices; default 0.025'),
-    maxGradientNorm: positive.optional().describe('gradients are clipped to this norm; default 1'),
-    batchSize: count.optional().describe('examples of one microbatch; default 4'),
-    gradientAccumulation: count.optional().describe('microbatches of one step; default 4'),
-    epochs: count.optional().describe('passes over the data; default 1'),
+    learningRate: positive
+      .optional()
+      .describe(
+        `peak rate of AdamW; default ${d.learningRateWithLora} with lora, ${d.learningRateOfAll} with full`,
+      ),
+    schedule: z.enum(schedules).optional().describe(`after the warm-up; default ${d.schedule}`),
+    warmupRatio: share.optional().describe(`share of all steps; default ${d.warmupRatio}`),
+    weightDecay: z.number().min(0).optional().describe(`of matrices; default ${d.weightDecay}`),
+    maxGradientNorm: positive
+      .optional()
+      .describe(`gradients are clipped to this norm; default ${d.maxGradientNorm}`),
+    batchSize: count.optional().describe(`examples of one microbatch; default ${d.batchSize}`),
+    gradientAccumulation: count
+      .optional()
+      .describe(`microbatches of one step; default ${d.gradientAccumulation}`),
+    epochs: count.optional().describe(`passes over the data; default ${d.epochs}`),
     maxSteps: count.optional().describe('ends the run and its schedule earlier; default: none'),
     recompute: z
       .boolean()
       .optional()
-      .describe('computes each layer again in the backward pass: less memory, more time; default false'),
-    checkpointEvery: count.optional().describe('steps between checkpoints; default 50'),
-    keepCheckpoints: count.optional().describe('newest checkpoints that are kept; default 2'),
+      .describe(
+        `computes each layer again in the backward pass: less memory, more time; default ${d.recompute}`,
+      ),
+    checkpointEvery: count.optional().describe(`steps between checkpoints; default ${d.checkpointEvery}`),
+    keepCheckpoints: count
+      .optional()
+      .describe(`newest checkpoints that are kept; default ${d.keepCheckpoints}`),
   })
   .describe('The loop.');
 
@@ -121,7 +122,10 @@ export const recipeSchema = z
   .strictObject({
     model: z.string().min(1).describe(MODEL_WORDS),
     data: z.string().min(1).describe('examples: FILE.jsonl, sotu or acl:PATH'),
-    objective: z.enum(objectiveNames as [string, ...string[]]).describe('what is minimised'),
+    objective: z
+      .enum(objectiveNames as readonly [ObjectiveChoice, ...ObjectiveChoice[]])
+      .optional()
+      .describe(`what is minimised; default ${DEFAULT_OBJECTIVE}`),
     objectiveOptions: objectiveOptions.optional(),
     estimator: z
       .enum(estimatorNames as [EstimatorName, ...EstimatorName[]])
@@ -136,7 +140,7 @@ export const recipeSchema = z
       .describe('of a fixed estimator: an adapter folder or a model; default: the starting model'),
     estimatorDecay: share
       .optional()
-      .describe('of a moving average: share that each step keeps; default 0.99'),
+      .describe(`of a moving average: share that each step keeps; default ${d.estimatorDecay}`),
     lora: lora.optional(),
     full: z.literal(true).optional().describe('true: train all weights; in place of lora'),
     prompt: prompt.optional(),
@@ -151,8 +155,8 @@ export const recipeSchema = z
           .describe('memory of the run at most, such as 4G or 800M; default: what the machine has left'),
       })
       .optional()
-      .describe('Bounds of the data.'),
-    seed: z.int().min(0).optional().describe('of every random draw; default 0'),
+      .describe('Bounds of the data and of the memory.'),
+    seed: z.int().min(0).optional().describe(`of every random draw; default ${d.seed}`),
     threads: count.optional().describe('of the engine; default: all processors'),
     out: z.string().min(1).describe('folder of the run'),
   })
@@ -196,8 +200,8 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
     ...(limits?.maxMemory !== undefined && { maxMemory: bytesOfSize(limits.maxMemory) }),
     prompt: withoutUndefined(recipe.prompt ?? {}),
     settings: {
-      objective,
-      ...(numbers !== undefined && { objectiveOptions: withoutUndefined(numbers) }),
+      ...(objective !== undefined && { objective }),
+      ...(numbers !== undefined && { objectiveOptions: numbers }),
       ...(estimator !== undefined && { estimator }),
       ...(estimatorModel !== undefined && { estimatorModel }),
       ...(estimatorDecay !== undefined && { estimatorDecay }),

@@ -11,7 +11,7 @@ import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistic
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { namedEffectsOfText } from '../effects/named-effects.ts';
-import { hasDifferenceTerm } from '../objectives/objectives.ts';
+import { type ObjectiveRecord, planOf } from '../objectives/plan.ts';
 import { isTooFewUsers, othersForAll } from '../others/others-histories.ts';
 import type { Manifest } from '../runs/manifest.ts';
 import { exampleEffects } from '../scoring/rows.ts';
@@ -106,13 +106,11 @@ export async function coldStart(
 }
 
 /** What to switch on against a loss without history, of what is not on already. */
-export function remedy({
-  objective,
-  objectiveOptions,
-}: Pick<Manifest['recipe'], 'objective' | 'objectiveOptions'>): string {
-  const { stopGradient, anchorWeight = 0, effectWeight } = objectiveOptions;
+export function remedy(recipe: ObjectiveRecord): string {
+  const { difference, options } = planOf(recipe);
+  const { stopGradient, anchorWeight, effectWeight } = options;
   const steps = [
-    ...(hasDifferenceTerm(objective) && !stopGradient && effectWeight > 0
+    ...(difference !== 'none' && !stopGradient && effectWeight > 0
       ? ['stop the gradient into the pass without history (--objective-option stopGradient=true)']
       : []),
     anchorWeight > 0

@@ -1,101 +1,229 @@
-/** @file The numbers and switches that every objective takes: what each does, where its default comes from, and their checks. */
-import { ConfigError } from '../../base/errors.ts';
+/**
+ * @file The options that every objective takes, as one table: defaults, ranges, descriptions, and what each acts on. Types,
+ * checks, recipes, their JSON Schema and the help of the command line are made of it.
+ */
+import { ConfigError, nearestName } from '../../base/errors.ts';
 
-/** Numbers of an objective. The paper's own values are not published; the first defaults are the reference code's. */
-export interface ObjectiveOptions {
-  /** δ: a token is preference-bearing when its probability rises by more; 0.05 by train.py:CustomTrainer3. */
-  readonly effectThreshold?: number;
-  /** λ: weight of preference-bearing tokens; 0.9. */
-  readonly highWeight?: number;
-  /** ε: weight of the others; 0.1. */
-  readonly lowWeight?: number;
-  /** α: factor of the loss on the logit difference; 0.1. */
-  readonly effectWeight?: number;
-  /** Share of the steps over which α grows from 0, linearly; 0. */
-  readonly effectWarmup?: number;
-  /** Whether gradients stop at z_∅ in the logit difference; false in the reference code. */
-  readonly stopGradient?: boolean;
-  /** Whether gradients flow through divergence weights, as in the reference code; false by default. */
-  readonly weightGradient?: boolean;
-  /** Weights ω = ½ + σ(slope · (log ratio − centre)) in place of the objective's own rule; false. */
-  readonly softWeights?: boolean;
-  /** 2, 1/nats. */
-  readonly softSlope?: number;
-  /** ½, nats. */
-  readonly softCentre?: number;
-  /** Effects that weights are made of: A, or C = A − B, what other users' histories do not do; `total`. */
-  readonly weightsFrom?: WeightSource;
-  /** Other users' histories that B is the mean of, with `weightsFrom` userSpecific; 3. */
-  readonly placebos?: number;
-  /** μ: share of plain, unweighted cross-entropy in the fit, 0 to 1; 0. */
-  readonly plainWeight?: number;
-  /** β: factor of the anchor, which holds the pass without history to the starting model; 0. */
-  readonly anchorWeight?: number;
+/**
+ * What an option acts on. Where an objective does not have it, the option would be recorded and change nothing, so that
+ * plan.ts refuses it there.
+ */
+export type ActsOn =
+  | 'effectWeights'
+  | 'thresholdWeights'
+  | 'softWeights'
+  | 'divergenceWeights'
+  | 'signedWeights'
+  | 'userSpecificWeights'
+  | 'weightedFit'
+  | 'difference'
+  | 'everything';
+
+interface OptionRow {
+  /** A noun phrase or a clause for help and schema, with symbol and unit; the default is added to it. */
+  readonly describe: string;
+  readonly actsOn: ActsOn;
 }
 
-export type WeightSource = 'total' | 'userSpecific';
-
-export const weightSources: readonly WeightSource[] = ['total', 'userSpecific'];
-
-/** Every option with its default; the names that a command line may set. */
-export const defaultObjectiveOptions: Required<ObjectiveOptions> = {
-  effectThreshold: 0.05,
-  highWeight: 0.9,
-  lowWeight: 0.1,
-  effectWeight: 0.1,
-  effectWarmup: 0,
-  stopGradient: false,
-  weightGradient: false,
-  softWeights: false,
-  softSlope: 2,
-  softCentre: 0.5,
-  weightsFrom: 'total',
-  placebos: 3,
-  plainWeight: 0,
-  anchorWeight: 0,
-};
-
-/** All numbers of an objective, defaults filled in; what a manifest records. */
-export function resolveObjectiveOptions(options: ObjectiveOptions = {}): Required<ObjectiveOptions> {
-  return { ...defaultObjectiveOptions, ...options };
+interface NumberOption extends OptionRow {
+  readonly default: number;
+  /** Least and greatest value; ±Infinity where there is no bound, which itself is not allowed. */
+  readonly range: readonly [least: number, greatest: number];
+  readonly isWhole?: boolean;
 }
 
-/** What an option may be, for those that are numbers. */
-const ranges: Readonly<Partial<Record<keyof ObjectiveOptions, readonly [number, number]>>> = {
-  effectThreshold: [0, 1],
-  highWeight: [0, Number.MAX_VALUE],
-  lowWeight: [0, Number.MAX_VALUE],
-  effectWeight: [0, Number.MAX_VALUE],
-  effectWarmup: [0, 1],
-  softSlope: [0, Number.MAX_VALUE],
-  softCentre: [-Number.MAX_VALUE, Number.MAX_VALUE],
-  placebos: [1, Number.MAX_SAFE_INTEGER],
-  plainWeight: [0, 1],
-  anchorWeight: [0, Number.MAX_VALUE],
+interface SwitchOption extends OptionRow {
+  readonly default: boolean;
+}
+
+interface ChoiceOption extends OptionRow {
+  readonly default: string;
+  readonly choices: readonly string[];
+}
+
+export type ObjectiveOption = NumberOption | SwitchOption | ChoiceOption;
+
+const UNBOUNDED = Number.POSITIVE_INFINITY;
+
+/** The paper's own values are not published: numbers that the reference code has are its own, and what is ours is off. */
+export const objectiveOptionTable = {
+  // δ, λ, ε and α: train.py:CustomTrainer3.
+  effectThreshold: {
+    default: 0.05,
+    range: [0, 1],
+    actsOn: 'thresholdWeights',
+    describe: 'δ: a token counts as preference-driven when its probability rises by more than this',
+  },
+  highWeight: {
+    default: 0.9,
+    range: [0, UNBOUNDED],
+    actsOn: 'thresholdWeights',
+    describe: 'λ: weight of preference-driven tokens',
+  },
+  lowWeight: {
+    default: 0.1,
+    range: [0, UNBOUNDED],
+    actsOn: 'thresholdWeights',
+    describe: 'ε: weight of the other tokens',
+  },
+  effectWeight: {
+    default: 0.1,
+    range: [0, UNBOUNDED],
+    actsOn: 'difference',
+    describe: 'α: factor of the loss on the logit difference',
+  },
+  effectWarmup: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'difference',
+    describe: 'share of the steps over which α grows from 0, linearly',
+  },
+  stopGradient: {
+    default: false,
+    actsOn: 'difference',
+    describe: 'no gradient of the logit difference into the pass without history',
+  },
+  // True in the reference code.
+  weightGradient: {
+    default: false,
+    actsOn: 'divergenceWeights',
+    describe: 'gradient through divergence weights',
+  },
+  softWeights: {
+    default: false,
+    actsOn: 'effectWeights',
+    describe: 'weights ½ + σ(softSlope · (log ratio − softCentre)) in place of the objective’s own rule',
+  },
+  softSlope: {
+    default: 2,
+    range: [0, UNBOUNDED],
+    actsOn: 'softWeights',
+    describe: 'slope of soft weights, 1/nats',
+  },
+  softCentre: {
+    default: 0.5,
+    range: [-UNBOUNDED, UNBOUNDED],
+    actsOn: 'softWeights',
+    describe: 'log ratio of the middle soft weight, nats',
+  },
+  weightsFrom: {
+    default: 'total',
+    choices: ['total', 'userSpecific'],
+    actsOn: 'signedWeights',
+    describe: 'effects that weights are made of: total (A), or userSpecific (C = A − B)',
+  },
+  placebos: {
+    default: 3,
+    range: [1, UNBOUNDED],
+    isWhole: true,
+    actsOn: 'userSpecificWeights',
+    describe: 'other users’ histories that B is the mean of',
+  },
+  plainWeight: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'weightedFit',
+    describe: 'μ: share of unweighted cross-entropy in the fit',
+  },
+  anchorWeight: {
+    default: 0,
+    range: [0, UNBOUNDED],
+    actsOn: 'everything',
+    describe: 'β: factor of the anchor, which holds the pass without history to the starting model',
+  },
+} as const satisfies Readonly<Record<string, ObjectiveOption>>;
+
+export type ObjectiveOptionName = keyof typeof objectiveOptionTable;
+
+type ValueOf<Row> = Row extends { readonly choices: readonly (infer Choice)[] }
+  ? Choice
+  : Row extends { readonly default: boolean }
+    ? boolean
+    : number;
+
+/** Every option with its value; what a manifest records. */
+export type ResolvedObjectiveOptions = {
+  readonly [Name in ObjectiveOptionName]: ValueOf<(typeof objectiveOptionTable)[Name]>;
 };
 
-/** @throws {ConfigError} for a number out of its range, and for weights that would all be 0 */
-export function checkObjectiveOptions(options: Required<ObjectiveOptions>): void {
-  const fail = (what: string, hint: string) =>
-    new ConfigError(`objectiveOptions: ${what}`, { code: 'objective/option', hint });
-  for (const [name, [low, high]] of Object.entries(ranges)) {
-    const value = options[name as keyof ObjectiveOptions];
-    const isWhole = name !== 'placebos' || Number.isInteger(value);
-    if (typeof value === 'number' && value >= low && value <= high && isWhole) continue;
-    const range = high <= 1 ? `from ${low} to ${high}` : low < 0 ? 'that is finite' : `of at least ${low}`;
-    throw fail(
-      `${name}: expected a ${name === 'placebos' ? 'whole ' : ''}number ${range}, got ${JSON.stringify(value)}`,
-      `Set ${name} to a number ${range}.`,
-    );
-  }
-  if (options.highWeight === 0 && options.lowWeight === 0)
-    throw fail(
-      'highWeight and lowWeight: expected one above 0, got 0 and 0',
-      'Tokens of weight 0 teach nothing.',
-    );
-  if (!weightSources.includes(options.weightsFrom))
-    throw fail(
-      `weightsFrom: expected one of ${weightSources.join(', ')}, got ${JSON.stringify(options.weightsFrom)}`,
-      'Choose total or userSpecific.',
-    );
+/** Options of an objective, each with a default; `objectiveOptionTable` describes them. */
+export type ObjectiveOptions = {
+  readonly [Name in ObjectiveOptionName]?: ResolvedObjectiveOptions[Name] | undefined;
+};
+
+/** The options as a list, in the order of the table. */
+export const objectiveOptionRows = Object.entries(objectiveOptionTable) as readonly (readonly [
+  ObjectiveOptionName,
+  ObjectiveOption,
+])[];
+
+/** Every option with its default. */
+export const defaultObjectiveOptions = Object.fromEntries(
+  objectiveOptionRows.map(([name, row]) => [name, row.default]),
+) as unknown as ResolvedObjectiveOptions;
+
+/** What an option does and its default, in one line. */
+export function describeObjectiveOption(name: ObjectiveOptionName): string {
+  const { describe, default: value } = objectiveOptionTable[name];
+  return `${describe}; default ${value}`;
+}
+
+/**
+ * All options, defaults filled in.
+ * @throws {ConfigError} for an unknown name, a value out of its range, and weights that would all be 0
+ */
+export function resolveObjectiveOptions(options: ObjectiveOptions = {}): ResolvedObjectiveOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name] of given) if (!Object.hasOwn(objectiveOptionTable, name)) throw unknownOption(name);
+  const resolved = { ...defaultObjectiveOptions, ...Object.fromEntries(given) };
+  for (const [name, row] of objectiveOptionRows) checkValue(name, row, resolved[name]);
+  if (resolved.highWeight === 0 && resolved.lowWeight === 0)
+    throw new ConfigError('objectiveOptions: highWeight and lowWeight: expected one above 0, got 0 and 0', {
+      code: 'objective/option',
+      hint: 'Set one of them above 0: tokens of weight 0 teach nothing.',
+    });
+  return resolved;
+}
+
+function checkValue(name: ObjectiveOptionName, row: ObjectiveOption, value: unknown): void {
+  const [expected, isRight] = expectationOf(row);
+  if (isRight(value)) return;
+  throw new ConfigError(`objectiveOptions: ${name}: expected ${expected}, got ${JSON.stringify(value)}`, {
+    code: 'objective/option',
+    hint: `Set ${name} to ${expected}.`,
+  });
+}
+
+/** What a value must be, in words and as a check. */
+function expectationOf(row: ObjectiveOption): [string, (value: unknown) => boolean] {
+  if ('choices' in row)
+    return [`one of ${row.choices.join(', ')}`, (value) => row.choices.includes(value as string)];
+  if (!('range' in row)) return ['true or false', (value) => typeof value === 'boolean'];
+  const { range, isWhole = false } = row;
+  const [least, greatest] = range;
+  const bounds = Number.isFinite(greatest)
+    ? ` from ${least} to ${greatest}`
+    : Number.isFinite(least)
+      ? ` of at least ${least}`
+      : '';
+  return [
+    `a ${isWhole ? 'whole' : 'finite'} number${bounds}`,
+    (value) =>
+      typeof value === 'number' &&
+      (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
+      value >= least &&
+      value <= greatest,
+  ];
+}
+
+function unknownOption(name: string): ConfigError {
+  const names = Object.keys(objectiveOptionTable);
+  const near = nearestName(name, names);
+  return new ConfigError(
+    `objectiveOptions: ${name}: expected one of ${names.join(', ')}, got an unknown name`,
+    {
+      code: 'objective/option',
+      hint: near === undefined ? 'Choose one of these names.' : `Did you mean ${near}?`,
+    },
+  );
 }

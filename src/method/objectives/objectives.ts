@@ -1,179 +1,178 @@
-/** @file What is minimised: every objective is one row of a table over the same parts (docs/paper-index.md). */
+/**
+ * @file What can be minimised: every objective is one row over the same parts, and loss.ts makes its loss of them
+ * (docs/paper-index.md). A new objective is a new row.
+ *
+ * Letters: z_h and z_∅ are the logits with and without history, y the response, CE the cross-entropy in nats, a bar its mean
+ * over the response tokens t, and ω̃_t = ω_t / Σ ω within an example. E_t is the effect of the history on token t.
+ * μ is `plainWeight`, α `effectWeight`, β `anchorWeight`: every row takes them where they have an effect.
+ */
 import { ConfigError, nearestName } from '../../base/errors.ts';
-import { add, mul, neg, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
-import { type Value, withScope } from '../../engine/ops/value.ts';
-import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
-import { anchorDivergence } from './anchor.ts';
-import { type ObjectiveOptions, resolveObjectiveOptions } from './objective-options.ts';
-import { type TokenGroups, weightedSum } from './token-weights.ts';
-import { type EffectInputs, type WeightRule, weightsByRule } from './weight-rules.ts';
+import type { ObjectiveOptions } from './objective-options.ts';
+import type { WeightRule } from './weight-rules.ts';
 
-/** Logits at the response tokens of a microbatch, and how tokens group into examples. */
-export interface ObjectiveInputs extends EffectInputs {
-  readonly targets: Value;
-  readonly withHistory?: Value;
-  readonly withoutHistory?: Value;
-  readonly groups: TokenGroups;
-  /** Logits of the starting model without history, f32[S, V]; where there is an anchor. */
-  readonly anchor?: Value;
-  /** Factor of α in this step, f32[]; where α grows. */
-  readonly effectScale?: Value;
-}
-
-/** A loss f32[], and its parts f32[] for the record. */
-export interface ObjectiveLoss {
-  readonly loss: Value;
-  readonly parts: Readonly<Record<string, Value>>;
-}
-
-/** Which passes an objective needs. */
-export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
-
-interface Objective {
+/** How a loss is put together. */
+export interface ObjectiveRow {
+  /** When to use it, in one line. */
+  readonly describe: string;
   /** The pass that the text is fitted in. */
   readonly fit: 'withHistory' | 'withoutHistory';
   /** ω of the fit. */
-  readonly weights: WeightRule;
+  readonly rule: Exclude<WeightRule, 'soft'>;
   /** Weights of the loss on the logit difference: none, the mean over tokens, or ω̃. */
   readonly difference: 'none' | 'uniform' | 'weighted';
 }
 
-const objectives = {
-  sft: { fit: 'withHistory', weights: 'uniform', difference: 'none' },
-  'sft-no-history': { fit: 'withoutHistory', weights: 'uniform', difference: 'none' },
-  'nextquill-code': { fit: 'withHistory', weights: 'threshold', difference: 'uniform' },
-  'nextquill-paper': { fit: 'withHistory', weights: 'threshold', difference: 'weighted' },
-  'nextquill-data-side': { fit: 'withHistory', weights: 'threshold', difference: 'none' },
-  'nextquill-model-side': { fit: 'withHistory', weights: 'uniform', difference: 'uniform' },
-  'nextquill-js': { fit: 'withHistory', weights: 'divergence', difference: 'none' },
-  perce: { fit: 'withHistory', weights: 'clipped', difference: 'none' },
-} as const satisfies Record<string, Objective>;
+export const objectiveTable = {
+  /**
+   * $$ \overline{\mathrm{CE}}(z_h, y) $$
+   * The paper's ContextSFT. The baseline of every comparison: what the history gives without any objective on effects.
+   */
+  sft: {
+    describe: 'plain fine-tuning with the history in the prompt; the baseline',
+    fit: 'withHistory',
+    rule: 'uniform',
+    difference: 'none',
+  },
+  /**
+   * $$ \overline{\mathrm{CE}}(z_\varnothing, y) $$
+   * The paper's SFT. A control: what is learnt of the texts themselves, without a history to read.
+   */
+  'sft-no-history': {
+    describe: 'plain fine-tuning without any history; a control',
+    fit: 'withoutHistory',
+    rule: 'uniform',
+    difference: 'none',
+  },
+  /**
+   * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \alpha\, \overline{\mathrm{CE}}(z_h - z_\varnothing, y),
+   *    \quad \omega_t = \lambda \text{ if } p_h(y_t) - p_\varnothing(y_t) > \delta \text{ else } \varepsilon $$
+   * Reference code, train.py:CustomTrainer3: the difference term is not weighted, and its gradient flows into z_∅. Use it to
+   * repeat the published code; a long training wins the difference term by ruining the pass without history.
+   */
+  'nextquill-code': {
+    describe: 'the published code: threshold weights and an unweighted loss on the logit difference',
+    fit: 'withHistory',
+    rule: 'threshold',
+    difference: 'uniform',
+  },
+  /**
+   * $$ \sum_t \tilde\omega_t\, [\mathrm{CE}(z_h, y_t) + \alpha\, \mathrm{CE}(z_h - z_\varnothing, y_t)] $$
+   * Eq. (4), (6)–(8) of arXiv 2506.02368: ω as in `nextquill-code`, on both terms. The paper's effects are those of a model that
+   * was fine-tuned before: `estimator` fixed. Use it to repeat the paper's equations.
+   */
+  'nextquill-paper': {
+    describe: 'the paper’s equations: threshold weights on the fit and on the logit difference',
+    fit: 'withHistory',
+    rule: 'threshold',
+    difference: 'weighted',
+  },
+  /**
+   * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) $$
+   * Reference code, train.py:CustomTrainer2 with causal=False and Target: ω as in `nextquill-code`. The paper's ablation "data
+   * side only": what weights on tokens bring without the difference term.
+   */
+  'nextquill-data-side': {
+    describe: 'an ablation: threshold weights alone, without a loss on the logit difference',
+    fit: 'withHistory',
+    rule: 'threshold',
+    difference: 'none',
+  },
+  /**
+   * $$ \overline{\mathrm{CE}}(z_h, y) + \alpha\, \overline{\mathrm{CE}}(z_h - z_\varnothing, y) $$
+   * Reference code, train.py:CustomTrainer2 with causal=True, whose α is 0.01. The paper's ablation "model side only"; the
+   * same as causal fine-tuning (`cft`).
+   */
+  'nextquill-model-side': {
+    describe: 'an ablation: plain fine-tuning and an unweighted loss on the logit difference',
+    fit: 'withHistory',
+    rule: 'uniform',
+    difference: 'uniform',
+  },
+  /**
+   * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t), \quad
+   *    \omega_t = \mathrm{KL}(p_h \| m) + \mathrm{KL}(p_\varnothing \| m),\; m = \tfrac12 (p_h + p_\varnothing) $$
+   * Reference code, train.py:CustomTrainer2 with the divergence, where gradients flow through ω (`weightGradient`). The
+   * divergence has no sign: tokens that the history makes less likely weigh as much.
+   */
+  'nextquill-js': {
+    describe: 'weights by the divergence of both passes, whichever way the history moves them',
+    fit: 'withHistory',
+    rule: 'divergence',
+    difference: 'none',
+  },
+  /**
+   * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t), \quad
+   *    \omega_t = \mathrm{clip}(\log p_h(y_t) - \log p_\varnothing(y_t),\, 0.8,\, 5) $$
+   * PerCE, arXiv 2603.06595. The log ratio sees rare words, whose probability hardly moves. With μ = ½ it is `nextquill`.
+   */
+  perce: {
+    describe: 'weights by the clipped log ratio (PerCE): rare personal words count',
+    fit: 'withHistory',
+    rule: 'clipped',
+    difference: 'none',
+  },
+} as const satisfies Readonly<Record<string, ObjectiveRow>>;
 
-export type ObjectiveName = keyof typeof objectives;
+/** An objective as a manifest records it. */
+export type ObjectiveName = keyof typeof objectiveTable;
+
+interface Alias {
+  readonly objective: ObjectiveName;
+  /** Given options go before these. */
+  readonly options: ObjectiveOptions;
+  readonly describe: string;
+}
 
 /** Other names, each for an objective with some of its options. */
-const objectiveAliases: Readonly<
-  Record<string, { readonly objective: ObjectiveName; readonly options: ObjectiveOptions }>
-> = {
+const objectiveAliases = {
   // Chosen by measurement on validation users (docs/results.md, "The default objective"): half plain, half by effects, and
   // no loss on the logit difference, which a short training wins by ruining the pass without history.
-  nextquill: { objective: 'perce', options: { plainWeight: 0.5 } },
-  cft: { objective: 'nextquill-model-side', options: {} },
-};
+  nextquill: {
+    objective: 'perce',
+    options: { plainWeight: 0.5 },
+    describe: 'the default: perce, with half of the fit unweighted',
+  },
+  cft: {
+    objective: 'nextquill-model-side',
+    options: {},
+    describe: 'another name of nextquill-model-side (causal fine-tuning)',
+  },
+} as const satisfies Readonly<Record<string, Alias>>;
 
-/** All names that {@link resolveObjective} knows. */
-export const objectiveNames: readonly string[] = [
-  ...Object.keys(objectives),
+/** What a caller may name: an objective or an alias. */
+export type ObjectiveChoice = ObjectiveName | keyof typeof objectiveAliases;
+
+/** What is minimised where nothing is named. */
+export const DEFAULT_OBJECTIVE = 'nextquill' satisfies ObjectiveChoice;
+
+/** All names of objectives, aliases last. */
+export const objectiveNames = [
+  ...Object.keys(objectiveTable),
   ...Object.keys(objectiveAliases),
-];
+] as readonly ObjectiveChoice[];
+
+/** When to use an objective, in one line. */
+export const describeObjective = (name: ObjectiveChoice): string =>
+  (name in objectiveTable ? objectiveTable[name as ObjectiveName] : aliasOf(name)!).describe;
+
+const aliasOf = (name: string): Alias | undefined =>
+  Object.hasOwn(objectiveAliases, name) ? objectiveAliases[name as keyof typeof objectiveAliases] : undefined;
 
 /**
- * The objective that a name stands for; a manifest records this, not the alias.
+ * The objective that a name stands for, and the options that the name brings along.
  * @throws {ConfigError} with the nearest name when there is none
  */
-export function resolveObjective(name: string): ObjectiveName {
-  const resolved = aliasOf(name)?.objective ?? name;
-  if (Object.hasOwn(objectives, resolved)) return resolved as ObjectiveName;
-  const near = nearestName(name, objectiveNames);
+export function objectiveOf(name: string): Omit<Alias, 'describe'> {
+  const alias = aliasOf(name);
+  if (alias !== undefined) return alias;
+  if (typeof name === 'string' && Object.hasOwn(objectiveTable, name))
+    return { objective: name as ObjectiveName, options: {} };
+  const near = nearestName(String(name), objectiveNames);
   throw new ConfigError(
     `objective: expected one of ${objectiveNames.join(', ')}, got ${JSON.stringify(name)}`,
     {
       code: 'objective/unknown',
-      ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
+      hint: near === undefined ? 'Choose one of these names.' : `Did you mean ${near}?`,
     },
   );
-}
-
-/** The options that a name brings along; given ones go before them. */
-export function optionsOfName(name: string): ObjectiveOptions {
-  return aliasOf(name)?.options ?? {};
-}
-
-const aliasOf = (name: string) =>
-  Object.hasOwn(objectiveAliases, name) ? objectiveAliases[name] : undefined;
-
-/** Whether an objective has a loss on the logit difference, which a worse pass without history can win. */
-export const hasDifferenceTerm = (name: ObjectiveName): boolean => objectives[name].difference !== 'none';
-
-/** The rule by which an objective weighs the tokens of its fit. */
-export const weightRuleOf = (name: ObjectiveName): WeightRule => objectives[name].weights;
-
-/** Whether token weights are made of effects. */
-export function weighsByEffects(name: ObjectiveName, options: ObjectiveOptions = {}): boolean {
-  const { weights, difference }: Objective = objectives[name];
-  // Where the fit is plain altogether, its weights are those of the difference term, if of any.
-  const { plainWeight } = resolveObjectiveOptions(options);
-  return weights !== 'uniform' && (plainWeight < 1 || difference === 'weighted');
-}
-
-/**
- * The passes that an objective needs.
- * @param effectsGiven whether the effects that weights are made of come from elsewhere than the passes of training
- */
-export function passesOf(name: ObjectiveName, options: ObjectiveOptions = {}, effectsGiven = false): Passes {
-  const { fit, difference }: Objective = objectives[name];
-  if (fit === 'withoutHistory') return fit;
-  const byPasses = weighsByEffects(name, options) && !effectsGiven;
-  const needsPair = difference !== 'none' || byPasses || resolveObjectiveOptions(options).anchorWeight > 0;
-  return needsPair ? 'pair' : fit;
-}
-
-/** ω̃ of an objective for a pair of passes: f32[S], summing to 1 over each example. */
-export function objectiveWeights(
-  name: ObjectiveName,
-  pair: LogitPair,
-  groups: TokenGroups,
-  options: ObjectiveOptions = {},
-  given: EffectInputs = {},
-): Value {
-  return weightsByRule(objectives[name].weights, pair, groups, resolveObjectiveOptions(options), given);
-}
-
-/**
- * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
- *    + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t)
- *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
- * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
- * μ, β and p_0 (the starting model without history) are ours, off by default.
- * Examples without history contribute plain cross-entropy, no difference term and no anchor.
- * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`, and through the anchor; weights carry
- * none, but with `weightGradient`.
- */
-export function objectiveLoss(
-  name: ObjectiveName,
-  inputs: ObjectiveInputs,
-  options: ObjectiveOptions = {},
-): ObjectiveLoss {
-  const { fit: pass, difference: differenceKind }: Objective = objectives[name];
-  const settings = resolveObjectiveOptions(options);
-  const { plainWeight, anchorWeight } = settings;
-  const { targets, groups } = inputs;
-  const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
-  return withScope(name, () => {
-    const crossEntropy = neg(selectedLogProbability(inputs[pass]!, targets));
-    const pair = { withHistory: inputs.withHistory!, withoutHistory: inputs.withoutHistory!, targets };
-    const weights = weighsByEffects(name, settings)
-      ? objectiveWeights(name, pair, groups, settings, inputs)
-      : groups.uniform;
-    const mean = total(stopGradient(crossEntropy), groups.uniform);
-    const weighted = total(crossEntropy, weights);
-    const parts: Record<string, Value> = { crossEntropy: mean, weightedCrossEntropy: weighted };
-    let loss = weighted;
-    if (plainWeight > 0)
-      loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
-    if (differenceKind !== 'none') {
-      const withoutHistory = settings.stopGradient ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
-      const effect = modelSideEffect({ ...pair, withoutHistory });
-      const differenceLoss = mul(neg(selectedLogProbability(effect, targets)), groups.hasHistory);
-      parts.logitDifference = total(differenceLoss, differenceKind === 'weighted' ? weights : groups.uniform);
-      const scaled = mul(parts.logitDifference, settings.effectWeight);
-      loss = add(loss, inputs.effectScale === undefined ? scaled : mul(scaled, inputs.effectScale));
-    }
-    if (anchorWeight > 0) {
-      const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);
-      parts.anchor = total(mul(divergence, groups.hasHistory), groups.uniform);
-      loss = add(loss, mul(parts.anchor, anchorWeight));
-    }
-    return { loss, parts };
-  });
 }

@@ -3,7 +3,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { add, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import { dataSideEffect, divergenceEffect, type LogitPair, logRatioEffect } from '../effects/effects.ts';
-import type { ObjectiveOptions } from './objective-options.ts';
+import type { ResolvedObjectiveOptions } from './objective-options.ts';
 import {
   clippedWeights,
   normaliseWithinExamples,
@@ -12,8 +12,8 @@ import {
   thresholdWeights,
 } from './token-weights.ts';
 
-/** ω by name: 1; highWeight and lowWeight about a threshold; the divergence; PerCE's clipped log ratio. */
-export type WeightRule = 'uniform' | 'threshold' | 'divergence' | 'clipped';
+/** ω by name: 1; highWeight and lowWeight about a threshold; the divergence; PerCE's clipped log ratio; ours, without a jump. */
+export type WeightRule = 'uniform' | 'threshold' | 'divergence' | 'clipped' | 'soft';
 
 /** What an estimator says of every response token; each f32[S]. */
 export interface EstimatedEffects {
@@ -45,24 +45,24 @@ export function weightsByRule(
   rule: WeightRule,
   pair: LogitPair,
   groups: TokenGroups,
-  options: Required<ObjectiveOptions>,
+  options: ResolvedObjectiveOptions,
   { estimate, generic }: EffectInputs,
 ): Value {
   if (rule === 'uniform') return groups.uniform;
   const { effectThreshold, highWeight, lowWeight, weightGradient } = options;
-  if (rule === 'divergence' && !options.softWeights) {
+  if (rule === 'divergence') {
     const divergence = estimate?.divergence ?? divergenceEffect(pair);
     return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
   }
   const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair.withHistory, pair.targets);
   const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair.withoutHistory, pair.targets);
   const other = options.weightsFrom === 'userSpecific' ? add(none, required(generic)) : none;
-  const weights = options.softWeights
-    ? softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre)
-    : rule === 'clipped'
-      ? clippedWeights(logRatioEffect(own, other), PERCE_LOW, PERCE_HIGH)
-      : thresholdWeights(dataSideEffect(own, other), effectThreshold, highWeight, lowWeight);
-  return normaliseWithinExamples(weights, groups);
+  const weights = {
+    soft: () => softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre),
+    clipped: () => clippedWeights(logRatioEffect(own, other), PERCE_LOW, PERCE_HIGH),
+    threshold: () => thresholdWeights(dataSideEffect(own, other), effectThreshold, highWeight, lowWeight),
+  }[rule];
+  return normaliseWithinExamples(weights(), groups);
 }
 
 function required(generic: Value | undefined): Value {

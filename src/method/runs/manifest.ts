@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { CheckpointError } from '../../base/errors.ts';
 import { runtimeVersion } from '../../engine/runtime/version.ts';
+import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
+import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
@@ -44,6 +46,12 @@ export interface DataRecord {
   readonly promptsHash: string;
 }
 
+/** The settings of a run as plain data: resolved, so that nothing is left to defaults of a later version. */
+export interface RunRecipe extends Omit<ResolvedSettings, 'objective'>, ObjectiveRecord {
+  /** Absent when token ids were given. */
+  readonly prompt?: PromptSettings;
+}
+
 export interface Manifest {
   readonly formatVersion: 1;
   readonly status: RunStatus;
@@ -52,13 +60,7 @@ export interface Manifest {
   /** The last finished step when the status was written. */
   readonly step?: number;
   readonly totalSteps: number;
-  /** Resolved: nothing is left to defaults of a later version. */
-  readonly recipe: ResolvedSettings & {
-    /** As the caller named the objective. */
-    readonly objectiveRequested: string;
-    /** Absent when token ids were given. */
-    readonly prompt?: PromptSettings;
-  };
+  readonly recipe: RunRecipe;
   readonly model: { readonly source: string; readonly hash: string; readonly tokenizerHash: string };
   readonly data: DataRecord;
   /** Effects that were computed before training. */
@@ -76,6 +78,24 @@ export interface Manifest {
 }
 
 const FILE = 'manifest.json';
+
+/** What a manifest records of the settings of a run. */
+export const recipeOf = ({ objective, ...numbers }: ResolvedSettings, prompt?: PromptSettings): RunRecipe => ({
+  ...recordOf(objective),
+  ...numbers,
+  ...(prompt && { prompt }),
+});
+
+/** The settings that a manifest records. */
+export function settingsOf(recipe: RunRecipe): ResolvedSettings {
+  const { objective, objectiveRequested, objectiveOptions, estimator, prompt: _, ...numbers } = recipe;
+  // Options that are newer than the run are off.
+  const options = resolveObjectiveOptions(objectiveOptions);
+  return {
+    ...numbers,
+    objective: planOf({ objective, objectiveRequested, objectiveOptions: options, estimator }),
+  };
+}
 
 /** Versions of what computes a run. */
 export async function currentVersions(): Promise<Manifest['versions']> {

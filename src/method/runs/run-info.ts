@@ -5,7 +5,7 @@ import { sha256 } from '../../base/hash.ts';
 import { type AdapterInfo, INFO_FILE, readInfo } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
-import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import type { ResolvedObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveName } from '../objectives/objectives.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import { promptTemplates, referenceValues } from '../prompts/template.ts';
@@ -20,7 +20,7 @@ export interface RunInfo extends AdapterInfo {
   /** SHA-256 of the chat template, which tokenizer.json does not hold; absent in older folders. */
   readonly chatTemplateHash?: string;
   readonly objective: ObjectiveName;
-  readonly objectiveOptions: Required<ObjectiveOptions>;
+  readonly objectiveOptions: ResolvedObjectiveOptions;
   /** Bits of the base that an adapter was trained over; absent for f32. */
   readonly baseBits?: number;
   /** Absent when token ids were given. */

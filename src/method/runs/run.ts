@@ -5,7 +5,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
-import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
+import { type Manifest, type RunStatus, settingsOf, type TrainSummary, writeManifest } from './manifest.ts';
 import { peakMemoryBytes } from '../training/memory/training-memory.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { resultOf, saveResult } from './run-folder.ts';
@@ -65,7 +65,8 @@ export async function* workOff(
   startStep: number,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { run, manifest, model, pairs, fixed, signal, clock } = job;
-  const { recipe, totalSteps } = manifest;
+  const { totalSteps } = manifest;
+  const recipe = settingsOf(manifest.recipe);
   const lines = [...before];
   let step = startStep;
   let saved = startStep;

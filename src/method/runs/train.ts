@@ -17,6 +17,8 @@ import {
   type DataRecord,
   type Manifest,
   readManifest,
+  recipeOf,
+  settingsOf,
   type TrainSummary,
   writeManifest,
 } from './manifest.ts';
@@ -134,7 +136,7 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const found = await options.open.examples(manifest.data.source);
   const examples = recordedItems(manifest.data, found);
   const { onProgress, signal } = options;
-  const asked = { seed, placebos: placebosOf(manifest.recipe), onProgress, signal };
+  const asked = { seed, placebos: placebosOf(settingsOf(manifest.recipe)), onProgress, signal };
   const { pairs, placebos } = await trainingPrompts(examples, model, prompt, asked);
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
   return yield* goOn(run, manifest, model, pairs, record, options, placebos);
@@ -162,7 +164,7 @@ async function* begin(
   prompt?: PromptSettings,
   placebos?: Placebos,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { modelSource, out, objective } = options;
+  const { modelSource, out } = options;
   const settings = resolveSettings(options, options.model);
   checkPairs(pairs, data.examples, options.model);
   await checkFree(out);
@@ -174,7 +176,7 @@ async function* begin(
     status: 'running',
     step: 0,
     totalSteps: totalSteps(pairs.length, settings),
-    recipe: { ...settings, objectiveRequested: objective, ...(prompt === undefined ? {} : { prompt }) },
+    recipe: recipeOf(settings, prompt),
     model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
     data,
     ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
@@ -216,15 +218,16 @@ async function* goOn(
   await tidyRunFolder(run);
   const { reason: _, summary: __, ...rest } = manifest;
   const threads = options.threads ?? manifest.recipe.threads;
+  const settings = { ...settingsOf(manifest.recipe), threads };
   const current: Manifest = {
     ...rest,
     status: 'running',
     recipe: { ...rest.recipe, threads },
     machine: { ...rest.machine, threads },
-    memory: checkMemory(rest.recipe, opened, pairs, options.maxMemory),
+    memory: checkMemory(settings, opened, pairs, options.maxMemory),
   };
-  const model = await onItsBase(opened, current.recipe, options);
-  const fixed = await estimatesBefore(current.recipe, model, pairs, placebos, options);
+  const model = await onItsBase(opened, settings, options);
+  const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
   if (fixed?.modelHash !== manifest.estimates?.modelHash)
     throw new CheckpointError(
       `${run}: estimator: expected the model that the run began with, got another config, adapter or weights`,
@@ -236,7 +239,7 @@ async function* goOn(
       message: `${run}: the estimated effects differ in their last digits from those that the run began with`,
     };
   const job = { ...jobOf(run, current, model, pairs, options), ...(fixed && { fixed }) };
-  await using graph = await createTrainingGraph(graphOptions(current.recipe, model));
+  await using graph = await createTrainingGraph(graphOptions(settings, model));
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
   for (const message of [...damaged, ...(await differences(manifest, threads))])
@@ -287,8 +290,8 @@ async function onItsBase(
 type Placebos = NonNullable<TrainingPrompts['placebos']>;
 
 /** Other users' histories for each example: where weights are made of C. */
-const placebosOf = ({ objectiveOptions }: Pick<ResolvedSettings, 'objectiveOptions'>): number | undefined =>
-  objectiveOptions.weightsFrom === 'userSpecific' ? objectiveOptions.placebos : undefined;
+const placebosOf = ({ objective }: Pick<ResolvedSettings, 'objective'>): number | undefined =>
+  objective.needs.generic ? objective.options.placebos : undefined;
 
 /** Effects that a run needs before its first step. @throws {ConfigError} when its estimator cannot be opened or asked */
 async function estimatesBefore(

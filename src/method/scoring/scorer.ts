@@ -8,7 +8,8 @@ import type { HostTensor, Session } from '../../engine/runtime/session.ts';
 import { checkFiniteWeights } from '../../engine/weights/finite.ts';
 import type { Example } from '../data/example.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import type { ObjectiveName } from '../objectives/objectives.ts';
+import type { ObjectiveChoice } from '../objectives/objectives.ts';
+import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import { cachedScorer, type EffectCache } from './effect-cache.ts';
@@ -21,7 +22,7 @@ import { scoringGroups } from './scoring-groups.ts';
 export interface ScorerOptions {
   readonly threads?: number;
   /** Whose weights `effects` reports; uniform when absent. */
-  readonly objective?: ObjectiveName;
+  readonly objective?: ObjectiveChoice;
   readonly objectiveOptions?: ObjectiveOptions;
   /** Padded tokens of one run at most, but for a longer single prompt; 4096 by default. */
   readonly tokensPerRun?: number;
@@ -46,21 +47,23 @@ export interface ComparingScorerOptions extends ScorerOptions {
 
 /** A scorer; its graphs are compiled when first used. With a cache it computes only what is not there. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
-  const { cache, cacheContext = null, objective = 'sft', objectiveOptions = {} } = options;
-  const scorer = computingScorer(scored, options);
+  const { cache, cacheContext = null, objective = 'sft', objectiveOptions } = options;
+  const plan = planObjective(objective, objectiveOptions);
+  const scorer = computingScorer(scored, plan, options);
   if (cache === undefined) return scorer;
-  const key = sha256(canonicalJson([scoredHash(scored), cacheContext, objective, objectiveOptions]));
+  const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
+  const key = sha256(canonicalJson([scoredHash(scored), cacheContext, ...weights]));
   return cachedScorer(scorer, cache, { key, tokenizerHash: scored.model.tokenizer.hash });
 }
 
-function computingScorer(scored: ScoredModel, options: ScorerOptions): Scorer {
+function computingScorer(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): Scorer {
   const { model } = scored;
   const { threads, tokensPerRun, signal } = options;
   const { source, feeds } = parameterSource(scored, model);
   const open = (outputs: Readonly<Record<string, Value>>) =>
     openSession(model, outputs, threads === undefined ? {} : { threads });
   const single = whenRun(() => promptGraph(model, source), open);
-  const pair = whenRun(() => effectGraph(model, source, options), open);
+  const pair = whenRun(() => effectGraph(model, source, objective), open);
 
   /** Runs `session` over groups of similar length; the parts of each row, in the order given. */
   async function inGroups<T>(

@@ -10,8 +10,8 @@ import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import { tokenEffects } from '../effects/effects.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import { type ObjectiveName, objectiveWeights } from '../objectives/objectives.ts';
+import { objectiveWeights } from '../objectives/loss.ts';
+import { type ObjectivePlan, planObjective } from '../objectives/plan.ts';
 import {
   type CollatedBatch,
   checkAligned,
@@ -48,16 +48,15 @@ export function promptGraph(model: Decoder, source: ParameterSource): ScoringGra
 export function effectGraph(
   model: Decoder,
   source: ParameterSource,
-  options: { readonly objective?: ObjectiveName; readonly objectiveOptions?: ObjectiveOptions } = {},
+  objective: ObjectivePlan = planObjective('sft'),
 ): ScoringGraph<PromptPair> {
-  const { objective = 'sft', objectiveOptions } = options;
   const passes = createPasses(model, source);
   const both = {
     withHistory: passes.logits('withHistory', 'T'),
     withoutHistory: passes.logits('withoutHistory', 'U'),
     targets: targetInput(),
   };
-  const weight = objectiveWeights(objective, both, groupInputs(), objectiveOptions);
+  const weight = objectiveWeights(objective, both, groupInputs());
   return {
     outputs: { ...tokenEffects(both), weight },
     feeds: (pairs) => {

@@ -14,7 +14,7 @@ import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
-import { neededParts, type TokenEstimate } from './given-effects.ts';
+import type { TokenEstimate } from './given-effects.ts';
 import type { ResolvedSettings } from './settings.ts';
 
 /** Gives what token weights are made of, where the passes of training do not. */
@@ -45,10 +45,6 @@ export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | '
   readonly onProgress?: ProgressListener;
 }
 
-/** Whether effects come from elsewhere than the passes of training. */
-export const effectsGiven = ({ estimator }: Pick<ResolvedSettings, 'estimator'>): boolean =>
-  estimator === 'fixed' || estimator === 'moving-average';
-
 /**
  * What a run needs to know before its first step: with a fixed estimator the effects of all tokens, and with weights made
  * of C the effects of other users' histories, of the fixed model or else of the starting one.
@@ -61,22 +57,19 @@ export async function fixedEstimates(
   options: FixedEstimatesOptions,
 ): Promise<FixedEstimates | undefined> {
   const { model, pairs, placebos, estimatorModel, onProgress } = options;
-  const { objective, objectiveOptions, estimator } = settings;
-  const parts = neededParts(objective, objectiveOptions, estimator === 'fixed');
-  if (parts.length === 0) return undefined;
-  if (parts.includes('generic') && placebos === undefined) throw noPlacebos();
-  const scored: ScoredModel = estimator === 'fixed' ? (estimatorModel ?? { model }) : { model };
+  const { needs, estimator } = settings.objective;
+  const isFixed = estimator === 'fixed';
+  if (!isFixed && !needs.generic) return undefined;
+  if (needs.generic && placebos === undefined) throw noPlacebos();
+  const scored: ScoredModel = isFixed ? (estimatorModel ?? { model }) : { model };
   checkTokenizer(scored.model, model, settings.estimatorModel);
   await using scorer = createScorer(scored, options);
   const progress = (stage: string, unit: string, total: number) => (done: number) =>
     onProgress?.({ stage, done, total, unit });
-  const given = parts.includes('divergence');
-  const effects = given
+  const effects = isFixed
     ? await scorer.effects(pairs, progress('effects of the estimator', 'examples', pairs.length))
     : undefined;
-  const generic = parts.includes('generic')
-    ? await genericEffects(pairs, placebos!, scorer, progress)
-    : undefined;
+  const generic = needs.generic ? await genericEffects(pairs, placebos!, scorer, progress) : undefined;
   const estimates = pairs.map((_, i): TokenEstimate => {
     const estimate = effects?.[i];
     return {
@@ -123,7 +116,7 @@ export function createEstimator(
   { model, pairs, threads, signal }: Pick<FixedEstimatesOptions, 'model' | 'pairs' | 'threads' | 'signal'>,
 ): Estimator | undefined {
   const known = (index: number) => fixed?.estimates[index] ?? {};
-  if (settings.estimator !== 'moving-average')
+  if (settings.objective.estimator !== 'moving-average')
     return (
       fixed && {
         estimates: async (indices) => indices.map(known),

@@ -1,8 +1,7 @@
 /** @file Effects that come with a microbatch, from another model than the one in training: their inputs and feeds. */
 import { input } from '../../engine/ops/operators.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
-import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import { type ObjectiveName, weighsByEffects } from '../objectives/objectives.ts';
+import type { ObjectivePlan } from '../objectives/plan.ts';
 import type { EffectInputs } from '../objectives/weight-rules.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 
@@ -19,18 +18,11 @@ type Part = keyof TokenEstimate;
 
 const estimated = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence'] as const;
 
-/** The parts of an estimate that training needs: effects of another model, and B where weights are made of C. */
-export function neededParts(
-  objective: ObjectiveName,
-  options: ObjectiveOptions | undefined,
-  effectsGiven: boolean,
-): readonly Part[] {
-  if (!weighsByEffects(objective, options)) return [];
-  return [
-    ...(effectsGiven ? estimated : []),
-    ...(options?.weightsFrom === 'userSpecific' ? (['generic'] as const) : []),
-  ];
-}
+/** The parts of an estimate that come with a microbatch. */
+const partsOf = ({ needs }: ObjectivePlan): readonly Part[] => [
+  ...(needs.estimate ? estimated : []),
+  ...(needs.generic ? (['generic'] as const) : []),
+];
 
 /** What an estimate says of the tokens that are fitted: training has no row for the others. */
 export function ofFitted(estimate: TokenEstimate, { fitted }: Pick<PromptPair, 'fitted'>): TokenEstimate {
@@ -39,30 +31,28 @@ export function ofFitted(estimate: TokenEstimate, { fitted }: Pick<PromptPair, '
   return Object.fromEntries(parts.map(([part, values]) => [part, values.filter((_, t) => fitted[t])]));
 }
 
-/** Declares the inputs of some parts. */
-export function estimateInputs(parts: readonly Part[]): EffectInputs {
+/** Declares the inputs of what an objective needs of an estimator. */
+export function estimateInputs({ needs }: ObjectivePlan): EffectInputs {
   const part = (name: Part) => input(`estimate.${name}`, 'f32', ['S']);
   return {
-    ...(parts.includes('divergence')
-      ? {
-          estimate: {
-            logProbWithHistory: part('logProbWithHistory'),
-            logProbWithoutHistory: part('logProbWithoutHistory'),
-            divergence: part('divergence'),
-          },
-        }
-      : {}),
-    ...(parts.includes('generic') ? { generic: part('generic') } : {}),
+    ...(needs.estimate && {
+      estimate: {
+        logProbWithHistory: part('logProbWithHistory'),
+        logProbWithoutHistory: part('logProbWithoutHistory'),
+        divergence: part('divergence'),
+      },
+    }),
+    ...(needs.generic && { generic: part('generic') }),
   };
 }
 
 /** The feeds of a microbatch: one estimate for each of its pairs, in their order. */
 export function estimateFeeds(
-  parts: readonly Part[],
+  plan: ObjectivePlan,
   estimates: readonly TokenEstimate[],
 ): Record<string, HostTensor> {
   return Object.fromEntries(
-    parts.map((part) => {
+    partsOf(plan).map((part) => {
       const data = Float32Array.from(estimates.flatMap((estimate) => [...estimate[part]!]));
       return [`estimate.${part}`, { data, shape: [data.length] }];
     }),

@@ -6,26 +6,17 @@ import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { type Schedule, schedules } from '../../engine/optim/learning-rate.ts';
 import type { BaseBits } from '../../engine/quantisation/blocks.ts';
-import {
-  checkObjectiveOptions,
-  type ObjectiveOptions,
-  resolveObjectiveOptions,
-} from '../objectives/objective-options.ts';
-import {
-  type ObjectiveName,
-  optionsOfName,
-  resolveObjective,
-  weighsByEffects,
-} from '../objectives/objectives.ts';
-import { checkOptionsInUse } from '../objectives/options-in-use.ts';
+import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import type { ObjectiveChoice } from '../objectives/objectives.ts';
+import { type EstimatorName, type ObjectivePlan, planObjective } from '../objectives/plan.ts';
 
 /** An adapter's options; `targetModules` are all linear layers of the model's blocks when left out. */
 export type LoraSettings = Omit<LoraOptions, 'targetModules'> & Partial<Pick<LoraOptions, 'targetModules'>>;
 
 /** Settings of a run; "reference" is the paper's reference code. */
 export interface TrainingSettings {
-  /** Name or alias of an objective. */
-  readonly objective: string;
+  /** `nextquill`. */
+  readonly objective?: ObjectiveChoice | undefined;
   readonly objectiveOptions?: ObjectiveOptions;
   /** Whose effects token weights are made of: `dynamic`, the model in training, as in the reference code. */
   readonly estimator?: EstimatorName;
@@ -66,20 +57,34 @@ export interface TrainingSettings {
   readonly keepCheckpoints?: number;
 }
 
-export type EstimatorName = 'dynamic' | 'fixed' | 'moving-average';
+/** What a setting is where the caller leaves it out; those of the objective are in objective-options.ts. */
+export const defaultSettings = {
+  estimatorDecay: 0.99,
+  recompute: false,
+  learningRateWithLora: 2e-4,
+  learningRateOfAll: 5e-5,
+  schedule: 'linear',
+  warmupRatio: 0.01,
+  weightDecay: 0.025,
+  maxGradientNorm: 1,
+  batchSize: 4,
+  gradientAccumulation: 4,
+  epochs: 1,
+  seed: 0,
+  checkpointEvery: 50,
+  keepCheckpoints: 2,
+} as const;
 
-export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'moving-average'];
-
-/** Settings with nothing left open, but for what may be absent. */
+/** Settings with nothing left open, except for what may be absent. */
 export interface ResolvedSettings
   extends Required<
     Omit<
       TrainingSettings,
-      'lora' | 'baseBits' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimatorModel'
+      'lora' | 'baseBits' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimator' | 'estimatorModel'
     >
   > {
-  readonly objective: ObjectiveName;
-  readonly objectiveOptions: Required<ObjectiveOptions>;
+  /** The objective with its options and its estimator. */
+  readonly objective: ObjectivePlan;
   readonly estimatorModel?: string;
   readonly lora?: LoraOptions;
   readonly baseBits?: BaseBits;
@@ -92,37 +97,35 @@ export interface ResolvedSettings
  */
 export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
   const { baseBits, maxSteps, estimatorModel } = settings;
+  const defaults = defaultSettings;
   const lora = settings.lora && {
     ...settings.lora,
     targetModules: settings.lora.targetModules ?? blockModules(model),
   };
-  const brought = optionsOfName(settings.objective);
   const resolved: ResolvedSettings = {
-    objective: resolveObjective(settings.objective),
-    objectiveOptions: resolveObjectiveOptions({ ...brought, ...settings.objectiveOptions }),
-    estimator: settings.estimator ?? 'dynamic',
+    objective: planObjective(settings.objective, settings.objectiveOptions, settings.estimator),
     ...(estimatorModel === undefined ? {} : { estimatorModel }),
-    estimatorDecay: settings.estimatorDecay ?? 0.99,
+    estimatorDecay: settings.estimatorDecay ?? defaults.estimatorDecay,
     ...(lora === undefined ? {} : { lora }),
     ...(baseBits === undefined ? {} : { baseBits }),
-    recompute: settings.recompute ?? false,
-    learningRate: settings.learningRate ?? (lora === undefined ? 5e-5 : 2e-4),
-    schedule: settings.schedule ?? 'linear',
-    warmupRatio: settings.warmupRatio ?? 0.01,
-    weightDecay: settings.weightDecay ?? 0.025,
-    maxGradientNorm: settings.maxGradientNorm ?? 1,
-    batchSize: settings.batchSize ?? 4,
-    gradientAccumulation: settings.gradientAccumulation ?? 4,
-    epochs: settings.epochs ?? 1,
+    recompute: settings.recompute ?? defaults.recompute,
+    learningRate:
+      settings.learningRate ??
+      (lora === undefined ? defaults.learningRateOfAll : defaults.learningRateWithLora),
+    schedule: settings.schedule ?? defaults.schedule,
+    warmupRatio: settings.warmupRatio ?? defaults.warmupRatio,
+    weightDecay: settings.weightDecay ?? defaults.weightDecay,
+    maxGradientNorm: settings.maxGradientNorm ?? defaults.maxGradientNorm,
+    batchSize: settings.batchSize ?? defaults.batchSize,
+    gradientAccumulation: settings.gradientAccumulation ?? defaults.gradientAccumulation,
+    epochs: settings.epochs ?? defaults.epochs,
     ...(maxSteps === undefined ? {} : { maxSteps }),
-    seed: settings.seed ?? 0,
+    seed: settings.seed ?? defaults.seed,
     threads: settings.threads ?? availableParallelism(),
-    checkpointEvery: settings.checkpointEvery ?? 50,
-    keepCheckpoints: settings.keepCheckpoints ?? 2,
+    checkpointEvery: settings.checkpointEvery ?? defaults.checkpointEvery,
+    keepCheckpoints: settings.keepCheckpoints ?? defaults.keepCheckpoints,
   };
-  checkObjectiveOptions(resolved.objectiveOptions);
-  checkOptionsInUse(resolved.objective, settings.objectiveOptions ?? {}, brought);
-  checkEstimator(resolved, settings);
+  checkEstimatorSettings(resolved, settings);
   const wholeNumbers = [
     'batchSize',
     'gradientAccumulation',
@@ -144,13 +147,12 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
       { code: 'training/setting', hint: 'Choose one of these names.' },
     );
   check('warmupRatio', resolved.warmupRatio, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
-  if (baseBits !== undefined)
-    check(
-      'baseBits',
-      baseBits,
-      lora === undefined ? 'nothing without lora: all weights are trained' : '4 or 8',
-      (v) => lora !== undefined && (v === 4 || v === 8),
-    );
+  if (baseBits !== undefined && lora === undefined)
+    throw new ConfigError(`baseBits: expected lora beside it, got ${baseBits} alone`, {
+      code: 'training/setting',
+      hint: 'Add lora, or remove baseBits: without adapters there is no frozen base to quantise.',
+    });
+  if (baseBits !== undefined) check('baseBits', baseBits, '4 or 8', (v) => v === 4 || v === 8);
   if (lora !== undefined) {
     check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
     check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));
@@ -167,26 +169,11 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
   return resolved;
 }
 
-/** @throws {ConfigError} for an estimator that nothing asks, and for settings of another */
-function checkEstimator(resolved: ResolvedSettings, given: TrainingSettings): void {
-  const { objective, objectiveOptions, estimator } = resolved;
+/** @throws {ConfigError} for settings of another estimator */
+function checkEstimatorSettings(resolved: ResolvedSettings, given: TrainingSettings): void {
+  const { estimator } = resolved.objective;
   const fail = (what: string, hint: string) =>
     new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
-  if (!estimatorNames.includes(estimator))
-    throw fail(
-      `expected one of ${estimatorNames.join(', ')}, got ${JSON.stringify(estimator)}`,
-      'Choose one of these names.',
-    );
-  if (estimator !== 'dynamic' && !weighsByEffects(objective, objectiveOptions))
-    throw fail(
-      `${estimator}: expected an objective whose token weights are made of effects, got ${objective}`,
-      'Leave the estimator away, or choose another objective, such as nextquill-paper.',
-    );
-  if (estimator !== 'dynamic' && objectiveOptions.weightGradient)
-    throw fail(
-      `${estimator}: expected no weightGradient, got one`,
-      'Gradients flow through weights only where the model in training estimates them.',
-    );
   if (given.estimatorModel !== undefined && estimator !== 'fixed')
     throw fail(`${estimator}: expected no estimatorModel, got one`, 'Set estimator to fixed.');
   if (given.estimatorDecay !== undefined && estimator !== 'moving-average')

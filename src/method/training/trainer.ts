@@ -4,7 +4,7 @@ import { randomStream } from '../../base/random.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
-import type { ObjectiveOptions } from '../objectives/objective-options.ts';
+import type { ObjectivePlan } from '../objectives/plan.ts';
 import { checkAligned, collate, promptOf } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import type { PassBatch, TrainingBatch } from './batch.ts';
@@ -35,8 +35,8 @@ export interface LoopOptions {
   /** The last step that has been taken already; 0 for a fresh run. */
   readonly startStep?: number;
   readonly padId: number;
-  /** For α, which may grow. */
-  readonly objectiveOptions?: ObjectiveOptions;
+  /** Its α may grow over the steps. */
+  readonly objective?: ObjectivePlan;
   /** Who estimates the effects of tokens, where the model in training does not alone. */
   readonly tokenEstimator?: Estimator;
   readonly signal?: AbortSignal;
@@ -140,9 +140,9 @@ export async function* trainingLoop(
 export function effectScaleAt(
   step: number,
   total: number,
-  { objectiveOptions }: Pick<LoopOptions, 'objectiveOptions'>,
+  { objective }: Pick<LoopOptions, 'objective'>,
 ): number {
-  const warmup = (objectiveOptions?.effectWarmup ?? 0) * total;
+  const warmup = (objective?.options.effectWarmup ?? 0) * total;
   return warmup > 0 ? Math.min(1, step / warmup) : 1;
 }
 

@@ -16,21 +16,17 @@ import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim
 import { type HostTensor, scalar } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import { type ObjectiveOptions, resolveObjectiveOptions } from '../objectives/objective-options.ts';
-import { type ObjectiveName, objectiveLoss, type Passes, passesOf } from '../objectives/objectives.ts';
+import { objectiveLoss } from '../objectives/loss.ts';
+import type { ObjectivePlan, Passes } from '../objectives/plan.ts';
 import { passRows } from '../prompts/collate.ts';
 import { createAnchorPass } from './anchor-pass.ts';
 import type { TrainingBatch } from './batch.ts';
-import { estimateFeeds, estimateInputs, neededParts } from './given-effects.ts';
+import { estimateFeeds, estimateInputs } from './given-effects.ts';
 
 export interface TrainingGraphOptions {
   readonly model: Model;
-  readonly objective: ObjectiveName;
-  readonly objectiveOptions?: ObjectiveOptions;
-  /** Whether the effects that token weights are made of come with each batch, in place of those of the passes. */
-  readonly effectsGiven?: boolean;
-  /** Whether a moving average of the trained weights is kept; it starts as they do. */
-  readonly averages?: boolean;
+  /** What it needs of an estimator comes with each batch; a moving average of the trained weights starts as they do. */
+  readonly objective: ObjectivePlan;
   /** Low-rank adapters on a frozen base; all parameters are trained when absent. */
   readonly lora?: LoraOptions;
   /** Computes each layer again in the backward pass: less memory, more time; off by default. */
@@ -86,32 +82,25 @@ export interface TrainingExpressions {
 
 /** Builds both passes, the objective and all gradients. */
 export function trainingExpressions(options: TrainingGraphOptions): TrainingExpressions {
-  const { model, objective, objectiveOptions, lora, recompute = false, seed } = options;
-  const { effectsGiven = false, accumulates = true } = options;
+  const { model, objective, lora, recompute = false, seed, accumulates = true } = options;
+  const { passes, needs } = objective;
   const source =
     lora === undefined
       ? trainedParameters()
       : loraParameters(lora, { base: frozenParameters(model.quantised), seed });
-  const { effectWarmup, anchorWeight } = resolveObjectiveOptions(objectiveOptions);
-  const passes = passesOf(objective, objectiveOptions, effectsGiven);
-  const estimated = neededParts(objective, objectiveOptions, effectsGiven);
   const decoder = createPasses(model, source, { recompute });
   const lengths = { withHistory: 'T', withoutHistory: 'U' };
   const logits = Object.fromEntries(
     passNames[passes].map((pass) => [pass, decoder.logits(pass, lengths[pass])]),
   );
-  const { loss, parts } = objectiveLoss(
-    objective,
-    {
-      ...logits,
-      ...estimateInputs(estimated),
-      ...(anchorWeight > 0 ? { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) } : {}),
-      ...(effectWarmup > 0 ? { effectScale: input('effectScale', 'f32', []) } : {}),
-      targets: input('targets', 'i64', ['S']),
-      groups: groupInputs(),
-    },
-    objectiveOptions,
-  );
+  const { loss, parts } = objectiveLoss(objective, {
+    ...logits,
+    ...estimateInputs(objective),
+    ...(needs.anchor && { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) }),
+    ...(needs.scale && { effectScale: input('effectScale', 'f32', []) }),
+    targets: input('targets', 'i64', ['S']),
+    groups: groupInputs(),
+  });
   const names = [...source.trainable.keys()];
   const gradients = vjp(loss, [...source.trainable.values()]);
   const outputs: Record<string, Value> = { loss };
@@ -140,17 +129,15 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
 
 /** Compiles the graph and fills the trained state: the model's weights, or fresh adapters. */
 export async function createTrainingGraph(options: TrainingGraphOptions): Promise<TrainingGraph> {
-  const { model, objectiveOptions, lora, seed, threads, accumulates = true, averages = false } = options;
-  const { effectsGiven = false } = options;
-  const { effectWarmup, anchorWeight } = resolveObjectiveOptions(objectiveOptions);
-  const estimated = neededParts(options.objective, objectiveOptions, effectsGiven);
+  const { model, objective, lora, seed, threads, accumulates = true } = options;
+  const { needs } = objective;
   const { passes, trainable, outputs, feeds: feedsOf } = trainingExpressions(options);
   const parts = Object.keys(outputs).filter((name) => name.startsWith(PART));
   const session = await openSession(model, outputs, threads === undefined ? {} : { threads });
-  const anchor = anchorWeight > 0 ? await createAnchorPass(model, threads) : undefined;
+  const anchor = needs.anchor ? await createAnchorPass(model, threads) : undefined;
   const parameters = flatParameters(
     [...trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
-    averages,
+    objective.estimator === 'moving-average',
   );
   await initialise(parameters, model, lora, seed);
   parameters.average?.set(parameters.weights);
@@ -168,8 +155,8 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
           ...weights,
           ...sums,
           ...feedsOf(batch, stepExamples),
-          ...estimateFeeds(estimated, batch.estimates ?? []),
-          ...(effectWarmup > 0 && { effectScale: scalar(effectScale) }),
+          ...estimateFeeds(objective, batch.estimates ?? []),
+          ...(needs.scale && { effectScale: scalar(effectScale) }),
           ...(anchor && { anchor: await anchor.logits(batch.withoutHistory!) }),
         },
         into,

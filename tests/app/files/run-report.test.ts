@@ -7,11 +7,9 @@ import { hasRunReport, writeRunReport } from '../../../src/app/files/run-report.
 import { loadModel, type Model } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { remedy } from '../../../src/method/evaluation/cold-start.ts';
-import {
-  type ObjectiveOptions,
-  resolveObjectiveOptions,
-} from '../../../src/method/objectives/objective-options.ts';
+import type { ObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
 import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import { planObjective, recordOf } from '../../../src/method/objectives/plan.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import { type TrainOptions, train } from '../../../src/method/runs/train.ts';
@@ -43,7 +41,7 @@ async function reportOf(
     modelSource: join(folder, 'model'),
     dataSource: 'written',
     examples,
-    objective: 'sft',
+    objective: 'sft' as const,
     ...(kind === 'lora' && { lora: { rank: 2, loraAlpha: 4, targetModules: ['q_proj', 'v_proj'] } }),
     threads: 1,
     ...changes,
@@ -107,7 +105,7 @@ describe('the report of a run', () => {
 
   it('names what is not switched on yet, when text without history gets worse', () => {
     const of = (objective: ObjectiveName, options: ObjectiveOptions) =>
-      remedy({ objective, objectiveOptions: resolveObjectiveOptions(options) });
+      remedy(recordOf(planObjective(objective, options)));
     expect(of('nextquill-code', {})).toMatch(/stopGradient=true.*anchorWeight=0\.1/);
     expect(of('nextquill-code', { stopGradient: true })).not.toContain('stopGradient=true');
     expect(of('sft', {})).toBe(
@@ -131,7 +129,7 @@ describe('the report of a run', () => {
       learningRate: 0.05,
       epochs: 6,
       warmupRatio: 0,
-    };
+    } as const;
     const warnings: string[] = [];
     const html = await reportOf('cold', writtenUsers, shared, 'lora', (message) => warnings.push(message));
     expect(html).toContain('Warning: without a history the text became');

@@ -24,7 +24,7 @@ beforeAll(async () => {
     modelSource: source,
     dataSource: 'written',
     examples: writtenUsers,
-    objective: 'sft',
+    objective: 'sft' as const,
     threads: 1,
     prompt: { maxHistory: 1, maxTokens: 300 },
     maxSteps: 1,

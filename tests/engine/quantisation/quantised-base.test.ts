@@ -12,6 +12,7 @@ import { saveModel } from '../../../src/engine/models/save-model.ts';
 import { blockSizeOf, dequantiseRows, quantiseRows } from '../../../src/engine/quantisation/blocks.ts';
 import { withQuantisedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import { readTensor } from '../../../src/engine/weights/safetensors.ts';
+import { planObjective } from '../../../src/method/objectives/plan.ts';
 import { trainingBatch } from '../../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
 import { largestDifference } from '../../support/engine.ts';
@@ -90,7 +91,7 @@ describe.each([4, 8] as const)('a base of %d bits', (bits) => {
       const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'down_proj'] };
       await using graph = await createTrainingGraph({
         model: base,
-        objective: 'nextquill-code',
+        objective: planObjective('nextquill-code'),
         lora,
         seed: 0,
         threads: 1,

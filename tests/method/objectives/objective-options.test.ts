@@ -7,18 +7,10 @@ import type { Value } from '../../../src/engine/ops/value.ts';
 import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import { groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
-import {
-  checkObjectiveOptions,
-  type ObjectiveOptions,
-  resolveObjectiveOptions,
-} from '../../../src/method/objectives/objective-options.ts';
-import {
-  type ObjectiveName,
-  objectiveLoss,
-  objectiveWeights,
-  passesOf,
-} from '../../../src/method/objectives/objectives.ts';
-import { checkOptionsInUse } from '../../../src/method/objectives/options-in-use.ts';
+import { objectiveLoss, objectiveWeights } from '../../../src/method/objectives/loss.ts';
+import type { ObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
+import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import { planObjective } from '../../../src/method/objectives/plan.ts';
 
 interface GoldenCase {
   readonly name: string;
@@ -68,20 +60,16 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     logProbWithoutHistory: perToken('none'),
     divergence: perToken('divergence'),
   };
-  const { loss } = objectiveLoss(
-    objective,
-    {
-      withHistory,
-      withoutHistory,
-      targets: input('targets', 'i64', ['S']),
-      groups: groupInputs(),
-      anchor: logits('anchor'),
-      generic: perToken('generic'),
-      ...(given.includes('estimate') ? { estimate } : {}),
-      ...(given.includes('scale') ? { effectScale: input('scale', 'f32', []) } : {}),
-    },
-    options,
-  );
+  const { loss } = objectiveLoss(planObjective(objective, options), {
+    withHistory,
+    withoutHistory,
+    targets: input('targets', 'i64', ['S']),
+    groups: groupInputs(),
+    anchor: logits('anchor'),
+    generic: perToken('generic'),
+    ...(given.includes('estimate') ? { estimate } : {}),
+    ...(given.includes('scale') ? { effectScale: input('scale', 'f32', []) } : {}),
+  });
   const sides = { gradWithHistory: withHistory, gradWithoutHistory: withoutHistory };
   const outputs: Record<string, Value> = { loss };
   for (const [side, variable] of Object.entries(sides)) {
@@ -129,10 +117,8 @@ describe.each(golden.cases)('$name', (one) => {
 });
 
 describe('options', () => {
-  const check = (objective: ObjectiveName, options: ObjectiveOptions) => () => {
-    checkObjectiveOptions(resolveObjectiveOptions(options));
-    checkOptionsInUse(objective, options);
-  };
+  const check = (objective: ObjectiveName, options: ObjectiveOptions) => () =>
+    planObjective(objective, options);
 
   it.each([
     ['sft', { softWeights: true }, 'softWeights'],
@@ -160,6 +146,9 @@ describe('options', () => {
     ['nextquill-code', { placebos: 1.5 }, 'placebos'],
     ['nextquill-code', { highWeight: 0, lowWeight: 0 }, 'highWeight'],
     ['nextquill-code', { weightsFrom: 'all' as 'total' }, 'weightsFrom'],
+    ['nextquill-code', { stopGradient: 1 as unknown as boolean }, 'stopGradient'],
+    // A misspelt name was once recorded nowhere and did nothing.
+    ['nextquill-code', { plainWeigth: 0.5 } as ObjectiveOptions, 'plainWeigth'],
   ] as const)('%s with %o is refused by the name of the option', (objective, options, named) => {
     expect(check(objective, options)).toThrowError(
       expect.objectContaining({ code: 'objective/option', message: expect.stringContaining(named) }),
@@ -177,19 +166,10 @@ describe('options', () => {
     expect(check('sft', { softWeights: false, plainWeight: 0, weightsFrom: 'total' })).not.toThrow();
   });
 
-  it('that a name brings along may lose their use to those that are given', () => {
-    const brought = { softWeights: true, softSlope: 3 };
-    expect(() => checkOptionsInUse('nextquill-paper', { softWeights: false }, brought)).not.toThrow();
-    expect(() => checkOptionsInUse('nextquill-paper', { softCentre: 1 }, brought)).not.toThrow();
-    expect(() => checkOptionsInUse('nextquill-paper', { highWeight: 1 }, brought)).toThrowError(/highWeight/);
-  });
-
-  it('decide which passes are needed', () => {
-    expect(passesOf('sft', { anchorWeight: 0.1 })).toBe('pair');
-    expect(passesOf('sft-no-history', { anchorWeight: 0.1 })).toBe('withoutHistory');
-    expect(passesOf('perce', {}, true)).toBe('withHistory');
-    expect(passesOf('nextquill-code', {}, true)).toBe('pair');
-    expect(passesOf('nextquill-data-side', { plainWeight: 1 })).toBe('withHistory');
+  it('that a name brings along give way to given ones, and are not asked what they are for', () => {
+    expect(planObjective('nextquill').options.plainWeight).toBe(0.5);
+    expect(planObjective('nextquill', { plainWeight: 0.25 }).options.plainWeight).toBe(0.25);
+    expect(planObjective('nextquill', { plainWeight: undefined }).options.plainWeight).toBe(0.5);
   });
 
   it('ask for the effects of others’ histories where weights are made of C', () => {
@@ -199,7 +179,7 @@ describe('options', () => {
       targets: input('targets', 'i64', ['S']),
     };
     expect(() =>
-      objectiveWeights('perce', pair, groupInputs(), { weightsFrom: 'userSpecific' }),
+      objectiveWeights(planObjective('perce', { weightsFrom: 'userSpecific' }), pair, groupInputs()),
     ).toThrowError(expect.objectContaining({ code: 'objective/no-placebos' }));
   });
 });

@@ -8,12 +8,9 @@ import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import { tokenEffects } from '../../../src/method/effects/effects.ts';
 import { groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
-import {
-  objectiveLoss,
-  objectiveNames,
-  passesOf,
-  resolveObjective,
-} from '../../../src/method/objectives/objectives.ts';
+import { objectiveLoss } from '../../../src/method/objectives/loss.ts';
+import { type ObjectiveChoice, objectiveNames } from '../../../src/method/objectives/objectives.ts';
+import { planObjective } from '../../../src/method/objectives/plan.ts';
 
 interface GoldenExample {
   zWithHistory: number[][];
@@ -67,9 +64,11 @@ function setUp({ examples }: GoldenCase, hasHistory = examples.map(() => true)) 
 async function lossAndGradients(goldenName: string, golden: GoldenCase, hasHistory?: boolean[]) {
   const { feeds, ...inputs } = setUp(golden, hasHistory);
   const weightGradient = goldenName === 'nextquill-js-gradient';
-  const name = resolveObjective(weightGradient ? 'nextquill-js' : goldenName);
-  const { loss } = objectiveLoss(name, inputs, { weightGradient });
-  const passes = passesOf(name);
+  const plan = weightGradient
+    ? planObjective('nextquill-js', { weightGradient })
+    : planObjective(goldenName as ObjectiveChoice);
+  const { loss } = objectiveLoss(plan, inputs);
+  const { passes } = plan;
   const flowsIntoBaseline =
     passes === 'withoutHistory' || golden.objectives[goldenName]!.gradWithoutHistory[0] !== null;
   const variables: Record<string, Value> = {};
@@ -140,10 +139,10 @@ describe.each(cases)('$name', (golden) => {
     expect([...b.divergence!.data]).toEqual([...a.divergence!.data]);
   });
 
-  it.each(objectiveNames.filter((name) => passesOf(resolveObjective(name)) === 'pair'))(
+  it.each(objectiveNames.filter((name) => planObjective(name).passes === 'pair'))(
     '%s is plain cross-entropy for examples without history',
     async (name) => {
-      const resolved = resolveObjective(name);
+      const resolved = planObjective(name).name;
       // Without history both passes are one.
       const same = {
         ...golden,
@@ -167,8 +166,8 @@ it('an example whose weights are all 0 is trained like plain cross-entropy, and 
   const inputs = { withHistory, withoutHistory, targets, groups };
   // No probability rises by more than 1: no token is above the threshold.
   const noneAbove = { effectThreshold: 1, lowWeight: 0 };
-  const weighted = objectiveLoss('nextquill-data-side', inputs, noneAbove).loss;
-  const plain = objectiveLoss('sft', inputs).loss;
+  const weighted = objectiveLoss(planObjective('nextquill-data-side', noneAbove), inputs).loss;
+  const plain = objectiveLoss(planObjective('sft'), inputs).loss;
   const results = await evaluate(
     {
       weighted,
@@ -183,7 +182,7 @@ it('an example whose weights are all 0 is trained like plain cross-entropy, and 
 });
 
 it('an unknown objective is refused with the nearest name', () => {
-  expect(() => resolveObjective('nextquil')).toThrowError(
+  expect(() => planObjective('nextquil' as 'nextquill')).toThrowError(
     expect.objectContaining({ code: 'objective/unknown', hint: 'Did you mean nextquill?' }),
   );
 });

@@ -11,6 +11,7 @@ import {
   DataError,
   EngineError,
 } from '../../../src/base/errors.ts';
+import type { ObjectiveChoice } from '../../../src/method/objectives/objectives.ts';
 import { faultOf } from '../../../src/method/runs/checkpoint.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import type { TrainEvent } from '../../../src/method/runs/run.ts';
@@ -129,7 +130,7 @@ describe('a run', () => {
 
   it('on examples without history is finite and equals plain fine-tuning', async () => {
     const bare = randomPairs(16).filter((pair) => !pair.hasHistory);
-    const losses = async (objective: string) =>
+    const losses = async (objective: ObjectiveChoice) =>
       (await outcomeOf(await whole({ pairs: bare, objective, epochs: 4 }))).steps.map(
         (line) => (line as { loss: number }).loss,
       );
@@ -168,7 +169,7 @@ describe('nothing is written when', () => {
   });
 
   it.each<[string, Partial<TrainPairsOptions>]>([
-    ['objective', { objective: 'nextquil' }],
+    ['objective', { objective: 'nextquil' as 'nextquill' }],
     ['learningRate', { learningRate: -1 }],
     ['learningRate', { learningRate: Number.NaN }],
     ['batchSize', { batchSize: 0 }],

@@ -1,6 +1,7 @@
 /** @file Scoring pairs: what must not change the numbers, and what must. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { withPlannedBase } from '../../../src/engine/quantisation/quantised-base.ts';
+import type { ObjectiveChoice } from '../../../src/method/objectives/objectives.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import type { PairEffects } from '../../../src/method/scoring/pair-effects.ts';
 import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
@@ -162,5 +163,18 @@ describe('weights', () => {
     const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
     for (const { weight } of await scorer.effects(pairs)) expect(sum(weight)).toBeCloseTo(1, 5);
     for (const { weight } of await effectsOf(pairs)) expect(weight.every((w) => w === weight[0])).toBe(true);
+  });
+
+  it('are those of the objective that an alias stands for', async () => {
+    // The default objective was once a TypeError here.
+    const weightsOf = async (objective: ObjectiveChoice) => {
+      await using scorer = createScorer(scored, { threads: 1, objective });
+      return (await scorer.effects(pairs.slice(0, 2))).map(({ weight }) => [...weight]);
+    };
+    expect(await weightsOf('nextquill')).toEqual(await weightsOf('perce'));
+    const unknown = { objective: 'nextquil' as 'nextquill' };
+    expect(() => createScorer(scored, unknown)).toThrowError(
+      expect.objectContaining({ code: 'objective/unknown' }),
+    );
   });
 });

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '../../../src/base/hash.ts';
 import { blockModules } from '../../../src/engine/lora/layers.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
+import { planObjective } from '../../../src/method/objectives/plan.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import type { TrainEvent } from '../../../src/method/runs/run.ts';
@@ -249,7 +250,7 @@ describe('the anchor', () => {
 describe('a growing α', () => {
   it('grows in equal steps over its share of the run, and is whole from there on', () => {
     const scale = (step: number, effectWarmup: number) =>
-      effectScaleAt(step, 20, { objectiveOptions: { effectWarmup } });
+      effectScaleAt(step, 20, { objective: planObjective('nextquill-paper', { effectWarmup }) });
     expect([1, 2, 5, 10, 11, 20].map((step) => scale(step, 0.5))).toEqual([0.1, 0.2, 0.5, 1, 1, 1]);
     expect(scale(1, 0)).toBe(1);
   });

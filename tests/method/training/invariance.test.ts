@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import { planObjective } from '../../../src/method/objectives/plan.ts';
 import { collate } from '../../../src/method/prompts/collate.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import type { PassBatch, TrainingBatch } from '../../../src/method/training/batch.ts';
@@ -65,7 +66,7 @@ describe.each<ObjectiveName>([
   'nextquill-js',
   'perce',
 ])('a step of %s', (objective) => {
-  const open = () => createTrainingGraph({ model, objective, seed: 0, threads: 1 });
+  const open = () => createTrainingGraph({ model, objective: planObjective(objective), seed: 0, threads: 1 });
   const cut = (graph: TrainingGraph, rows: readonly PromptPair[]) => trainingBatch(rows, graph.passes, 0);
 
   it('is the same in one batch as in microbatches of any size', async () => {
@@ -101,8 +102,18 @@ describe('a step over examples without history', () => {
   it.each<ObjectiveName>(['nextquill-code', 'nextquill-paper', 'nextquill-js', 'perce'])(
     'is plain cross-entropy for %s, with no difference term',
     async (objective) => {
-      await using graph = await createTrainingGraph({ model, objective, seed: 0, threads: 1 });
-      await using plain = await createTrainingGraph({ model, objective: 'sft', seed: 0, threads: 1 });
+      await using graph = await createTrainingGraph({
+        model,
+        objective: planObjective(objective),
+        seed: 0,
+        threads: 1,
+      });
+      await using plain = await createTrainingGraph({
+        model,
+        objective: planObjective('sft'),
+        seed: 0,
+        threads: 1,
+      });
       const ours = await stepOf(graph, [trainingBatch(bare, graph.passes, 0)], 6);
       const theirs = await stepOf(plain, [trainingBatch(bare, plain.passes, 0)], 6);
       expect(ours.sums.loss).toBeCloseTo(theirs.sums.loss!, 5);
@@ -114,7 +125,8 @@ describe('a step over examples without history', () => {
 
 describe('a step of adapters with dropout', () => {
   const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'down_proj'], dropout: 0.5 };
-  const open = () => createTrainingGraph({ model, objective: 'nextquill-code', lora, seed: 0, threads: 1 });
+  const open = () =>
+    createTrainingGraph({ model, objective: planObjective('nextquill-code'), lora, seed: 0, threads: 1 });
   const cut = (rows: readonly number[], step = 1) =>
     withNoise(
       trainingBatch(
@@ -154,7 +166,7 @@ describe('a step whose layers are computed again', () => {
     ['adapters with dropout', lora],
   ])('has the same gradients of %s', async (_, adapter) => {
     const stepWith = async (recompute: boolean) => {
-      const options = { model, objective: 'nextquill-code', seed: 0, threads: 1, recompute } as const;
+      const options = { model, objective: planObjective('nextquill-code'), seed: 0, threads: 1, recompute };
       await using graph = await createTrainingGraph(
         adapter === undefined ? options : { ...options, lora: adapter },
       );

@@ -1,6 +1,5 @@
 /** @file `nextquill effects`: one row per response token, as lines, a file or a readable summary. */
-
-import { objectiveNames, optionsOfName, resolveObjective } from '../../../method/objectives/objectives.ts';
+import { type ObjectiveChoice, objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { EffectRow } from '../../../method/scoring/rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
@@ -16,7 +15,7 @@ import {
 import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
-  readonly objective?: string;
+  readonly objective?: ObjectiveChoice;
   readonly placebo?: number;
   readonly withPrompts?: boolean;
   readonly out?: string;
@@ -52,10 +51,7 @@ export const effectsCommand: CliCommand = {
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,
       pool: all,
-      ...(objective !== undefined && {
-        objective: resolveObjective(objective),
-        objectiveOptions: optionsOfName(objective),
-      }),
+      ...(objective !== undefined && { objective }),
       ...(placebo !== undefined && { placebo }),
       ...(seed !== undefined && { seed }),
       ...(withPrompts && { withPrompts }),

@@ -9,11 +9,11 @@ import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { defaultObjectiveOptions } from '../../../method/objectives/objective-options.ts';
-import { objectiveNames } from '../../../method/objectives/objectives.ts';
+import { DEFAULT_OBJECTIVE, objectiveNames } from '../../../method/objectives/objectives.ts';
+import { estimatorNames } from '../../../method/objectives/plan.ts';
 import type { TrainSummary } from '../../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../../method/runs/run.ts';
 import type { MemoryRecord } from '../../../method/training/memory/memory-check.ts';
-import { estimatorNames } from '../../../method/training/settings.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
 import { resolveRecipe } from '../../config/resolve-recipe.ts';
@@ -68,8 +68,11 @@ export const trainCommand: CliCommand = {
       .argument('[overrides...]', 'key=value, such as training.learningRate=1e-4');
     addFlag(command, '--model <M>', MODEL_WORDS);
     addDataFlags(command);
-    addFlag(command, '--objective <name>', `what is minimised: ${objectiveNames.join(', ')}`, (flag) =>
-      oneOf(flag, objectiveNames),
+    addFlag(
+      command,
+      '--objective <name>',
+      `what is minimised: ${objectiveNames.join(', ')} (default: ${DEFAULT_OBJECTIVE})`,
+      (flag) => oneOf(flag, objectiveNames),
     );
     command.addOption(
       new Option(
@@ -153,11 +156,11 @@ async function specOf(operands: readonly string[], flags: TrainFlags, session: S
   }
   overrides.push(...words.map(parseOverride));
   if (isRecipe) return resolveRecipe(readRecipe(await recipeText(first), first), overrides);
-  for (const flag of ['model', 'data', 'objective', 'out'] as const)
+  for (const flag of ['model', 'data', 'out'] as const)
     if (!overrides.some(({ key }) => key === flag))
       throw new ConfigError(`--${flag}: expected a value, or a recipe that has it, got neither`, {
         code: 'usage/missing-flag',
-        hint: 'Give --model, --data, --objective and --out, or name a RECIPE.yaml.',
+        hint: 'Give --model, --data and --out, or name a RECIPE.yaml.',
       });
   const adapted = overrides.some(({ key }) => key.startsWith('lora'));
   const value = adapted ? {} : { full: true };
@@ -207,7 +210,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     ...(maxMemory !== undefined && { maxMemory }),
     signal,
   });
-  const summary = await follow(events, spec.out, settings.objective, session);
+  const summary = await follow(events, spec.out, settings.objective ?? DEFAULT_OBJECTIVE, session);
   await report(spec.out, model, all, session);
   return summary;
 }

@@ -4,8 +4,6 @@ import { promptOf } from '../../prompts/collate.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from '../../scoring/scoring-graphs.ts';
 import { scoringGroups } from '../../scoring/scoring-groups.ts';
-import { neededParts } from '../given-effects.ts';
-import type { ResolvedSettings } from '../settings.ts';
 import type { TrainingGraphOptions } from '../training-graph.ts';
 import { sessionMemory } from './session-memory.ts';
 
@@ -22,14 +20,13 @@ export interface EstimatorMemory {
  * @param microbatches the largest ones of training
  */
 export function estimatorMemory(
-  { model, objective, objectiveOptions, lora }: TrainingGraphOptions,
-  { estimator }: Pick<ResolvedSettings, 'estimator'>,
+  { model, objective, lora }: TrainingGraphOptions,
   pairs: readonly PromptPair[],
   microbatches: readonly (readonly PromptPair[])[],
 ): EstimatorMemory {
   const base = frozenParameters(model.quantised);
   const average = () => (lora === undefined ? trainedParameters() : loraParameters(lora, { base }));
-  const needed = neededParts(objective, objectiveOptions, estimator === 'fixed');
+  const { needs, estimator } = objective;
   const scored = (batch: readonly PromptPair[]) =>
     scoringGroups(
       batch.map((pair) => promptOf(pair)),
@@ -48,8 +45,8 @@ export function estimatorMemory(
     return { weights: lora === undefined ? weights : 0, own: activations + own };
   };
   const sessions = [];
-  if (needed.includes('divergence')) sessions.push(bytesOf(effectGraph(model, base), largest(scored(pairs))));
-  if (needed.includes('generic'))
+  if (estimator === 'fixed') sessions.push(bytesOf(effectGraph(model, base), largest(scored(pairs))));
+  if (needs.generic)
     // Prompts with others' histories are as long as those with the user's own.
     sessions.push(
       bytesOf(

@@ -5,7 +5,6 @@ import { blockModules } from '../../../engine/lora/layers.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import { withPlannedBase } from '../../../engine/quantisation/quantised-base.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
-import { effectsGiven } from '../estimators.ts';
 import type { ResolvedSettings } from '../settings.ts';
 import type { TrainingGraphOptions } from '../training-graph.ts';
 import { type MemoryPrediction, memoryLimit, predictMemory } from './training-memory.ts';
@@ -22,8 +21,6 @@ export function graphOptions(settings: ResolvedSettings, model: Model): Training
     ...settings,
     model,
     accumulates: settings.gradientAccumulation > 1,
-    effectsGiven: effectsGiven(settings),
-    averages: settings.estimator === 'moving-average',
   };
 }
 

@@ -1,11 +1,9 @@
 /** @file The memory of a run: what it has needed, what it will need, and what the machine can give. */
 import { freemem } from 'node:os';
 import { bytesOfBase } from '../../../engine/quantisation/layout.ts';
-import { resolveObjectiveOptions } from '../../objectives/objective-options.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
 import type { PassBatch, TrainingBatch } from '../batch.ts';
 import { planEpoch } from '../plan.ts';
-import type { ResolvedSettings } from '../settings.ts';
 import { trainingBatch } from '../trainer.ts';
 import { type TrainingGraphOptions, trainingExpressions } from '../training-graph.ts';
 import { estimatorMemory } from './estimator-memory.ts';
@@ -39,8 +37,8 @@ export interface MemoryPrediction {
 /** Weights, gradients and two moments, f32. */
 const TRAINED_BYTES = 4 * 4;
 
-/** What decides about the size of microbatches, and about sessions beside the training graph. */
-export interface BatchShape extends Pick<ResolvedSettings, 'estimator'> {
+/** What decides about the size of microbatches. */
+export interface BatchShape {
   readonly batchSize: number;
   readonly gradientAccumulation: number;
   readonly epochs: number;
@@ -60,9 +58,9 @@ export function predictMemory(
   const { outputs, trainable, passes, feeds } = trainingExpressions(options);
   const trainedCount = [...trainable.values()].reduce((sum, { shape }) => sum + count(shape as number[]), 0);
   // The starting model's logits, as they come out and as they go in.
-  const hasAnchor = resolveObjectiveOptions(options.objectiveOptions).anchorWeight > 0;
+  const { needs, estimator } = options.objective;
   const anchorBytes = ({ withoutHistory }: TrainingBatch) =>
-    hasAnchor ? 2 * 4 * withoutHistory!.targets.length * model.config.vocabularySize : 0;
+    needs.anchor ? 2 * 4 * withoutHistory!.targets.length * model.config.vocabularySize : 0;
   const microbatches = largestMicrobatches(pairs, shape).map((batch) => batch.map((index) => pairs[index]!));
   const runs = microbatches.map((rows) => {
     const batch = silentNoise(trainingBatch(rows, passes, model.tokenizer.padId));
@@ -72,14 +70,14 @@ export function predictMemory(
   const parts = {
     process: process.memoryUsage.rss(),
     mappedWeights: model.quantised === undefined ? weights : bytesOfBase(model.quantised, model.parameters),
-    trained: (TRAINED_BYTES + (options.averages === true ? 4 : 0)) * trainedCount,
+    trained: (TRAINED_BYTES + (estimator === 'moving-average' ? 4 : 0)) * trainedCount,
     activations,
     graph,
   };
-  const { during, before } = estimatorMemory(options, shape, pairs, microbatches);
+  const { during, before } = estimatorMemory(options, pairs, microbatches);
   // What runs before the first step is gone by then.
-  const estimator = during + Math.max(0, before - during - parts.trained - activations - graph);
-  const all = { ...parts, estimator };
+  const sessions = during + Math.max(0, before - during - parts.trained - activations - graph);
+  const all = { ...parts, estimator: sessions };
   return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
 }
 

@@ -1,0 +1,80 @@
+/** @file The loss of an objective, and the token weights in it: the same parts for every row of the table of objectives. */
+import { add, mul, neg, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
+import { type Value, withScope } from '../../engine/ops/value.ts';
+import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
+import { anchorDivergence } from './anchor.ts';
+import type { ObjectivePlan } from './plan.ts';
+import { type TokenGroups, weightedSum } from './token-weights.ts';
+import { type EffectInputs, weightsByRule } from './weight-rules.ts';
+
+/** Logits at the response tokens of a microbatch, and how tokens group into examples. */
+export interface ObjectiveInputs extends EffectInputs {
+  readonly targets: Value;
+  readonly withHistory?: Value;
+  readonly withoutHistory?: Value;
+  readonly groups: TokenGroups;
+  /** Logits of the starting model without history, f32[S, V]; where there is an anchor. */
+  readonly anchor?: Value;
+  /** Factor of α in this step, f32[]; where α grows. */
+  readonly effectScale?: Value;
+}
+
+/** A loss f32[], and its parts f32[] for the record. */
+export interface ObjectiveLoss {
+  readonly loss: Value;
+  readonly parts: Readonly<Record<string, Value>>;
+}
+
+/** ω̃ of an objective for a pair of passes: f32[S], summing to 1 over each example. */
+export function objectiveWeights(
+  { rule, options }: ObjectivePlan,
+  pair: LogitPair,
+  groups: TokenGroups,
+  given: EffectInputs = {},
+): Value {
+  return weightsByRule(rule, pair, groups, options, given);
+}
+
+/**
+ * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
+ *    + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t)
+ *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
+ * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
+ * μ, β and p_0 (the starting model without history) are ours, off by default.
+ * Examples without history contribute plain cross-entropy, no difference term and no anchor.
+ * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`, and through the anchor; weights carry
+ * none, except with `weightGradient`.
+ */
+export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
+  const { plainWeight, anchorWeight, effectWeight, stopGradient: stops } = plan.options;
+  const { targets, groups } = inputs;
+  const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
+  return withScope(plan.name, () => {
+    const crossEntropy = neg(selectedLogProbability(inputs[plan.fit]!, targets));
+    const pair = { withHistory: inputs.withHistory!, withoutHistory: inputs.withoutHistory!, targets };
+    const weights = objectiveWeights(plan, pair, groups, inputs);
+    const mean = total(stopGradient(crossEntropy), groups.uniform);
+    const weighted = total(crossEntropy, weights);
+    const parts: Record<string, Value> = { crossEntropy: mean, weightedCrossEntropy: weighted };
+    let loss = weighted;
+    if (plainWeight > 0)
+      loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
+    if (plan.difference !== 'none') {
+      const withoutHistory = stops ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
+      const effect = modelSideEffect({ ...pair, withoutHistory });
+      const differenceLoss = mul(neg(selectedLogProbability(effect, targets)), groups.hasHistory);
+      parts.logitDifference = total(
+        differenceLoss,
+        plan.difference === 'weighted' ? weights : groups.uniform,
+      );
+      const scaled = mul(parts.logitDifference, effectWeight);
+      loss = add(loss, inputs.effectScale === undefined ? scaled : mul(scaled, inputs.effectScale));
+    }
+    if (plan.needs.anchor) {
+      const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);
+      parts.anchor = total(mul(divergence, groups.hasHistory), groups.uniform);
+      loss = add(loss, mul(parts.anchor, anchorWeight));
+    }
+    return { loss, parts };
+  });
+}

@@ -1,0 +1,222 @@
+/**
+ * @file An objective as one value: its name, its options and who estimates effects, and what follows from them. Training,
+ * scoring, the prediction of memory and the manifest of a run read it; none of them asks what the parts mean together.
+ */
+import { ConfigError } from '../../base/errors.ts';
+import {
+  type ActsOn,
+  defaultObjectiveOptions,
+  type ObjectiveOptionName,
+  type ObjectiveOptions,
+  objectiveOptionRows,
+  objectiveOptionTable,
+  type ResolvedObjectiveOptions,
+  resolveObjectiveOptions,
+} from './objective-options.ts';
+import {
+  DEFAULT_OBJECTIVE,
+  type ObjectiveChoice,
+  type ObjectiveName,
+  type ObjectiveRow,
+  objectiveOf,
+  objectiveTable,
+} from './objectives.ts';
+import type { WeightRule } from './weight-rules.ts';
+
+/** Whose effects token weights are made of: the model in training, a frozen one, or a moving average of the first. */
+export type EstimatorName = 'dynamic' | 'fixed' | 'moving-average';
+
+export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'moving-average'];
+
+/** Which passes a training step takes. */
+export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
+
+/** An objective with everything that follows from its options. */
+export interface ObjectivePlan {
+  /** Never an alias. */
+  readonly name: ObjectiveName;
+  /** As the caller named it. */
+  readonly requested: ObjectiveChoice;
+  /** Complete. */
+  readonly options: ResolvedObjectiveOptions;
+  readonly estimator: EstimatorName;
+  /** The pass that the text is fitted in. */
+  readonly fit: ObjectiveRow['fit'];
+  /** ω as these options make it: `uniform` where no effect has a say in the loss. */
+  readonly rule: WeightRule;
+  /** Weights of the loss on the logit difference. */
+  readonly difference: ObjectiveRow['difference'];
+  /** The passes of a training step. */
+  readonly passes: Passes;
+  /** What a training step needs beside its own passes. */
+  readonly needs: {
+    /** Effects of the tokens by the estimator, in place of those of the passes. */
+    readonly estimate: boolean;
+    /** B, what other users' histories do. */
+    readonly generic: boolean;
+    /** Logits of the starting model without history. */
+    readonly anchor: boolean;
+    /** The factor of α in this step. */
+    readonly scale: boolean;
+  };
+}
+
+/**
+ * The plan of an objective.
+ * @param name an objective or an alias; {@link DEFAULT_OBJECTIVE} by default
+ * @param options what is left out has the value that the name brings along, or else its default
+ * @throws {ConfigError} for an unknown name, a value out of its range, an option that would change nothing, and an estimator
+ *   that nothing asks
+ */
+export function planObjective(
+  name: ObjectiveChoice = DEFAULT_OBJECTIVE,
+  options: ObjectiveOptions = {},
+  estimator: EstimatorName = 'dynamic',
+): ObjectivePlan {
+  const { objective, options: brought } = objectiveOf(name);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const plan = planOf({
+    objective,
+    objectiveRequested: name,
+    objectiveOptions: resolveObjectiveOptions({ ...brought, ...given }),
+    estimator,
+  });
+  checkOptionsInUse(plan, Object.keys(given) as ObjectiveOptionName[]);
+  checkEstimator(plan);
+  return plan;
+}
+
+/** A plan as a manifest records it. */
+export interface ObjectiveRecord {
+  readonly objective: ObjectiveName;
+  readonly objectiveOptions: ResolvedObjectiveOptions;
+  readonly estimator: EstimatorName;
+  /** As the caller named the objective. */
+  readonly objectiveRequested: ObjectiveChoice;
+}
+
+/** What {@link planOf} makes the plan of again. */
+export const recordOf = ({ name, options, estimator, requested }: ObjectivePlan): ObjectiveRecord => ({
+  objective: name,
+  objectiveOptions: options,
+  estimator,
+  objectiveRequested: requested,
+});
+
+/** The plan that was recorded. */
+export function planOf(record: ObjectiveRecord): ObjectivePlan {
+  const { objective: name, objectiveOptions: options, estimator, objectiveRequested: requested } = record;
+  const { fit, difference, rule: ownRule }: ObjectiveRow = objectiveTable[name];
+  // A fit that is plain altogether leaves the weights to the difference term, if that has any.
+  const isWeighted = ownRule !== 'uniform' && (options.plainWeight < 1 || difference === 'weighted');
+  const rule = !isWeighted ? 'uniform' : options.softWeights ? 'soft' : ownRule;
+  const needs = {
+    estimate: isWeighted && estimator !== 'dynamic',
+    generic: isSigned(rule) && options.weightsFrom === 'userSpecific',
+    anchor: options.anchorWeight > 0,
+    scale: options.effectWarmup > 0,
+  };
+  const comparesPasses = difference !== 'none' || needs.anchor || (isWeighted && !needs.estimate);
+  const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
+  return { name, requested, options, estimator, fit, rule, difference, passes, needs };
+}
+
+/** The divergence has no sign, so that it cannot be compared with others' histories. */
+const isSigned = (rule: WeightRule): boolean => rule !== 'uniform' && rule !== 'divergence';
+
+/** What an option acts on: in words after "uses", whether a plan has it, and how to get it. */
+const actedOn: Readonly<
+  Record<
+    ActsOn,
+    { readonly words: string; readonly isIn: (plan: ObjectivePlan) => boolean; readonly remedy: string }
+  >
+> = {
+  effectWeights: {
+    words: 'token weights made of effects',
+    isIn: ({ rule }) => rule !== 'uniform',
+    remedy: 'choose an objective with token weights, such as nextquill-paper, with a plainWeight below 1',
+  },
+  thresholdWeights: {
+    words: 'weights about a threshold',
+    isIn: ({ rule }) => rule === 'threshold',
+    remedy: 'choose an objective with them, such as nextquill-paper, without softWeights',
+  },
+  softWeights: {
+    words: 'soft weights',
+    isIn: ({ rule }) => rule === 'soft',
+    remedy: 'set softWeights=true in an objective with token weights',
+  },
+  divergenceWeights: {
+    words: 'weights that are divergences',
+    isIn: ({ rule }) => rule === 'divergence',
+    remedy: 'choose nextquill-js without softWeights',
+  },
+  signedWeights: {
+    words: 'token weights made of effects with a sign',
+    isIn: ({ rule }) => isSigned(rule),
+    remedy: 'choose an objective with them, such as perce',
+  },
+  userSpecificWeights: {
+    words: 'weights made of userSpecific effects',
+    isIn: ({ needs }) => needs.generic,
+    remedy: 'set weightsFrom=userSpecific',
+  },
+  weightedFit: {
+    words: 'token weights',
+    isIn: ({ name }) => objectiveTable[name].rule !== 'uniform',
+    remedy: 'choose an objective with token weights, such as perce',
+  },
+  difference: {
+    words: 'a loss on the logit difference',
+    isIn: ({ difference }) => difference !== 'none',
+    remedy: 'choose an objective with that loss, such as nextquill-paper',
+  },
+  everything: { words: 'anything', isIn: () => true, remedy: '' },
+};
+
+/** The options that change something in a plan. */
+export function optionsInUse(plan: ObjectivePlan): ObjectiveOptions {
+  const names = objectiveOptionRows.flatMap(([name, { actsOn }]) => (actedOn[actsOn].isIn(plan) ? name : []));
+  return Object.fromEntries(names.map((name) => [name, plan.options[name]]));
+}
+
+/**
+ * Checks that given options change something. One that is given as off, its default, says what is true.
+ * Options that a name brings along may lose their use to given ones.
+ */
+function checkOptionsInUse(plan: ObjectivePlan, given: readonly ObjectiveOptionName[]): void {
+  for (const option of given) {
+    const { words, isIn, remedy } = actedOn[objectiveOptionTable[option].actsOn];
+    if (isIn(plan) || isOff(option, plan.options)) continue;
+    throw new ConfigError(
+      `objectiveOptions: ${option}: expected an objective that uses ${words}, got ${plan.name}, which does not with these options`,
+      { code: 'objective/option', hint: `Remove ${option}, or ${remedy}.` },
+    );
+  }
+}
+
+function isOff(option: ObjectiveOptionName, options: ResolvedObjectiveOptions): boolean {
+  const off: unknown = defaultObjectiveOptions[option];
+  return options[option] === off && (off === false || off === 0 || off === 'total');
+}
+
+function checkEstimator({ name, estimator, rule, options }: ObjectivePlan): void {
+  const fail = (what: string, hint: string) =>
+    new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
+  if (!estimatorNames.includes(estimator))
+    throw fail(
+      `expected one of ${estimatorNames.join(', ')}, got ${JSON.stringify(estimator)}`,
+      'Choose one of these names.',
+    );
+  if (estimator === 'dynamic') return;
+  if (rule === 'uniform')
+    throw fail(
+      `${estimator}: expected an objective that weighs tokens by effects, got ${name}`,
+      'Remove estimator, or choose an objective that weighs tokens by effects, such as nextquill-paper.',
+    );
+  if (options.weightGradient)
+    throw fail(
+      `${estimator}: expected no weightGradient, got one`,
+      'Remove weightGradient: gradients flow through weights only where the model in training estimates them.',
+    );
+}

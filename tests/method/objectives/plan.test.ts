@@ -1,0 +1,77 @@
+/** @file An objective as one value: what follows from its name, its options and its estimator. */
+import { describe, expect, it } from 'vitest';
+import { defaultObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
+import { objectiveNames } from '../../../src/method/objectives/objectives.ts';
+import {
+  type EstimatorName,
+  optionsInUse,
+  planObjective,
+  planOf,
+  recordOf,
+} from '../../../src/method/objectives/plan.ts';
+
+const NOTHING = { estimate: false, generic: false, anchor: false, scale: false };
+
+describe('a plan', () => {
+  it('is nextquill where nothing is named, and knows the alias that was', () => {
+    expect(planObjective()).toEqual(planObjective('nextquill'));
+    expect(planObjective()).toMatchObject({
+      name: 'perce',
+      requested: 'nextquill',
+      rule: 'clipped',
+      difference: 'none',
+      options: { ...defaultObjectiveOptions, plainWeight: 0.5 },
+      passes: 'pair',
+      needs: NOTHING,
+    });
+  });
+
+  it.each([
+    ['sft', {}, 'dynamic', 'withHistory'],
+    ['sft-no-history', {}, 'dynamic', 'withoutHistory'],
+    ['sft', { anchorWeight: 0.1 }, 'dynamic', 'pair'],
+    ['sft-no-history', { anchorWeight: 0.1 }, 'dynamic', 'withoutHistory'],
+    ['perce', {}, 'dynamic', 'pair'],
+    ['perce', {}, 'fixed', 'withHistory'],
+    ['perce', {}, 'moving-average', 'withHistory'],
+    ['nextquill-code', {}, 'fixed', 'pair'],
+    ['nextquill-data-side', { plainWeight: 1 }, 'dynamic', 'withHistory'],
+  ] as const)('of %s with %o and a %s estimator takes the passes %s', (name, options, estimator, passes) => {
+    expect(planObjective(name, options, estimator).passes).toBe(passes);
+  });
+
+  it('has soft weights where they are on, and none where the whole fit is plain', () => {
+    expect(planObjective('nextquill-js', { softWeights: true }).rule).toBe('soft');
+    expect(planObjective('perce', { plainWeight: 1 }).rule).toBe('uniform');
+    expect(planObjective('nextquill-paper', { plainWeight: 1 }).rule).toBe('threshold');
+  });
+
+  it('needs what its options and its estimator ask for', () => {
+    const needs = (estimator: EstimatorName, options = {}) =>
+      planObjective('nextquill-paper', options, estimator).needs;
+    expect(needs('dynamic')).toEqual(NOTHING);
+    expect(needs('moving-average')).toEqual({ ...NOTHING, estimate: true });
+    expect(needs('dynamic', { weightsFrom: 'userSpecific' })).toEqual({ ...NOTHING, generic: true });
+    expect(needs('dynamic', { anchorWeight: 1 })).toEqual({ ...NOTHING, anchor: true });
+    expect(needs('dynamic', { effectWarmup: 0.5 })).toEqual({ ...NOTHING, scale: true });
+  });
+
+  it.each(objectiveNames)('of %s comes back from its record', (name) => {
+    const plan = planObjective(name, { anchorWeight: 0.5 });
+    expect(planOf(JSON.parse(JSON.stringify(recordOf(plan))))).toEqual(plan);
+  });
+
+  it('lists the options that change something', () => {
+    expect(optionsInUse(planObjective('sft'))).toEqual({ anchorWeight: 0 });
+    expect(Object.keys(optionsInUse(planObjective('nextquill')))).toEqual([
+      'softWeights',
+      'weightsFrom',
+      'plainWeight',
+      'anchorWeight',
+    ]);
+    expect(optionsInUse(planObjective('nextquill-paper', { weightsFrom: 'userSpecific' }))).toMatchObject({
+      effectThreshold: 0.05,
+      placebos: 3,
+    });
+  });
+});
