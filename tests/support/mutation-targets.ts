@@ -1,5 +1,6 @@
 /** @file Every kind of file that the mutation tests damage, for scripts/mutation.ts. */
 import type { MutationTarget } from './mutations.ts';
 import { tokenizerTargets } from './tokenizer-mutations.ts';
+import { weightsTargets } from './weights-mutations.ts';
 
-export const mutationTargets: readonly MutationTarget[] = [...tokenizerTargets];
+export const mutationTargets: readonly MutationTarget[] = [...tokenizerTargets, ...weightsTargets];
