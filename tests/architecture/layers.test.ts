@@ -108,6 +108,7 @@ describe('layers', () => {
         'objectives',
         'scoring',
         'metrics',
+        'authorship',
         'training',
       ],
       ...['runs', 'evaluation', 'generation', 'explain', 'audit', 'refutation'],
