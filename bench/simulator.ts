@@ -30,7 +30,7 @@ const conditions = {
 } as const satisfies Partial<Record<keyof SimulationOptions, { label: string; values: readonly number[] }>>;
 
 type Condition = keyof typeof conditions;
-const PLACEBOS = 3;
+const OTHERS = 3;
 const names = Object.keys(estimators) as EffectMeasureName[];
 
 interface Setting {
@@ -60,7 +60,7 @@ const prompt = { ...scored.prompt, maxHistory: 4 };
 const origin = {
   seed,
   users: Number(flags.users),
-  placebos: PLACEBOS,
+  others: OTHERS,
   model: scored.model.hash,
   adapter: flags.adapter ?? null,
 };
@@ -94,7 +94,7 @@ for (const [conditionIndex, [condition, { values }]] of (
     const effects: ExampleEffects[] = [];
     for await (const found of exampleEffects(scored, examples, {
       prompt,
-      placebo: PLACEBOS,
+      others: OTHERS,
       threads: Number(flags.threads),
     }))
       effects.push(found);

@@ -30,11 +30,11 @@ console.log(
   `strongest: ${JSON.stringify(strongest.token)} of ${strongest.user}, +${strongest.effect.toFixed(2)} nats`,
 );
 
-// The heat map of one text, with two other users' histories as placebo.
+// The heat map of one text, with those of two other users beside it.
 const map = await explain(model, examples[0]!, {
   prompt: model.prompt,
   modelName: 'embedded',
-  placebo: 2,
+  others: 2,
   pool: examples,
 });
 console.log(renderEffectMapTerminal(map, { color: process.stdout.isTTY === true, effect: 'userSpecific' }));

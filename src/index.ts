@@ -112,7 +112,7 @@ export {
 } from './method/prompts/pair.ts';
 export type { ReferenceValue } from './method/prompts/template.ts';
 export type { RefutationTest, Verdict } from './method/refutation/refutation-test.ts';
-// Refutation: does the effect stand placebos, wrong targets and other words?
+// Refutation: does the effect stand strangers’ histories, wrong targets and other words?
 export { type RefutationOptions, refute } from './method/refutation/refute.ts';
 export type { Refutation, RefutationResult } from './method/refutation/results.ts';
 export { refutationTests } from './method/refutation/suite.ts';

@@ -155,7 +155,7 @@ async function scoresOf(name: string, seed: number, open: () => Promise<ScoredMo
   const { scores, system } = await evaluate(name, scored, held.rows, {
     prompt,
     pool: held.pool,
-    candidates: Number(flags.candidates),
+    others: Number(flags.candidates) - 1,
     ...threads,
   });
   const result: Scores = {

@@ -15,7 +15,7 @@ interface ExampleSum {
   tokens: number;
   withHistory: number;
   withoutHistory: number;
-  /** Sum of C; where placebos were asked for. */
+  /** Sum of C; where others were asked for. */
   userSpecific: number | undefined;
   strongest: EffectRow;
 }
@@ -54,7 +54,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
   const userSpecific =
     compared.length > 0
       ? `, ${compared.length < sums.length ? `and of the ${compared.length} that are compared with others` : 'of it'} user-specific (C) ${signed(specific, 3)}`
-      : '; --placebo K shows what of it only the user’s own history gives (C)';
+      : '; --others K shows what of it only the user’s own history gives (C)';
   return [
     'Mean log-probability of a response token, nats; effect (A) = with − without history\n',
     exampleTable(sums.slice(0, EXAMPLES_SHOWN)),

@@ -100,10 +100,10 @@ export function addExampleFlags(command: Command): void {
   addFlag(command, '--example <N>', 'id of the example');
 }
 
-/** Adds `--placebo`. */
-export function addPlaceboFlag(command: Command, fallback = ''): void {
-  addFlag(command, '--placebo <K>', `compare with K other users’ histories${fallback}`, (flag) =>
-    wholeNumber(flag, 1),
+/** Adds `--others` and its older name `--placebo`. */
+export function addOthersFlag(command: Command, fallback = '', least = 1): void {
+  addFlag(command, '--placebo, --others <K>', `compare with K other users’ histories${fallback}`, (flag) =>
+    wholeNumber(flag, least),
   );
 }
 

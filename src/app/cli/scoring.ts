@@ -60,8 +60,8 @@ export function openingOf({ options, progress, signal, warn }: Session): OpenMod
 }
 
 /** Other users' histories that must be drawn for an effect to be shown, even where none were asked for. */
-export function neededPlacebos(effect?: EffectName): number {
-  return effect === 'placebo' || effect === 'userSpecific' ? 1 : 0;
+export function neededOthers(effect?: EffectName): number {
+  return effect === 'generic' || effect === 'userSpecific' ? 1 : 0;
 }
 
 /** The cache of effects, as `--cache` asks. */

@@ -14,6 +14,7 @@ import { evaluate, pairedDifferences, type SystemEvaluation } from '../../method
 import type { Evaluation, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { effectAuc } from '../../method/evaluation/token-causes.ts';
 import { effectMapOf } from '../../method/explain/explain.ts';
+import { DEFAULT_OTHERS } from '../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { train } from '../../method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.ts';
@@ -69,9 +70,7 @@ const TRAINING = {
   epochs: 1,
 } as const;
 
-const CANDIDATES = 4;
 const MAPS_OF_EACH = 3;
-const BOOTSTRAP = { seed: 0 };
 
 interface Scored {
   readonly simulated: SystemEvaluation;
@@ -105,7 +104,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   };
 
   const score = async (name: string, scored: ScoredModel): Promise<Scored> => {
-    const settings = { ...shared, candidates: CANDIDATES, bootstrap: BOOTSTRAP };
+    const settings = { ...shared, others: DEFAULT_OTHERS, seed };
     const simulated = await evaluate(name, scored, data.simulated, settings);
     const speeches = await evaluate(name, scored, data.speeches, { ...settings, pool: data.speechPool });
     const effects: ExampleEffects[] = [];
@@ -154,8 +153,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   }
 
   const evaluations = [
-    evaluationOf('Simulated users', results, 'simulated', true),
-    evaluationOf('Presidents', results, 'speeches', false),
+    evaluationOf('Simulated users', results, 'simulated', seed),
+    evaluationOf('Presidents', results, 'speeches', seed),
   ];
   const findings = describeFindings(evaluations);
   const chosen = results.get('nextquill')!;
@@ -170,7 +169,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const html = renderReport({
     title: 'NextQuill quickstart',
     createdAt: `Seed ${seed}, ${Math.round(seconds)} seconds`,
-    introduction: introduction(data, CANDIDATES),
+    introduction: introduction(data, DEFAULT_OTHERS + 1),
     evaluations,
     lossCurves: curves,
     maps: mapped.map((effect) =>
@@ -201,7 +200,7 @@ function evaluationOf(
   name: string,
   results: ReadonlyMap<string, Scored>,
   part: 'simulated' | 'speeches',
-  withCauses: boolean,
+  seed: number,
 ): Evaluation {
   const of = (system: string) => results.get(system)![part];
   const systems = [...results.keys()];
@@ -217,21 +216,21 @@ function evaluationOf(
         of('nextquill'),
         of('sft'),
         ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect', 'authorIdentification'],
-        BOOTSTRAP,
+        { seed },
       ),
       ...OBJECTIVES.flatMap((system) =>
         pairedDifferences(
           of(system),
           of('base'),
           ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect'],
-          BOOTSTRAP,
+          { seed },
         ),
       ),
     ],
-    ...(withCauses
+    ...(part === 'simulated'
       ? {
           effectAuc: systems.map((system) => ({
-            ...effectAuc(results.get(system)!.effects, BOOTSTRAP),
+            ...effectAuc(results.get(system)!.effects, { seed }),
             system,
           })),
         }

@@ -22,7 +22,7 @@ const TIE = 100 * Number.EPSILON;
  * The p-value of each observed value against one null distribution.
  *
  * Where the null is pooled over tokens, such as other users' histories against each other's, it says how often a token
- * drawn at random would show as much without an effect: one token's k placebos alone cannot give less than 1/(k + 1).
+ * drawn at random would show as much without an effect: one token's k other histories alone cannot give less than 1/(k + 1).
  * @param observed finite
  * @param nullValues at least one, finite, any order
  * @returns in (0, 1], in the order of `observed`; f64[N]

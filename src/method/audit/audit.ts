@@ -10,7 +10,7 @@ import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { explainAll } from '../explain/explain.ts';
 import { describeMatching } from '../others/matching.ts';
-import { othersForAll } from '../others/others-histories.ts';
+import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -28,7 +28,7 @@ export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPer
   /** How the model is called in the result. */
   readonly modelName: string;
   /** Other users' histories for each text; 3 by default, or fewer where fewer users have one. */
-  readonly placebo?: number;
+  readonly others?: number;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
   /** Heat maps of the most and the least personal texts, with the effects of their items; 4 by default. */
@@ -44,22 +44,20 @@ export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPer
   readonly onProgress?: ProgressListener;
 }
 
-/** Candidates where nothing else is asked for: the own history and three others. */
-const DEFAULT_PLACEBOS = 3;
 const DEFAULT_MAPS = 4;
 
 /**
  * Audits a model on examples.
  * @throws {ConfigError} for the reference value `placebo`, against which B would be measured
  * @throws {DataError} when no example shows a history, or too few users have one
- * Cost: a text takes 2 passes, one for each placebo and up to 3 for the dose curve; a heat map those of its items, too.
+ * Cost: a text takes 2 passes, one for each other history and up to 3 for the dose curve; a heat map those of its items, too.
  */
 export async function audit(
   scored: ScoredModel,
   examples: readonly Example[],
   options: AuditOptions,
 ): Promise<AuditResult> {
-  const { prompt, pool = examples, placebo, seed = 0, resamples, store: path } = options;
+  const { prompt, pool = examples, others: asked, seed = 0, resamples, store: path } = options;
   const { onProgress, signal, threads, tokensPerRun } = options;
   if (prompt.reference === 'placebo')
     throw new ConfigError('reference: expected removed or none-text for an audit, got placebo', {
@@ -68,11 +66,11 @@ export async function audit(
     });
   const { tokenizer, hash } = scored.model;
   const { used, leftOut } = usable(examples, tokenizer, prompt);
-  const placebos = othersForAll(used, pool, placebo ?? DEFAULT_PLACEBOS, placebo);
+  const others = othersForAll(used, pool, asked ?? DEFAULT_OTHERS, asked);
   const compared = used
     .map((example) => ({
       example,
-      ...comparedPrompts(example, tokenizer, prompt, { pool, count: placebos, seed }),
+      ...comparedPrompts(example, tokenizer, prompt, { pool, others, seed }),
     }))
     .filter((each) => !lacksOthers(each));
   if (compared.length === 0) throw noneToCompare(prompt);
@@ -86,7 +84,7 @@ export async function audit(
   };
   await using store = path === undefined ? memoryStore() : await fileStore(path);
   const scores = await scoreTexts(scored, texts, store, running);
-  const maps = await extremeMaps(scored, scores, { ...options, pool, placebo: placebos }, running);
+  const maps = await extremeMaps(scored, scores, { ...options, pool, others }, running);
 
   const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
@@ -97,11 +95,11 @@ export async function audit(
     modelHash: hash,
     prompt,
     seed,
-    placebos,
+    others,
     matching: describeMatching(compared.flatMap(({ matched }) => matched ?? [])),
     itemsShown: {
       own: mean(texts.map(({ pair }) => pair.historyItemsUsed)),
-      placebo: mean(texts.flatMap(({ placebos }) => placebos.map((pair) => pair.historyItemsUsed))),
+      others: mean(texts.flatMap(({ others }) => others.map((pair) => pair.historyItemsUsed))),
     },
     users: new Set(effects.map(({ user }) => user)).size,
     texts: scores.length,
@@ -135,7 +133,7 @@ function tokenText({ model }: ScoredModel): (score: TextScores, position: number
 async function extremeMaps(
   scored: ScoredModel,
   scores: readonly TextScores[],
-  { maps = DEFAULT_MAPS, subsets, seed, prompt, pool, placebo, modelName }: AuditOptions,
+  { maps = DEFAULT_MAPS, subsets, seed, prompt, pool, others, modelName }: AuditOptions,
   running: Pick<AuditOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onProgress'>,
 ): Promise<AuditResult['maps']> {
   const order = scores
@@ -152,9 +150,9 @@ async function extremeMaps(
       prompt,
       modelName,
       ...(pool !== undefined && { pool }),
-      ...(placebo !== undefined && { placebo }),
+      ...(others !== undefined && { others }),
       ...(seed !== undefined && { seed }),
-      items: { ...(subsets !== undefined && { subsets }), ...(seed !== undefined && { seed }) },
+      items: { ...(subsets !== undefined && { subsets }) },
     },
   );
   return { most: drawn.slice(0, most), least: drawn.slice(most) };

@@ -11,7 +11,7 @@ import type { LeftOut } from './results.ts';
 export interface AuditText {
   readonly example: Example;
   readonly pair: PromptPair;
-  readonly placebos: readonly PromptPair[];
+  readonly others: readonly PromptPair[];
   /** With the latest 1, 2, 4 and 8 items; fewer where there are fewer. */
   readonly doses: readonly PromptPair[];
 }
@@ -77,7 +77,7 @@ export function auditText(
   return {
     example,
     pair,
-    placebos: others,
+    others,
     doses: doses.slice(1).map((items) => {
       if (items >= pair.historyItemsUsed) return pair;
       const history = example.history.slice(example.history.length - items);
@@ -86,12 +86,12 @@ export function auditText(
   };
 }
 
-/** The prompts of a text in a fixed order: own history, none, placebos, doses. */
-export function promptsOf({ pair, placebos, doses }: AuditText): ScoredPrompt[] {
+/** The prompts of a text in a fixed order: own history, none, others', doses. */
+export function promptsOf({ pair, others, doses }: AuditText): ScoredPrompt[] {
   const after = (promptIds: readonly number[]) => ({ promptIds, responseIds: pair.responseIds });
   return [
     after(pair.withHistoryIds),
     after(pair.withoutHistoryIds),
-    ...[...placebos, ...doses].map(({ withHistoryIds }) => after(withHistoryIds)),
+    ...[...others, ...doses].map(({ withHistoryIds }) => after(withHistoryIds)),
   ];
 }

@@ -43,15 +43,15 @@ export interface PersonalToken {
 export interface WhereInText {
   /** First, middle and last third of the response tokens of each text. */
   readonly thirds: readonly (GroupEffects & {
-    /** Share of its tokens that are found personal; with two placebos or more. */
+    /** Share of its tokens that are found personal; with two others or more. */
     readonly personalShare?: Estimate;
   })[];
-  /** Absent with one placebo: what differs between placebos is then not known. */
+  /** Absent with one other user: what differs between strangers is then not known. */
   readonly personal?: {
     /** False discovery rate. */
     readonly level: number;
     readonly tokens: number;
-    /** Placebo against other placebos: as many differences as there are to compare with. */
+    /** One stranger's history against the others': as many differences as there are to compare with. */
     readonly nullSize: number;
     /** Share of tokens found, mean over users. */
     readonly share: Estimate;
@@ -82,11 +82,11 @@ export interface AuditResult {
   readonly prompt: PromptSettings;
   readonly seed: number;
   /** Other users' histories that each text is compared with. */
-  readonly placebos: number;
+  readonly others: number;
   /** How they were chosen. */
   readonly matching: string;
   /** Mean number of items that the model saw. */
-  readonly itemsShown: { readonly own: number; readonly placebo: number };
+  readonly itemsShown: { readonly own: number; readonly others: number };
   readonly users: number;
   readonly texts: number;
   readonly tokens: number;

@@ -7,7 +7,7 @@ import { type AuditText, promptsOf } from './plan.ts';
 import { type ScoreStore, scoreKeys } from './score-store.ts';
 
 /** log p of every response token after each prompt of a text, f32[S], nats. */
-export interface TextScores extends AuditText {
+export interface TextScores extends Omit<AuditText, 'others'> {
   readonly own: Float32Array;
   readonly none: Float32Array;
   readonly others: readonly Float32Array[];
@@ -55,7 +55,7 @@ export async function scoreTexts(
         Float32Array,
         ...Float32Array[],
       ];
-      const { length } = text.placebos;
+      const { length } = text.others;
       results.push({ ...text, own, none, others: rest.slice(0, length), dosed: rest.slice(length) });
     }
   }

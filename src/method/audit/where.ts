@@ -72,16 +72,15 @@ interface TokenTests {
 }
 
 /**
- * Tests every token: its log-probability after the user's own history minus the mean after the placebos, against the same
- * difference of each placebo from the other placebos, pooled over all tokens; then Benjamini–Hochberg. A placebo is
+ * Tests every token: its log-probability after the user's own history minus the mean after others', against the same
+ * difference of each of these from the rest, pooled over all tokens; then Benjamini–Hochberg. A stranger's history is
  * compared with one history fewer, so the null is a little wide and the test a little strict. Where users share what
- * is told of them, as simulated ones do, a placebo stands out from the others about as far as the own history does, and
+ * is told of them, as simulated ones do, one of these stands out from the rest about as far as the own history does, and
  * no token need be found (docs/log.md).
- * @returns undefined with fewer than two placebos
+ * @returns undefined with fewer than two others
  */
 function testTokens(scores: readonly TextScores[]): TokenTests | undefined {
-  const placebos = scores[0]!.others.length;
-  if (placebos < 2) return undefined;
+  if (scores[0]!.others.length < 2) return undefined;
   const pooledNull: number[] = [];
   const userSpecific = scores.map(({ own, others }) =>
     Float64Array.from(own, (value, t) => {

@@ -8,7 +8,7 @@ import { isStrictlyBefore, parseTime } from './time.ts';
 /** Options of {@link checkLeakage}. */
 export interface LeakageOptions {
   /** Other users' items that stand in for the history of an example, by its id. */
-  readonly placebos?: ReadonlyMap<string, readonly HistoryItem[]>;
+  readonly others?: ReadonlyMap<string, readonly HistoryItem[]>;
   /** Between examples, texts of fewer words are not compared: two users may both write "Great book!". Default 8. */
   readonly minWords?: number;
 }
@@ -16,15 +16,15 @@ export interface LeakageOptions {
 const OFFENDERS_SHOWN = 5;
 
 /**
- * Throws when a response can leak: it is in a history or placebo of its own example ({@link isSameItem}),
+ * Throws when a response can leak: it is in a history of its own example, or in another that stands for it ({@link isSameItem}),
  * or its text is a response in two splits, or a validation or test response (its text; of the same user also a cut text
  * of its id) is in a history or response of a training example, or a history item is not strictly earlier than the response (where both have times).
  * @throws {DataError} naming the number of leaks and the first five
  */
 export function checkLeakage(examples: readonly Example[], options: LeakageOptions = {}): void {
-  const { placebos, minWords = 8 } = options;
+  const { others, minWords = 8 } = options;
   const leaks = [
-    ...examples.flatMap((example) => ownLeaks(example, placebos?.get(example.id) ?? [])),
+    ...examples.flatMap((example) => ownLeaks(example, others?.get(example.id) ?? [])),
     ...leaksBetweenSplits(examples, minWords),
   ];
   if (leaks.length === 0) return;
@@ -37,7 +37,7 @@ export function checkLeakage(examples: readonly Example[], options: LeakageOptio
 }
 
 /** Leaks within one example. */
-function ownLeaks(example: Example, placebo: readonly HistoryItem[]): string[] {
+function ownLeaks(example: Example, others: readonly HistoryItem[]): string[] {
   const response = { id: example.id, text: example.response };
   const responseTime = example.time === undefined ? undefined : parseTime(example.time);
   const name = `example "${example.id}"`;
@@ -56,7 +56,7 @@ function ownLeaks(example: Example, placebo: readonly HistoryItem[]): string[] {
       `${name}: history item "${item.id}" of ${item.time} is not strictly before the response of ${example.time}`,
     ];
   });
-  return [...same(example.history, 'history'), ...same(placebo, 'placebo'), ...late];
+  return [...same(example.history, 'history'), ...same(others, 'other user’s'), ...late];
 }
 
 /** Leaks from validation and test into training, and responses in two splits. */

@@ -12,7 +12,7 @@ import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { namedEffectsOfText } from '../effects/named-effects.ts';
 import { type ObjectiveRecord, planOf } from '../objectives/plan.ts';
-import { isTooFewUsers, othersForAll } from '../others/others-histories.ts';
+import { DEFAULT_OTHERS, isTooFewUsers, othersForAll } from '../others/others-histories.ts';
 import type { Manifest } from '../runs/manifest.ts';
 import { exampleEffects } from '../scoring/rows.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -39,9 +39,6 @@ export interface GuardWords {
   readonly cautions: readonly string[];
 }
 
-/** Other users' histories for each example, where there are so many users. */
-const PLACEBOS = 3;
-
 /** The guard's numbers under one model. */
 interface Scores {
   readonly nll: Readonly<Record<'withHistory' | 'withoutHistory', readonly ExampleValue[]>>;
@@ -63,12 +60,12 @@ export async function coldStart(
   { recipe }: Pick<Manifest, 'recipe'>,
   options: GuardOptions = {},
 ): Promise<GuardWords> {
-  const placebo = placebosOf(guard);
-  const score = (scored: ScoredModel) => scoreGuard(scored, guard, placebo, recipe, options);
+  const others = othersOf(guard);
+  const score = (scored: ScoredModel) => scoreGuard(scored, guard, others, recipe, options);
   const scores = { before: await score(before), after: await score(after) };
   const change = (of: (scores: Scores) => readonly ExampleValue[]) => {
     const [first, last] = [of(scores.before), of(scores.after)];
-    const difference = pairedDifferenceByUser(last, first);
+    const difference = pairedDifferenceByUser(last, first, { seed: recipe.seed });
     const over = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
     return { text: `${over(first)} before, ${over(last)} after (${intervalText(difference)})`, difference };
   };
@@ -91,7 +88,7 @@ export async function coldStart(
         ? `${whereShown}, what the history gives in all (A), nats a token: ${change(({ total }) => total).text}.`
         : 'What the history gives in all (A) is not shown: no example shows one.',
       compared.length > 0
-        ? `${whereCompared}, what only the user’s own history gives, beside ${placebo} others’ (C), nats a token: ${change(({ userSpecific }) => userSpecific).text}.`
+        ? `${whereCompared}, what only the user’s own history gives, beside ${others} others’ (C), nats a token: ${change(({ userSpecific }) => userSpecific).text}.`
         : `What only the user’s own history gives (C) is not shown: ${size > 0 ? 'too few users have a history' : 'no example shows one'}.`,
     ],
     // Told of few users, too: a guard that waits for proof comes too late.
@@ -120,12 +117,12 @@ export function remedy(recipe: ObjectiveRecord): string {
   return `To mend it, ${steps.join(', or ')}.`;
 }
 
-/** As many other users' histories as every row can be given, {@link PLACEBOS} at most. */
-function placebosOf({ rows, pool }: Guard): number {
+/** As many other users' histories as every row can be given, {@link DEFAULT_OTHERS} at most. */
+function othersOf({ rows, pool }: Guard): number {
   const withHistory = rows.filter(({ history }) => history.length > 0);
   if (withHistory.length === 0) return 0;
   try {
-    return othersForAll(withHistory, pool, PLACEBOS);
+    return othersForAll(withHistory, pool, DEFAULT_OTHERS);
   } catch (error) {
     if (isTooFewUsers(error)) return 0;
     throw error;
@@ -135,8 +132,8 @@ function placebosOf({ rows, pool }: Guard): number {
 async function scoreGuard(
   scored: ScoredModel,
   { rows, pool }: Guard,
-  placebo: number,
-  { prompt, threads }: Manifest['recipe'],
+  others: number,
+  { prompt, threads, seed }: Manifest['recipe'],
   { signal, onProgress }: GuardOptions,
 ): Promise<Scores> {
   const nll: Record<keyof Scores['nll'], ExampleValue[]> = { withHistory: [], withoutHistory: [] };
@@ -147,7 +144,8 @@ async function scoreGuard(
     prompt: { ...prompt!, reference: 'removed' },
     threads,
     pool,
-    placebo,
+    others,
+    seed,
     ...(signal !== undefined && { signal }),
     onProgress: (progress) => onProgress?.({ ...progress, stage: 'report' }),
   });

@@ -8,7 +8,7 @@ import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { type NamedEffects, namedEffects } from '../effects/named-effects.ts';
 import { describeMatching } from '../others/matching.ts';
-import { othersForAll } from '../others/others-histories.ts';
+import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
@@ -18,9 +18,10 @@ import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts'
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
 export interface EvaluationOptions extends ComparingScorerOptions {
-  /** Histories that author identification chooses among, the true one included; by default 4, or fewer where fewer users have one. */
-  readonly candidates?: number;
-  readonly bootstrap?: BootstrapOptions;
+  /** Other users' histories for each example; {@link DEFAULT_OTHERS} by default, or fewer where fewer users have one. */
+  readonly others?: number;
+  /** How intervals are made; they are drawn by `seed`, too. */
+  readonly bootstrap?: Omit<BootstrapOptions, 'seed'>;
 }
 
 /** What was measured on one example; nats a response token. */
@@ -30,7 +31,7 @@ export interface ExampleScore {
   readonly tokens: number;
   readonly nllWithHistory: number;
   readonly nllWithoutHistory: number;
-  /** Mean over the other candidates. */
+  /** Mean over the others. */
   readonly nllOtherHistory: number;
   /** 1 where the user's own history makes the text likeliest, ties shared. */
   readonly identified: number;
@@ -48,10 +49,10 @@ export interface SystemEvaluation {
 }
 
 /**
- * Scores examples with their own history, without, and with k − 1 others matched in domain, period and length. Candidates
- * show one number of items each. Where the reference value is `placebo`, one more user's history stands for none.
+ * Scores examples with their own history, without, and with other users' (others/others-histories.ts). Author identification
+ * chooses among these and the own history, cut to as many items.
  * @throws {DataError} when no example has a history that can be compared, or too few users have one
- * Cost: k + 1 passes an example, one more where its history is longer than the candidates'.
+ * Cost: for k others k + 2 passes an example, one more where its history is longer than the others'.
  */
 export async function evaluate(
   name: string,
@@ -59,17 +60,18 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, pool = examples, seed = 0, bootstrap, onProgress, onWarning } = options;
+  const { prompt, pool = examples, seed = 0, onProgress, onWarning } = options;
+  const bootstrap = { ...options.bootstrap, seed };
   const { tokenizer } = scored.model;
   // Whether an item fits does not depend on the reference value.
   const showing = examples.filter(
     (example) => promptPair(example, tokenizer, { ...prompt, reference: 'removed' }).hasHistory,
   );
   if (showing.length === 0) throw noHistories(examples.length, prompt);
-  const k = candidatesOf(showing, pool, options);
+  const count = othersOf(showing, pool, options);
   const compared = showing.map((example) => ({
     example,
-    ...comparedPrompts(example, tokenizer, prompt, { pool, count: k - 1, seed }),
+    ...comparedPrompts(example, tokenizer, prompt, { pool, others: count, seed }),
   }));
   const lacking = compared.filter(lacksOthers).map(({ example }) => example);
   const warning = lackingOthersWarning(lacking, showing.length, prompt, 'they are left out');
@@ -77,13 +79,13 @@ export async function evaluate(
   const used = compared.filter((each) => !lacksOthers(each));
   if (used.length === 0) throw noHistories(examples.length, prompt);
   const matches = used.flatMap(({ matched }) => matched ?? []);
-  // For each example: own history, none, then the candidates with the true one first.
+  // For each example: own history, none, then the candidates of author identification with the true one first.
   const prompts = used.flatMap(({ pair, own, others }) => [
     promptOf(pair),
     promptOf(pair, 'withoutHistoryIds'),
     ...[own!, ...others].map((candidate) => promptOf(candidate)),
   ]);
-  const perExample = k + 2;
+  const perExample = 2 + 1 + count;
   await using scorer = createScorer(scored, options);
   const distinct = distinctPrompts(prompts);
   const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
@@ -120,7 +122,11 @@ export async function evaluate(
       nllWithHistory: byUser((s) => s.nllWithHistory),
       nllWithoutHistory: byUser((s) => s.nllWithoutHistory),
       nllOtherHistory: byUser((s) => s.nllOtherHistory),
-      authorIdentification: { ...byUser((s) => s.identified), k, matching: describeMatching(matches) },
+      authorIdentification: {
+        ...byUser((s) => s.identified),
+        k: count + 1,
+        matching: describeMatching(matches),
+      },
     },
     historyEffect: {
       system: name,
@@ -134,21 +140,16 @@ export async function evaluate(
   };
 }
 
-/** Candidates of author identification where the data have as many users with a history. */
-export const DEFAULT_CANDIDATES = 4;
-
-/** Candidates of every example: as many as asked for, or else as every example can be given. */
-function candidatesOf(
+/** Other users' histories of every example: as many as asked for, or else as every example can be given. */
+function othersOf(
   examples: readonly Example[],
   pool: readonly Example[],
-  { candidates, prompt }: EvaluationOptions,
+  { others, prompt }: EvaluationOptions,
 ): number {
   // One more user's history stands for none.
   const reference = prompt.reference === 'placebo' ? 1 : 0;
-  const others = (candidates ?? DEFAULT_CANDIDATES) - 1 + reference;
-  return (
-    othersForAll(examples, pool, others, candidates === undefined ? 1 + reference : others) + 1 - reference
-  );
+  const most = (others ?? DEFAULT_OTHERS) + reference;
+  return othersForAll(examples, pool, most, others === undefined ? 1 + reference : most) - reference;
 }
 
 function noHistories(examples: number, { maxTokens }: PromptSettings): DataError {

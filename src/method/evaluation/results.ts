@@ -4,7 +4,7 @@ import type { NamedEffects } from '../effects/named-effects.ts';
 
 /** Is the true user's history, among k, the one that makes the text likeliest? A share of texts, 0 to 1. */
 export interface AuthorIdentification extends Estimate {
-  /** Number of candidate histories; chance is 1/k. */
+  /** Number of candidate histories, those of the others and the own one; chance is 1/k. */
   readonly k: number;
   /** How the other candidates were chosen, such as `period`. */
   readonly matching: string;

@@ -12,9 +12,9 @@ export interface EffectValues {
   readonly probability: number;
   /** Twice the Jensen–Shannon divergence of the two predictions, nats, 0 to 2 ln 2. */
   readonly divergence: number;
-  /** Mean log ratio of other users' histories (generic part), nats. */
-  readonly placebo?: number;
-  /** logRatio − placebo: what only this user's history does, nats. */
+  /** B: what other users' histories do as well, nats. */
+  readonly generic?: number;
+  /** C = A − B: what only this user's history does, nats. */
   readonly userSpecific?: number;
 }
 
@@ -56,8 +56,8 @@ export const effectDescriptions: Readonly<Record<EffectName, EffectDescription>>
     signed: true,
     meaning: 'log ratio minus the mean log ratio of other users’ histories',
   },
-  placebo: {
-    label: 'Placebo',
+  generic: {
+    label: 'Generic',
     unit: 'nats',
     signed: true,
     meaning: 'mean log ratio of other users’ histories',
@@ -196,7 +196,7 @@ function mergeTokens(tokens: readonly EffectToken[]): EffectToken {
       logRatio: sum((token) => token.values.logRatio),
       probability: Math.exp(withHistory) - Math.exp(withoutHistory),
       divergence: Math.max(...tokens.map((token) => token.values.divergence)),
-      ...(every((token) => token.values.placebo) && { placebo: sum((token) => token.values.placebo!) }),
+      ...(every((token) => token.values.generic) && { generic: sum((token) => token.values.generic!) }),
       ...(every((token) => token.values.userSpecific) && {
         userSpecific: sum((token) => token.values.userSpecific!),
       }),

@@ -12,10 +12,10 @@ export interface ExplainOptions extends EffectRowsOptions {
   readonly modelName: string;
   readonly title?: string;
   /** What each item of the history does, too; false by default. */
-  readonly items?: boolean | Pick<ItemEffectsOptions, 'subsets' | 'seed'>;
+  readonly items?: boolean | Pick<ItemEffectsOptions, 'subsets'>;
 }
 
-/** The heat map of one example. Cost: two passes, one for each placebo, and with items those of `itemEffects`. */
+/** The heat map of one example. Cost: two passes, one for each other history, and with items those of `itemEffects`. */
 export async function explain(
   scored: ScoredModel,
   example: Example,
@@ -64,7 +64,7 @@ export function effectMapOf(
         logRatio: effects.logRatio[t]!,
         probability: effects.probability[t]!,
         divergence: effects.divergence[t]!,
-        ...(named && { placebo: named.generic, userSpecific: named.userSpecific }),
+        ...(named && { generic: named.generic, userSpecific: named.userSpecific }),
       },
       logProbWithHistory: withHistory,
       logProbWithoutHistory: withoutHistory,

@@ -3,6 +3,7 @@
  * checks, recipes, their JSON Schema and the help of the command line are made of it.
  */
 import { ConfigError, nearestName } from '../../base/errors.ts';
+import { DEFAULT_OTHERS } from '../others/others-histories.ts';
 
 /**
  * What an option acts on. Where an objective does not have it, the option would be recorded and change nothing, so that
@@ -112,8 +113,8 @@ export const objectiveOptionTable = {
     actsOn: 'signedWeights',
     describe: 'effects that weights are made of: total (A), or userSpecific (C = A − B)',
   },
-  placebos: {
-    default: 3,
+  others: {
+    default: DEFAULT_OTHERS,
     range: [1, UNBOUNDED],
     isWhole: true,
     actsOn: 'userSpecificWeights',

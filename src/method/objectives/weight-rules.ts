@@ -68,7 +68,7 @@ export function weightsByRule(
 function required(generic: Value | undefined): Value {
   if (generic !== undefined) return generic;
   throw new ConfigError('weightsFrom: expected the effects of other users’ histories, got none', {
-    code: 'objective/no-placebos',
+    code: 'objective/no-others',
     hint: 'Train on examples of several users, or use weightsFrom total.',
   });
 }

@@ -1,4 +1,4 @@
-/** @file Other users' histories for author identification and placebos, matched in period, domain and length, so that neither era nor topic gives the author away. */
+/** @file Which other users' histories are compared with the own one: matched in period, domain and length, so that neither era nor topic gives the author away. */
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
 import { randomStream } from '../../base/random.ts';
@@ -7,7 +7,7 @@ import { comparedForm, isSameItem } from '../data/normalise.ts';
 import { yearOf } from '../data/time.ts';
 import { nearestFirst, poolColumns, wordsOf } from './pool-columns.ts';
 
-/** Options of {@link matchedCandidates}. */
+/** Options of {@link matchedOthers}. */
 export interface MatchingOptions {
   /** Orders users that are equally near; default 0. */
   readonly seed?: number;
@@ -18,25 +18,25 @@ export interface MatchingOptions {
 }
 
 /** A history of another user. */
-export interface Candidate {
+export interface OtherHistory {
   readonly user: string;
-  /** As many items as every other candidate, oldest first. */
+  /** As many items as each of those it is compared with, oldest first. */
   readonly history: readonly HistoryItem[];
 }
 
-/** What {@link matchedCandidates} found. */
-export interface MatchedCandidates {
-  /** k − 1 histories of k − 1 other users. */
-  readonly others: readonly Candidate[];
+/** What {@link matchedOthers} found. */
+export interface MatchedOthers {
+  /** One history of each of so many other users. */
+  readonly others: readonly OtherHistory[];
   /** The example's own history, cut to the same number of items: the latest. */
   readonly own: readonly HistoryItem[];
   /** What was matched and how closely, such as `period ±12 years, length ±8 %`. */
   readonly matching: string;
-  /** Largest distance in years between the example's response and a candidate's; absent without times. */
+  /** Largest distance in years between the example's response and another user's; absent without times. */
   readonly periodYears?: number;
-  /** Candidates of the example's `domain`; absent without a domain. */
+  /** Those of the example's `domain`; absent without a domain. */
   readonly sameDomain?: number;
-  /** Largest relative difference in words between a candidate's history and the example's own. */
+  /** Largest relative difference in words between another user's history and the example's own. */
   readonly lengthDifference: number;
 }
 
@@ -44,29 +44,25 @@ export interface MatchedCandidates {
 const MAX_POOL = 64;
 
 /**
- * The histories of k − 1 other users, nearest to `example` first by domain (`domain`, where it has one),
+ * The histories of `count` other users, nearest to `example` first by domain (`domain`, where it has one),
  * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
  * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
  * Left out: the same user; items that are the response or an item of the example's own history ({@link isSameItem});
  * items that the example's user co-wrote (`authors`).
  * @param examples where other users' histories come from; may contain `example`
- * @param k candidates with the true user, at least 2
- * @throws {ConfigError} when k is below 2 or not whole
- * @throws {DataError} when the example has no history or fewer than k − 1 other users have one
+ * @param count other users, at least 1
+ * @throws {ConfigError} when `count` is not a whole number of at least 1
+ * @throws {DataError} when the example has no history or fewer than `count` other users have one
  */
-export function matchedCandidates(
+export function matchedOthers(
   examples: readonly Example[],
   example: Example,
-  k: number,
+  count: number,
   options: MatchingOptions = {},
-): MatchedCandidates {
-  if (!Number.isInteger(k) || k < 2)
-    throw new ConfigError(`k: expected a whole number of candidates of at least 2, got ${k}`, {
-      code: 'config/candidates',
-      hint: 'Choose k = 2 or more, the true user included.',
-    });
+): MatchedOthers {
+  checkOthers(count, 1);
   const foreign = foreignTo(example);
-  const items = itemsForAll(examples, example, k, options);
+  const items = itemsForAll(examples, example, count, options);
   const own = example.history.slice(-items);
   const words = wordsOf(own);
   const distance = distanceFrom(example, examples);
@@ -75,22 +71,22 @@ export function matchedCandidates(
     const { domainDiffers, years } = distance(place);
     const last = pool.at(-1);
     const asNear = domainDiffers === last?.domainDiffers && years === last.years;
-    if (pool.length >= k - 1 && (!asNear || pool.length >= MAX_POOL)) break;
+    if (pool.length >= count && (!asNear || pool.length >= MAX_POOL)) break;
     const { user, history: all } = examples[place]!;
     const history = latest(all, items, foreign);
     if (history.length < items) continue;
     const difference = Math.abs(wordsOf(history) - words) / words;
-    pool.push({ candidate: { user, history }, domainDiffers, years, difference });
+    pool.push({ other: { user, history }, domainDiffers, years, difference });
   }
-  if (pool.length < k - 1) throw tooFew(example, k, pool.length);
+  if (pool.length < count) throw tooFew(example, count, pool.length);
 
   // Those of another domain come last whatever their length.
   const chosen = pool
     .toSorted((a, b) => a.domainDiffers - b.domainDiffers || a.difference - b.difference)
-    .slice(0, k - 1);
+    .slice(0, count);
   const years = Math.max(...chosen.map((entry) => entry.years));
   return described({
-    others: chosen.map((entry) => entry.candidate),
+    others: chosen.map((entry) => entry.other),
     own,
     ...(Number.isFinite(years) && { periodYears: years }),
     ...(example.domain !== undefined && {
@@ -100,7 +96,7 @@ export function matchedCandidates(
 }
 
 /** The same users' histories and the own one, cut further to their latest items, and described as what they then are. */
-export function cutTo({ others, own, ...matched }: MatchedCandidates, items: number): MatchedCandidates {
+export function cutTo({ others, own, ...matched }: MatchedOthers, items: number): MatchedOthers {
   const cut = (history: readonly HistoryItem[]) => history.slice(history.length - items);
   return described({
     ...matched,
@@ -110,7 +106,7 @@ export function cutTo({ others, own, ...matched }: MatchedCandidates, items: num
 }
 
 /** Adds how closely histories are matched. */
-function described(match: Omit<MatchedCandidates, 'matching' | 'lengthDifference'>): MatchedCandidates {
+function described(match: Omit<MatchedOthers, 'matching' | 'lengthDifference'>): MatchedOthers {
   const { others, own, periodYears, sameDomain } = match;
   const words = wordsOf(own);
   const lengthDifference = Math.max(
@@ -123,16 +119,16 @@ function described(match: Omit<MatchedCandidates, 'matching' | 'lengthDifference
 }
 
 /** One description of the matching of many examples, such as `period ±20 years (median 8), length ±19 % (median 3)`: the widest, which holds for all, and the median. */
-export function describeMatching(matches: readonly MatchedCandidates[]): string {
+export function describeMatching(matches: readonly MatchedOthers[]): string {
   if (matches.length === 0) return 'none';
   const parts: string[] = [];
   const domains = matches.flatMap((match) => match.sameDomain ?? []);
-  const candidates = matches.reduce((sum, match) => sum + match.others.length, 0);
+  const all = matches.reduce((sum, match) => sum + match.others.length, 0);
   if (domains.length > 0)
     parts.push(
       domainPart(
         domains.reduce((sum, count) => sum + count, 0),
-        candidates,
+        all,
       ),
     );
   const years = matches.flatMap((match) => match.periodYears ?? []);
@@ -155,7 +151,7 @@ interface Distance {
 
 /** A history that could be chosen. */
 interface Matched extends Distance {
-  readonly candidate: Candidate;
+  readonly other: OtherHistory;
   readonly difference: number;
 }
 
@@ -202,22 +198,22 @@ function nearer(a: Distance, b: Distance): number {
   return a.years === b.years ? 0 : a.years - b.years;
 }
 
-/** The number of items that the example and k − 1 other users can all show: its own, or fewer where others have fewer. */
+/** The number of items that the example and `count` other users can all show: its own, or fewer where others have fewer. */
 function itemsForAll(
   pool: readonly Example[],
   example: Example,
-  k: number,
+  count: number,
   { maxItems = Number.POSITIVE_INFINITY, without }: MatchingOptions,
 ): number {
-  if (example.history.length === 0 || maxItems < 1) throw tooFew(example, k, undefined);
+  if (example.history.length === 0 || maxItems < 1) throw tooFew(example, count, undefined);
   const { users, byItems } = poolColumns(pool);
   let found = 0;
   for (const { user, items } of byItems) {
     if (users[user] === example.user || without?.has(users[user]!)) continue;
     found += 1;
-    if (found === k - 1) return Math.min(example.history.length, maxItems, items);
+    if (found === count) return Math.min(example.history.length, maxItems, items);
   }
-  throw tooFew(example, k, found);
+  throw tooFew(example, count, found);
 }
 
 /** The latest `items` items of which `holds`, oldest first; fewer where there are fewer. */
@@ -266,8 +262,8 @@ function lengthPart(difference: number): string {
   return `length ±${Math.ceil(difference * 100)} %`;
 }
 
-function domainPart(same: number, candidates: number): string {
-  return same === candidates ? 'domain' : `domain (${same} of ${candidates} candidates)`;
+function domainPart(same: number, all: number): string {
+  return same === all ? 'domain' : `domain (${same} of ${all} others)`;
 }
 
 function oneDecimal(value: number): number {
@@ -279,13 +275,29 @@ function median(values: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
-function tooFew(example: Example, k: number, got: number | undefined): DataError {
-  const found = got === undefined ? 'an empty history of its own' : `${got}`;
-  return new DataError(
-    `example "${example.id}": expected ${k - 1} other users with histories to compare, got ${found}`,
-    {
-      code: 'data/too-few-candidates',
-      hint: 'Ask for fewer candidates or placebos, or give more users with histories.',
-    },
+/** @throws {ConfigError} when a number of other users' histories is not whole or below `least` */
+export function checkOthers(others: number, least: number): void {
+  if (Number.isInteger(others) && others >= least) return;
+  throw new ConfigError(
+    `others: expected a whole number of other users' histories of at least ${least}, got ${others}`,
+    { code: 'config/others', hint: `Ask for ${least} or more.` },
   );
+}
+
+/** @param found users that have a history; undefined where the example itself has none */
+function tooFew({ id, user }: Example, count: number, found: number | undefined): DataError {
+  const wanted = count === 1 ? '1 other user with a history' : `${count} other users with histories`;
+  const [got, hint] =
+    found === undefined
+      ? ['an empty history of its own', 'Leave out examples without a history.']
+      : found === 0
+        ? [
+            `none beside "${user}"`,
+            'Give examples of several users: what only the own history does is seen beside those of others.',
+          ]
+        : [`${found}`, `Ask for ${found} others, or give more users with histories.`];
+  return new DataError(`example "${id}": expected ${wanted} to compare with, got ${got}`, {
+    code: 'data/too-few-others',
+    hint,
+  });
 }

@@ -1,20 +1,33 @@
 /**
- * @file Another user's history, in the place of one's own: which users, how many of their items, in what order. The one
- * definition for training, effects, evaluation, audits, refutations and generation.
+ * @file Other users' histories in the place of a user's own: the one rule, for training, effects, evaluation, audits,
+ * refutations and generation.
  *
- * What a prompt does not show cannot be compared: users whose latest items do not fit give way to the next nearest, and
- * all histories are cut to a number of items that every one of them shows.
+ * 1. B and C compare an example's own history with those of `others` other users, one history each (3 by default).
+ * 2. These are the nearest users by domain, then by period, and of those the nearest in words (matching.ts).
+ * 3. No history of another user holds the response, an item of the own history, or what the user co-wrote.
+ * 4. All of them have one number of items, the latest: as many as the prompt shows of the own history, or fewer.
+ * 5. A user of whose items the prompt shows fewer gives way to the next nearest; where none is left, all histories,
+ *    the own one among them, are cut to the number that every one of them shows.
+ * 6. They come in random order, so that one of them can be compared with the rest (by the seed and the example's id).
+ * 7. With the reference value `placebo` one more user's history, drawn from the three nearest, stands for no history;
+ *    that user is not among the others.
+ * 8. Author identification chooses among the others and the own history: candidates = others + 1.
+ * 9. What a prompt does not show cannot be compared: without an item of the own history, or of the others', there is no
+ *    B and no C.
  */
-import { ConfigError, DataError } from '../../base/errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import { type Candidate, cutTo, type MatchedCandidates, matchedCandidates } from './matching.ts';
+import { checkOthers, cutTo, type MatchedOthers, matchedOthers, type OtherHistory } from './matching.ts';
 
-export interface PlaceboOptions {
+/** Other users' histories for each example where nothing else is asked for, and enough users have one. */
+export const DEFAULT_OTHERS = 3;
+
+export interface OthersOptions {
   /** Orders users that are equally near, and those chosen; default 0. */
   readonly seed?: number;
-  /** How many of its latest items a prompt of the example shows of a history; all by default. */
-  readonly shown?: (history: readonly HistoryItem[]) => number;
+  /** How many of the latest items of a history a prompt of the example shows; all by default. */
+  readonly itemsShown?: (history: readonly HistoryItem[]) => number;
   /** Users that are not asked, such as the one that stands for no history. */
   readonly without?: ReadonlySet<string>;
 }
@@ -26,31 +39,23 @@ const ROUNDS = 8;
 const REFERENCE_AMONG = 3;
 
 /**
- * The histories of `count` other users, matched in domain, period and length ({@link matchedCandidates}), in random
- * order: matching puts the nearest in length first, and a placebo that is compared with the others must not be chosen so.
- * All, and the own one, are cut to one number of items that the prompt shows. None holds the response, an item of the
- * example's own history, or what its user co-wrote.
+ * The histories of `count` other users and the own one, by the rule of this file.
  * @param pool where other users' histories come from; may contain `example`
  * @returns undefined where the prompt shows no item of the own history, or none of others'
  * @throws {ConfigError} when `count` is not a whole number of at least 1
  * @throws {DataError} when the example has no history or fewer than `count` other users have one
  */
-export function placeboHistories(
+export function othersHistories(
   pool: readonly Example[],
   example: Example,
   count: number,
-  options: PlaceboOptions = {},
-): MatchedCandidates | undefined {
-  if (!Number.isInteger(count) || count < 1)
-    throw new ConfigError(`placebo: expected a whole number of histories of at least 1, got ${count}`, {
-      code: 'config/placebo',
-      hint: 'Ask for at least one other user’s history.',
-    });
-  const { seed = 0 } = options;
-  const found = showing(pool, example, count, (others) => others, options);
-  return (
-    found && { ...found, others: randomStream(seed, `controls/placebo/${example.id}`).shuffle(found.others) }
-  );
+  options: OthersOptions = {},
+): MatchedOthers | undefined {
+  checkOthers(count, 1);
+  const matched = shownAlike(pool, example, count, (others) => others, options);
+  if (matched === undefined) return undefined;
+  const order = randomStream(options.seed ?? 0, `controls/placebo/${example.id}`);
+  return { ...matched, others: order.shuffle(matched.others) };
 }
 
 /**
@@ -62,44 +67,44 @@ export function placeboHistories(
 export function referenceHistory(
   pool: readonly Example[],
   example: Example,
-  options: PlaceboOptions = {},
-): Candidate | undefined {
+  options: OthersOptions = {},
+): OtherHistory | undefined {
   const among = othersForAll([example], pool, REFERENCE_AMONG);
   const name = `controls/reference/${example.id}`;
-  const draw = (others: readonly Candidate[]) => [randomStream(options.seed ?? 0, name).pick(others)];
-  return showing(pool, example, among, draw, options)?.others[0];
+  const draw = (others: readonly OtherHistory[]) => [randomStream(options.seed ?? 0, name).pick(others)];
+  return shownAlike(pool, example, among, draw, options)?.others[0];
 }
 
 /**
- * The matched histories of `count` users, or those that `choose` takes of them, cut with the own one to a number of items
- * that the prompt shows of each.
+ * Points 4 and 5: the matched histories of `count` users, or those that `choose` takes of them, cut with the own one to
+ * a number of items that the prompt shows of each.
  */
-function showing(
+function shownAlike(
   pool: readonly Example[],
   example: Example,
   count: number,
-  choose: (others: readonly Candidate[]) => readonly Candidate[],
-  { seed = 0, shown = ({ length }) => length, without }: PlaceboOptions,
-): MatchedCandidates | undefined {
-  const maxItems = shown(example.history);
+  choose: (others: readonly OtherHistory[]) => readonly OtherHistory[],
+  { seed = 0, itemsShown = ({ length }) => length, without }: OthersOptions,
+): MatchedOthers | undefined {
+  const maxItems = itemsShown(example.history);
   if (maxItems === 0 && example.history.length > 0) return undefined;
   const passedOver = new Set(without);
-  let best: { readonly matched: MatchedCandidates; readonly items: number } | undefined;
+  let best: { readonly matched: MatchedOthers; readonly items: number } | undefined;
   for (let round = 0; round < ROUNDS; round++) {
-    let matched: MatchedCandidates;
+    let matched: MatchedOthers;
     try {
-      matched = matchedCandidates(pool, example, count + 1, { seed, maxItems, without: passedOver });
+      matched = matchedOthers(pool, example, count, { seed, maxItems, without: passedOver });
     } catch (error) {
       if (best === undefined || !isTooFewUsers(error)) throw error;
       break;
     }
     const wanted = matched.own.length;
     const others = choose(matched.others);
-    const fitting = others.map(({ history }) => shown(history));
-    const items = Math.min(wanted, ...fitting);
+    const shownOf = others.map(({ history }) => itemsShown(history));
+    const items = Math.min(wanted, ...shownOf);
     if (best === undefined || items > best.items) best = { matched: { ...matched, others }, items };
     if (items === wanted) break;
-    for (const [i, { user }] of others.entries()) if (fitting[i]! < wanted) passedOver.add(user);
+    for (const [v, { user }] of others.entries()) if (shownOf[v]! < wanted) passedOver.add(user);
   }
   if (best === undefined || best.items === 0) return undefined;
   return best.items === best.matched.own.length ? best.matched : cutTo(best.matched, best.items);
@@ -107,7 +112,7 @@ function showing(
 
 /**
  * As many other users' histories as every example can be given, `most` at most.
- * @throws {DataError} when an example has no history, or no other user has one
+ * @throws {DataError} when an example has no history, or fewer than `least` other users have one
  */
 export function othersForAll(
   examples: readonly Example[],
@@ -119,7 +124,7 @@ export function othersForAll(
   for (const example of examples)
     for (;;) {
       try {
-        matchedCandidates(pool, example, count + 1);
+        matchedOthers(pool, example, count);
         break;
       } catch (error) {
         if (count === least || !isTooFewUsers(error)) throw error;
@@ -131,4 +136,4 @@ export function othersForAll(
 
 /** Whether matching failed for want of users. */
 export const isTooFewUsers = (error: unknown): boolean =>
-  error instanceof DataError && error.code === 'data/too-few-candidates';
+  error instanceof DataError && error.code === 'data/too-few-others';

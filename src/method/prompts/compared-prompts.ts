@@ -1,8 +1,8 @@
 /** @file The prompts in which an example's own history is compared with other users': what each of them shows. */
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
-import type { MatchedCandidates } from '../others/matching.ts';
-import { placeboHistories, referenceHistory } from '../others/others-histories.ts';
+import type { MatchedOthers } from '../others/matching.ts';
+import { othersHistories, referenceHistory } from '../others/others-histories.ts';
 import { type PromptPair, type PromptSettings, promptPair, promptsFor, type ResponseRoom } from './pair.ts';
 
 export interface ComparedPrompts {
@@ -13,20 +13,20 @@ export interface ComparedPrompts {
   /** Other users' histories, each with the same number of items; empty where nothing of the own one or of theirs shows. */
   readonly others: readonly PromptPair[];
   /** Whose histories they are. */
-  readonly matched?: MatchedCandidates;
+  readonly matched?: MatchedOthers;
 }
 
 export interface ComparingOptions {
   /** Where other users' histories come from; may contain the example. */
   readonly pool: readonly Example[];
-  /** Other users' histories to compare with; beside them one more is drawn where the reference value is `placebo`. */
-  readonly count: number;
+  /** Number of other users' histories; beside them one more is drawn where the reference value is `placebo`. */
+  readonly others: number;
   /** Draws them; default 0. */
   readonly seed?: number;
 }
 
 /**
- * The prompts of an example with its own history, the reference value and `count` other users' histories.
+ * The prompts of an example with its own history, the reference value and other users' histories.
  * @throws {DataError} when a prompt does not fit even without history, or too few users have one
  * Cost: tokenises the prompts of each user that is asked, one to three times.
  */
@@ -34,36 +34,50 @@ export function comparedPrompts(
   example: Example,
   tokenizer: Tokenizer,
   settings: PromptSettings,
-  { pool, count, seed = 0 }: ComparingOptions,
+  { pool, others: count, seed = 0 }: ComparingOptions,
 ): ComparedPrompts {
-  if (count === 0 && settings.reference !== 'placebo')
-    return { pair: promptPair(example, tokenizer, settings), others: [] };
-  const known = new Map<readonly HistoryItem[], PromptPair>();
-  // Whether an item fits does not depend on the reference value.
-  const showing = (history: readonly HistoryItem[]) => {
-    const pair =
-      known.get(history) ??
-      promptPair(example, tokenizer, { ...settings, reference: 'removed' }, { history });
-    known.set(history, pair);
-    return pair;
-  };
-  const shown = (history: readonly HistoryItem[]) => showing(history).historyItemsUsed;
-  if (shown(example.history) === 0) return { pair: promptPair(example, tokenizer, settings), others: [] };
+  const alone = () => ({ pair: promptPair(example, tokenizer, settings), others: [] });
+  const isCompared = count > 0 || settings.reference === 'placebo';
+  if (!isCompared) return alone();
+
+  // Whether an item fits does not depend on the reference value, so every history is tried against none.
+  const pairWith = remembered((history: readonly HistoryItem[]) =>
+    promptPair(example, tokenizer, { ...settings, reference: 'removed' }, { history }),
+  );
+  const itemsShown = (history: readonly HistoryItem[]) => pairWith(history).historyItemsUsed;
+  if (itemsShown(example.history) === 0) return alone();
+
   const reference =
-    settings.reference === 'placebo' ? referenceHistory(pool, example, { seed, shown }) : undefined;
-  const own = settings.reference === 'removed' || reference ? showing(example.history) : undefined;
-  const pair = {
-    ...(own ?? promptPair(example, tokenizer, settings)),
-    ...(reference && { withoutHistoryIds: showing(reference.history).withHistoryIds }),
-  };
+    settings.reference === 'placebo' ? referenceHistory(pool, example, { seed, itemsShown }) : undefined;
+  const pair =
+    reference !== undefined
+      ? { ...pairWith(example.history), withoutHistoryIds: pairWith(reference.history).withHistoryIds }
+      : settings.reference === 'removed'
+        ? pairWith(example.history)
+        : promptPair(example, tokenizer, settings);
   if (count === 0) return { pair, others: [] };
+
   const without = new Set(reference && [reference.user]);
-  const matched = placeboHistories(pool, example, count, { seed, shown, without });
+  const matched = othersHistories(pool, example, count, { seed, itemsShown, without });
   if (matched === undefined) return { pair, others: [] };
-  const others = matched.others.map(({ history }) => showing(history));
   // All that is shown of the own history is shown of that cut to as many items.
-  const cut = matched.own.length < pair.historyItemsUsed ? matched.own : example.history;
-  return { pair, own: showing(cut), others, matched };
+  const own = matched.own.length < pair.historyItemsUsed ? matched.own : example.history;
+  return {
+    pair,
+    own: pairWith(own),
+    others: matched.others.map(({ history }) => pairWith(history)),
+    matched,
+  };
+}
+
+/** A function of a history that does its work once for each list of items. */
+function remembered<T>(of: (history: readonly HistoryItem[]) => T): (history: readonly HistoryItem[]) => T {
+  const known = new Map<readonly HistoryItem[], T>();
+  return (history) => {
+    const value = known.get(history) ?? of(history);
+    known.set(history, value);
+    return value;
+  };
 }
 
 /**
@@ -75,12 +89,12 @@ export function referenceItems(
   tokenizer: Tokenizer,
   settings: PromptSettings,
   room: ResponseRoom,
-  { pool, seed = 0 }: Omit<ComparingOptions, 'count'>,
+  { pool, seed = 0 }: Omit<ComparingOptions, 'others'>,
 ): readonly HistoryItem[] | undefined {
   if (settings.reference !== 'placebo' || example.history.length === 0) return undefined;
-  const shown = (history: readonly HistoryItem[]) =>
+  const itemsShown = (history: readonly HistoryItem[]) =>
     promptsFor(example, tokenizer, { ...settings, reference: 'removed' }, room, { history }).historyItemsUsed;
-  return referenceHistory(pool, example, { seed, shown })?.history;
+  return referenceHistory(pool, example, { seed, itemsShown })?.history;
 }
 
 /** Whether an example shows some of its history, and nobody else's beside the same query and response. */

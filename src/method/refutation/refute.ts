@@ -1,6 +1,5 @@
 /** @file Tries to refute the effect of the histories: every test of the suite, scored in one go and judged by intervals. */
 
-import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, shareByUser } from '../../base/statistics/by-user.ts';
@@ -8,7 +7,8 @@ import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
-import { describeMatching } from '../others/matching.ts';
+import { checkOthers, describeMatching } from '../others/matching.ts';
+import { DEFAULT_OTHERS } from '../others/others-histories.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import { distinctPrompts } from '../scoring/distinct-prompts.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
@@ -23,25 +23,24 @@ import { ROUNDING } from './verdict.ts';
 
 export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
-  /** Other users' histories for each example, at least 2: a placebo is compared with the others; 3 by default. */
-  readonly placebos?: number;
+  /** Other users' histories for each example, at least 2: one stranger is compared with the rest; {@link DEFAULT_OTHERS} by default. */
+  readonly others?: number;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
   /** Tests to run; all of {@link refutationTests} by default. */
   readonly tests?: readonly RefutationTest[];
-  /** Draws the controls; 0 by default. */
+  /** Draws others' histories, controls and intervals; 0 by default. */
   readonly seed?: number;
-  readonly bootstrap?: BootstrapOptions;
+  /** How intervals are made; they are drawn by `seed`, too. */
+  readonly bootstrap?: Omit<BootstrapOptions, 'seed'>;
   readonly onProgress?: ProgressListener;
 }
 
-const DEFAULT_PLACEBOS = 3;
-
 /**
  * Runs the suite on a model.
- * @throws {ConfigError} when fewer than 2 placebos are asked for
+ * @throws {ConfigError} when fewer than 2 others are asked for
  * @throws {DataError} when no example has a history that fits, or too few users have one
- * Cost: for k placebos about 6 (k + 1) passes an example.
+ * Cost: for k others about 6 (k + 1) passes an example.
  */
 export async function refute(
   scored: ScoredModel,
@@ -59,14 +58,11 @@ export async function refuteScores(
   examples: readonly Example[],
   options: RefutationOptions,
 ): Promise<Refutation> {
-  const { prompt, placebos = DEFAULT_PLACEBOS, pool = examples, seed = 0, bootstrap, onProgress } = options;
+  const { prompt, others = DEFAULT_OTHERS, pool = examples, seed = 0, onProgress } = options;
+  const bootstrap = { ...options.bootstrap, seed };
   const { tests = refutationTests } = options;
-  if (!Number.isInteger(placebos) || placebos < 2)
-    throw new ConfigError(`placebo: expected a whole number of histories of at least 2, got ${placebos}`, {
-      code: 'config/placebo',
-      hint: 'Ask for 2 or more: one stranger’s history is compared with another’s.',
-    });
-  const made = refutationSubjects(examples, tokenizer, { prompt, placebos, pool, seed });
+  checkOthers(others, 2);
+  const made = refutationSubjects(examples, tokenizer, { prompt, others, pool, seed });
   const { subjects } = made;
   const total: Plan = subjects.map(({ example, own }) =>
     contrast(made.prompt(example, own), [made.prompt(example, [])]),
@@ -102,7 +98,7 @@ export async function refuteScores(
     users: new Set(claim.map(({ user }) => user)).size,
     examples: claim.length,
     withoutHistory: examples.length - subjects.length,
-    placebos,
+    others,
     matching: describeMatching(subjects),
     tests: results,
     verdict:

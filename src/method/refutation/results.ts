@@ -35,7 +35,7 @@ export interface Refutation {
   /** Examples without a history that fits, which the suite says nothing about. */
   readonly withoutHistory: number;
   /** Other users' histories for each example. */
-  readonly placebos: number;
+  readonly others: number;
   readonly matching: string;
   readonly tests: readonly RefutationResult[];
   /** `fails` where one test fails; `cannot tell` where none does and one cannot tell. */

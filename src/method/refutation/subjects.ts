@@ -1,10 +1,10 @@
-/** @file The examples of a refutation: each with the items of its history that fit, and as many of every placebo history. */
+/** @file The examples of a refutation: each with the items of its history that fit, and as many of every other user's. */
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { irrelevantNote } from '../others/controls.ts';
-import type { MatchedCandidates } from '../others/matching.ts';
-import { placeboHistories } from '../others/others-histories.ts';
+import type { MatchedOthers } from '../others/matching.ts';
+import { othersHistories } from '../others/others-histories.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 
@@ -12,7 +12,7 @@ import { type PromptSettings, promptPair } from '../prompts/pair.ts';
  * An example whose history shows, with the latest of its items and those of others: as many as fit beside a note, and as
  * every one of these histories has.
  */
-export interface Subject extends MatchedCandidates {
+export interface Subject extends MatchedOthers {
   readonly example: Example;
 }
 
@@ -31,7 +31,7 @@ export interface SubjectPrompts {
 export interface SubjectOptions {
   readonly prompt: PromptSettings;
   /** Other users' histories for each example. */
-  readonly placebos: number;
+  readonly others: number;
   /** Where they come from. */
   readonly pool: readonly Example[];
   readonly seed: number;
@@ -44,7 +44,7 @@ export interface SubjectOptions {
 export function refutationSubjects(
   examples: readonly Example[],
   tokenizer: Tokenizer,
-  { prompt: settings, placebos, pool, seed }: SubjectOptions,
+  { prompt: settings, others, pool, seed }: SubjectOptions,
 ): SubjectPrompts {
   // Shown without a history section: what a refutation asks of does not depend on the reference value.
   const pairOf = (example: Example, history: readonly HistoryItem[], template = settings.template) =>
@@ -62,8 +62,8 @@ export function refutationSubjects(
   };
   const subjects = examples.flatMap((example): Subject[] => {
     if (fitting(example, example.history) === 0) return [];
-    const shown = (history: readonly HistoryItem[]) => fitting(example, history);
-    const matched = placeboHistories(pool, example, placebos, { seed, shown });
+    const itemsShown = (history: readonly HistoryItem[]) => fitting(example, history);
+    const matched = othersHistories(pool, example, others, { seed, itemsShown });
     return matched === undefined ? [] : [{ example, ...matched }];
   });
   if (subjects.length === 0)

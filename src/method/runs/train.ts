@@ -103,11 +103,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const examples = itemsOfRun(forTraining(given), resolved);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...settings };
   const { onProgress, signal } = options;
-  const asked = { seed, placebos: placebosOf(resolved), onProgress, signal };
-  const { pairs, placebos, warnings } = await trainingPrompts(examples, model, prompt, asked);
+  const asked = { seed, others: othersOf(resolved), onProgress, signal };
+  const { pairs, others, warnings } = await trainingPrompts(examples, model, prompt, asked);
   const record = dataRecord(dataSource, examples.map(asItem), pairs);
   for (const message of warnings) yield { type: 'warning', message };
-  return yield* begin(options, pairs, record, prompt, placebos);
+  return yield* begin(options, pairs, record, prompt, others);
 }
 
 /** Fine-tunes a model on token ids, for callers who make their own; see {@link train}. */
@@ -136,10 +136,10 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const found = await options.open.examples(manifest.data.source);
   const examples = recordedItems(manifest.data, found);
   const { onProgress, signal } = options;
-  const asked = { seed, placebos: placebosOf(settingsOf(manifest.recipe)), onProgress, signal };
-  const { pairs, placebos } = await trainingPrompts(examples, model, prompt, asked);
+  const asked = { seed, others: othersOf(settingsOf(manifest.recipe)), onProgress, signal };
+  const { pairs, others } = await trainingPrompts(examples, model, prompt, asked);
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
-  return yield* goOn(run, manifest, model, pairs, record, options, placebos);
+  return yield* goOn(run, manifest, model, pairs, record, options, others);
 }
 
 /** Goes on with a run of {@link trainPairs}; see {@link resume}. */
@@ -162,7 +162,7 @@ async function* begin(
   pairs: readonly PromptPair[],
   data: DataRecord,
   prompt?: PromptSettings,
-  placebos?: Placebos,
+  others?: OthersPrompts,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { modelSource, out } = options;
   const settings = resolveSettings(options, options.model);
@@ -170,7 +170,7 @@ async function* begin(
   await checkFree(out);
   const memory = checkMemory(settings, options.model, pairs, options.maxMemory);
   const model = await onItsBase(options.model, settings, options);
-  const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
+  const fixed = await estimatesBefore(settings, model, pairs, others, options);
   const manifest: Manifest = {
     formatVersion: 1,
     status: 'running',
@@ -200,7 +200,7 @@ async function* goOn(
   pairs: readonly PromptPair[],
   data: DataRecord,
   options: AgainOptions,
-  placebos?: Placebos,
+  others?: OthersPrompts,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const sameTokenizer = opened.tokenizer.hash === manifest.model.tokenizerHash;
   if (opened.hash !== manifest.model.hash || !sameTokenizer)
@@ -227,7 +227,7 @@ async function* goOn(
     memory: checkMemory(settings, opened, pairs, options.maxMemory),
   };
   const model = await onItsBase(opened, settings, options);
-  const fixed = await estimatesBefore(settings, model, pairs, placebos, options);
+  const fixed = await estimatesBefore(settings, model, pairs, others, options);
   if (fixed?.modelHash !== manifest.estimates?.modelHash)
     throw new CheckpointError(
       `${run}: estimator: expected the model that the run began with, got another config, adapter or weights`,
@@ -287,18 +287,18 @@ async function onItsBase(
   });
 }
 
-type Placebos = NonNullable<TrainingPrompts['placebos']>;
+type OthersPrompts = NonNullable<TrainingPrompts['others']>;
 
 /** Other users' histories for each example: where weights are made of C. */
-const placebosOf = ({ objective }: Pick<ResolvedSettings, 'objective'>): number | undefined =>
-  objective.needs.generic ? objective.options.placebos : undefined;
+const othersOf = ({ objective }: Pick<ResolvedSettings, 'objective'>): number | undefined =>
+  objective.needs.generic ? objective.options.others : undefined;
 
 /** Effects that a run needs before its first step. @throws {ConfigError} when its estimator cannot be opened or asked */
 async function estimatesBefore(
   settings: ResolvedSettings,
   model: Model,
   pairs: readonly PromptPair[],
-  placebos: Placebos | undefined,
+  others: OthersPrompts | undefined,
   { openEstimator, cache, signal, onProgress }: RunOptions,
 ): Promise<FixedEstimates | undefined> {
   const { estimatorModel: source, threads } = settings;
@@ -311,7 +311,7 @@ async function estimatesBefore(
     model,
     pairs,
     threads,
-    ...(placebos && { placebos }),
+    ...(others && { others }),
     ...(source !== undefined && { estimatorModel: await openEstimator!(source, model) }),
     ...(cache && { cache }),
     ...(signal && { signal }),

@@ -76,7 +76,7 @@ export async function* itemEffects(
       hint: 'Ask for 16 subsets of each item.',
     });
   const { tokenizer } = scored.model;
-  // Only prompts with a history are compared here: a placebo in place of none is not asked for.
+  // Only prompts with a history are compared here: another user's in place of none is not asked for.
   const settings: PromptSettings =
     prompt.reference === 'placebo' ? { ...prompt, reference: 'removed' } : prompt;
   await using scorer = createScorer(scored, { ...options, cacheContext: settings });

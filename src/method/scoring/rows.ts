@@ -1,8 +1,8 @@
 /** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
-import { ConfigError } from '../../base/errors.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
+import { checkOthers } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { hiddenHistoryWarning, type PromptPair, type Prompts } from '../prompts/pair.ts';
@@ -27,7 +27,7 @@ export interface EffectRow {
   readonly effectLogRatio: number;
   readonly effectDivergence: number;
   /**
-   * B: mean log ratio of other users' histories; where placebos were asked for. 0 without a history, as every effect;
+   * B: mean log ratio of other users' histories; where others were asked for. 0 without a history, as every effect;
    * absent where no other user's history fits.
    */
   readonly effectPlacebo?: number;
@@ -44,7 +44,7 @@ export interface EffectRow {
 /** Warnings are told once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
 export interface EffectRowsOptions extends ComparingScorerOptions {
   /** Other users' histories for each example, matched in period, domain and length; 0 by default. */
-  readonly placebo?: number;
+  readonly others?: number;
   readonly withPrompts?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface ExampleEffects {
   readonly pair: PromptPair;
   readonly effects: PairEffects;
   /**
-   * Mean over other users v of log p(y_t | h_v), f32[S], nats; where placebos were asked for. Without a history there is
+   * Mean over other users v of log p(y_t | h_v), f32[S], nats; where others were asked for. Without a history there is
    * nothing to compare with another's: it is then log p(y_t | ∅), so that B and C are 0 as every effect is. Absent, too,
    * where a history shows and no other user's fits: B and C are then not known.
    */
@@ -70,11 +70,8 @@ export async function* exampleEffects(
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
-  const { prompt, placebo = 0, pool = examples, seed = 0, onProgress, onWarning } = options;
-  if (!Number.isInteger(placebo) || placebo < 0)
-    throw new ConfigError(`placebo: expected a whole number of at least 0, got ${placebo}`, {
-      code: 'config/placebo',
-    });
+  const { prompt, others: count = 0, pool = examples, seed = 0, onProgress, onWarning } = options;
+  checkOthers(count, 0);
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
   // Of all examples no more is kept than the warnings need.
@@ -83,10 +80,10 @@ export async function* exampleEffects(
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
     const group = examples.slice(start, start + EXAMPLES_TOGETHER);
     const compared = group.map((example) =>
-      comparedPrompts(example, tokenizer, prompt, { pool, count: placebo, seed }),
+      comparedPrompts(example, tokenizer, prompt, { pool, others: count, seed }),
     );
     shown.push(...compared.map(({ pair: { hasHistory } }) => ({ hasHistory })));
-    if (placebo > 0) lacking.push(...group.filter((_, i) => lacksOthers(compared[i]!)));
+    if (count > 0) lacking.push(...group.filter((_, i) => lacksOthers(compared[i]!)));
     const scoredBefore = start;
     const effects = await scorer.effects(
       compared.map(({ pair }) => pair),
@@ -98,18 +95,18 @@ export async function* exampleEffects(
           unit: 'examples',
         }),
     );
-    const placebos = compared.flatMap(({ others }, i) => others.map((pair) => ({ i, pair })));
-    const logProbabilities = await scorer.logProbabilities(placebos.map(({ pair }) => promptOf(pair)));
+    const ofOthers = compared.flatMap(({ others }, i) => others.map((pair) => ({ i, pair })));
+    const logProbabilities = await scorer.logProbabilities(ofOthers.map(({ pair }) => promptOf(pair)));
     for (const [i, example] of group.entries()) {
       const { pair } = compared[i]!;
-      const mine = logProbabilities.filter((_, p) => placebos[p]!.i === i);
+      const mine = logProbabilities.filter((_, p) => ofOthers[p]!.i === i);
       const meanOf = (_: number, t: number) => mean(mine.map((values) => values[t]!));
       const logProbWithOthers = pair.hasHistory ? mine[0]?.map(meanOf) : effects[i]!.logProbWithoutHistory;
       yield {
         example,
         pair,
         effects: effects[i]!,
-        ...(placebo > 0 && logProbWithOthers && { logProbWithOthers }),
+        ...(count > 0 && logProbWithOthers && { logProbWithOthers }),
       };
     }
   }
@@ -120,7 +117,7 @@ export async function* exampleEffects(
   for (const warning of warnings) if (warning !== undefined) onWarning?.(warning);
 }
 
-/** One row for each response token, in order. Cost: two passes an example, and one for each placebo. */
+/** One row for each response token, in order. Cost: two passes an example, and one for each other history. */
 export async function* effectRows(
   scored: ScoredModel,
   examples: readonly Example[],

@@ -39,7 +39,7 @@ export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | '
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
   /** Prompts with other users' histories for each pair, where weights are made of C. */
-  readonly placebos?: readonly (readonly ScoredPrompt[])[];
+  readonly others?: readonly (readonly ScoredPrompt[])[];
   /** The starting model by default. */
   readonly estimatorModel?: ScoredModel;
   readonly onProgress?: ProgressListener;
@@ -50,17 +50,17 @@ export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | '
  * of C the effects of other users' histories, of the fixed model or else of the starting one.
  * @returns undefined when it needs nothing
  * @throws {ConfigError} when the estimator has another tokenizer, or weights of C have no other users' histories
- * Cost: two passes a pair, and one for each placebo.
+ * Cost: two passes a pair, and one for each other history.
  */
 export async function fixedEstimates(
   settings: ResolvedSettings,
   options: FixedEstimatesOptions,
 ): Promise<FixedEstimates | undefined> {
-  const { model, pairs, placebos, estimatorModel, onProgress } = options;
+  const { model, pairs, others, estimatorModel, onProgress } = options;
   const { needs, estimator } = settings.objective;
   const isFixed = estimator === 'fixed';
   if (!isFixed && !needs.generic) return undefined;
-  if (needs.generic && placebos === undefined) throw noPlacebos();
+  if (needs.generic && others === undefined) throw noOthers();
   const scored: ScoredModel = isFixed ? (estimatorModel ?? { model }) : { model };
   checkTokenizer(scored.model, model, settings.estimatorModel);
   await using scorer = createScorer(scored, options);
@@ -69,7 +69,7 @@ export async function fixedEstimates(
   const effects = isFixed
     ? await scorer.effects(pairs, progress('effects of the estimator', 'examples', pairs.length))
     : undefined;
-  const generic = needs.generic ? await genericEffects(pairs, placebos!, scorer, progress) : undefined;
+  const generic = needs.generic ? await genericEffects(pairs, others!, scorer, progress) : undefined;
   const estimates = pairs.map((_, i): TokenEstimate => {
     const estimate = effects?.[i];
     return {
@@ -87,12 +87,12 @@ export async function fixedEstimates(
 /** B of every token, f32[S] for each pair; 0 where a pair has no other users' histories. */
 async function genericEffects(
   pairs: readonly PromptPair[],
-  placebos: readonly (readonly ScoredPrompt[])[],
+  others: readonly (readonly ScoredPrompt[])[],
   scorer: ReturnType<typeof createScorer>,
   progress: (stage: string, unit: string, total: number) => (done: number) => void,
 ): Promise<Float32Array[]> {
   const prompts = pairs.flatMap(({ withoutHistoryIds, responseIds }, i) =>
-    placebos[i]!.length === 0 ? [] : [{ promptIds: withoutHistoryIds, responseIds }, ...placebos[i]!],
+    others[i]!.length === 0 ? [] : [{ promptIds: withoutHistoryIds, responseIds }, ...others[i]!],
   );
   const scores = await scorer.logProbabilities(
     prompts,
@@ -100,11 +100,14 @@ async function genericEffects(
   );
   let at = 0;
   return pairs.map(({ responseIds }, i) => {
-    const count = placebos[i]!.length;
+    const count = others[i]!.length;
     if (count === 0) return new Float32Array(responseIds.length);
-    const [none, ...others] = scores.slice(at, at + count + 1) as [Float32Array, ...Float32Array[]];
+    const [none, ...ofOthers] = scores.slice(at, at + count + 1) as [Float32Array, ...Float32Array[]];
     at += count + 1;
-    return Float32Array.from(namedEffectsOfTokens({ own: none, none, others }), ({ generic }) => generic);
+    return Float32Array.from(
+      namedEffectsOfTokens({ own: none, none, others: ofOthers }),
+      ({ generic }) => generic,
+    );
   });
 }
 
@@ -161,9 +164,9 @@ function checkTokenizer(estimator: Model, model: Model, source = 'the starting m
   );
 }
 
-function noPlacebos(): ConfigError {
+function noOthers(): ConfigError {
   return new ConfigError('weightsFrom userSpecific: expected other users’ histories, got token ids alone', {
-    code: 'objective/no-placebos',
+    code: 'objective/no-others',
     hint: 'Train on examples, or use weightsFrom total.',
   });
 }

@@ -18,7 +18,7 @@ export interface TrainingPromptsOptions {
   /** Draws other users' histories. */
   readonly seed: number;
   /** Other users' histories for each example, where weights are made of C; none by default. */
-  readonly placebos?: number | undefined;
+  readonly others?: number | undefined;
   readonly onProgress?: ProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,7 +27,7 @@ export interface TrainingPromptsOptions {
 export interface TrainingPrompts {
   readonly pairs: readonly PromptPair[];
   /** Prompts with other users' histories, where they were asked for; none for an example that can be compared with nobody. */
-  readonly placebos?: readonly (readonly ScoredPrompt[])[];
+  readonly others?: readonly (readonly ScoredPrompt[])[];
   /** What to tell of histories that do not show. */
   readonly warnings: readonly string[];
 }
@@ -46,7 +46,7 @@ export async function trainingPrompts(
   examples: readonly Example[],
   { tokenizer, config }: Model,
   settings: PromptSettings,
-  { seed, placebos: count = 0, onProgress, signal }: TrainingPromptsOptions,
+  { seed, others: count = 0, onProgress, signal }: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
   if (settings.maxTokens > config.maxPositions)
     throw new ConfigError(
@@ -57,7 +57,7 @@ export async function trainingPrompts(
   let breath = performance.now();
   let isTold = false;
   for (const example of examples) {
-    compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, count, seed }));
+    compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, others: count, seed }));
     const isLast = compared.length === examples.length;
     if (performance.now() - breath < BREATH_MS && !(isTold && isLast)) continue;
     onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
@@ -75,7 +75,7 @@ export async function trainingPrompts(
   return {
     pairs,
     ...(count > 0 && {
-      placebos: compared.map(({ others }) => others.map((pair) => promptOf(pair))),
+      others: compared.map(({ others }) => others.map((pair) => promptOf(pair))),
     }),
     warnings: warnings.filter((warning) => warning !== undefined),
   };

@@ -72,7 +72,7 @@ ${effectMapsHtml(titled, { kinds: false })}</section>`;
 }
 
 function provenanceHtml(audit: AuditResult, redact: boolean): string {
-  const { prompt, seed, placebos, matching, modelHash, itemsShown } = audit;
+  const { prompt, seed, others, matching, modelHash, itemsShown } = audit;
   const rows: readonly (readonly [string, string])[] = [
     ['Model', audit.model],
     ['Hash of weights, config and tokenizer', modelHash],
@@ -84,7 +84,7 @@ function provenanceHtml(audit: AuditResult, redact: boolean): string {
     ],
     [
       'Other users’ histories',
-      `${placebos} for each text, matched in ${matching}; ${itemsShown.placebo.toFixed(1)} items on average`,
+      `${others} for each text, matched in ${matching}; ${itemsShown.others.toFixed(1)} items on average`,
     ],
     [
       'Intervals',

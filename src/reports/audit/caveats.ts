@@ -12,7 +12,7 @@ const ITEMS_DIFFER = 0.1;
 
 /** Sentences; each stands alone. */
 export function caveatsOf(audit: AuditResult): string[] {
-  const { leftOut, users, itemsShown, placebos, where, byDomain, texts, prompt } = audit;
+  const { leftOut, users, itemsShown, others, where, byDomain, texts, prompt } = audit;
   const caveats = [
     effectCaveat,
     'The effects of single items do not add up to that of the history: D is what one item adds to all the others.',
@@ -37,17 +37,17 @@ export function caveatsOf(audit: AuditResult): string[] {
     caveats.push(
       `The intervals rest on ${count(users, 'user')} only; with so few they are too narrow, and other users may differ.`,
     );
-  if (itemsShown.placebo < (1 - ITEMS_DIFFER) * itemsShown.own)
+  if (itemsShown.others < (1 - ITEMS_DIFFER) * itemsShown.own)
     caveats.push(
-      `Another user’s history shows ${decimal(itemsShown.placebo, 1)} items on average and the user’s own ${decimal(itemsShown.own, 1)}: some of C may be due to their number.`,
+      `Another user’s history shows ${decimal(itemsShown.others, 1)} items on average and the user’s own ${decimal(itemsShown.own, 1)}: some of C may be due to their number.`,
     );
-  if (placebos < 2)
+  if (others < 2)
     caveats.push(
       'With one other history a text, single tokens cannot be tested against what differs by chance.',
     );
   else if (where.personal !== undefined)
     caveats.push(
-      `Tokens are tested one by one, each against ${placebos} other histories and the differences among those over all texts: some rare personal words are missed, and up to ${decimal(100 * where.personal.level, 0)}% of those found are chance.`,
+      `Tokens are tested one by one, each against ${others} other histories and the differences among those over all texts: some rare personal words are missed, and up to ${decimal(100 * where.personal.level, 0)}% of those found are chance.`,
     );
   if (byDomain.length === 1)
     caveats.push(`All ${texts} texts are of one domain: nothing here says how domains differ.`);

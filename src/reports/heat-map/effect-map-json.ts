@@ -60,7 +60,7 @@ export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boo
         effectProbability: values.probability,
         effectLogRatio: values.logRatio,
         effectDivergence: values.divergence,
-        ...(values.placebo !== undefined && { effectPlacebo: values.placebo }),
+        ...(values.generic !== undefined && { effectPlacebo: values.generic }),
         ...(values.userSpecific !== undefined && { effectUserSpecific: values.userSpecific }),
         ...(weight !== undefined && { weight }),
         ...(cause !== undefined && { cause }),

@@ -11,7 +11,7 @@ const LEAST_LIMITS: EffectLimits = {
   probability: 0.1,
   divergence: 0.1,
   userSpecific: 1,
-  placebo: 1,
+  generic: 1,
 };
 
 /** Share of tokens within the scale; the rest has the strongest colour. */
@@ -30,8 +30,8 @@ export function effectLimits(maps: readonly Pick<EffectMap, 'tokens'>[]): Effect
   };
   const names = Object.keys(effectDescriptions) as EffectName[];
   const limits = Object.fromEntries(names.map((name) => [name, limitOf(name)])) as Record<EffectName, number>;
-  const nats = Math.max(limits.logRatio, limits.userSpecific, limits.placebo);
-  return { ...limits, logRatio: nats, userSpecific: nats, placebo: nats };
+  const nats = Math.max(limits.logRatio, limits.userSpecific, limits.generic);
+  return { ...limits, logRatio: nats, userSpecific: nats, generic: nats };
 }
 
 /** The least of 1, 1.5, 2, 3, 4, 5, 6, 8 × 10ᵏ that is not below `size`; 0 for 0. */

@@ -9,7 +9,7 @@ export const levelAttributes: Readonly<Record<EffectName, string>> = {
   probability: 'data-p',
   divergence: 'data-d',
   userSpecific: 'data-u',
-  placebo: 'data-g',
+  generic: 'data-g',
 };
 
 const names = Object.keys(effectDescriptions) as EffectName[];

@@ -64,6 +64,7 @@ describe('help', () => {
     const { code, stdout } = await run('help effects');
     expect(code).toBe(0);
     for (const flag of [
+      '--others',
       '--placebo',
       '--with-prompts',
       '--objective',
@@ -114,11 +115,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
       'ends in .jsonl or .parquet, got "e.csv"',
       'ending',
     ],
-    [
-      'effects --model model --data users.jsonl --placebo 0',
-      '--placebo: expected a whole number',
-      '--placebo',
-    ],
+    ['effects --model model --data users.jsonl --placebo 0', '--others: expected a whole number', '--others'],
     [
       'effects --model model --data users.jsonl --objective nextquil',
       'got "nextquil"',

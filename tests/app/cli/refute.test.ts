@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('refute', { timeout: 240_000 }, () => {
   it('fails a model of random weights with exit code 3, after its results are printed and written', async () => {
     const { code, stdout, stderr } = await run(
-      'refute --model model --data users.jsonl --placebo 2 --seed 3 --out refuted --json',
+      'refute --model model --data users.jsonl --others 2 --seed 3 --out refuted --json',
     );
     const { model, tests, verdict, userSpecific } = JSON.parse(stdout) as Refutation & { model: string };
     expect({ code, model, verdict }).toEqual({ code: 3, model: 'model', verdict: 'fails' });
@@ -48,7 +48,7 @@ describe('refute', { timeout: 240_000 }, () => {
     const example = JSON.parse(line!);
     example.history[0].text = example.response;
     writeFileSync(join(folder, 'leaking.jsonl'), [JSON.stringify(example), ...others].join('\n'));
-    const { code, stderr } = await run('refute --model model --data leaking.jsonl --placebo 12 --quiet');
+    const { code, stderr } = await run('refute --model model --data leaking.jsonl --others 12 --quiet');
     expect(code).toBe(2);
     expect(stderr).toContain('Numbers on these examples are too good');
   });
@@ -56,8 +56,8 @@ describe('refute', { timeout: 240_000 }, () => {
   it('refuses a single stranger, and too few users for the strangers that it needs', async () => {
     const single = await run('refute --model model --data users.jsonl --placebo 1');
     expect(single).toMatchObject({ code: 2, stdout: '' });
-    expect(single.stderr).toContain('--placebo: expected a whole number of at least 2');
-    const few = await run('refute --model model --data users.jsonl --placebo 12 --quiet');
+    expect(single.stderr).toContain('--others: expected a whole number of at least 2');
+    const few = await run('refute --model model --data users.jsonl --others 12 --quiet');
     expect(few).toMatchObject({ code: 2, stdout: '' });
     expect(few.stderr).toContain('expected 12 other users with histories');
   });

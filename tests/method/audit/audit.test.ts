@@ -48,13 +48,13 @@ describe('an audit', () => {
     const { historyEffect } = await evaluate('tiny', scored, examples, {
       prompt,
       threads: 1,
-      candidates: 4,
-      bootstrap: { resamples: 100, seed: 0 },
+      others: 3,
+      bootstrap: { resamples: 100 },
     });
     for (const name of ['total', 'generic', 'userSpecific'] as const)
       for (const end of ['value', 'low', 'high'] as const)
         expect(result.effects[name][end]).toBeCloseTo(historyEffect[name][end], DIGITS);
-    expect(result).toMatchObject({ users: 4, texts: 10, placebos: 3, leftOut: { withoutHistory: 0 } });
+    expect(result).toMatchObject({ users: 4, texts: 10, others: 3, leftOut: { withoutHistory: 0 } });
   });
 
   it('lists every user by C, with an interval only where there are enough texts', () => {
@@ -87,11 +87,11 @@ describe('an audit', () => {
     expect(added).toBeCloseTo(effects.total.value, DIGITS);
   });
 
-  it('tests every token against placebos, unless there is only one', async () => {
+  it('tests every token against others’ histories, unless there is only one', async () => {
     const { where, tokens } = result;
     expect(where.personal).toMatchObject({ tokens, nullSize: 3 * tokens, level: 0.05 });
     expect(where.thirds.map(({ name }) => name)).toEqual(['first third', 'middle third', 'last third']);
-    const one = await audit(scored, examples, { ...options, placebo: 1 });
+    const one = await audit(scored, examples, { ...options, others: 1 });
     expect(one.where.personal).toBeUndefined();
   });
 

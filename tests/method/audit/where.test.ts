@@ -7,20 +7,17 @@ import { writtenUsers } from '../../support/written-users.ts';
 
 const TOKENS = 60;
 
-/** Texts of 30 users whose own history is another draw of what the placebos are, and adds `gain` at some tokens. */
-function madeUpScores(gain: (token: number) => number, placebos = 3): TextScores[] {
+/** Texts of 30 users whose own history is another draw of what the others are, and adds `gain` at some tokens. */
+function madeUpScores(gain: (token: number) => number, others = 3): TextScores[] {
   const random = randomStream(1, 'tests/where');
   const draw = () => Float32Array.from({ length: TOKENS }, () => -3 + 0.2 * random.normal());
   return Array.from({ length: 30 }, (_, u) => ({
     example: { ...writtenUsers[0]!, id: `e${u}`, user: `u${u}` },
     own: draw().map((value, t) => value + gain(t)),
     none: new Float32Array(TOKENS).fill(-3),
-    others: Array.from({ length: placebos }, draw),
+    others: Array.from({ length: others }, draw),
     // What a test of tokens does not look at.
-    ...({ pair: {}, placebos: [], doses: [], dosed: [] } as unknown as Pick<
-      TextScores,
-      'pair' | 'placebos' | 'doses' | 'dosed'
-    >),
+    ...({ pair: {}, doses: [], dosed: [] } as unknown as Pick<TextScores, 'pair' | 'doses' | 'dosed'>),
   }));
 }
 const where = (scores: readonly TextScores[]) =>

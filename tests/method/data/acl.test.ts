@@ -9,7 +9,7 @@ import { DataError } from '../../../src/base/errors.ts';
 import { aclExamples } from '../../../src/method/data/acl.ts';
 import { checkLeakage } from '../../../src/method/data/leakage.ts';
 import { forEvaluation, takeAcrossUsers } from '../../../src/method/data/splits.ts';
-import { matchedCandidates } from '../../../src/method/others/matching.ts';
+import { matchedOthers } from '../../../src/method/others/matching.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -154,16 +154,16 @@ if (missing)
   console.warn(`NOT TESTED on the real ACL data: ${real} is not there; only a synthetic file was read.`);
 
 describe.skipIf(missing)('aclExamples on the real file', () => {
-  it('has thousands of authors, no leakage, and placebos that never show the response or a paper of its author', async () => {
+  it('has thousands of authors, no leakage, and others that never show the response or a paper of its author', async () => {
     const examples = await aclExamples(real);
     expect(new Set(examples.map(({ user }) => user)).size).toBeGreaterThan(4000);
     expect(() => checkLeakage(examples)).not.toThrow();
     const scored = takeAcrossUsers(forEvaluation(examples), 20);
     for (const example of scored) {
-      const { others, periodYears } = matchedCandidates(examples, example, 4);
+      const { others, periodYears } = matchedOthers(examples, example, 3);
       expect(periodYears).toBeLessThanOrEqual(2);
-      const placebos = new Map([[example.id, others.flatMap(({ history }) => history)]]);
-      expect(() => checkLeakage([example], { placebos })).not.toThrow();
+      const shown = new Map([[example.id, others.flatMap(({ history }) => history)]]);
+      expect(() => checkLeakage([example], { others: shown })).not.toThrow();
       for (const { history } of others)
         for (const item of history) expect(item.authors).not.toContain(example.user);
     }

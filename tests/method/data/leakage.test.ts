@@ -92,10 +92,10 @@ describe('checkLeakage', () => {
     expect(() => checkLeakage([numbered, { ...test, user: 'u', id: '2' }])).not.toThrow();
   });
 
-  it('finds the response in a placebo', () => {
-    const placebos = new Map([['b', [item('p', { text: test.response })]]]);
-    expect(() => checkLeakage([train, test], { placebos })).toThrow(
-      'example "b": placebo item "p" has the text of the response',
+  it('finds the response in another user’s history that stands for the own one', () => {
+    const others = new Map([['b', [item('p', { text: test.response })]]]);
+    expect(() => checkLeakage([train, test], { others })).toThrow(
+      'example "b": other user’s item "p" has the text of the response',
     );
   });
 

@@ -11,7 +11,7 @@ import {
   evaluate,
   pairedDifferences,
 } from '../../../src/method/evaluation/evaluate.ts';
-import { matchedCandidates } from '../../../src/method/others/matching.ts';
+import { matchedOthers } from '../../../src/method/others/matching.ts';
 import { referenceHistory } from '../../../src/method/others/others-histories.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
@@ -52,7 +52,7 @@ describe('evaluation', () => {
   it('gives nats a response token with the history, without, and with other users’ histories', async () => {
     const { scores, system, historyEffect } = await evaluated(writtenUsers);
     for (const [i, example] of writtenUsers.entries()) {
-      const others = matchedCandidates(writtenUsers, example, 4).others.map(({ history }) => history);
+      const others = matchedOthers(writtenUsers, example, 3).others.map(({ history }) => history);
       const [own, none, ...other] = await nllAfter(example, [example.history, [], ...others]);
       expect(scores[i]).toMatchObject({ example: example.id, user: example.user });
       expect(scores[i]!.nllWithHistory).toBeCloseTo(own!, DIGITS);
@@ -96,7 +96,7 @@ describe('evaluation', () => {
 
   it('draws one more history where another user’s stands for none, which is no candidate', async () => {
     const reference = { ...prompt, reference: 'placebo' as const };
-    const { scores, historyEffect } = await evaluated(writtenUsers, { prompt: reference, candidates: 2 });
+    const { scores, historyEffect } = await evaluated(writtenUsers, { prompt: reference, others: 1 });
     for (const [i, example] of writtenUsers.entries()) {
       const none = referenceHistory(writtenUsers, example)!;
       const left = writtenUsers.filter(({ user }) => ![none.user, example.user].includes(user));
@@ -108,7 +108,7 @@ describe('evaluation', () => {
     // The reference was one of those that B is the mean of: with two candidates B was 0, and C the total.
     expect(Math.abs(historyEffect.generic.value)).toBeGreaterThan(1e-3);
     expect((await evaluated(writtenUsers, { prompt: reference })).system.authorIdentification!.k).toBe(3);
-    const asked = evaluated(writtenUsers, { prompt: reference, candidates: 4 });
+    const asked = evaluated(writtenUsers, { prompt: reference, others: 3 });
     await expect(asked).rejects.toThrow('expected 4 other users');
   });
 
@@ -117,14 +117,14 @@ describe('evaluation', () => {
     const kettles = { id: 'l', query: '', text: 'kettle '.repeat(1100) };
     // Both were scored as no history: the first shows nothing, the second one item only.
     const pool = [me, { ...second, history: [second.history[0]!, kettles] }, ...others];
-    const { scores, withoutOthers } = await evaluated([me], { pool, candidates: 3 });
+    const { scores, withoutOthers } = await evaluated([me], { pool, others: 2 });
     const strangers = others.map(({ history }) => history);
     const [a, b] = await nllAfter(me, strangers);
     expect(scores[0]!.nllOtherHistory).toBeCloseTo((a! + b!) / 2, DIGITS);
     expect(withoutOthers).toBe(0);
 
     const short = [me, { ...second, history: [kettles, second.history[1]!] }, ...others];
-    const cut = await evaluated([me], { pool: short, candidates: 4 });
+    const cut = await evaluated([me], { pool: short, others: 3 });
     const latest = [second, ...others].map(({ history }) => history.slice(-1));
     const nll = await nllAfter(me, latest);
     expect(cut.scores[0]!.nllOtherHistory).toBeCloseTo(
@@ -140,16 +140,16 @@ describe('evaluation', () => {
     }));
     const some = await evaluated([me, alone], {
       pool: wide,
-      candidates: 2,
+      others: 1,
       onWarning: (message) => warnings.push(message),
     });
     expect(some).toMatchObject({ withoutHistory: 0, withoutOthers: 1 });
     expect(some.scores.map(({ example }) => example)).toEqual([me.id]);
     expect(warnings[0]).toContain('1 of 2 examples, such as "alone", are compared with nobody');
-    await expect(evaluated([alone], { pool: wide, candidates: 2 })).rejects.toThrow('and another user');
+    await expect(evaluated([alone], { pool: wide, others: 1 })).rejects.toThrow('and another user');
   });
 
-  it('draws its candidates by the seed, which the seed of the intervals is not', async () => {
+  it('draws other users’ histories by the seed', async () => {
     const same = { id: 's', query: '', text: 'one of many equal texts' };
     const pool = Array.from({ length: 12 }, (_, i) => ({
       ...writtenUsers[i % 4]!,
@@ -157,12 +157,12 @@ describe('evaluation', () => {
       user: `p${i}`,
       history: [{ ...same, id: `s${i}`, text: `${same.text} ${i}` }],
     }));
-    const others = async (seed: number, bootstrap: number) =>
-      (
-        await evaluated([writtenUsers[0]!], { pool, seed, bootstrap: { seed: bootstrap, resamples: 50 } })
-      ).scores.map(({ nllOtherHistory }) => nllOtherHistory);
-    expect(await others(0, 1)).toEqual(await others(0, 2));
-    expect(await others(1, 1)).not.toEqual(await others(0, 1));
+    const others = async (seed: number) =>
+      (await evaluated([writtenUsers[0]!], { pool, seed, bootstrap: { resamples: 50 } })).scores.map(
+        ({ nllOtherHistory }) => nllOtherHistory,
+      );
+    expect(await others(0)).toEqual(await others(0));
+    expect(await others(1)).not.toEqual(await others(0));
   });
 
   it('leaves out examples without a history, and counts them', async () => {
@@ -175,13 +175,13 @@ describe('evaluation', () => {
   it('chooses among fewer histories by default where there are fewer users, and refuses when asked for more', async () => {
     const few = writtenUsers.slice(0, 3);
     expect((await evaluated(few)).system.authorIdentification!.k).toBe(3);
-    await expect(evaluated(few, { candidates: 4 })).rejects.toThrow('expected 3 other users');
-    await expect(evaluated(few.slice(0, 1))).rejects.toThrow('expected 1 other users');
+    await expect(evaluated(few, { others: 3 })).rejects.toThrow('expected 3 other users');
+    await expect(evaluated(few.slice(0, 1))).rejects.toThrow('expected 1 other user with a history');
   });
 
   it('repeats its intervals by the seed', async () => {
     const [a, b, c] = await Promise.all(
-      [1, 1, 2].map((seed) => evaluated(writtenUsers, { bootstrap: { seed, resamples: 50 } })),
+      [1, 1, 2].map((seed) => evaluated(writtenUsers, { seed, bootstrap: { resamples: 50 } })),
     );
     expect(a).toEqual(b);
     expect(c!.scores).toEqual(a!.scores);

@@ -48,7 +48,7 @@ describe('displayPieces', () => {
     expect(merged.values.divergence).toBeCloseTo(0.1, 12);
     expect(merged.weight).toBeCloseTo(0.3, 12);
     expect(merged.cause).toBe('user');
-    expect(merged.values).not.toHaveProperty('placebo');
+    expect(merged.values).not.toHaveProperty('generic');
     expect(pieces.map((piece) => piece.isEnd)).toEqual([false, false, true]);
   });
 

@@ -26,8 +26,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('a heat map', () => {
-  it('has the numbers of the rows of effects, those of placebos where they were asked for', async () => {
-    const asked = { ...options, pool: writtenUsers, placebo: 2 };
+  it('has the numbers of the rows of effects, those of others where they were asked for', async () => {
+    const asked = { ...options, pool: writtenUsers, others: 2 };
     const rows: EffectRow[] = [];
     for await (const row of effectRows(scored, [example], asked)) rows.push(row);
     const { tokens } = await explain(scored, example, asked);
@@ -49,7 +49,7 @@ describe('a heat map', () => {
         logRatio: row.effectLogRatio,
         probability: row.effectProbability,
         divergence: row.effectDivergence,
-        placebo: row.effectPlacebo,
+        generic: row.effectPlacebo,
         userSpecific: row.effectUserSpecific,
         weight: row.weight,
         logProbWithHistory: row.logProbWithHistory,

@@ -139,11 +139,11 @@ describe('options', () => {
     ['nextquill-code', { softSlope: 3 }, 'softSlope'],
     ['perce', { softCentre: 0 }, 'softCentre'],
     ['nextquill-code', { softWeights: true, plainWeight: 1 }, 'softWeights'],
-    ['nextquill-code', { placebos: 4 }, 'placebos'],
+    ['nextquill-code', { others: 4 }, 'others'],
     ['nextquill-code', { plainWeight: 1.5 }, 'plainWeight'],
     ['nextquill-code', { anchorWeight: -1 }, 'anchorWeight'],
     ['nextquill-code', { softSlope: Number.NaN }, 'softSlope'],
-    ['nextquill-code', { placebos: 1.5 }, 'placebos'],
+    ['nextquill-code', { others: 1.5 }, 'others'],
     ['nextquill-code', { highWeight: 0, lowWeight: 0 }, 'highWeight'],
     ['nextquill-code', { weightsFrom: 'all' as 'total' }, 'weightsFrom'],
     ['nextquill-code', { stopGradient: 1 as unknown as boolean }, 'stopGradient'],
@@ -159,7 +159,7 @@ describe('options', () => {
     expect(
       check('nextquill-paper', { softWeights: true, effectWarmup: 0.5, stopGradient: true }),
     ).not.toThrow();
-    expect(check('perce', { weightsFrom: 'userSpecific', placebos: 4 })).not.toThrow();
+    expect(check('perce', { weightsFrom: 'userSpecific', others: 4 })).not.toThrow();
     expect(check('sft', { anchorWeight: 1 })).not.toThrow();
     expect(check('nextquill-js', { weightGradient: true })).not.toThrow();
     expect(check('nextquill-paper', { plainWeight: 1, highWeight: 0.8 })).not.toThrow();
@@ -180,6 +180,6 @@ describe('options', () => {
     };
     expect(() =>
       objectiveWeights(planObjective('perce', { weightsFrom: 'userSpecific' }), pair, groupInputs()),
-    ).toThrowError(expect.objectContaining({ code: 'objective/no-placebos' }));
+    ).toThrowError(expect.objectContaining({ code: 'objective/no-others' }));
   });
 });

@@ -4,7 +4,7 @@ import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
 import { sotuExamples } from '../../../src/method/data/sotu.ts';
 import { forEvaluation } from '../../../src/method/data/splits.ts';
-import { describeMatching, matchedCandidates } from '../../../src/method/others/matching.ts';
+import { describeMatching, matchedOthers } from '../../../src/method/others/matching.ts';
 
 const item = (id: string, words = 10, change: Partial<HistoryItem> = {}): HistoryItem => ({
   id,
@@ -28,11 +28,11 @@ const users = (match: { readonly others: readonly { readonly user: string }[] })
 
 const me = example('me', '1900', items('me', 3));
 
-describe('matchedCandidates', () => {
+describe('matchedOthers', () => {
   it('takes the users nearest in time, never the example itself, and says how near', () => {
     const others = ['1880', '1893', '1908', '1950'].map((year) => example(year, year, items(year, 3)));
     const mine = { ...me, id: 'mine too' };
-    const match = matchedCandidates([me, mine, ...others], me, 3);
+    const match = matchedOthers([me, mine, ...others], me, 2);
     expect(users(match)).toEqual(['1893', '1908']);
     expect(match.matching).toBe('period ±8 years, length ±0 %');
     expect(match.periodYears).toBeCloseTo(8, 1);
@@ -40,7 +40,7 @@ describe('matchedCandidates', () => {
 
   it('cuts all histories to one number of items, the latest', () => {
     const others = [example('a', '1900', items('a', 5)), example('b', '1900', items('b', 2))];
-    const match = matchedCandidates(others, me, 3);
+    const match = matchedOthers(others, me, 2);
     expect(match.own.map(({ id }) => id)).toEqual(['me1', 'me2']);
     const ids = match.others.map(({ history }) => history.map(({ id }) => id)).sort();
     expect(ids).toEqual([
@@ -56,8 +56,8 @@ describe('matchedCandidates', () => {
       ...['1899', '1901', '1902'].map((year) => example(year, year, items(year, 10))),
       ...['1700', '1710', '1720'].map((year) => example(year, year, items(year, 25))),
     ];
-    expect(users(matchedCandidates(others, mine, 4))).toEqual(['1700', '1710', '1720']);
-    const match = matchedCandidates(others, mine, 4, { maxItems: 8 });
+    expect(users(matchedOthers(others, mine, 3))).toEqual(['1700', '1710', '1720']);
+    const match = matchedOthers(others, mine, 3, { maxItems: 8 });
     expect(users(match)).toEqual(['1899', '1901', '1902']);
     for (const history of [match.own, ...match.others.map((other) => other.history)])
       expect(history).toHaveLength(8);
@@ -66,8 +66,8 @@ describe('matchedCandidates', () => {
 
   it('does not ask users that it is told to leave out', () => {
     const others = ['a', 'b', 'c', 'd'].map((user) => example(user, '1900', items(user, 3)));
-    expect(users(matchedCandidates(others, me, 3, { without: new Set(['a', 'c']) }))).toEqual(['b', 'd']);
-    expect(() => matchedCandidates(others, me, 4, { without: new Set(['a', 'c']) })).toThrow('got 2');
+    expect(users(matchedOthers(others, me, 2, { without: new Set(['a', 'c']) }))).toEqual(['b', 'd']);
+    expect(() => matchedOthers(others, me, 3, { without: new Set(['a', 'c']) })).toThrow('got 2');
   });
 
   it('finds the same users among many as among all sorted, thousands of examples in seconds', () => {
@@ -81,7 +81,7 @@ describe('matchedCandidates', () => {
         .filter(({ user }) => user !== chosen.user)
         .map(near(year))
         .sort((a, b) => a - b);
-      const { periodYears, others } = matchedCandidates(many, chosen, 200);
+      const { periodYears, others } = matchedOthers(many, chosen, 199);
       expect(others).toHaveLength(199);
       expect(periodYears).toBeCloseTo(distances[198]!, 0);
     }
@@ -93,14 +93,14 @@ describe('matchedCandidates', () => {
       example('far', '1850', items('f', 3)),
       example('near', '1901', items('n', 3)),
     ];
-    expect(users(matchedCandidates(others, me, 3))).toEqual(['far', 'near']);
+    expect(users(matchedOthers(others, me, 2))).toEqual(['far', 'near']);
   });
 
   it('takes the closest length among users of the same period', () => {
     const others = [5, 9, 30, 11, 50].map((words) =>
       example(`${words}`, '1900', items(`${words}x`, 3, words)),
     );
-    const match = matchedCandidates(others, me, 3);
+    const match = matchedOthers(others, me, 2);
     expect(users(match)).toEqual(['11', '9']);
     expect(match.matching).toBe('period: same, length ±10 %');
   });
@@ -111,7 +111,7 @@ describe('matchedCandidates', () => {
       { ...example('one', '1901', items('long', 3, 40)), id: '2' },
       { ...example('one', '1901', items('same', 3, 10)), id: '3' },
     ];
-    expect(matchedCandidates(ofOne, me, 2).others[0]!.history[0]!.id).toBe('same0');
+    expect(matchedOthers(ofOne, me, 1).others[0]!.history[0]!.id).toBe('same0');
   });
 
   it('prefers the domain to the period, and says how many have it', () => {
@@ -121,12 +121,12 @@ describe('matchedCandidates', () => {
       example('film', '1900', items('f', 3), 'films'),
       example('disc', '1901', items('d', 3), 'discs'),
     ];
-    const one = matchedCandidates(others, mine, 2);
+    const one = matchedOthers(others, mine, 1);
     expect(users(one)).toEqual(['book']);
     expect(one.matching).toBe('domain, period ±50 years, length ±0 %');
-    const two = matchedCandidates(others, mine, 3);
+    const two = matchedOthers(others, mine, 2);
     expect(users(two)).toEqual(['book', 'film']);
-    expect(two.matching).toBe('domain (1 of 2 candidates), period ±50 years, length ±0 %');
+    expect(two.matching).toBe('domain (1 of 2 others), period ±50 years, length ±0 %');
   });
 
   it('leaves out items that are or repeat the response or the own history, or that the user co-wrote', () => {
@@ -138,7 +138,7 @@ describe('matchedCandidates', () => {
       item('z', 10, { authors: ['other', 'me'] }),
     ];
     const other = example('other', '1900', [...items('clean', 3), ...leaks]);
-    const match = matchedCandidates([other], me, 2);
+    const match = matchedOthers([other], me, 1);
     expect(match.others[0]!.history.map(({ id }) => id)).toEqual(['clean0', 'clean1', 'clean2']);
   });
 
@@ -151,7 +151,7 @@ describe('matchedCandidates', () => {
         items(user, 3).map((each, place) => ({ ...each, id: `h${place + 1}` })),
       ),
     });
-    const match = matchedCandidates(['a', 'b', 'c'].map(numbered), numbered('me'), 4);
+    const match = matchedOthers(['a', 'b', 'c'].map(numbered), numbered('me'), 3);
     expect(match.others.map(({ history }) => history.length)).toEqual([3, 3, 3]);
   });
 
@@ -159,39 +159,38 @@ describe('matchedCandidates', () => {
     const signs = (user: string, text: string) => example(user, '1900', [item('h1', 1, { text })]);
     const others = [signs('a', '!!!'), signs('b', ':-)')];
     const mine = signs('me', '!!!');
-    expect(users(matchedCandidates(others, mine, 2))).toEqual(['b']);
+    expect(users(matchedOthers(others, mine, 1))).toEqual(['b']);
   });
 
   it('matches by length alone where there are no times', () => {
     const { time: _, ...mine } = me;
     const others = [4, 10, 40].map((words) => example(`${words}`, '1900', items(`${words}x`, 3, words)));
-    const match = matchedCandidates(others, mine, 2);
+    const match = matchedOthers(others, mine, 1);
     expect(match.matching).toBe('length ±0 %');
     expect(match.periodYears).toBeUndefined();
   });
 
   it('breaks ties by its seed, the same way every time', () => {
     const others = Array.from({ length: 40 }, (_, i) => example(`u${i}`, '1900', items(`u${i}x`, 3)));
-    expect(matchedCandidates(others, me, 3)).toEqual(
-      matchedCandidates(others.toReversed().toReversed(), me, 3),
-    );
-    const picks = [0, 1, 2, 3].map((seed) => users(matchedCandidates(others, me, 3, { seed })).join());
+    expect(matchedOthers(others, me, 2)).toEqual(matchedOthers(others.toReversed().toReversed(), me, 2));
+    const picks = [0, 1, 2, 3].map((seed) => users(matchedOthers(others, me, 2, { seed })).join());
     expect(new Set(picks).size).toBeGreaterThan(1);
   });
 
-  it('refuses a k that is none, an example without history, and too few users', () => {
-    expect(() => matchedCandidates([me], me, 1)).toThrow(ConfigError);
-    expect(() => matchedCandidates([me], me, 2)).toThrow(DataError);
-    expect(() => matchedCandidates([me], me, 2)).toThrow(
-      'example "of me": expected 1 other users with histories to compare, got 0',
+  it('refuses a number that is not one, an example without history, and too few users', () => {
+    expect(() => matchedOthers([me], me, 0)).toThrow(ConfigError);
+    expect(() => matchedOthers([me], me, 1)).toThrow(DataError);
+    // A user alone was told to ask for fewer than one.
+    expect(() => matchedOthers([me], me, 1)).toThrow(
+      'expected 1 other user with a history to compare with, got none beside "me"',
     );
-    expect(() => matchedCandidates([me], { ...me, history: [] }, 2)).toThrow('an empty history of its own');
+    expect(() => matchedOthers([me], { ...me, history: [] }, 1)).toThrow('an empty history of its own');
   });
 
   it('finds contemporaries for every held-out passage of the real addresses', () => {
     const examples = sotuExamples({ passagesPerAddress: 2 });
     const matches = forEvaluation(examples).map((held) => {
-      const match = matchedCandidates(examples, held, 4);
+      const match = matchedOthers(examples, held, 3);
       expect(match.others.map(({ user }) => user)).not.toContain(held.user);
       expect(new Set(match.others.map(({ user }) => user)).size).toBe(3);
       for (const { history } of match.others) expect(history).toHaveLength(match.own.length);

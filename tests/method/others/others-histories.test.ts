@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
-import { matchedCandidates } from '../../../src/method/others/matching.ts';
+import { matchedOthers } from '../../../src/method/others/matching.ts';
 import {
   othersForAll,
-  placeboHistories,
+  othersHistories,
   referenceHistory,
 } from '../../../src/method/others/others-histories.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
@@ -39,13 +39,13 @@ const shownIn = (room: number) => (history: readonly HistoryItem[]) => {
 const names = (found: { readonly others: readonly { readonly user: string }[] } | undefined) =>
   found?.others.map((other) => other.user).sort();
 
-describe('placebo histories', () => {
+describe('other users’ histories', () => {
   const examples = simulate({ users: 24, seed: 9, historyItems: 3 });
   const example = examples[0]!;
 
   it('are other users’, as many and as long as the own one, and repeat for a seed', () => {
-    const placebos = placeboHistories(examples, example, 3, { seed: 5 })!;
-    expect(placeboHistories(examples, example, 3, { seed: 5 })).toEqual(placebos);
+    const placebos = othersHistories(examples, example, 3, { seed: 5 })!;
+    expect(othersHistories(examples, example, 3, { seed: 5 })).toEqual(placebos);
     expect(new Set(placebos.others.map(({ user }) => user)).size).toBe(3);
     for (const { user, history } of placebos.others) {
       expect(user).not.toBe(example.user);
@@ -55,7 +55,7 @@ describe('placebo histories', () => {
 
   it('come in an order that does not follow their length', () => {
     const firstIsNearest = Array.from({ length: 40 }, (_, seed) => {
-      const { others, own } = placeboHistories(examples, example, 3, { seed })!;
+      const { others, own } = othersHistories(examples, example, 3, { seed })!;
       const length = (history: readonly HistoryItem[]) =>
         history.reduce((sum, { text }) => sum + text.split(' ').length, 0);
       const distances = others.map(({ history }) => Math.abs(length(history) - length(own)));
@@ -89,13 +89,13 @@ describe('placebo histories', () => {
       written('d', [paper('d2', 'a paper', ['d'])]),
     ];
     for (let seed = 0; seed < 10; seed++) {
-      for (const { history } of placeboHistories(pool, me, 4, { seed })!.others)
+      for (const { history } of othersHistories(pool, me, 4, { seed })!.others)
         for (const { id } of history) expect(['of me', 'b2', 'c2']).not.toContain(id);
     }
   });
 
   it('are refused where none is asked for', () => {
-    expect(() => placeboHistories(examples, example, 0)).toThrow(ConfigError);
+    expect(() => othersHistories(examples, example, 0)).toThrow(ConfigError);
   });
 });
 
@@ -108,28 +108,28 @@ describe('what the prompt shows', () => {
       user('half', '1902', [9, 50, 9]),
       ...['1910', '1920', '1930'].map((year) => user(year, year, [9, 9, 9])),
     ];
-    expect(names(placeboHistories(pool, me, 2))).toEqual(['half', 'long']);
-    const shown = shownIn(30);
-    const found = placeboHistories(pool, me, 2, { shown });
+    expect(names(othersHistories(pool, me, 2))).toEqual(['half', 'long']);
+    const itemsShown = shownIn(30);
+    const found = othersHistories(pool, me, 2, { itemsShown });
     expect(names(found)).toEqual(['1910', '1920']);
     expect(found!.periodYears).toBeCloseTo(20, 1);
   });
 
   it('cuts all histories to one number of items where too few users show as many as the own one', () => {
     const pool = [user('a', '1901', [9, 50, 9]), user('b', '1902', [9, 9, 10])];
-    const found = placeboHistories(pool, me, 2, { shown: shownIn(30) })!;
+    const found = othersHistories(pool, me, 2, { itemsShown: shownIn(30) })!;
     expect(found.others.map(({ history }) => history.length)).toEqual([1, 1]);
     expect(found.own.map(({ id }) => id)).toEqual(['me2']);
-    // The lengths are those of what is shown: 9 words, and 9 and 10.
+    // The lengths are those of what is itemsShown: 9 words, and 9 and 10.
     expect(found.lengthDifference).toBeCloseTo(1 / 9, 10);
     expect(found.matching).toBe('period ±2 years, length ±12 %');
   });
 
   it('compares with nobody where nothing shows, of the own history or of the others’', () => {
     const pool = [user('a', '1901', [9, 9, 50]), user('b', '1902', [9, 9, 60])];
-    expect(placeboHistories(pool, me, 1, { shown: shownIn(30) })).toBeUndefined();
-    expect(placeboHistories(pool, me, 1, { shown: shownIn(5) })).toBeUndefined();
-    expect(referenceHistory(pool, me, { shown: shownIn(30) })).toBeUndefined();
+    expect(othersHistories(pool, me, 1, { itemsShown: shownIn(30) })).toBeUndefined();
+    expect(othersHistories(pool, me, 1, { itemsShown: shownIn(5) })).toBeUndefined();
+    expect(referenceHistory(pool, me, { itemsShown: shownIn(30) })).toBeUndefined();
   });
 
   it('bounds what is matched: long histories of other users are not preferred', () => {
@@ -145,7 +145,7 @@ describe('what the prompt shows', () => {
         Array.from({ length: Number(year) < 1800 ? 20 : 10 }, () => 9),
       ),
     );
-    expect(names(placeboHistories(pool, mine, 2, { shown: shownIn(30) }))).toEqual(['1899', '1901']);
+    expect(names(othersHistories(pool, mine, 2, { itemsShown: shownIn(30) }))).toEqual(['1899', '1901']);
   });
 });
 
@@ -158,7 +158,7 @@ describe('the history that stands for none', () => {
       { length: 30 },
       (_, seed) => referenceHistory(examples, example, { seed })!.user,
     );
-    const nearest = matchedCandidates(examples, example, 4).others.map((other) => other.user);
+    const nearest = matchedOthers(examples, example, 3).others.map((other) => other.user);
     expect(new Set(drawn).size).toBeGreaterThan(1);
     expect(drawn.filter((name) => name === nearest[0]).length).toBeLessThan(20);
     expect(referenceHistory(examples, example, { seed: 3 })).toEqual(

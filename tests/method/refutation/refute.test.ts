@@ -18,7 +18,7 @@ const opened = await openScoredModel('embedded');
 const scorer = createScorer(opened);
 afterAll(() => scorer[Symbol.asyncDispose]());
 
-const options = { prompt: opened.prompt, placebos: 2 };
+const options = { prompt: opened.prompt, others: 2 };
 const refuted = (
   data = examples,
   scores: Pick<Scorer, 'logProbabilities'> = scorer,
@@ -42,7 +42,7 @@ describe('the refutation suite', { timeout: 240_000 }, () => {
       refutationTests.map(({ name }) => `${name} passes`),
     );
     expect(refutation.verdict).toBe('passes');
-    expect(refutation).toMatchObject({ users: 10, examples: 10, withoutHistory: 0, placebos: 2 });
+    expect(refutation).toMatchObject({ users: 10, examples: 10, withoutHistory: 0, others: 2 });
     expect(refutation.userSpecific.low).toBeGreaterThan(0);
     const own = refutation.tests.find(({ name }) => name === 'own-history')!;
     expect(own.effect).toEqual(refutation.userSpecific);

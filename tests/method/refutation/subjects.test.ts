@@ -13,7 +13,7 @@ import { newUser, writtenUsers } from '../../support/written-users.ts';
 
 const tokenizer = await loadTokenizer(resolve(import.meta.dirname, '../../golden/tokenizer-small'));
 const prompt: PromptSettings = { template: 'default', reference: 'removed', maxTokens: 512, maxHistory: 8 };
-const options = { prompt, placebos: 3, pool: writtenUsers, seed: 1 };
+const options = { prompt, others: 3, pool: writtenUsers, seed: 1 };
 
 describe('subjects', () => {
   it('show as many items of their own as of every other user, with room for a note', () => {
@@ -79,7 +79,7 @@ describe('controls', () => {
           new Float32Array(responseIds.length).fill(-promptIds.length),
         ),
     };
-    const { tests, verdict } = await refuteScores(scorer, tokenizer, writtenUsers, { prompt, placebos: 2 });
+    const { tests, verdict } = await refuteScores(scorer, tokenizer, writtenUsers, { prompt, others: 2 });
     expect(new Set(tests.map((test) => test.verdict))).toEqual(new Set(['cannot tell']));
     expect(verdict).toBe('cannot tell');
     expect(tests[0]!.why).toBe(
@@ -89,7 +89,7 @@ describe('controls', () => {
 
   it('need two strangers', async () => {
     const scorer = { logProbabilities: async () => [] };
-    await expect(refuteScores(scorer, tokenizer, writtenUsers, { prompt, placebos: 1 })).rejects.toThrow(
+    await expect(refuteScores(scorer, tokenizer, writtenUsers, { prompt, others: 1 })).rejects.toThrow(
       ConfigError,
     );
   });

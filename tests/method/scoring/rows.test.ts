@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
-import { matchedCandidates } from '../../../src/method/others/matching.ts';
+import { matchedOthers } from '../../../src/method/others/matching.ts';
 import { referenceHistory } from '../../../src/method/others/others-histories.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import { type EffectRow, type EffectRowsOptions, effectRows } from '../../../src/method/scoring/rows.ts';
@@ -139,7 +139,7 @@ describe('rows of effects', () => {
   });
 
   it('are exactly zero for an empty history, those of placebos too', async () => {
-    const rows = await rowsOf([newUser, ...writtenUsers], { placebo: 2 });
+    const rows = await rowsOf([newUser, ...writtenUsers], { others: 2 });
     const own = ofExample(rows, 'new');
     expect(own.length).toBeGreaterThan(5);
     for (const row of own) {
@@ -170,9 +170,9 @@ describe('rows of effects', () => {
 
 describe('placebo histories', () => {
   it('give the mean over other users, and split the total into it and what only this user’s history does', async () => {
-    const rows = await rowsOf(writtenUsers, { placebo: 2 });
+    const rows = await rowsOf(writtenUsers, { others: 2 });
     for (const example of writtenUsers) {
-      const others = matchedCandidates(writtenUsers, example, 3).others.map(({ history }) => history);
+      const others = matchedOthers(writtenUsers, example, 2).others.map(({ history }) => history);
       const [a, b] = await logProbabilitiesAfter(example, others);
       for (const row of ofExample(rows, example.id)) {
         const placebo = (a![row.position]! + b![row.position]!) / 2;
@@ -204,7 +204,7 @@ describe('placebo histories', () => {
   it('are of other users than the one that stands for none, and do not change it by their number', async () => {
     const reference = { ...prompt, reference: 'placebo' as const };
     const alone = await rowsOf(writtenUsers, { prompt: reference });
-    const beside = await rowsOf(writtenUsers, { prompt: reference, placebo: 2 });
+    const beside = await rowsOf(writtenUsers, { prompt: reference, others: 2 });
     for (const example of writtenUsers) {
       const { user } = referenceHistory(writtenUsers, example)!;
       const others = writtenUsers.filter((other) => ![user, example.user].includes(other.user));
@@ -221,7 +221,7 @@ describe('placebo histories', () => {
       }
       expect(Math.max(...after.map(({ effectPlacebo }) => Math.abs(effectPlacebo!)))).toBeGreaterThan(0.01);
     }
-    await expect(rowsOf(writtenUsers, { prompt: reference, placebo: 3 })).rejects.toThrow(
+    await expect(rowsOf(writtenUsers, { prompt: reference, others: 3 })).rejects.toThrow(
       'expected 3 other users',
     );
   });
@@ -230,7 +230,7 @@ describe('placebo histories', () => {
     const [me, long, ...others] = writtenUsers as [Example, Example, ...Example[]];
     const tooLong = { ...long, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
     const pool = [me, tooLong, ...others];
-    const rows = await rowsOf([me], { pool, placebo: 2 });
+    const rows = await rowsOf([me], { pool, others: 2 });
     const [a, b] = await logProbabilitiesAfter(
       me,
       others.map(({ history }) => history),
@@ -247,7 +247,7 @@ describe('placebo histories', () => {
     const history = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];
     const pool = [me, ...others.map((other) => ({ ...other, history }))];
     const warnings: string[] = [];
-    const options = { pool, placebo: 2, onWarning: (message: string) => warnings.push(message) };
+    const options = { pool, others: 2, onWarning: (message: string) => warnings.push(message) };
     const [row] = await rowsOf([me, newUser], options);
     expect(row).not.toHaveProperty('effectPlacebo');
     expect(row).not.toHaveProperty('effectUserSpecific');
@@ -263,7 +263,7 @@ describe('placebo histories', () => {
       history: [{ ...example.history[0]!, text: `Word ${i} of a text.` }],
     }));
     const drawn = async (seed?: number) =>
-      (await rowsOf(pool.slice(0, 2), { pool, placebo: 1, ...(seed !== undefined && { seed }) })).map(
+      (await rowsOf(pool.slice(0, 2), { pool, others: 1, ...(seed !== undefined && { seed }) })).map(
         ({ effectPlacebo }) => effectPlacebo,
       );
     const byDefault = await drawn();
@@ -278,7 +278,7 @@ describe('placebo histories', () => {
   });
 
   it('are refused when their number is none', async () => {
-    await expect(rowsOf(writtenUsers, { placebo: -1 })).rejects.toThrow(ConfigError);
-    await expect(rowsOf(writtenUsers, { placebo: 0.5 })).rejects.toThrow('placebo: expected a whole number');
+    await expect(rowsOf(writtenUsers, { others: -1 })).rejects.toThrow(ConfigError);
+    await expect(rowsOf(writtenUsers, { others: 0.5 })).rejects.toThrow('others: expected a whole number');
   });
 });

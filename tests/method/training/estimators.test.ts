@@ -173,22 +173,22 @@ describe('weights made of C', () => {
     const examples = simulate({ users: 6, seed: 3, historyItems: 2 });
     examples[0] = { ...examples[0]!, history: [] };
     const prompt = defaultPromptSettings(opened.config.maxPositions);
-    const made = await trainingPrompts(examples, opened, prompt, { seed: 0, placebos: 2 });
+    const made = await trainingPrompts(examples, opened, prompt, { seed: 0, others: 2 });
     const all = made.pairs;
-    const placebos = made.placebos!;
+    const others = made.others!;
     const settings = resolveSettings(
-      { ...shared, objectiveOptions: { weightsFrom: 'userSpecific', placebos: 2 }, estimator: 'fixed' },
+      { ...shared, objectiveOptions: { weightsFrom: 'userSpecific', others: 2 }, estimator: 'fixed' },
       opened,
     );
     const { estimates } = (await fixedEstimates(settings, {
       model: opened,
       pairs: all,
-      placebos,
+      others,
       threads: 1,
     }))!;
     await using scorer = createScorer({ model: opened }, { threads: 1 });
     for (const i of [1, 4]) {
-      const scores = await scorer.logProbabilities(placebos[i]!);
+      const scores = await scorer.logProbabilities(others[i]!);
       const { logProbWithoutHistory, generic } = estimates[i]!;
       for (const [t, value] of generic!.entries())
         expect(value).toBeCloseTo((scores[0]![t]! + scores[1]![t]!) / 2 - logProbWithoutHistory![t]!, 4);
@@ -205,7 +205,7 @@ describe('weights made of C', () => {
       modelSource: folder,
       examples,
       lora: { rank: 2, loraAlpha: 4, targetModules: ['q_proj'] },
-      objectiveOptions: { weightsFrom: 'userSpecific', placebos: 2 },
+      objectiveOptions: { weightsFrom: 'userSpecific', others: 2 },
       maxSteps: 1,
       out,
     });
@@ -219,7 +219,7 @@ describe('weights made of C', () => {
       objectiveOptions: { weightsFrom: 'userSpecific' },
       out: freshPlace(),
     });
-    expect(await failureOf(events)).toMatchObject({ code: 'objective/no-placebos' });
+    expect(await failureOf(events)).toMatchObject({ code: 'objective/no-others' });
   });
 });
 

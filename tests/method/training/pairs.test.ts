@@ -57,30 +57,30 @@ it('a signal stops it between two examples', async () => {
   expect(told).toEqual([1, 2]);
 });
 
-it('the reference is the one that effects and evaluation show, and no placebo is its user’s', async () => {
+it('the reference is the one that effects and evaluation show, and no other history is its user’s', async () => {
   const settings = { ...prompt, reference: 'placebo' as const };
   const alone = await trainingPrompts(writtenUsers, model, settings, { seed: 4 });
-  const made = await trainingPrompts(writtenUsers, model, settings, { seed: 4, placebos: 2 });
+  const made = await trainingPrompts(writtenUsers, model, settings, { seed: 4, others: 2 });
   expect(made.pairs).toEqual(alone.pairs);
   for (const [i, example] of writtenUsers.entries()) {
-    const compared = { pool: writtenUsers, count: 1, seed: 4 };
+    const compared = { pool: writtenUsers, others: 1, seed: 4 };
     const { pair } = comparedPrompts(example, model.tokenizer, settings, compared);
     expect(made.pairs[i]).toEqual(pair);
-    for (const { promptIds } of made.placebos![i]!) expect(promptIds).not.toEqual(pair.withoutHistoryIds);
+    for (const { promptIds } of made.others![i]!) expect(promptIds).not.toEqual(pair.withoutHistoryIds);
   }
-  const again = await trainingPrompts(writtenUsers, model, settings, { seed: 4, placebos: 2 });
+  const again = await trainingPrompts(writtenUsers, model, settings, { seed: 4, others: 2 });
   expect(again).toEqual(made);
 });
 
-it('a placebo that does not fit is no empty history: its weights are told to be made of A', async () => {
-  const [me, ...others] = writtenUsers as [Example, ...Example[]];
+it('another history that does not fit is no empty history: its weights are told to be made of A', async () => {
+  const [me, ...rest] = writtenUsers as [Example, ...Example[]];
   const text = 'kettle '.repeat(prompt.maxTokens);
-  const long = others.map((other) => ({ ...other, history: [{ id: `l${other.id}`, query: '', text }] }));
-  const { placebos, warnings } = await trainingPrompts([me, ...long], model, prompt, {
+  const long = rest.map((other) => ({ ...other, history: [{ id: `l${other.id}`, query: '', text }] }));
+  const { others, warnings } = await trainingPrompts([me, ...long], model, prompt, {
     seed: 0,
-    placebos: 2,
+    others: 2,
   });
-  expect(placebos!.map(({ length }) => length)).toEqual([0, 0, 0, 0]);
+  expect(others!.map(({ length }) => length)).toEqual([0, 0, 0, 0]);
   expect(warnings).toHaveLength(2);
   expect(warnings[1]).toMatch(/^1 of 4 examples, such as "e0", are compared with nobody: .* made of A$/);
 });

@@ -91,7 +91,7 @@ describe('renderAuditHtml', () => {
         byDomain: [],
         where: { thirds: where.thirds },
         maps: { most: [], least: [] },
-        placebos: 1,
+        others: 1,
       }),
     );
     expect(bare).not.toContain('By domain');

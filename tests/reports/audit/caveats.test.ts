@@ -16,6 +16,6 @@ it('counts what was left out, each reason by itself', () => {
 });
 
 it('says that one other history is too few to test tokens', () => {
-  expect(caveats({ placebos: 1 }).join(' ')).toContain('cannot be tested');
-  expect(caveats({ placebos: 3 }).join(' ')).not.toContain('cannot be tested');
+  expect(caveats({ others: 1 }).join(' ')).toContain('cannot be tested');
+  expect(caveats({ others: 3 }).join(' ')).not.toContain('cannot be tested');
 });

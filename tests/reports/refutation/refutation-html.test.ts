@@ -25,7 +25,7 @@ const refutation = (verdict: Verdict, tests: readonly RefutationResult[]): Refut
   users: 12,
   examples: 14,
   withoutHistory: 2,
-  placebos: 3,
+  others: 3,
   matching: 'domain, length ±8 %',
   tests,
   verdict,

@@ -10,7 +10,7 @@ import {
   addDataFlags,
   addFlag,
   addModelFlags,
-  addPlaceboFlag,
+  addOthersFlag,
   addRedactFlag,
   addSplitFlag,
   required,
@@ -20,7 +20,7 @@ import { openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface AuditFlags extends ScoringFlags {
   readonly out?: string;
-  readonly placebo?: number;
+  readonly others?: number;
   readonly maps?: number;
   readonly redact?: boolean;
 }
@@ -33,7 +33,7 @@ export const auditCommand: CliCommand = {
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addFlag(command, '--out <folder>', 'where report.html, audit.json and the scores go');
-    addPlaceboFlag(command, ' (default: 3, or as many as there are users)');
+    addOthersFlag(command, ' (default: 3, or as many as there are users)');
     addFlag(
       command,
       '--maps <n>',
@@ -48,7 +48,7 @@ export const auditCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, placebo, maps, redact = false, ...given } = flags as AuditFlags;
+    const { out, others, maps, redact = false, ...given } = flags as AuditFlags;
     const folder = required(out, '--out', 'Name a folder for the report.');
     const { opened, rows, all } = await openForScoring(given, 'test', session);
     warnOfLeakage(all, session.warn);
@@ -63,7 +63,7 @@ export const auditCommand: CliCommand = {
       modelName: opened.name,
       pool: all,
       store: join(folder, 'scores.jsonl'),
-      ...(placebo !== undefined && { placebo }),
+      ...(others !== undefined && { others }),
       ...(maps !== undefined && { maps }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),

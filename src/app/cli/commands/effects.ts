@@ -8,7 +8,7 @@ import {
   addDataFlags,
   addFlag,
   addModelFlags,
-  addPlaceboFlag,
+  addOthersFlag,
   addSplitFlag,
   oneOf,
 } from '../flags.ts';
@@ -16,7 +16,7 @@ import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: ObjectiveChoice;
-  readonly placebo?: number;
+  readonly others?: number;
   readonly withPrompts?: boolean;
   readonly out?: string;
   readonly cache?: boolean;
@@ -33,7 +33,7 @@ export const effectsCommand: CliCommand = {
     addFlag(command, '--objective <name>', 'whose token weights are reported (default: uniform)', (flag) =>
       oneOf(flag, objectiveNames),
     );
-    addPlaceboFlag(command);
+    addOthersFlag(command);
     addCacheFlag(command);
     command.option('--with-prompts', 'add the token ids of prompts and responses');
     command.addHelpText(
@@ -42,7 +42,7 @@ export const effectsCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, objective, placebo, withPrompts, cache: useCache } = flags as EffectsFlags;
+    const { out, objective, others, withPrompts, cache: useCache } = flags as EffectsFlags;
     const { checkEffectFile, writeEffectRows } = await import('../../files/effect-file.ts');
     if (out !== undefined) checkEffectFile(out);
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
@@ -52,7 +52,7 @@ export const effectsCommand: CliCommand = {
       prompt: opened.prompt,
       pool: all,
       ...(objective !== undefined && { objective }),
-      ...(placebo !== undefined && { placebo }),
+      ...(others !== undefined && { others }),
       ...(seed !== undefined && { seed }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),

@@ -8,16 +8,18 @@ import {
   type PairedDifference,
   type SystemResult,
 } from '../../../method/evaluation/results.ts';
+import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import type { OpenedModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
+import { addDataFlags, addFlag, addModelFlags, addOthersFlag, addSplitFlag, wholeNumber } from '../flags.ts';
 import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
+  readonly others?: number;
   readonly candidates?: number;
   readonly baseline?: string;
 }
@@ -32,10 +34,11 @@ export const evaluateCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
+    addOthersFlag(command, ' (default: 3, or as many as there are users)');
     addFlag(
       command,
       '--candidates <K>',
-      'histories that identification chooses among (default: 4, or as many as there are users)',
+      'histories that identification chooses among, the others’ and the own one: --others K − 1',
       (flag) => wholeNumber(flag, 2),
     );
     addFlag(
@@ -53,18 +56,15 @@ export const evaluateCommand: CliCommand = {
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
-    const { evaluate, pairedDifferences, DEFAULT_CANDIDATES } = await import(
-      '../../../method/evaluation/evaluate.ts'
-    );
+    const { evaluate, pairedDifferences } = await import('../../../method/evaluation/evaluate.ts');
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
-    const bootstrap = seed === undefined ? {} : { seed };
+    const others = othersOf(given);
     const evaluated = (system: OpenedModel) =>
       evaluate(system.name, system, rows, {
         prompt: opened.prompt,
         pool: all,
-        ...(given.candidates !== undefined && { candidates: given.candidates }),
-        bootstrap,
+        ...(others !== undefined && { others }),
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         signal: session.signal,
@@ -77,16 +77,26 @@ export const evaluateCommand: CliCommand = {
     const measures = Object.keys(measureDescriptions) as Measure[];
     const comparison = baseline && {
       baseline: baseline.system,
-      differences: pairedDifferences(evaluation, baseline, measures, bootstrap),
+      differences: pairedDifferences(evaluation, baseline, measures, seed === undefined ? {} : { seed }),
     };
     const k = evaluation.system.authorIdentification?.k;
-    if (given.candidates === undefined && k !== undefined && k < DEFAULT_CANDIDATES)
+    if (others === undefined && k !== undefined && k < DEFAULT_OTHERS + 1)
       session.warn(
-        `authors are identified among ${k} histories, not ${DEFAULT_CANDIDATES}: too few users have one`,
+        `authors are identified among ${k} histories, not ${DEFAULT_OTHERS + 1}: too few users have one`,
       );
     printEvaluation(evaluation, opened.prompt, comparison, session);
   },
 };
+
+/** Others by either flag. @throws {ConfigError} for both with different numbers */
+function othersOf({ others, candidates }: EvaluateFlags): number | undefined {
+  if (candidates === undefined) return others;
+  if (others === undefined || others === candidates - 1) return candidates - 1;
+  throw new ConfigError(`--candidates: expected --others and one more, ${others + 1}, got ${candidates}`, {
+    code: 'usage/candidates',
+    hint: 'Give --others alone.',
+  });
+}
 
 /** The system to compare with, prompted as the other one is. */
 async function openBaseline(

@@ -12,19 +12,19 @@ import {
   addExampleFlags,
   addFlag,
   addModelFlags,
-  addPlaceboFlag,
+  addOthersFlag,
   addRedactFlag,
   oneOf,
   required,
 } from '../flags.ts';
-import { neededPlacebos, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
+import { neededOthers, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 import { mapColor } from '../terminal.ts';
 
 interface ExplainFlags extends ScoringFlags {
   readonly example?: string;
   readonly out?: string;
   readonly effect?: EffectName;
-  readonly placebo?: number;
+  readonly others?: number;
   readonly redact?: boolean;
   readonly cache?: boolean;
   /** By `--items` or `--no-items`; without either, where there are few. */
@@ -49,7 +49,7 @@ export const explainCommand: CliCommand = {
       `which effect colours: ${effectNames.join(', ')} (default: logRatio)`,
       (flag) => oneOf(flag, effectNames),
     );
-    addPlaceboFlag(command);
+    addOthersFlag(command);
     addCacheFlag(command);
     command.option(
       '--items',
@@ -63,7 +63,7 @@ export const explainCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, redact = false, effect, placebo, example: id, items, ...rest } = flags as ExplainFlags;
+    const { out, redact = false, effect, others, example: id, items, ...rest } = flags as ExplainFlags;
     const { cache: useCache, ...given } = rest;
     const wanted = required(id, '--example', 'Name an example by its id.');
     if (out !== undefined && !/\.(html|json)$/.test(out))
@@ -77,14 +77,14 @@ export const explainCommand: CliCommand = {
     const { promptPair } = await import('../../../method/prompts/pair.ts');
     const { seed, threads } = session.options;
     const shown = promptPair(example, opened.model.tokenizer, { ...opened.prompt, reference: 'removed' });
-    const count = placebo ?? neededPlacebos(effect);
+    const count = others ?? neededOthers(effect);
     const map = await explain(opened, example, {
       prompt: opened.prompt,
       modelName: opened.name,
       pool: all,
-      ...(count > 0 && { placebo: count }),
+      ...(count > 0 && { others: count }),
       ...(seed !== undefined && { seed }),
-      items: (items ?? shown.historyItemsUsed <= FEW_ITEMS) && (seed === undefined || { seed }),
+      items: items ?? shown.historyItemsUsed <= FEW_ITEMS,
       ...(threads !== undefined && { threads }),
       ...(useCache && { cache: await openCache(session) }),
       signal: session.signal,
@@ -94,7 +94,7 @@ export const explainCommand: CliCommand = {
     if (effect !== undefined && map.tokens.some(({ values }) => values[effect] === undefined))
       throw new DataError(
         `--effect ${effect}: expected another user's history that fits beside example "${wanted}", got none`,
-        { code: 'data/no-placebo', hint: 'Raise --max-tokens, or choose another effect.' },
+        { code: 'data/no-others', hint: 'Raise --max-tokens, or choose another effect.' },
       );
     await show(map, { out, redact, effect }, session);
   },

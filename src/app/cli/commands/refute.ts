@@ -7,24 +7,23 @@ import type { Refutation } from '../../../method/refutation/results.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addModelFlags, addSplitFlag, wholeNumber } from '../flags.ts';
+import { addDataFlags, addFlag, addModelFlags, addOthersFlag, addSplitFlag } from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 interface RefuteFlags extends ScoringFlags {
-  readonly placebo?: number;
+  readonly others?: number;
   readonly out?: string;
 }
 
 export const refuteCommand: CliCommand = {
   name: 'refute',
-  summary: 'tests that the effect of the histories must pass: placebos, shuffled items, wrong targets …',
+  summary:
+    'tests that the effect of the histories must pass: strangers’ histories, shuffled items, wrong targets …',
   define: (command) => {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
-    addFlag(command, '--placebo <K>', 'other users’ histories for each example (default: 3)', (flag) =>
-      wholeNumber(flag, 2),
-    );
+    addOthersFlag(command, ' (default: 3)', 2);
     addFlag(command, '--out <folder>', 'write refutation.html and refutation.json there');
     command.addHelpText(
       'after',
@@ -43,8 +42,8 @@ export const refuteCommand: CliCommand = {
     const refutation = await refute(opened, rows, {
       prompt: opened.prompt,
       pool: all,
-      ...(given.placebo !== undefined && { placebos: given.placebo }),
-      ...(seed !== undefined && { seed, bootstrap: { seed } }),
+      ...(given.others !== undefined && { others: given.others }),
+      ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,
       onProgress: session.progress,
@@ -72,7 +71,7 @@ async function writeFolder(
     ['Model', `${opened.name}, hash ${opened.model.hash.slice(0, 12)}`],
     ['Data', source],
     ['Prompt', JSON.stringify(opened.prompt)],
-    ['Other users’ histories', `${refutation.placebos} for each text, matched in ${refutation.matching}`],
+    ['Other users’ histories', `${refutation.others} for each text, matched in ${refutation.matching}`],
     ['Seed', String(session.options.seed ?? 0)],
   ]);
   await mkdir(out, { recursive: true }).catch((error: unknown) => {

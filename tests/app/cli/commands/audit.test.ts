@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const AUDIT = 'audit --model model --data users.jsonl --placebo 2 --maps 1';
+const AUDIT = 'audit --model model --data users.jsonl --others 2 --maps 1';
 
 describe('audit', () => {
   it('prints the answer and the tables, and writes the report, the JSON and the scores', async () => {
@@ -37,7 +37,7 @@ describe('audit', () => {
     const { report, ...document } = JSON.parse(stdout) as Record<string, unknown>;
     expect(document).toEqual(JSON.parse(readFileSync(join(folder, 'b/c/audit.json'), 'utf8')));
     expect(report).toBe(join('b/c', 'report.html'));
-    expect(document).toMatchObject({ format: 'nextquill/audit', version: 1, users: 6, placebos: 2 });
+    expect(document).toMatchObject({ format: 'nextquill/audit', version: 1, users: 6, others: 2 });
     expect(stderr).not.toContain('holds users’ texts');
     const rows = readFileSync(join(folder, 'users.jsonl'), 'utf8').trimEnd().split('\n');
     for (const row of rows.map((line) => JSON.parse(line) as { user: string; response: string })) {
