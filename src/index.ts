@@ -33,6 +33,14 @@ export { withQuantisedBase } from './engine/quantisation/quantised-base.ts';
 // Audit without training: does the history matter, for whom, where.
 export { type AuditOptions, audit } from './method/audit/audit.ts';
 export type { AuditResult } from './method/audit/results.ts';
+// Authorship: does a text sound like its author?
+export {
+  type AuthorshipVerdict,
+  type SentenceAuthorship,
+  type TextAuthorship,
+  type TextAuthorshipOptions,
+  textAuthorship,
+} from './method/authorship/text-authorship.ts';
 // Data: users with histories, real and simulated.
 export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/data/example.ts';
 export { writeExamples } from './method/data/jsonl.ts';

@@ -15,6 +15,7 @@ import { aucByUser, type UserScore } from '../../src/base/statistics/auc.ts';
 import { textAuthorship } from '../../src/method/authorship/text-authorship.ts';
 import type { HistoryItem } from '../../src/method/data/example.ts';
 import { firstSentences } from '../../src/method/data/sentences.ts';
+import { createScorer } from '../../src/method/scoring/scorer.ts';
 import { simulate } from '../../src/method/simulation/simulate.ts';
 
 interface Author {
@@ -33,6 +34,7 @@ const authors =
   data === 'simulated' ? simulated(Number(count)) : senators(data.replace('senate:', ''), Number(count));
 const scored = await openScoredModel(model, { offline: true });
 const prompt = { ...scored.prompt, reference: 'removed' as const, maxHistory: ITEMS };
+await using scorer = createScorer(scored, { threads: 1 });
 const specific: UserScore[] = [];
 const total: UserScore[] = [];
 const verdicts: Record<string, number> = {};
@@ -43,7 +45,7 @@ for (const [place, author] of authors.entries()) {
   for (const { text, query, name } of [author, stranger]) {
     const positive = name === author.name;
     const result = await textAuthorship(scored, text, author.history, others, {
-      ...{ prompt, query, threads: 1 },
+      ...{ prompt, query, scorer },
     });
     specific.push({ user: author.name, score: result.userSpecific.value, positive });
     total.push({ user: author.name, score: result.total.value, positive });

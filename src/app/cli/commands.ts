@@ -12,6 +12,7 @@ import { laterCommands } from './commands/later.ts';
 import { metricsCommand } from './commands/metrics.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
 import { refuteCommand } from './commands/refute.ts';
+import { scoreCommand } from './commands/score.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -25,6 +26,7 @@ export const commands: readonly CliCommand[] = [
   refuteCommand,
   generateCommand,
   metricsCommand,
+  scoreCommand,
   exportCommand,
   dataCommand,
   simulateCommand,

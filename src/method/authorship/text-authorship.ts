@@ -8,6 +8,7 @@ import type { Example, HistoryItem } from '../data/example.ts';
 import { sentencesOf } from '../data/sentences.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { distinctPrompts } from '../scoring/distinct-prompts.ts';
+import type { Scorer } from '../scoring/pair-effects.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
 
@@ -46,6 +47,8 @@ export interface TextAuthorshipOptions extends Omit<ScorerOptions, 'objective' |
   /** What the text answers, such as a title; empty by default. */
   readonly query?: string;
   readonly bootstrap?: BootstrapOptions;
+  /** An open scorer of the same model, where many texts are scored; it stays open. */
+  readonly scorer?: Scorer;
   readonly onProgress?: ProgressListener;
 }
 
@@ -102,7 +105,9 @@ export async function textAuthorship(
     passage,
     pairs: histories.map((items) => pairOf(passage, items.slice(items.length - used))),
   }));
-  await using scorer = createScorer(scored, { ...options, cacheContext: settings });
+  await using opened =
+    options.scorer === undefined ? createScorer(scored, { ...options, cacheContext: settings }) : undefined;
+  const scorer = options.scorer ?? opened!;
   const distinct = distinctPrompts(
     compared.flatMap(({ pairs }) => [
       { promptIds: pairs[0]!.withoutHistoryIds, responseIds: pairs[0]!.responseIds },
