@@ -122,10 +122,10 @@ function changedBytes(bytes: Uint8Array<ArrayBuffer>, random: RandomStream): Uin
   }
 }
 
-/** A place, and the end of a stretch of up to 64 from there. */
-function stretchOf(length: number, random: RandomStream): { at: number; to: number } {
+/** A place, and the end of a stretch of up to `longest` from there. */
+function stretchOf(length: number, random: RandomStream, longest = 64): { at: number; to: number } {
   const at = random.integer(length);
-  return { at, to: Math.min(length, at + 1 + random.integer(64)) };
+  return { at, to: Math.min(length, at + 1 + random.integer(longest)) };
 }
 
 const ODD_TEXTS: readonly string[] = [
@@ -152,8 +152,8 @@ const ODD_TEXTS: readonly string[] = [
 
 function changedText(text: string, random: RandomStream): string {
   if (text === '') return random.pick(ODD_TEXTS);
-  const { at, to } = stretchOf(text.length, random);
-  const { at: other } = stretchOf(text.length, random);
+  const { at, to } = stretchOf(text.length, random, Math.min(64, Math.ceil(text.length / 16)));
+  const other = random.integer(text.length);
   switch (random.integer(7)) {
     case 0:
       return text.slice(0, at) + random.pick(ODD_TEXTS) + text.slice(at);

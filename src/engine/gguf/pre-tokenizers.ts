@@ -11,7 +11,12 @@ export interface PreTokenization {
   readonly beginsText?: boolean;
 }
 
-const bytes: PreTokenizerJson = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
+const bytes: PreTokenizerJson = {
+  type: 'ByteLevel',
+  add_prefix_space: false,
+  trim_offsets: false,
+  use_regex: false,
+};
 const words: PreTokenizerJson = { ...bytes, use_regex: true };
 
 /** Llama 3's words; Qwen's differ in the digits that go together. */

@@ -54,12 +54,8 @@ export async function loadModel(
     architecture,
     options.onWarning,
   );
-  const tokenizer = await loadTokenizer(folder);
-  if (tokenizer.vocabularySize > config.vocabularySize)
-    throw new WeightsError(
-      `${join(folder, 'tokenizer.json')}: expected at most ${config.vocabularySize} tokens by config.json, got ${tokenizer.vocabularySize}`,
-      { code: 'weights/tokenizer', hint: "Use the model's own tokenizer." },
-    );
+  const tokenizer = await loadTokenizer(folder, config.vocabularySize);
+  for (const warning of tokenizer.warnings) options.onWarning?.(warning);
   const weights = await mappedF32(
     tensors,
     cacheFolder,

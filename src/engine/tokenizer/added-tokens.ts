@@ -45,8 +45,8 @@ export function addedTokenFinder(
       // A token may swallow the white space beside it; its span then covers that too.
       let from = i;
       let to = i + found.content.length;
-      if (found.token.lstrip) while (from > textFrom && /\s/.test(text[from - 1]!)) from--;
-      if (found.token.rstrip) while (to < text.length && /\s/.test(text[to]!)) to++;
+      if (found.token.lstrip) while (from > textFrom && WHITE_SPACE.test(text[from - 1]!)) from--;
+      if (found.token.rstrip) while (to < text.length && WHITE_SPACE.test(text[to]!)) to++;
       if (from > textFrom) sections.push({ from: textFrom, to: from });
       sections.push({ from, to, id: found.token.id });
       textFrom = to;
@@ -57,10 +57,14 @@ export function addedTokenFinder(
   };
 }
 
+/** What Rust's regular expressions call white space and a word's character: Unicode's, not JavaScript's. */
+const WHITE_SPACE = /\p{White_Space}/u;
+const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+
 /** Whether a token that must be a word of its own is one here. */
 function isWhole(text: string, at: number, content: string, token: AddedTokenJson): boolean {
   if (!token.single_word) return true;
-  const isWord = (unit: string | undefined) => unit !== undefined && /[\p{L}\p{N}_]/u.test(unit);
+  const isWord = (unit: string | undefined) => unit !== undefined && WORD.test(unit);
   return !isWord(text[at - 1]) && !isWord(text[at + content.length]);
 }
 

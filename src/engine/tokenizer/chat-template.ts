@@ -1,7 +1,7 @@
 /** @file Chat templates: how a model wants turns to be written, rendered with Jinja as its makers wrote it. */
-import { Template } from '@huggingface/jinja';
 import { WeightsError } from '../../base/errors.ts';
-import type { SpecialTokenTexts } from './special-tokens.ts';
+import { renderJinja } from './jinja.ts';
+import { SPECIAL_TOKEN_NAMES, type SpecialTokenTexts } from './special-tokens.ts';
 
 /** One turn. */
 export interface ChatMessage {
@@ -19,7 +19,7 @@ export type ChatPiece = { readonly markup: string } | { readonly message: number
  * @param roles role of each message; its content is a place in the result
  * @param addGenerationPrompt whether the header of the assistant's turn follows
  * @param specialTokens texts of `bos_token` and the like, which templates refer to
- * @throws {WeightsError} when the template is no Jinja, refuses the roles, or drops, doubles or swaps a message
+ * @throws {WeightsError} when the template is not valid Jinja, takes longer than two seconds, refuses the roles, or drops, doubles or swaps a message
  */
 export function chatPieces(
   template: string,
@@ -32,19 +32,18 @@ export function chatPieces(
   const messages = roles.map((role, i) => ({ role, content: places[i]! }));
   let text: string;
   try {
-    text = new Template(FIXED_DATE + template).render({
+    text = renderJinja(template, {
       ...specialTokens,
       messages,
       add_generation_prompt: addGenerationPrompt,
       enable_thinking: false,
-      date_text: dateText,
     });
   } catch (cause) {
     throw new WeightsError(
       `chat template: expected one that renders ${roles.join(', ')}, got: ${messageOf(cause)}`,
       {
         code: 'tokenizer/chat-template',
-        hint: 'Use a prompt template without a system text, or mend chat_template in tokenizer_config.json.',
+        hint: "Use a prompt template without a system text, or correct the model's chat template.",
         cause,
       },
     );
@@ -58,7 +57,7 @@ export function chatPieces(
         `chat template: expected each message once and in order, got message ${i} otherwise`,
         {
           code: 'tokenizer/chat-template',
-          hint: 'Mend chat_template in tokenizer_config.json, or remove it to use the plain prompt.',
+          hint: "Correct the model's chat template, or remove it to use the plain prompt.",
         },
       );
     if (at > done) pieces.push({ markup: text.slice(done, at) });
@@ -70,31 +69,48 @@ export function chatPieces(
 }
 
 /**
- * Templates that write today's date get one fixed day, the default of Llama 3.2's own template: a prompt that changed
- * overnight would change scores, and would no longer be the prompt of training.
+ * What stands before and after the assistant's text in a prompt that ends with the user's message.
+ * @param template Jinja source
+ * @returns pieces up to where the assistant speaks, with the user's message as message 0
+ *
+ * A template without `add_generation_prompt` writes the assistant's header only before the assistant's text: there the
+ * header is taken from the rendering of both turns. Where that adds white space alone, it belongs to the text.
  */
-const TODAY = new Date(Date.UTC(2024, 6, 26));
+export function promptPieces(template: string, specialTokens: SpecialTokenTexts): ChatPiece[] {
+  const asked = chatPieces(template, ['user'], true, specialTokens);
+  const plain = chatPieces(template, ['user'], false, specialTokens);
+  if (markupOf(asked) !== markupOf(plain)) return asked;
+  let both: ChatPiece[];
+  try {
+    both = chatPieces(template, ['user', 'assistant'], false, specialTokens);
+  } catch {
+    return asked; // a template for the user's turn alone
+  }
+  const upToAssistant = both.slice(
+    0,
+    both.findIndex((piece) => 'message' in piece && piece.message === 1),
+  );
+  return markupOf(upToAssistant).trimEnd() === markupOf(asked).trimEnd() ? asked : upToAssistant;
+}
 
-/** Before a template: the library's own function of this name gives the day of today, and cannot be replaced otherwise. */
-const FIXED_DATE = '{% set strftime_now = date_text %}';
+const markupOf = (pieces: readonly ChatPiece[]) =>
+  pieces.map((piece) => ('markup' in piece ? piece.markup : '\0')).join('');
 
-/** The fixed day in the formats of C's strftime that templates use; others stay as they are. */
-function dateText(format: string): string {
-  const part = (options: Intl.DateTimeFormatOptions) =>
-    TODAY.toLocaleDateString('en-US', { ...options, timeZone: 'UTC' });
-  const parts: Readonly<Record<string, string>> = {
-    '%Y': part({ year: 'numeric' }),
-    '%m': part({ month: '2-digit' }),
-    '%d': part({ day: '2-digit' }),
-    '%b': part({ month: 'short' }),
-    '%B': part({ month: 'long' }),
-    '%a': part({ weekday: 'short' }),
-    '%A': part({ weekday: 'long' }),
-    '%H': '00',
-    '%M': '00',
-    '%S': '00',
-  };
-  return format.replace(/%[A-Za-z]/g, (code) => parts[code] ?? code);
+/**
+ * Names of special tokens that a template writes and nothing defines. Jinja writes nothing for them. A template that
+ * asks first whether a token is there knows what it does.
+ */
+export function undefinedTokens(template: string, specialTokens: SpecialTokenTexts): string[] {
+  const code = [...template.replace(/\{#[\s\S]*?#\}/g, '').matchAll(/\{[{%]([\s\S]*?)[%}]\}/g)]
+    .map(([, inside]) => inside!.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, "''"))
+    .join('\n');
+  return SPECIAL_TOKEN_NAMES.filter((name) => {
+    const isUsed = new RegExp(`(?<![\\w.])${name}\\b`).test(code);
+    const isGuarded = new RegExp(
+      `(?:\\bif\\s+(?:not\\s+)?|\\bset\\s+)${name}\\b|\\b${name}\\s*(?:\\bis\\b|\\bor\\b|\\|\\s*default\\b)`,
+    ).test(code);
+    return isUsed && !isGuarded && !Object.hasOwn(specialTokens, name);
+  });
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

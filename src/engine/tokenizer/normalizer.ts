@@ -1,13 +1,7 @@
 /** @file The normalizers of tokenizer.json, done so that every character keeps its place in the original text. */
-import * as library from '@huggingface/tokenizers';
-import { WeightsError } from '../../base/errors.ts';
-import type { NormalizerJson } from './tokenizer-json.ts';
+import { patternOf } from './patterns.ts';
+import { type NormalizerJson, partsOf, unsupported } from './tokenizer-json.ts';
 import { type Replacement, replaceTracked, type TrackedText } from './tracked-text.ts';
-
-/** The library turns patterns of Rust's regular expressions into JavaScript's; its declarations do not resolve here. */
-const { ReplaceNormalizer } = library as unknown as {
-  ReplaceNormalizer: new (config: NormalizerJson) => { pattern: RegExp | null };
-};
 
 /** Normalises a tracked text. */
 export type Normalizer = (tracked: TrackedText) => TrackedText;
@@ -21,7 +15,7 @@ export function normalizerOf(config: NormalizerJson | null): Normalizer {
   if (config === null) return (tracked) => tracked;
   switch (config.type) {
     case 'Sequence': {
-      const steps = (config.normalizers ?? []).map(normalizerOf);
+      const steps = partsOf<NormalizerJson>('normalizer.normalizers', config.normalizers).map(normalizerOf);
       return (tracked) => steps.reduce((text, step) => step(text), tracked);
     }
     case 'NFC':
@@ -32,13 +26,12 @@ export function normalizerOf(config: NormalizerJson | null): Normalizer {
       return (tracked) => unicode(tracked, form);
     }
     case 'Replace': {
-      const { pattern } = new ReplaceNormalizer(config);
-      const content = config.content ?? '';
-      return (tracked) =>
-        pattern === null ? tracked : replaceTracked(tracked, matches(tracked, pattern, content));
+      const pattern = patternOf('normalizer.pattern', config.pattern);
+      const content = textOf('content', config.content);
+      return (tracked) => replaceTracked(tracked, matches(tracked, pattern, content));
     }
     case 'Prepend': {
-      const text = config.prepend ?? '';
+      const text = textOf('prepend', config.prepend);
       return (tracked) =>
         tracked.text === '' ? tracked : replaceTracked(tracked, [{ from: 0, to: 0, text }]);
     }
@@ -50,16 +43,25 @@ export function normalizerOf(config: NormalizerJson | null): Normalizer {
         );
     case 'Strip':
       return (tracked) => {
-        const sides = [config.strip_left ? '^\\s+' : '', config.strip_right ? '\\s+$' : ''].filter(Boolean);
+        const sides = [
+          config.strip_left ? '^\\p{White_Space}+' : '',
+          config.strip_right ? '\\p{White_Space}+$' : '',
+        ].filter(Boolean);
         if (sides.length === 0) return tracked;
         return replaceTracked(tracked, matches(tracked, new RegExp(sides.join('|'), 'gu'), ''));
       };
     default:
-      throw new WeightsError(
-        `tokenizer.json: normalizer: expected Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase or Strip, got ${config.type}`,
-        { code: 'tokenizer/unsupported', hint: 'Use a model whose tokenizer has one of these normalizers.' },
+      throw unsupported(
+        'normalizer',
+        'Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase or Strip',
+        config.type,
       );
   }
+}
+
+function textOf(key: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw unsupported(`normalizer.${key}`, 'a text', value);
 }
 
 function* matches(

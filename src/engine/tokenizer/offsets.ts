@@ -1,7 +1,6 @@
-/** @file Where each token is in the text: tokens are laid over the bytes of the normalised text, one after the other. */
+/** @file Where each token is in a piece of text: tokens are laid over the bytes of the piece, one after the other. */
 import { WeightsError } from '../../base/errors.ts';
 import { BYTE_OF_CHARACTER } from './byte-level.ts';
-import type { TrackedText } from './tracked-text.ts';
 
 /** Token ids and their places: UTF-16 offsets in the encoded text, end exclusive. */
 export interface Encoding {
@@ -16,6 +15,8 @@ export interface TokenSpelling {
   readonly isByteLevel: boolean;
   readonly byteFallback: boolean;
   readonly unknownToken: string | undefined;
+  /** Whether several unknown characters in a row are one token. */
+  readonly fusesUnknown: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -36,45 +37,42 @@ export function bytesOfToken(token: string, spelling: TokenSpelling): Uint8Array
   return encoder.encode(token);
 }
 
+/** Places of tokens in a piece: UTF-16 offsets, end exclusive. */
+export interface Spans {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
 /**
- * Spans of the tokens of one text.
+ * Spans of the tokens of one piece.
  *
  * A token's span goes from the start of the character that its first byte belongs to, to the end of that of its last
  * byte: a token that holds part of a character spans that character, and white space before a word is the token's.
  * @param tokens the model's token strings, in order
- * @param tracked the normalised text, with its places in the original
- * @returns starts and ends in the original, number[tokens] each; a token for an inserted prefix spans nothing
- * @throws {WeightsError} when the tokens do not spell the text, as when the vocabulary lacks a character
+ * @param piece what the model was given, as text
+ * @throws {WeightsError} when the tokens do not spell the piece, as when the vocabulary lacks a character
  */
-export function spansOfTokens(
-  tokens: readonly string[],
-  tracked: TrackedText,
-  spelling: TokenSpelling,
-): { starts: number[]; ends: number[] } {
-  const { bytes, units } = bytesAndUnits(tracked.text);
+export function spansOfTokens(tokens: readonly string[], piece: string, spelling: TokenSpelling): Spans {
+  const { bytes, units } = bytesAndUnits(piece);
   const starts: number[] = [];
   const ends: number[] = [];
+  const push = (from: number, to: number) => {
+    starts.push(units[from]!);
+    // All bytes of a character have its first unit; the next byte of another character has the unit behind it.
+    let end = to;
+    while (end < bytes.length && units[end] === units[to - 1]) end++;
+    ends.push(end < bytes.length ? units[end]! : piece.length);
+  };
   let at = 0;
-  for (let t = 0; t < tokens.length; t++) {
-    const token = tokens[t]!;
-    if (token === spelling.unknownToken) {
-      const first = skipWhiteSpace(bytes, at, undefined);
-      at = endOfUnknown(bytes, first, tokens[t + 1], spelling);
-      starts.push(tracked.starts[units[first]!]!);
-      ends.push(tracked.ends[units[at - 1]!]!);
-      continue;
-    }
-    let first = -1;
-    for (const byte of bytesOfToken(token, spelling)) {
-      at = skipWhiteSpace(bytes, at, byte);
-      if (bytes[at] !== byte) throw misfit(tracked.text, token);
-      if (first < 0) first = at;
-      at++;
-    }
-    starts.push(tracked.starts[units[first]!]!);
-    ends.push(tracked.ends[units[at - 1]!]!);
+  for (const [t, token] of tokens.entries()) {
+    const from = at;
+    if (token === spelling.unknownToken) at = endOfUnknown(bytes, at, tokens[t + 1], spelling);
+    else
+      for (const byte of bytesOfToken(token, spelling)) if (bytes[at++] !== byte) throw misfit(piece, token);
+    if (at === from || at > bytes.length) throw misfit(piece, token);
+    push(from, at);
   }
-  if (skipWhiteSpace(bytes, at, undefined) !== bytes.length) throw misfit(tracked.text, 'nothing more');
+  if (at !== bytes.length) throw misfit(piece, 'nothing more');
   return { starts, ends };
 }
 
@@ -95,18 +93,6 @@ function bytesAndUnits(text: string): { bytes: Uint8Array; units: Uint32Array } 
   return { bytes, units };
 }
 
-/** The next position whose byte is `wanted` or that is no white space: splitting may have removed some. */
-function skipWhiteSpace(bytes: Uint8Array, at: number, wanted: number | undefined): number {
-  let next = at;
-  while (
-    next < bytes.length &&
-    bytes[next] !== wanted &&
-    (bytes[next] === 0x20 || (bytes[next]! >= 9 && bytes[next]! <= 13))
-  )
-    next++;
-  return next;
-}
-
 /** Where an unknown token ends: after one character, or before the next token where several were fused. */
 function endOfUnknown(
   bytes: Uint8Array,
@@ -117,7 +103,7 @@ function endOfUnknown(
   const isBoundary = (i: number) => i >= bytes.length || (bytes[i]! & 0xc0) !== 0x80;
   let end = at + 1;
   while (!isBoundary(end)) end++;
-  if (next === spelling.unknownToken) return end;
+  if (!spelling.fusesUnknown) return end;
   const wanted = next === undefined ? undefined : bytesOfToken(next, spelling);
   while (
     end < bytes.length &&

@@ -15,28 +15,65 @@ export interface TokenizerConfigs {
 /** Texts of the named special tokens, such as `bos_token`; what chat templates refer to. */
 export type SpecialTokenTexts = Readonly<Record<string, string>>;
 
-const NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'];
+/** Names under which configuration files and templates know special tokens. */
+export const SPECIAL_TOKEN_NAMES = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'pad_token',
+  'sep_token',
+  'cls_token',
+  'mask_token',
+];
 
-/** Texts of the special tokens that tokenizer_config.json names. */
+/**
+ * tokenizer_config.json with what special_tokens_map.json says, by transformers' rule: the map goes before it, and is not
+ * read where tokenizer_config.json lists the tokens itself (`added_tokens_decoder`).
+ */
+export function withSpecialTokensMap(tokenizer: Json, map: Json): Json {
+  if (tokenizer.added_tokens_decoder !== undefined) return tokenizer;
+  const named = Object.entries(map).filter(
+    ([key, value]) => textOf(value) !== undefined || LISTS_OF_TOKENS.includes(key),
+  );
+  return { ...tokenizer, ...Object.fromEntries(named) };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Keys with further special tokens: a list of them, or an object by names that templates may use. */
+const LISTS_OF_TOKENS = ['additional_special_tokens', 'extra_special_tokens'];
+
+/** Texts of the special tokens that the tokenizer's configuration names: the usual ones, and those of the model's own. */
 export function specialTokenTexts({ tokenizer }: TokenizerConfigs): SpecialTokenTexts {
-  const texts = NAMES.map((name) => [name, textOf(tokenizer[name])] as const);
+  const own = tokenizer.extra_special_tokens;
+  const entries = [
+    ...Object.entries(Array.isArray(own) ? {} : asObject(own)),
+    ...Object.entries(tokenizer).filter(([key]) => /^[a-z_]+_token$/.test(key)),
+  ];
+  const texts = entries.map(([name, token]) => [name, textOf(token)] as const);
   return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Ids of the tokens that no user's text may yield: flagged special in either file, or named by the configuration. */
+/**
+ * Ids of the tokens that no user's text may yield: flagged special in either file, named by the tokenizer's configuration,
+ * or an added token that config.json or generation_config.json gives a role.
+ */
 export function specialIds(json: TokenizerJson, configs: TokenizerConfigs): Set<number> {
   const ids = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
   const byText = idsByText(json);
-  const names = [
-    ...Object.values(specialTokenTexts(configs)),
-    ...(Array.isArray(configs.tokenizer.additional_special_tokens)
-      ? configs.tokenizer.additional_special_tokens.map(textOf)
-      : []),
-  ];
-  for (const text of names) {
+  const lists = LISTS_OF_TOKENS.flatMap((key) => {
+    const list = configs.tokenizer[key];
+    return Array.isArray(list) ? list.map(textOf) : [];
+  });
+  for (const text of [...Object.values(specialTokenTexts(configs)), ...lists]) {
     const id = text === undefined ? undefined : byText(text);
     if (id !== undefined) ids.add(id);
   }
+  // These files may hold defaults that mean nothing: an id of the plain vocabulary is not believed.
+  const added = new Set(json.added_tokens.map(({ id }) => id));
+  for (const config of [configs.model, configs.generation])
+    for (const key of ['bos_token_id', 'eos_token_id', 'pad_token_id'])
+      for (const id of allIds(config[key])) if (added.has(id)) ids.add(id);
   for (const [id, token] of Object.entries(asObject(configs.tokenizer.added_tokens_decoder)))
     if (asObject(token).special === true) ids.add(Number(id));
   return ids;
@@ -83,9 +120,11 @@ export function endIds({ generation, model }: TokenizerConfigs, endOfTurn: numbe
 /** The token that the tokenizer itself puts before a text; undefined where it puts none. */
 export function beginId(json: TokenizerJson, configs: TokenizerConfigs): number | undefined {
   const text = textOf(configs.tokenizer.bos_token);
-  const id = text === undefined ? undefined : idsByText(json)(text);
-  if (id === undefined || configs.tokenizer.add_bos_token === false) return undefined;
-  return configs.tokenizer.add_bos_token === true || putsFirst(json.post_processor, text!) ? id : undefined;
+  const named = text === undefined ? undefined : idsByText(json)(text);
+  const asked = configs.tokenizer.add_bos_token;
+  if (asked === false) return undefined;
+  if (asked === true) return named ?? (text === undefined ? firstId(configs.model.bos_token_id) : undefined);
+  return named !== undefined && putsFirst(json.post_processor, text!) ? named : undefined;
 }
 
 /** The token that fills rows of a batch: `pad_token`, else the given one (its value is never looked at). */

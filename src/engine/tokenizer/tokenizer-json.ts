@@ -1,6 +1,5 @@
 /** @file The parts of tokenizer.json that we read, and what must be said differently for the library to read it right. */
 import { WeightsError } from '../../base/errors.ts';
-import { WORD_PATTERN } from './byte-level.ts';
 
 export interface AddedTokenJson {
   readonly id: number;
@@ -15,6 +14,7 @@ export interface AddedTokenJson {
 export interface NormalizerJson {
   readonly type: string;
   readonly normalizers?: readonly NormalizerJson[];
+  readonly pattern?: unknown;
   readonly content?: string;
   readonly prepend?: string;
   readonly strip_left?: boolean;
@@ -29,9 +29,12 @@ export interface PreTokenizerJson {
   readonly invert?: boolean;
   readonly use_regex?: boolean;
   readonly add_prefix_space?: boolean;
+  /** Python's `tokenizers` does not open a ByteLevel without it. */
+  readonly trim_offsets?: boolean;
   readonly individual_digits?: boolean;
   readonly prepend_scheme?: string;
   readonly replacement?: string;
+  readonly split?: boolean;
 }
 
 export interface BpeJson {
@@ -42,6 +45,22 @@ export interface BpeJson {
   readonly continuing_subword_prefix?: string | null;
   readonly end_of_word_suffix?: string | null;
   readonly byte_fallback?: boolean;
+  readonly fuse_unk?: boolean;
+  readonly dropout?: number | null;
+}
+
+export interface DecoderJson {
+  readonly type: string;
+  readonly add_prefix_space?: boolean;
+  readonly trim_offsets?: boolean;
+  readonly use_regex?: boolean;
+  readonly decoders?: unknown;
+  readonly pattern?: unknown;
+  readonly content?: unknown;
+  readonly start?: unknown;
+  readonly stop?: unknown;
+  readonly replacement?: unknown;
+  readonly prepend_scheme?: unknown;
 }
 
 export interface TokenizerJson {
@@ -49,7 +68,7 @@ export interface TokenizerJson {
   readonly normalizer: NormalizerJson | null;
   readonly pre_tokenizer: PreTokenizerJson | null;
   readonly post_processor: unknown;
-  readonly decoder: unknown;
+  readonly decoder: DecoderJson | null;
   readonly model: BpeJson;
 }
 
@@ -75,53 +94,64 @@ export function checkTokenizerJson(file: string, json: Readonly<Record<string, u
       throw fail(`model.vocab: expected ids below 2^24, got ${id} for ${JSON.stringify(token)}`);
   for (const key of ['continuing_subword_prefix', 'end_of_word_suffix'] as const)
     if (model[key]) throw fail(`model.${key}: expected none, got ${JSON.stringify(model[key])}`);
+  const isMerge = (merge: unknown) =>
+    typeof merge === 'string'
+      ? merge.includes(' ')
+      : Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string');
+  const badMerge = model.merges.findIndex((merge) => !isMerge(merge));
+  if (badMerge >= 0)
+    throw fail(
+      `model.merges[${badMerge}]: expected two texts, got ${JSON.stringify(model.merges[badMerge])?.slice(0, 80)}`,
+    );
+  const { unk_token: unknown } = model;
+  if (unknown != null && (typeof unknown !== 'string' || !Object.hasOwn(model.vocab, unknown)))
+    throw fail(`model.unk_token: expected a token of the vocabulary, got ${JSON.stringify(unknown)}`);
+  // Dropout makes other tokens each time.
+  if (model.dropout) throw fail(`model.dropout: expected none, got ${JSON.stringify(model.dropout)}`);
   const added = json.added_tokens ?? [];
   const isAdded = (token: AddedTokenJson) =>
     typeof token?.content === 'string' && token.content !== '' && Number.isInteger(token.id) && token.id >= 0;
   if (!Array.isArray(added) || !added.every(isAdded))
     throw fail('added_tokens: expected a list of tokens with id and content, got something else');
+  const part = <Part>(key: string): Part | null => {
+    const value = json[key] ?? null;
+    if (value !== null && !isPart(value))
+      throw fail(`${key}: expected an object with a type, got another value`);
+    return value as Part | null;
+  };
   return {
     added_tokens: added as AddedTokenJson[],
-    normalizer: (json.normalizer ?? null) as NormalizerJson | null,
-    pre_tokenizer: (json.pre_tokenizer ?? null) as PreTokenizerJson | null,
+    normalizer: part<NormalizerJson>('normalizer'),
+    pre_tokenizer: part<PreTokenizerJson>('pre_tokenizer'),
     post_processor: json.post_processor ?? null,
-    decoder: json.decoder ?? null,
+    decoder: part<DecoderJson>('decoder'),
     model: { ...model, type: 'BPE' },
   };
 }
 
 /**
- * The pre-tokenizer in words that the library reads as Python's `tokenizers` does: the library's own GPT-2 pattern
- * and digits follow JavaScript's white space and ASCII.
- * @throws {WeightsError} naming what the library would read wrongly
+ * The error for a part that we do not do, or do not do in its place.
+ * @param where the part, such as `pre_tokenizer.behavior`
  */
-export function portablePreTokenizer(config: PreTokenizerJson): PreTokenizerJson {
-  switch (config.type) {
-    case 'Sequence':
-      return { type: 'Sequence', pretokenizers: (config.pretokenizers ?? []).map(portablePreTokenizer) };
-    case 'ByteLevel': {
-      const bytes: PreTokenizerJson = { ...config, use_regex: false, add_prefix_space: false };
-      return config.use_regex === false ? bytes : sequence(split(WORD_PATTERN), bytes);
-    }
-    case 'Digits':
-      return split(config.individual_digits ? '\\p{N}' : '\\p{N}+');
-    case 'Split': {
-      const behavior = (config.behavior ?? 'Isolated').toLowerCase();
-      // Gemma splits at spaces after its normalizer has replaced all of them: never met.
-      const isIdle = config.pattern?.String === ' ';
-      if (!isIdle && ((behavior !== 'isolated' && behavior !== 'removed') || config.invert)) break;
-      return config;
-    }
-    case 'Metaspace':
-      return { type: 'Sequence', pretokenizers: [] }; // done while normalising, where places are tracked
-    case 'WhitespaceSplit':
-      return config;
-  }
-  throw new WeightsError(
-    `tokenizer.json: pre_tokenizer: expected Sequence, ByteLevel, Digits, Metaspace, WhitespaceSplit or Split (isolated or removed), got ${config.type} ${config.behavior ?? ''}`.trim(),
-    { code: 'tokenizer/unsupported', hint: 'Use a model whose tokenizer has one of these.' },
-  );
+export function unsupported(where: string, expected: string, got: unknown): WeightsError {
+  const shown = typeof got === 'string' ? got : (JSON.stringify(got) ?? 'nothing');
+  return new WeightsError(`tokenizer.json: ${where}: expected ${expected}, got ${shown.slice(0, 120)}`, {
+    code: 'tokenizer/unsupported',
+    hint: "Use the model's own tokenizer.json, or a model whose tokenizer has such a part.",
+  });
 }
+
+/** The parts of a sequence: objects with a type. @throws {WeightsError} for another value */
+export function partsOf<Part extends { readonly type: string }>(
+  where: string,
+  value: unknown,
+): readonly Part[] {
+  if (Array.isArray(value) && value.every(isPart)) return value as Part[];
+  throw unsupported(where, 'a list of objects with a type', value);
+}
+
+const isPart = (value: unknown) =>
+  value !== null && typeof value === 'object' && typeof (value as { type?: unknown }).type === 'string';
 
 export const sequence = (...pretokenizers: PreTokenizerJson[]): PreTokenizerJson => ({
   type: 'Sequence',

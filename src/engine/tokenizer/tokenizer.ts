@@ -1,16 +1,17 @@
 /** @file A model's tokenizer: text to ids with the place of each token, and back; user text never becomes special. */
 import { join } from 'node:path';
-import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { ShapeError } from '../../base/errors.ts';
+import { ShapeError, WeightsError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
 import { missingFile, parseJsonObject, readIfThere } from '../../base/json-file.ts';
 import { addedTokenFinder } from './added-tokens.ts';
-import { chatPieces } from './chat-template.ts';
+import { bpeModel, tokensById } from './bpe-model.ts';
+import { chatPieces, undefinedTokens } from './chat-template.ts';
+import { decoderOf } from './decoder.ts';
 import { normalizerOf } from './normalizer.ts';
-import { bytesOfToken, type Encoding, spansOfTokens, type TokenSpelling } from './offsets.ts';
-import { prefixer } from './prefix-space.ts';
+import { bytesOfToken, type Encoding, type TokenSpelling } from './offsets.ts';
+import { preTokenizerOf } from './pre-tokenizer.ts';
 import * as special from './special-tokens.ts';
-import { checkTokenizerJson, portablePreTokenizer, type TokenizerJson } from './tokenizer-json.ts';
+import { checkTokenizerJson, type TokenizerJson } from './tokenizer-json.ts';
 import { sliceTracked, type TrackedText, trackOriginal } from './tracked-text.ts';
 
 export type { Encoding } from './offsets.ts';
@@ -38,25 +39,36 @@ export interface Tokenizer {
   readonly chatTemplate: string | undefined;
   /** Texts of `bos_token` and the like, for the chat template. */
   readonly specialTokenTexts: special.SpecialTokenTexts;
-  /** Plain text: never yields a special token, even if the text spells one; adds none. */
-  encode(text: string): Encoding;
+  /** What the files leave open, for the user to read. */
+  readonly warnings: readonly string[];
+  /**
+   * Plain text: never yields a special token, even if the text spells one; adds none.
+   * @param most with more tokens than this the encoding is cut: it then has more than `most`, and holds no whole text
+   */
+  encode(text: string, most?: number): Encoding;
   /** Text of a template: special tokens are recognised; adds none. */
   encodeTemplate(text: string): number[];
-  /** A template's and a user's texts in one: stretches without a special token between them are encoded together. */
-  encodeParts(parts: readonly TextPart[]): number[];
-  /** The text of ids, special tokens included; bytes that are no UTF-8 become U+FFFD. */
+  /**
+   * A template's and a user's texts in one: stretches without a special token between them are encoded together.
+   * @param most as for {@link encode}
+   */
+  encodeParts(parts: readonly TextPart[], most?: number): number[];
+  /** The text of ids, special tokens included; bytes that are not UTF-8 become U+FFFD. */
   decode(ids: readonly number[]): string;
   /** The text of one token, its leading space included; U+FFFD for part of a character. */
   tokenText(id: number): string;
+  /** The bytes that a token spells; those of an added token are its text's. */
+  tokenBytes(id: number): Uint8Array;
   isSpecial(id: number): boolean;
 }
 
 /**
  * Loads the tokenizer of a model folder: tokenizer.json and, where they are, tokenizer_config.json,
- * chat_template.jinja, generation_config.json and config.json.
+ * special_tokens_map.json, chat_template.jinja, generation_config.json and config.json.
+ * @param rows of the model's table of embeddings. Gemma 3 has an added token without one
  * @throws {WeightsError} when a file is missing, cut, or asks for something that is not supported
  */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+export async function loadTokenizer(folder: string, rows = Number.POSITIVE_INFINITY): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
   const source = await readIfThere(file);
   if (source === undefined) throw missingFile(file, 'none');
@@ -65,7 +77,10 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     return text === undefined ? {} : parseJsonObject(join(folder, name), text);
   };
   const configs = {
-    tokenizer: await configOf('tokenizer_config.json'),
+    tokenizer: special.withSpecialTokensMap(
+      await configOf('tokenizer_config.json'),
+      await configOf('special_tokens_map.json'),
+    ),
     generation: await configOf('generation_config.json'),
     model: await configOf('config.json'),
   };
@@ -76,27 +91,34 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     hash: sha256(source),
     configs,
     chatTemplate,
+    rows,
   });
 }
 
 /** A tokenizer from parsed files; see {@link loadTokenizer}. */
 export function createTokenizer(
   json: TokenizerJson,
-  options: { hash: string; configs: special.TokenizerConfigs; chatTemplate: string | undefined },
+  options: {
+    hash: string;
+    configs: special.TokenizerConfigs;
+    chatTemplate: string | undefined;
+    rows?: number;
+  },
 ): Tokenizer {
-  const { configs, chatTemplate } = options;
+  const { configs, chatTemplate, rows = Number.POSITIVE_INFINITY } = options;
   const specials = special.specialIds(json, configs);
   const isSpecial = (id: number) => specials.has(id);
   const tokens = tokensById(json);
-  const { model, preTokenizer, decoder } = library(json, specials);
+  const preTokenizer = preTokenizerOf(json.pre_tokenizer);
   const spelling: TokenSpelling = {
-    isByteLevel: JSON.stringify(json.pre_tokenizer ?? null).includes('"ByteLevel"'),
+    isByteLevel: preTokenizer.isByteLevel,
     byteFallback: json.model.byte_fallback ?? false,
     unknownToken: json.model.unk_token ?? undefined,
+    fusesUnknown: json.model.fuse_unk ?? false,
   };
-  const tokensOfPiece = remembered((piece) => (piece === '' ? [] : model._call([piece])));
+  const model = bpeModel(json, isSpecial, spelling);
+  const decode = decoderOf(json);
   const normalize = normalizerOf(json.normalizer);
-  const addPrefix = prefixer(json.pre_tokenizer);
 
   // Tokens that are matched before normalising, and those that are matched after it, in their normalised form.
   const isLate = (token: { normalized?: boolean; special?: boolean }) =>
@@ -113,16 +135,20 @@ export function createTokenizer(
       .map((id) => ({ id, content: tokens.get(id)! })),
   ]);
 
-  function encode(text: string): Encoding {
+  const encode = (text: string, most = Number.POSITIVE_INFINITY) => encodeText(text, most, true);
+
+  /** @param isStart whether nothing comes before the text, as a special token of the template may */
+  function encodeText(text: string, most: number, isStart: boolean): Encoding {
     // Half of a surrogate pair has no UTF-8; like TextEncoder, U+FFFD stands in for it, at the same length.
     const whole = text.replace(/\p{Surrogate}/gu, '\ufffd');
     const encoding: Encoding = { ids: [], starts: [], ends: [] };
     const push = (id: number, start: number, end: number) => {
-      encoding.ids.push(id);
+      encoding.ids.push(withRow(id));
       encoding.starts.push(start);
       encoding.ends.push(end);
     };
     for (const section of findPlain(whole)) {
+      if (encoding.ids.length > most) break;
       if (section.id !== undefined) {
         push(section.id, section.from, section.to);
         continue;
@@ -131,24 +157,37 @@ export function createTokenizer(
       for (const late of findPlainLate(normalized.text)) {
         const tracked = sliceTracked(normalized, late.from, late.to);
         if (late.id !== undefined) push(late.id, tracked.starts[0]!, tracked.ends.at(-1)!);
-        else encodeModel(addPrefix(tracked, section.from === 0 && late.from === 0), push);
+        else encodePieces(preTokenizer.cut(tracked, isStart), most, encoding, push);
       }
     }
     return encoding;
   }
 
-  function encodeModel(tracked: TrackedText, push: (id: number, start: number, end: number) => void): void {
-    const pieces = preTokenizer === null ? [tracked.text] : preTokenizer.pre_tokenize(tracked.text);
-    const found = pieces.flatMap(tokensOfPiece);
-    const { starts, ends } = spansOfTokens(found, tracked, spelling);
-    for (let t = 0; t < found.length; t++) push(model.tokens_to_ids.get(found[t]!)!, starts[t]!, ends[t]!);
+  function encodePieces(
+    pieces: Iterable<TrackedText>,
+    most: number,
+    { ids: found }: Encoding,
+    push: (id: number, start: number, end: number) => void,
+  ): void {
+    for (const piece of pieces) {
+      if (found.length > most) return;
+      const { text, starts, ends } = piece;
+      const beyond = model.unitsBeyond(most - found.length);
+      // Of a piece that is too long anyway no more is read than shows it; a surrogate pair stays whole.
+      const read = text.length <= beyond ? text : text.slice(0, beyond).replace(/[\ud800-\udbff]$/, '');
+      const tokens = model.tokensOf(read);
+      for (let t = 0; t < tokens.ids.length; t++)
+        push(tokens.ids[t]!, starts[tokens.starts[t]!]!, ends[tokens.ends[t]! - 1]!);
+    }
   }
 
-  function encodeParts(parts: readonly TextPart[]): number[] {
+  function encodeParts(parts: readonly TextPart[], most = Number.POSITIVE_INFINITY): number[] {
     const ids: number[] = [];
     let plain = '';
     const flush = () => {
-      if (plain !== '') for (const id of encode(plain).ids) ids.push(id);
+      const isStart = ids.length === 0;
+      if (plain !== '' && ids.length <= most)
+        for (const id of encodeText(plain, most - ids.length, isStart).ids) ids.push(id);
       plain = '';
     };
     for (const { text, isTemplate } of parts) {
@@ -160,12 +199,20 @@ export function createTokenizer(
         if (id === undefined) plain += text.slice(from, to);
         else {
           flush();
-          ids.push(id);
+          ids.push(withRow(id));
         }
       }
     }
     flush();
     return ids;
+  }
+
+  function withRow(id: number): number {
+    if (id < rows) return id;
+    throw new WeightsError(
+      `token ${JSON.stringify(tokens.get(id))} (id ${id}): expected one of the model's ${rows} rows, got none for it`,
+      { code: 'tokenizer/no-row', hint: 'Remove this token from the texts and the chat template.' },
+    );
   }
 
   const tokenAt = (id: number) => {
@@ -181,7 +228,9 @@ export function createTokenizer(
   for (const id of tokens.keys()) vocabularySize = Math.max(vocabularySize, id + 1);
   const encodeTemplate = (text: string) => encodeParts([{ text, isTemplate: true }]);
   const specialTokenTexts = special.specialTokenTexts(configs);
-  const endOfTurnId = special.endOfTurnId(json, configs, isSpecial, afterResponse());
+  checkRows(json, rows);
+  const endOfTurnId = withRow(special.endOfTurnId(json, configs, isSpecial, afterResponse()));
+  const padId = special.padId(json, configs, endOfTurnId);
 
   /** What the chat template writes after an assistant's text. */
   function afterResponse(): number[] | undefined {
@@ -196,112 +245,58 @@ export function createTokenizer(
     endOfTurnId,
     endIds: special.endIds(configs, endOfTurnId),
     beginId: special.beginId(json, configs),
-    padId: special.padId(json, configs, endOfTurnId),
+    padId: padId < rows ? padId : endOfTurnId,
     chatTemplate,
+    warnings: (chatTemplate === undefined ? [] : undefinedTokens(chatTemplate, specialTokenTexts)).map(
+      (name) =>
+        `chat template: it writes ${name}, which neither tokenizer_config.json nor special_tokens_map.json names; nothing is written there`,
+    ),
     specialTokenTexts,
     encode,
     encodeTemplate,
     encodeParts,
-    decode: (ids) => {
-      const texts = ids.map(tokenAt);
-      return decoder === null ? texts.join('') : decoder.decode(texts);
-    },
+    decode: (ids) => decode(ids.map(tokenAt)),
     tokenText: (id) => {
       const token = tokenAt(id);
       if (addedIds.has(id)) return token;
       const text = textDecoder.decode(bytesOfToken(token, spelling));
       return spelling.isByteLevel ? text : text.replaceAll('▁', ' ');
     },
+    tokenBytes: (id) =>
+      addedIds.has(id) ? textEncoder.encode(tokenAt(id)) : bytesOfToken(tokenAt(id), spelling),
     isSpecial,
   };
 }
 
-/** Words come again and again: so many of them keep their tokens. The library's own cache costs more than it saves. */
-const REMEMBERED_PIECES = 1 << 16;
-/** Longer pieces seldom come again, and would hold memory. */
-const REMEMBERED_LENGTH = 64;
-
-/** The same function, which looks up what it was asked before; when there is no more room it begins anew. */
-function remembered(tokensOf: (piece: string) => readonly string[]): (piece: string) => readonly string[] {
-  const known = new Map<string, readonly string[]>();
-  return (piece) => {
-    const before = known.get(piece);
-    if (before !== undefined) return before;
-    const tokens = tokensOf(piece);
-    if (piece.length > REMEMBERED_LENGTH) return tokens;
-    if (known.size === REMEMBERED_PIECES) known.clear();
-    known.set(piece, tokens);
-    return tokens;
-  };
-}
-
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const textEncoder = new TextEncoder();
 
-/** What we use of the library; its own declarations do not resolve under Node's module rules. */
-interface LibraryParts {
-  model: { tokens_to_ids: Map<string, number>; _call(pieces: string[]): string[] };
-  preTokenizer: { pre_tokenize(text: string): string[] } | null;
-  decoder: { decode(tokens: string[]): string } | null;
+/** Only an added token may be without a row: with others missing, the tokenizer belongs to another model. */
+function checkRows({ model, added_tokens }: TokenizerJson, rows: number): void {
+  const added = new Set(added_tokens.map(({ id }) => id));
+  let most = 0;
+  for (const id of Object.values(model.vocab)) if (!added.has(id)) most = Math.max(most, id + 1);
+  if (most > rows)
+    throw new WeightsError(`tokenizer.json: expected at most ${rows} tokens by config.json, got ${most}`, {
+      code: 'weights/tokenizer',
+      hint: "Use the model's own tokenizer.",
+    });
 }
 
-/** The library's model, pre-tokenizer and decoder; the model cannot spell a special token. */
-function library(json: TokenizerJson, specials: ReadonlySet<number>): LibraryParts {
-  const unknown = json.model.unk_token;
-  const isSpecialText = new Set(
-    [...tokensById(json)]
-      .filter(([id, token]) => specials.has(id) && token !== unknown)
-      .map(([, token]) => token),
-  );
-  const merges = json.model.merges
-    .map((merge) => (typeof merge === 'string' ? (merge.split(' ', 2) as [string, string]) : merge))
-    .filter(([left, right]) => !isSpecialText.has(left + right));
-  const parts = new LibraryTokenizer(
-    {
-      ...json,
-      normalizer: null,
-      post_processor: null,
-      pre_tokenizer: json.pre_tokenizer === null ? null : portablePreTokenizer(json.pre_tokenizer),
-      model: { ...json.model, merges },
-    } as object,
-    {},
-  ) as unknown as {
-    model: LibraryParts['model'];
-    pre_tokenizer: LibraryParts['preTokenizer'];
-    decoder: LibraryParts['decoder'];
-  };
-  for (const text of isSpecialText) parts.model.tokens_to_ids.delete(text);
-  decodeBytesAsPythonDoes(parts.decoder);
-  return { model: parts.model, preTokenizer: parts.pre_tokenizer, decoder: parts.decoder };
-}
-
-/** Python's decoder keeps a byte order mark, and writes one U+FFFD for each byte of a run that is no UTF-8. */
-function decodeBytesAsPythonDoes(decoder: object | null): void {
-  const { type } = (decoder as { config?: { type?: string } } | null)?.config ?? {};
-  if (type === 'Sequence')
-    for (const inner of (decoder as { decoders: object[] }).decoders) decodeBytesAsPythonDoes(inner);
-  if (type !== 'ByteFallback') return;
-  const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const decode = (bytes: Uint8Array) => {
-    try {
-      return strict.decode(bytes);
-    } catch {
-      return '\ufffd'.repeat(bytes.length);
-    }
-  };
-  Object.assign(decoder!, { text_decoder: { decode } });
-}
-
-function tokensById(json: TokenizerJson): Map<number, string> {
-  const tokens = new Map(Object.entries(json.model.vocab).map(([token, id]) => [id, token]));
-  for (const { id, content } of json.added_tokens) tokens.set(id, content);
-  return tokens;
-}
-
-/** A chat template may be one, or a list of named ones with a `default`. */
+/**
+ * A chat template may be one, or a list of named ones with a `default`.
+ * @throws {WeightsError} for another value
+ */
 function chatTemplateOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) return undefined;
-  const named = value as { name?: unknown; template?: unknown }[];
-  const chosen = named.find(({ name }) => name === 'default') ?? named[0];
-  return typeof chosen?.template === 'string' ? chosen.template : undefined;
+  if (value === undefined || value === null || typeof value === 'string') return value ?? undefined;
+  const isNamed = (each: unknown): each is { name: string; template: string } => {
+    const { name, template } = (each ?? {}) as Record<string, unknown>;
+    return typeof name === 'string' && typeof template === 'string';
+  };
+  if (!Array.isArray(value) || !value.every(isNamed))
+    throw new WeightsError(
+      `tokenizer_config.json: chat_template: expected a text or a list of objects with name and template, got ${JSON.stringify(value).slice(0, 80)}`,
+      { code: 'tokenizer/chat-template', hint: 'Correct chat_template in tokenizer_config.json.' },
+    );
+  return (value.find(({ name }) => name === 'default') ?? value[0])?.template;
 }

@@ -1,6 +1,6 @@
 /** @file The pair of prompts of an example: same query, same response, with the history and without. */
 import { DataError } from '../../base/errors.ts';
-import { chatPieces } from '../../engine/tokenizer/chat-template.ts';
+import { type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-template.ts';
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { latestThatFit } from './budget.ts';
@@ -71,7 +71,7 @@ export function promptPair(
   settings: PromptSettings,
   histories: PairHistories = {},
 ): PromptPair {
-  const { ids, starts, ends } = tokenizer.encode(example.response);
+  const { ids, starts, ends } = tokenizer.encode(example.response, settings.maxTokens);
   if (ids.length === 0)
     throw new DataError(`example ${example.id}: response: expected text, got none that gives a token`, {
       code: 'data/empty-response',
@@ -105,13 +105,14 @@ export function promptsFor(
   { least, most }: ResponseRoom,
   histories: PairHistories = {},
 ): Prompts {
-  const prompt = (history: readonly HistoryItem[] | 'none' | undefined) =>
-    promptIds(example.query, history, tokenizer, settings.template);
+  const { maxTokens } = settings;
+  const prompt = (history: readonly HistoryItem[] | 'none' | undefined, most = maxTokens) =>
+    promptIds(example.query, history, tokenizer, settings.template, most);
   const bare = prompt(settings.reference === 'none-text' ? 'none' : undefined);
-  const left = settings.maxTokens - bare.length;
+  const left = maxTokens - bare.length;
   if (left < least)
     throw new DataError(
-      `example ${example.id}: prompt of ${bare.length} and response of ${least} tokens: expected at most ${settings.maxTokens} in all, even without history, got ${bare.length + least}`,
+      `example ${example.id}: prompt of ${countText(bare.length, maxTokens)} and response of ${countText(least, maxTokens)} tokens: expected at most ${maxTokens} in all, even without history, got ${bare.length > maxTokens || least > maxTokens ? 'more' : bare.length + least}`,
       { code: 'data/too-long', hint: 'Raise maxTokens, shorten the texts, or remove the example.' },
     );
   const room = settings.maxTokens - Math.min(most, left);
@@ -136,6 +137,9 @@ export function promptsFor(
   };
 }
 
+/** A count of tokens; texts are cut behind `most`. */
+const countText = (count: number, most: number) => (count > most ? `more than ${most}` : `${count}`);
+
 /**
  * What to tell somebody whose histories do not show: all that is said of such an example is said of a user without history.
  * @param pairs of the examples, in their order
@@ -158,11 +162,11 @@ function fitHistory(
   history: readonly HistoryItem[],
   { maxHistory }: PromptSettings,
   room: number,
-  prompt: (history: readonly HistoryItem[]) => number[],
+  prompt: (history: readonly HistoryItem[], most: number) => number[],
 ): { items: number; ids: number[] } | undefined {
   let ids: number[] = [];
   const items = latestThatFit(Math.min(maxHistory, history.length), (count) => {
-    const tried = prompt(history.slice(history.length - count));
+    const tried = prompt(history.slice(history.length - count), room);
     if (tried.length > room) return false;
     ids = tried; // counts that fit only grow, so the last one is the answer's
     return true;
@@ -173,31 +177,33 @@ function fitHistory(
 /**
  * The ids of a prompt: the template's message inside the model's chat template, up to where the assistant speaks.
  * A model without a chat template gets the message and a blank line.
+ * @param most a longer prompt is cut: it then has more than `most` tokens, and is not the whole prompt
  */
 export function promptIds(
   query: string,
   history: readonly HistoryItem[] | 'none' | undefined,
   tokenizer: Tokenizer,
   templateId: string,
+  most = Number.POSITIVE_INFINITY,
 ): number[] {
   const message = promptTemplate(templateId).message(query, history);
   if (tokenizer.chatTemplate === undefined) {
     const begin = tokenizer.beginId === undefined ? [] : [tokenizer.beginId];
-    return [...begin, ...tokenizer.encodeParts([...message, { text: '\n\n', isTemplate: true }])];
+    return [...begin, ...tokenizer.encodeParts([...message, { text: '\n\n', isTemplate: true }], most)];
   }
   const parts = chatParts(tokenizer).flatMap((piece): readonly TextPart[] =>
     'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : message,
   );
-  return tokenizer.encodeParts(parts);
+  return tokenizer.encodeParts(parts, most);
 }
 
-const chatPartsOf = new WeakMap<Tokenizer, ReturnType<typeof chatPieces>>();
+const chatPartsOf = new WeakMap<Tokenizer, readonly ChatPiece[]>();
 
 /** Rendering Jinja for every prompt would take longer than tokenising it. */
-function chatParts(tokenizer: Tokenizer): ReturnType<typeof chatPieces> {
+function chatParts(tokenizer: Tokenizer): readonly ChatPiece[] {
   let parts = chatPartsOf.get(tokenizer);
   if (parts === undefined) {
-    parts = chatPieces(tokenizer.chatTemplate!, ['user'], true, tokenizer.specialTokenTexts);
+    parts = promptPieces(tokenizer.chatTemplate!, tokenizer.specialTokenTexts);
     chatPartsOf.set(tokenizer, parts);
   }
   return parts;

@@ -50,7 +50,14 @@ const lettered = async (name: string, endIds: number[] = []) => {
   const model = await tinyModel(name);
   return {
     ...model,
-    tokenizer: { ...model.tokenizer, endIds, decode, vocabularySize: model.config.vocabularySize },
+    tokenizer: {
+      ...model.tokenizer,
+      endIds,
+      decode,
+      tokenBytes: (id: number) => new TextEncoder().encode(decode([id])),
+      isSpecial: () => false,
+      vocabularySize: model.config.vocabularySize,
+    },
   };
 };
 const letter = (...ids: number[]) => ids.map((id) => String.fromCodePoint(0x4e00 + id)).join('');

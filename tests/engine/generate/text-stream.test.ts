@@ -26,7 +26,7 @@ describe.each(['tokenizer-small', 'tokenizer-fallback'])('%s', async (name) => {
     const id = fc.nat(tokenizer.vocabularySize - 1);
     fc.assert(
       fc.property(fc.array(id, { maxLength: 6 }), (ids) => {
-        const whole = tokenizer.decode(ids);
+        const whole = tokenizer.decode(ids.filter((each) => !tokenizer.isSpecial(each)));
         fc.pre(!whole.includes('\ufffd'));
         expect(piecesOf(ids).join('')).toBe(whole);
       }),
@@ -48,5 +48,21 @@ describe.each(['tokenizer-small', 'tokenizer-fallback'])('%s', async (name) => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  // Control tokens stood in generated text, where other programs leave them out.
+  it('leaves special tokens out, also between the tokens of one character', () => {
+    const { ids } = tokenizer.encode('a😀b');
+    const special = tokenizer.endOfTurnId;
+    expect(piecesOf(ids.flatMap((id) => [special, id])).join('')).toBe(tokenizer.decode(ids));
+  });
+
+  // A real U+FFFD at the end was taken for half a character.
+  it('gives a replacement character that the tokens spell, also as the last', () => {
+    for (const text of ['x\ufffd', '\ufffd', '\ufffd\ufffd y\ufffd']) {
+      const { ids } = tokenizer.encode(text);
+      expect(piecesOf(ids).join('')).toBe(text);
+      expect(piecesOf(ids.slice(0, -1)).join('')).not.toContain(text);
+    }
   });
 });

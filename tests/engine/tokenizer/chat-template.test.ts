@@ -1,8 +1,9 @@
 /** @file Chat templates: what they write around the messages, and templates that cannot be used. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
-import { chatPieces } from '../../../src/engine/tokenizer/chat-template.ts';
+import { describe, expect, test } from 'vitest';
+import { WeightsError } from '../../../src/base/errors.ts';
+import { chatPieces, promptPieces, undefinedTokens } from '../../../src/engine/tokenizer/chat-template.ts';
 import { type RenderedChats, renderedByUs } from '../../support/chat-cases.ts';
 
 const chatml =
@@ -71,4 +72,80 @@ test('the goldens hold refusals of a system role and of roles that do not altern
 test("a template that writes today's date gets one fixed day", () => {
   const template = "{{ strftime_now('%d %b %Y, %B %A %q') }}{{ messages[0].content }}";
   expect(chatPieces(template, ['user'], false, {})[0]).toEqual({ markup: '26 Jul 2024, July Friday %q' });
+});
+
+describe('the header of the assistant', () => {
+  const headers = (template: string) => promptPieces(template, { eos_token: '</s>' }).at(-1);
+  const turns = "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}";
+
+  // The prompt ended before the header, and the response followed without one.
+  test("is that before an assistant's text where the template has no generation prompt", () => {
+    expect(promptPieces(turns, {})).toEqual([
+      { markup: '<|user|>\n' },
+      { message: 0 },
+      { markup: '<|end|>\n<|assistant|>\n' },
+    ]);
+    const closing = `${turns}{% if messages[-1].role == 'user' %}{{ eos_token }}{% endif %}`;
+    expect(headers(closing)).toEqual({ markup: '<|end|>\n<|assistant|>\n' });
+  });
+
+  test('is the generation prompt where there is one, also where the two differ', () => {
+    const thinking = `${turns}{% if add_generation_prompt %}<|assistant|>\n<think></think>{% endif %}`;
+    expect(headers(thinking)).toEqual({ markup: '<|end|>\n<|assistant|>\n<think></think>' });
+  });
+
+  test('does not take in white space that belongs to the text, nor asks for turns that are refused', () => {
+    const brackets =
+      "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}{% endif %}{% endfor %}";
+    expect(headers(brackets)).toEqual({ markup: ' [/INST]' });
+    const one =
+      "{% if messages|length > 1 %}{{ raise_exception('one turn') }}{% endif %}Q: {{ messages[0].content }} A:";
+    expect(headers(one)).toEqual({ markup: ' A:' });
+  });
+});
+
+describe('a template that does not end', () => {
+  // Loading a model folder hung for ever.
+  test.each([
+    ['a long range', '{% for x in range(1000000000) %}{% endfor %}', /range: expected at most 100000/],
+    [
+      'loops in loops',
+      '{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}',
+      /timed out/,
+    ],
+  ])('is stopped and refused: %s', (_, template, message) => {
+    const began = performance.now();
+    const render = () => chatPieces(`${template}{{ messages[0].content }}`, ['user'], true, {});
+    expect(render).toThrow(WeightsError);
+    expect(render).toThrow(message);
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
+  test('ranges are those of Python', () => {
+    const text = (range: string) =>
+      chatPieces(
+        `{% for x in ${range} %}{{ x }},{% endfor %}{{ messages[0].content }}`,
+        ['user'],
+        true,
+        {},
+      )[0];
+    expect(text('range(3)')).toEqual({ markup: '0,1,2,' });
+    expect(text('range(5, 0, -2)')).toEqual({ markup: '5,3,1,' });
+    expect(text('range(2, 2)')).toEqual({ message: 0 });
+  });
+});
+
+// A template that named a token which no file defines rendered nothing there, without a word.
+test('tokens that a template writes and nothing names are found, except for those that it asks for first', () => {
+  const names = (template: string) => undefinedTokens(template, { eos_token: '</s>' });
+  expect(names('{{ bos_token }}{{ eos_token }}{{ pad_token + "x" }}')).toEqual(['bos_token', 'pad_token']);
+  expect(names('{{- bos_token }}{% set x = "}" ~ unk_token %}')).toEqual(['bos_token', 'unk_token']);
+  for (const guarded of [
+    '{% if bos_token is defined %}{{ bos_token }}{% endif %}',
+    '{% if bos_token %}{{ bos_token }}{% endif %}',
+    "{{ bos_token | default('') }}",
+    "{% set bos_token = '<s>' %}{{ bos_token }}",
+    "{# {{ bos_token }} #}{{ 'bos_token' }}bos_token{{ m.bos_token }}",
+  ])
+    expect(names(guarded)).toEqual([]);
 });

@@ -247,6 +247,70 @@ describe('special tokens', () => {
   });
 });
 
+describe('ids that the model has no row for', () => {
+  const withAdded = async (rows: number, special = true) => {
+    const json = await readJson(join(golden('tokenizer-small'), 'tokenizer.json'));
+    const added = [...json.added_tokens, { id: 1200, content: '<image>', special, normalized: false }];
+    return createTokenizer(checkTokenizerJson('tokenizer.json', { ...json, added_tokens: added }), {
+      hash: '',
+      configs: { tokenizer: { eos_token: '<|end|>', pad_token: '<image>' }, generation: {}, model: {} },
+      chatTemplate: undefined,
+      rows,
+    });
+  };
+
+  // Gemma 3's own tokenizer has one token more than its text models have rows, and was refused.
+  test('are refused where a text or template yields them, and not before', async () => {
+    const tokenizer = await withAdded(1200);
+    expect(tokenizer.encode('an <image>').ids.every((id) => id < 1200)).toBe(true);
+    expect(() => tokenizer.encodeTemplate('an <image>')).toThrow('(id 1200): expected one of');
+    const plain = await withAdded(1200, false);
+    expect(plain.encode('an image').ids.length).toBeGreaterThan(0);
+    expect(tokenizer.padId).toBe(3); // what fills a batch needs a row too
+    expect((await withAdded(1201)).encodeTemplate('<image>')).toEqual([1200]);
+  });
+
+  test('in the vocabulary itself make the tokenizer one of another model', async () => {
+    await expect(withAdded(1199)).rejects.toMatchObject({ code: 'weights/tokenizer' });
+  });
+});
+
+describe('a limit of tokens', () => {
+  const texts = fc.string({ unit: fc.constantFrom('a', 'the ', 'x', ' ', '\n', '😀', 'é'), maxLength: 60 });
+
+  test('cuts the encoding of longer texts, and changes no other', () => {
+    fc.assert(
+      fc.property(texts, fc.nat(12), (text, most) => {
+        for (const tokenizer of [small, fallback, nfc]) {
+          const { ids } = tokenizer.encode(text);
+          const limited = tokenizer.encode(text, most).ids;
+          if (ids.length <= most) expect(limited).toEqual(ids);
+          else expect(limited.length).toBeGreaterThan(most);
+          const parts = [
+            { text: '<|user|>', isTemplate: true },
+            { text, isTemplate: false },
+          ];
+          const whole = tokenizer.encodeParts(parts);
+          const cut = tokenizer.encodeParts(parts, most);
+          if (whole.length <= most) expect(cut).toEqual(whole);
+          else expect(cut.length).toBeGreaterThan(most);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  // A word of 5 MB took 2.3 GB.
+  test('reads no more of one long word than shows that it is too long', () => {
+    const word = 'Senate'.repeat(200_000);
+    for (const tokenizer of [small, fallback]) {
+      const { ids } = tokenizer.encode(word, 100);
+      expect(ids.length).toBeGreaterThan(100);
+      expect(ids.length).toBeLessThan(20_000);
+    }
+  });
+});
+
 describe('texts of tokens', () => {
   test('keep their leading space and show parts of characters as replacement characters', () => {
     expect(small.encode(' the').ids.map((id) => small.tokenText(id))).toEqual([' the']);
@@ -299,6 +363,58 @@ describe('loading', () => {
     expect(tokenizer.endOfTurnId).toBe(0); // what the template writes after a response
   });
 
+  // Only tokenizer_config.json was read: a template's bos_token rendered nothing.
+  test('special_tokens_map.json names tokens too, unless tokenizer_config.json lists them itself', async () => {
+    const folder = await copy();
+    await writeFile(
+      join(folder, 'special_tokens_map.json'),
+      JSON.stringify({ bos_token: { content: '<|user|>' }, pad_token: '<|pad|>' }),
+    );
+    const template = '{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}';
+    await writeFile(join(folder, 'chat_template.jinja'), template);
+    const tokenizer = await loadTokenizer(folder);
+    expect(tokenizer.specialTokenTexts).toEqual({
+      bos_token: '<|user|>',
+      eos_token: '<|end|>',
+      pad_token: '<|pad|>',
+    });
+    expect(tokenizer.warnings).toEqual([]);
+    const config = { eos_token: '<|end|>', added_tokens_decoder: {} };
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    const listed = await loadTokenizer(folder);
+    expect(listed.specialTokenTexts).toEqual({ eos_token: '<|end|>' });
+    expect(listed.warnings).toHaveLength(1);
+    expect(listed.warnings[0]).toContain('bos_token');
+  });
+
+  test('a chat template that is neither a text nor named texts is refused', async () => {
+    const folder = await copy();
+    for (const chat_template of [[null], 5, [{ name: 'default' }]]) {
+      await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template }));
+      await expect(loadTokenizer(folder)).rejects.toMatchObject({ code: 'tokenizer/chat-template' });
+    }
+  });
+
+  // These ended in errors of the library or of JavaScript.
+  test('parts of another form are refused by name', async () => {
+    const json = await readJson(join(golden('tokenizer-small'), 'tokenizer.json'));
+    for (const [patch, part] of [
+      [{ model: { ...json.model, merges: [5] } }, 'model.merges[0]'],
+      [{ model: { ...json.model, unk_token: '?none' } }, 'model.unk_token'],
+      [{ model: { ...json.model, dropout: 0.1 } }, 'model.dropout'],
+      [{ decoder: { type: 'a' } }, 'decoder'],
+      [{ decoder: { type: 'Sequence', decoders: {} } }, 'decoder.decoders'],
+      [{ decoder: 5 }, 'decoder'],
+      [{ normalizer: { type: 'Sequence', normalizers: [null] } }, 'normalizer.normalizers'],
+      [{ normalizer: { type: 'Replace', pattern: null, content: '' } }, 'normalizer.pattern'],
+      [{ pre_tokenizer: { type: 'Sequence', pretokenizers: 5 } }, 'pre_tokenizer.pretokenizers'],
+    ] as const) {
+      const loading = patched('tokenizer-small', patch);
+      await expect(loading, part).rejects.toMatchObject({ code: 'tokenizer/unsupported' });
+      await expect(loading, part).rejects.toThrow(`: ${part}: expected`);
+    }
+  });
+
   test('without tokenizer_config.json the usual names are looked for', async () => {
     const folder = await copy();
     await rm(join(folder, 'tokenizer_config.json'));
@@ -325,8 +441,15 @@ describe('loading', () => {
     await expect(patched('tokenizer-small', { normalizer: { type: 'BertNormalizer' } })).rejects.toThrow(
       'BertNormalizer',
     );
-    const split = { type: 'Split', pattern: { Regex: 'a' }, behavior: 'MergedWithNext' };
-    await expect(patched('tokenizer-small', { pre_tokenizer: split })).rejects.toThrow('MergedWithNext');
+    for (const part of [
+      { type: 'Punctuation', behavior: 'Isolated' },
+      { type: 'Split', pattern: { Regex: 'a' }, behavior: 'Sideways' },
+      { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' },
+      { type: 'Sequence', pretokenizers: [{ type: 'ByteLevel' }, { type: 'Digits' }] },
+    ])
+      await expect(patched('tokenizer-small', { pre_tokenizer: part })).rejects.toMatchObject({
+        code: 'tokenizer/unsupported',
+      });
   });
 
   test('a text with a character that the vocabulary lacks is refused, not shortened', async () => {

@@ -49,7 +49,15 @@ THINKING = """{%- set ns = namespace(last=messages|length - 1) -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}
 {%- if enable_thinking is defined and enable_thinking is false -%}{{- '<think>\\n\\n</think>\\n\\n' -}}{%- endif -%}{%- endif -%}"""
-TEMPLATES = {"chatml": CHATML, "alternating": ALTERNATING, "headers": HEADERS, "brackets": BRACKETS, "thinking": THINKING}
+# A line break before the first block, blocks after white space, and line ends of Windows and of old Macs.
+LEADING = "\n" + CHATML
+INDENTED = "  {% for message in messages %}\n<{{ message.role }}>{{ message.content }}\n  {% endfor %}\n<a>"
+WINDOWS = "{% for message in messages %}\r\n<{{ message.role }}>{{ message.content }}\r\n{% endfor %}\r\n<a>\r\n"
+MAC = WINDOWS.replace("\r\n", "\r")
+TEMPLATES = {
+    "chatml": CHATML, "alternating": ALTERNATING, "headers": HEADERS, "brackets": BRACKETS, "thinking": THINKING,
+    "leading": LEADING, "indented": INDENTED, "windows": WINDOWS, "mac": MAC,
+}
 ROLES = [
     ["user"], ["system", "user"], ["user", "assistant"], ["user", "assistant", "user"], ["assistant"], ["user", "user"],
     ["system", "user", "assistant", "user", "assistant"],
