@@ -1,5 +1,5 @@
 /** @file The tokenizer's files damaged: tokenizer.json, tokenizer_config.json, special_tokens_map.json and chat_template.jinja. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,20 +12,30 @@ const golden = (name: string) => fileURLToPath(new URL(`../golden/${name}`, impo
 const TEXT = 'The Senate\n\u00a0of 12 “naïve” 日本 😀 <|user|>  e\u0301\t';
 const FOLDERS = ['tokenizer-small', 'tokenizer-fallback'];
 
-/** A folder of a tokenizer with one file as given; its texts are cut into tokens, put into a prompt, and joined again. */
-async function read(source: string, name: string, content: string | Uint8Array): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'nextquill-mutation-'));
-  try {
+const foldersOf = new Map<string, string>();
+
+/** A copy of a tokenizer's folder for one kind of mutants, made once. */
+function folderFor(source: string, name: string): string {
+  const key = `${source}/${name}`;
+  let folder = foldersOf.get(key);
+  if (folder === undefined) {
+    folder = mkdtempSync(join(tmpdir(), 'nextquill-mutation-'));
     cpSync(golden(source), folder, { recursive: true });
-    writeFileSync(join(folder, name), content);
-    const tokenizer = await loadTokenizer(folder);
-    const { ids } = tokenizer.encode(TEXT);
-    tokenizer.decode(ids);
-    for (const id of ids) tokenizer.tokenText(id);
-    promptIds('a query', [], tokenizer, 'default');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(shortened(source)));
+    foldersOf.set(key, folder);
   }
+  return folder;
+}
+
+/** Reads a tokenizer with one file as given; its texts are cut into tokens, put into a prompt, and joined again. */
+async function read(source: string, name: string, content: string | Uint8Array): Promise<void> {
+  const folder = folderFor(source, name);
+  writeFileSync(join(folder, name), content);
+  const tokenizer = await loadTokenizer(folder);
+  const { ids } = tokenizer.encode(TEXT);
+  tokenizer.decode(ids);
+  for (const id of ids) tokenizer.tokenText(id);
+  promptIds('a query', [], tokenizer, 'default');
 }
 
 function jsonTarget(name: string, makeValue: (folder: string) => unknown): MutationTarget {
@@ -46,6 +56,20 @@ function jsonTarget(name: string, makeValue: (folder: string) => unknown): Mutat
 
 const json = (folder: string, name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(golden(folder), name), 'utf8'));
+
+/** A tokenizer.json with its first merges only, so that many mutants are read in little time. */
+function shortened(folder: string): Record<string, unknown> {
+  const whole = json(folder, 'tokenizer.json');
+  const model = whole.model as { vocab: Record<string, number>; merges: (string | [string, string])[] };
+  const merges = model.merges.slice(0, 40);
+  const made = new Set(
+    merges.map((merge) => (typeof merge === 'string' ? merge.split(' ') : merge).join('')),
+  );
+  const isKept = (token: string) => [...token].length === 1 || /^<.*>$/.test(token) || made.has(token);
+  const vocab = Object.fromEntries(Object.entries(model.vocab).filter(([token]) => isKept(token)));
+  return { ...whole, model: { ...model, merges, vocab } };
+}
+
 const llama3 = json('', 'tokenizer-llama3-encodings.json').patch as object;
 
 const TEMPLATE =
@@ -56,7 +80,7 @@ const TEMPLATE =
 
 export const tokenizerTargets: readonly MutationTarget[] = [
   jsonTarget('tokenizer.json', (folder) => ({
-    ...json(folder, 'tokenizer.json'),
+    ...shortened(folder),
     ...(folder === 'tokenizer-small' ? llama3 : {}),
   })),
   jsonTarget('tokenizer_config.json', (folder) => ({
