@@ -36,11 +36,7 @@ export const embeddedModelFolder = fileURLToPath(new URL('../../../models/embedd
  */
 export async function openModel(source: string, options: OpenModelOptions = {}): Promise<Model> {
   const { cacheFolder = defaultCacheFolder() } = options;
-  const open = async (folder: string) => {
-    const model = await loadModel(folder, cacheFolder, options);
-    for (const warning of model.tokenizer.warnings) options.onWarning?.(warning);
-    return model;
-  };
+  const open = (folder: string) => loadModel(folder, cacheFolder, options);
   if (source === 'embedded') {
     if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
     throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {

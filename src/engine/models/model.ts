@@ -1,7 +1,6 @@
 /** @file Opens a model folder for use: its config checked, its weights mapped in f32, its tokenizer loaded. */
 import { join } from 'node:path';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
-import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { QuantisedBase } from '../quantisation/layout.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
