@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EngineError } from './errors.ts';
+import { describeFileError } from './file-error.ts';
+import { isRunning } from './process.ts';
+import { stemOf } from './temporary-name.ts';
 
 /**
  * Writes a file so that a crash, a kill or a full disk at any moment leaves either the old file or the new one.
@@ -17,7 +19,7 @@ export async function writeFileAtomically(
   write: (file: FileHandle) => Promise<void>,
   mode = 0o666,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     const file = await open(temporary, 'wx', mode);
     try {
@@ -29,28 +31,28 @@ export async function writeFileAtomically(
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    // A place that cannot be written to may not be removed from either; the first reason is the one to report.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw describeFileError(path, error);
   }
+}
+
+/** A name of this process in the folder of `path`, for what is not whole yet. */
+export function temporaryOf(path: string): string {
+  return join(
+    dirname(path),
+    `${stemOf(basename(path))}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
+  );
 }
 
 /** Removes what killed processes have left of {@link writeFileAtomically} for `path`; those at work keep theirs. */
 export async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
-  const name = basename(path);
+  const name = stemOf(basename(path));
   for (const entry of await readdir(folder)) {
     const writer =
       entry.startsWith(`${name}.`) && /^\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(entry.slice(name.length))?.[1];
     if (writer && !isRunning(Number(writer))) await rm(join(folder, entry), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
@@ -73,25 +75,4 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** What a failed write becomes: a full disk and other refusals of the system are EngineErrors, the rest passes unchanged. */
-export function describeFileError(path: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const isSystemError = typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string';
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
-    return new EngineError(
-      `${path}: expected room for the file, got a full disk (${code}); nothing was written`,
-      {
-        code: 'file/disk-full',
-        hint: 'Free some space or choose another folder.',
-        cause: error,
-      },
-    );
-  if (!isSystemError) return error;
-  return new EngineError(`${path}: expected a place that can be written to, got ${code}`, {
-    code: 'file/cannot-write',
-    hint: 'Check that the folder exists and that you may write to it.',
-    cause: error,
-  });
 }

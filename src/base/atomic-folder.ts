@@ -1,7 +1,10 @@
 /** @file Folders that are whole or absent: filled under another name, flushed to disk, then renamed into place. */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { describeFileError, syncFolder } from './atomic-file.ts';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { syncFolder } from './atomic-file.ts';
+import { exists } from './exists.ts';
+import { describeFileError } from './file-error.ts';
+import { stemOf } from './temporary-name.ts';
 
 /**
  * Makes a folder so that a crash, a kill or a full disk at any moment leaves it whole or absent; one that is there
@@ -23,16 +26,43 @@ export async function writeFolderAtomically(
     await replace(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    // The reason of a failed write is reported, not that of a clean-up that fails for the same reason.
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw describeFileError(path, error);
   }
 }
 
-/** Makes a folder and those above it, where they are missing. @throws {EngineError} when the system refuses */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
-    throw describeFileError(path, error);
-  });
+/**
+ * Makes a folder and those above it, where they are missing.
+ * @param mode of what is made, less what the process's mask takes away
+ * @throws {EngineError} `file/cannot-write` when the system refuses
+ */
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode });
+  } catch (error) {
+    throw describeFileError(path, await reasonAgainst(path, error as NodeJS.ErrnoException));
+  }
+}
+
+/** The first folder on the way to `path` that does not exist; `path` itself where only that is missing, or nothing is. */
+export async function topmostMissing(path: string): Promise<string> {
+  let missing = resolve(path);
+  while (dirname(missing) !== missing && !(await exists(dirname(missing)))) missing = dirname(missing);
+  return missing;
+}
+
+/** Node's recursive mkdir says ENOENT for a read-only file system: the topmost missing folder is made alone to hear why. */
+async function reasonAgainst(path: string, error: NodeJS.ErrnoException): Promise<NodeJS.ErrnoException> {
+  if (error.code !== 'ENOENT') return error;
+  const missing = await topmostMissing(path);
+  try {
+    await mkdir(missing);
+    await rmdir(missing);
+    return error;
+  } catch (reason) {
+    return reason as NodeJS.ErrnoException;
+  }
 }
 
 /** Removes what killed writes have left in a folder: names that end in `.tmp`. */
@@ -57,7 +87,7 @@ async function replace(temporary: string, path: string): Promise<void> {
 }
 
 /** Hidden and in the same folder, so that the rename stays within one file system. */
-const besideAs = (path: string, ending: string) => join(dirname(path), `.${basename(path)}${ending}`);
+const besideAs = (path: string, ending: string) => join(dirname(path), `.${stemOf(basename(path))}${ending}`);
 
 async function syncTree(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {

@@ -1,8 +1,7 @@
 /** @file The folder of all caches: converted weights and effects. It may hold users' texts, so that only its owner may look into it. */
-import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { describeFileError } from './atomic-file.ts';
+import { makeFolder } from './atomic-folder.ts';
 
 /** NEXTQUILL_CACHE, else `nextquill` in the user's folder for caches by the rules of the system. */
 export function defaultCacheFolder(): string {
@@ -21,7 +20,5 @@ export function defaultCacheFolder(): string {
  * @throws {EngineError} when the system refuses
  */
 export async function makeCacheFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw describeFileError(path, error);
-  });
+  await makeFolder(path, 0o700);
 }

@@ -2,6 +2,7 @@
 import type { CommanderError } from 'commander';
 import type pc from 'picocolors';
 import { AbortedError, ConfigError, exitCodeOf, NextQuillError, nearestName } from '../../base/errors.ts';
+import { describeFileError } from '../../base/file-error.ts';
 import { terminalText } from '../../reports/text/terminal-text.ts';
 import { oneLine } from './terminal.ts';
 
@@ -14,7 +15,8 @@ export interface FailureStyle {
 }
 
 /** What is written on stderr for an error, and the exit code of the process. */
-export function describeFailure(error: unknown, style: FailureStyle): { text: string; exitCode: number } {
+export function describeFailure(thrown: unknown, style: FailureStyle): { text: string; exitCode: number } {
+  const error = typedFileError(thrown);
   const { colors, verbose, json } = style;
   const exitCode = exitCodeOf(error);
   const known = error instanceof NextQuillError ? error : undefined;
@@ -34,6 +36,14 @@ export function describeFailure(error: unknown, style: FailureStyle): { text: st
     );
   }
   return { text: `${lines.join('\n')}\n`, exitCode };
+}
+
+/** A refusal of the file system that no caller has put into words: at least the path and the reason are told. */
+function typedFileError(error: unknown): unknown {
+  const { path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  if (typeof path !== 'string') return error;
+  const reads = syscall === 'read' || syscall === 'scandir' || syscall === 'stat' || syscall === 'access';
+  return describeFileError(path, error, reads ? 'read' : 'write');
 }
 
 function stackOf(error: Error): string {

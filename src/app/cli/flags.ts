@@ -115,6 +115,11 @@ export function addCacheFlag(command: Command): void {
   );
 }
 
+/** Adds `--force`, of every command that writes results to a place that its user names. */
+export function addForceFlag(command: Command): void {
+  command.option('--force', 'replace what exists at --out');
+}
+
 /** Adds `--redact`. */
 export function addRedactFlag(command: Command): void {
   command.option('--redact', 'replace every text by its length');

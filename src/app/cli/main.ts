@@ -8,7 +8,7 @@ import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';
 import { progressDisplay } from './progress.ts';
-import { isLive, wantsColor } from './terminal.ts';
+import { isLive, isStdoutClosed, wantsColor } from './terminal.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
 
@@ -28,6 +28,8 @@ async function main(words: readonly string[]): Promise<number> {
       writeSync(2, `error: stdout: expected to write the result, got ${error.code}\n`);
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  // Without stderr nobody hears of progress and warnings; the work and its result are worth as much.
+  stderr.on('error', () => {});
   process.on('SIGINT', () => {
     if (stop.signal.aborted) process.exit(130);
     stop.abort(new Error('interrupted'));
@@ -41,6 +43,7 @@ async function main(words: readonly string[]): Promise<number> {
       return 0;
     }
     const { globals } = request;
+    let hasWarnedOfStdout = false;
     const session: Session = {
       options: globals,
       signal: stop.signal,
@@ -48,6 +51,9 @@ async function main(words: readonly string[]): Promise<number> {
       helpText: (name) => helpText(name, packageVersion()),
       progress: globals.quiet ? () => {} : (progress) => display.report(progress),
       print: (text) => {
+        if (!hasWarnedOfStdout && isStdoutClosed())
+          session.warn('stdout is closed: the result is written nowhere');
+        hasWarnedOfStdout = true;
         display.clear();
         stdout.write(text);
       },

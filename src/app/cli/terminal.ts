@@ -1,9 +1,24 @@
 /** @file What a stream can show: a terminal or not, with colours or without, as its user wants it. */
+import { fstatSync, readFileSync, statSync } from 'node:fs';
 import { terminalText } from '../../reports/text/terminal-text.ts';
 
 /** Whether lines can be drawn over. */
 export function isLive(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+/**
+ * Whether stdout was closed when the process began (`>&-`): Node then opens the null device for reading and writing,
+ * where a shell's `>/dev/null` opens it for writing alone. Only Linux tells; elsewhere it counts as open.
+ */
+export function isStdoutClosed(): boolean {
+  try {
+    if (fstatSync(1).rdev !== statSync('/dev/null').rdev) return false;
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync('/proc/self/fdinfo/1', 'utf8'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & 3) === 2;
+  } catch {
+    return false;
+  }
 }
 
 /** Colours on terminals; NO_COLOR and FORCE_COLOR decide otherwise. */

@@ -1,5 +1,15 @@
 /** @file A recipe put together from a file and from words of the command line, each key with the place that it came from. */
-import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parse, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+} from 'yaml';
 import { ConfigError } from '../../base/errors.ts';
 
 /** A plain object with the place of every key. */
@@ -38,7 +48,7 @@ export function readRecipe(text: string, file: string): SourcedRecipe {
         hint: 'Mend the line; keys are indented by spaces, two a level.',
       },
     );
-  const value: unknown = document.toJS();
+  const value = plainValue(document, file);
   if (value === null || typeof value !== 'object' || Array.isArray(value))
     throw new ConfigError(`${file}: expected keys such as "model: embedded", got ${describe(value)}`, {
       code: 'recipe/not-a-map',
@@ -63,6 +73,18 @@ export function readRecipe(text: string, file: string): SourcedRecipe {
   };
   visit(document.contents as Node | null, '');
   return { value: value as Plain, places };
+}
+
+/** @throws {ConfigError} for an alias without an anchor, and for aliases that multiply without end */
+function plainValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw new ConfigError(
+      `${file}: expected YAML whose aliases (*name) have anchors (&name), got ${decapitalise((cause as Error).message)}`,
+      { code: 'recipe/yaml', hint: 'Write the values out in place of the aliases.', cause },
+    );
+  }
 }
 
 /**

@@ -150,7 +150,7 @@ export const recipeSchema = z
         maxExamples: count.optional().describe('examples read at most; default: all'),
         maxMemory: z
           .string()
-          .regex(MEMORY_SIZE, 'expected a size such as 4G')
+          .regex(MEMORY_SIZE, 'a size such as 4G')
           .optional()
           .describe('memory of the run at most, such as 4G or 800M; default: what the machine has left'),
       })

@@ -2,14 +2,15 @@
  * @file The cache of effects as Parquet files, one for each system: model, adapter, tokenizer, prompt settings, objective.
  * A file holds users' texts as token ids only; whoever has the tokenizer can read them, so it stays where the data may be.
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { describeFileError, writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { defaultCacheFolder, makeCacheFolder } from '../../base/cache-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
+import { describeFileError } from '../../base/file-error.ts';
+import { sha256 } from '../../base/hash.ts';
 import type { CachedScores, CachedSystem, EffectCache } from '../../method/scoring/effect-cache.ts';
 
 export interface EffectCacheOptions {
@@ -23,10 +24,8 @@ type Book = ReadonlyMap<string, CachedScores>;
 
 /** Content of the file's key `nextquill`. */
 interface BookInfo {
-  readonly formatVersion: 1;
+  readonly formatVersion: 2;
   readonly tokenizerHash: string;
-  /** Of all rows: Parquet has none of its own. */
-  readonly contentHash: string;
 }
 
 /** f32 columns; those that an entry lacks are empty in its rows. */
@@ -42,48 +41,77 @@ const VALUES = [
 
 const INFO_KEY = 'nextquill';
 
+/** Another process may replace pages while they are read. */
+const READ_ATTEMPTS = 5;
+
 /**
- * Books of effects in a folder. A damaged book is computed again, with a warning.
+ * Books of effects in a folder. A book is one file, or several where processes have added to it at the same time; each
+ * is named by the hash of its bytes, which is checked before a byte is parsed. A damaged file is computed again, with a
+ * warning.
  * @throws {WeightsError} from `read`, when a book is of another tokenizer
  */
 export function effectCache({
   folder = join(defaultCacheFolder(), 'effects'),
   onWarning = () => {},
 }: EffectCacheOptions = {}): EffectCache {
-  const pathOf = ({ key }: CachedSystem) => join(folder, `${key}.parquet`);
-  const read = async (system: CachedSystem): Promise<Book> => {
-    const path = pathOf(system);
-    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw describeFileError(path, error);
-    });
-    if (bytes === undefined) return new Map();
-    try {
-      return await readBook(bytes, system, path);
-    } catch (error) {
-      if (error instanceof WeightsError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      onWarning(`${path}: damaged (${reason}); its effects are computed again`);
+  const damaged = (path: string, reason: string) =>
+    onWarning(`${path}: damaged (${reason}); its effects are computed again`);
+
+  const readPage = async (path: string, system: CachedSystem): Promise<Book> => {
+    const bytes = await readFile(path);
+    if (!path.endsWith(endingOf(bytes))) {
+      damaged(path, 'not the bytes that were written');
       return new Map();
     }
+    return bookOf(bytes, system, path);
   };
+
+  const readPages = async (system: CachedSystem, attempt = 1): Promise<{ book: Book; paths: string[] }> => {
+    const names = (await namesIn(folder)).filter(
+      (name) => name.startsWith(`${system.key}.`) && name.endsWith('.parquet'),
+    );
+    const paths = names.sort().map((name) => join(folder, name));
+    const book = new Map<string, CachedScores>();
+    for (const path of paths) {
+      try {
+        for (const [key, scores] of await readPage(path, system)) book.set(key, scores);
+      } catch (error) {
+        const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+        if (isGone && attempt < READ_ATTEMPTS) return readPages(system, attempt + 1);
+        throw describeFileError(path, error, 'read');
+      }
+    }
+    return { book, paths };
+  };
+
   return {
-    read,
+    read: async (system) => (await readPages(system)).book,
     add: async (system, entries) => {
-      const path = pathOf(system);
-      await makeCacheFolder(dirname(path));
-      // Read again: another process may have added to it.
-      const book = new Map([...(await read(system)), ...entries]);
-      await writeFileAtomically(path, (file) => writeAll(file, writeBook(book, system)), 0o600);
+      await makeCacheFolder(folder);
+      const { book, paths } = await readPages(system);
+      const bytes = writeBook(new Map([...book, ...entries]), system);
+      const path = join(folder, `${system.key}${endingOf(bytes)}`);
+      await writeFileAtomically(path, (file) => writeAll(file, bytes), 0o600);
+      // Only what the new file holds: another process may have written one meanwhile.
+      for (const old of paths) if (old !== path) await rm(old, { force: true });
     },
   };
+}
+
+const endingOf = (bytes: Uint8Array) => `.${sha256(bytes)}.parquet`;
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw describeFileError(folder, error, 'read');
+  });
 }
 
 function writeBook(book: Book, { tokenizerHash }: CachedSystem): Uint8Array {
   const rows = [...book].flatMap(([key, { tokenIds, values }]) =>
     tokenIds.map((tokenId, position) => ({ key, position, tokenId, values })),
   );
-  const info: BookInfo = { formatVersion: 1, tokenizerHash, contentHash: hashOf(book) };
+  const info: BookInfo = { formatVersion: 2, tokenizerHash };
   const column = (name: string, type: 'STRING' | 'INT32' | 'FLOAT', data: unknown[]) => ({
     name,
     type,
@@ -120,12 +148,16 @@ function writeBook(book: Book, { tokenizerHash }: CachedSystem): Uint8Array {
   return new Uint8Array(buffer);
 }
 
-/** @throws {WeightsError} for another tokenizer; anything else when the bytes are damaged */
-async function readBook(bytes: Buffer, system: CachedSystem, path: string): Promise<Book> {
+/** @throws {WeightsError} for another tokenizer or version */
+async function bookOf(bytes: Buffer, system: CachedSystem, path: string): Promise<Book> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   const entry = parquetMetadata(file).key_value_metadata?.find(({ key }) => key === INFO_KEY);
   const info = JSON.parse(entry?.value ?? 'null') as BookInfo | null;
-  if (info?.formatVersion !== 1) throw new Error('no format that is known');
+  if (info?.formatVersion !== 2)
+    throw new WeightsError(`${path}: expected effects of this version, got those of another`, {
+      code: 'cache/version',
+      hint: 'Remove the file: its effects are computed again.',
+    });
   if (info.tokenizerHash !== system.tokenizerHash)
     throw new WeightsError(
       `${path}: expected effects of the tokenizer ${system.tokenizerHash.slice(0, 12)}…, got those of another, ${String(info.tokenizerHash).slice(0, 12)}…`,
@@ -138,9 +170,7 @@ async function readBook(bytes: Buffer, system: CachedSystem, path: string): Prom
     groups.set(String(row.key), group);
     group.push(row);
   }
-  const book = new Map([...groups].map(([key, group]) => [key, scoresOf(group)] as const));
-  if (hashOf(book) !== info.contentHash) throw new Error('content that is not what was written');
-  return book;
+  return new Map([...groups].map(([key, group]) => [key, scoresOf(group)] as const));
 }
 
 function scoresOf(rows: readonly Record<string, unknown>[]): CachedScores {
@@ -151,18 +181,4 @@ function scoresOf(rows: readonly Record<string, unknown>[]): CachedScores {
       names.map((name) => [name, Float32Array.from(rows, (row) => Number(row[name]))]),
     ),
   };
-}
-
-function hashOf(book: Book): string {
-  const hash = createHash('sha256');
-  for (const [key, { tokenIds, values }] of [...book].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(`${key} ${tokenIds.join()}\n`);
-    for (const name of VALUES) {
-      const data = values[name];
-      if (data === undefined) continue;
-      hash.update(`${name}\n`);
-      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    }
-  }
-  return hash.digest('hex');
 }

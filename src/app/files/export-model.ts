@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, throwIfAborted } from '../../base/errors.ts';
 import { adapterBase } from '../../base/hub-id.ts';
+import { checkFilePlace, checkWholeFolderPlace } from '../../base/output-place.ts';
 import { type LoadedAdapter, loadAdapter, saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import { saveGgufAdapter } from '../../engine/lora/gguf-adapter.ts';
 import { mergedWeights } from '../../engine/lora/merge.ts';
@@ -26,7 +27,7 @@ export interface ExportOptions extends OpenModelOptions {
   readonly dtype?: ExportDtype;
   /** Largest file of merged weights, bytes; default 5 GB, as other tools have it. */
   readonly maxShardBytes?: number;
-  /** Replaces what is there. */
+  /** Replaces a file, or a folder that holds a model or an adapter. */
   readonly force?: boolean;
 }
 
@@ -54,7 +55,8 @@ export async function exportModel(source: string, options: ExportOptions): Promi
       code: 'export/no-adapter',
       hint: 'Name one with --adapter, or export merged weights.',
     });
-  if (options.force !== true) await checkFree(out);
+  if (format === 'gguf-lora') await checkFilePlace(out, options);
+  else await checkWholeFolderPlace(out, isExport, options);
   const lasting = await lastingModelSource(source, options);
   const model = await openModel(lasting, options);
   const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
@@ -92,14 +94,9 @@ async function writeMerged(
   );
 }
 
-async function checkFree(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined || (found.isDirectory() && (await readdir(path)).length === 0)) return;
-  throw new ConfigError(`${path}: expected a place that is free, got one that is in use`, {
-    code: 'export/exists',
-    hint: 'Choose another name, or replace it with --force.',
-  });
-}
+/** Whether a folder looks like one that we write: others are not replaced, whatever is asked for. */
+const isExport = (names: readonly string[]) =>
+  names.includes('config.json') || names.includes('adapter_config.json');
 
 async function contentsOf(path: string): Promise<{ files: string[]; bytes: number }> {
   const isFolder = (await stat(path)).isDirectory();

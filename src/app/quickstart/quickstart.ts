@@ -2,9 +2,9 @@
  * @file The main job, end to end and offline: fine-tune the embedded model by `sft` and by `nextquill` on the same
  * data and seed, score both and the base on people and passages never trained on, and draw what the history changes.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
+import { writeFileAtomically } from '../../base/atomic-file.ts';
+import { makeFolder } from '../../base/atomic-folder.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
@@ -93,9 +93,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   };
   const data = quickstartData(seed, sizes);
   checkLeakage([...data.train, ...data.simulated, ...data.speeches]);
-  await mkdir(out, { recursive: true }).catch((error: unknown) => {
-    throw describeFileError(out, error);
-  });
+  await makeFolder(out);
   const shared = {
     prompt,
     ...(threads === undefined ? {} : { threads }),

@@ -5,9 +5,11 @@
  * tokenizer, and an audit's folder may be one that travels redacted; and a book is one Parquet file that is written whole, at the
  * end, where a kill must lose no more than the texts in hand.
  */
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { describeFileError, writeAll } from '../../base/atomic-file.ts';
+import { writeAll } from '../../base/atomic-file.ts';
+import { makeFolder } from '../../base/atomic-folder.ts';
+import { describeFileError } from '../../base/file-error.ts';
 import { sha256 } from '../../base/hash.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
@@ -45,8 +47,8 @@ export function memoryStore(): ScoreStore {
 export async function fileStore(path: string): Promise<ScoreStore> {
   const memory = memoryStore();
   let file: FileHandle;
+  await makeFolder(dirname(path));
   try {
-    await mkdir(dirname(path), { recursive: true });
     file = await open(path, 'a');
     await memory.put((await readFile(path, 'utf8')).split('\n').flatMap(parseLine));
   } catch (error) {

@@ -1,8 +1,9 @@
 /** @file A run folder: it appears with its manifest complete, and ends with the adapter or the weights. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describeFileError, writeFileAtomically } from '../../base/atomic-file.ts';
-import { removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
+import { writeFileAtomically } from '../../base/atomic-file.ts';
+import { describeFileError } from '../../base/file-error.ts';
+import { makeFolder, removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { CheckpointError, ConfigError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { adapterBase } from '../../base/hub-id.ts';
@@ -10,19 +11,21 @@ import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { saveModel } from '../../engine/models/save-model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
+import { checkFolderPlace } from '../../base/output-place.ts';
 import { CHECKPOINTS } from './checkpoint.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
 import { type RunInfo, runInfo } from './run-info.ts';
 import { STEPS_FILE } from './step-log.ts';
 
 /**
- * Refuses a place that holds something already.
+ * Refuses a place that holds something already, or that cannot be written to.
  * @throws {ConfigError} when the folder is there and not empty, or is a file
+ * @throws {EngineError} `file/cannot-write` when the system would refuse
  */
 export async function checkFree(run: string): Promise<void> {
-  const names = await readdir(run).catch((error: NodeJS.ErrnoException) => {
+  const names = await readdir(run).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    if (error.code === 'ENOTDIR') return [run];
+    if (error.code === 'ENOTDIR' && (await exists(run))) return [run];
     throw describeFileError(run, error);
   });
   if (names.length > 0)
@@ -30,13 +33,12 @@ export async function checkFree(run: string): Promise<void> {
       code: 'run/exists',
       hint: 'Choose another folder, or resume the run that is there.',
     });
+  await checkFolderPlace(run, []);
 }
 
 /** Makes the folder: a manifest, an empty steps.jsonl and a place for checkpoints, all at once. */
 export async function createRunFolder(run: string, manifest: Manifest): Promise<void> {
-  await mkdir(dirname(run), { recursive: true }).catch((error: unknown) => {
-    throw describeFileError(run, error);
-  });
+  await makeFolder(dirname(run));
   await writeFolderAtomically(run, async (temporary) => {
     await mkdir(join(temporary, CHECKPOINTS));
     await writeFileAtomically(join(temporary, STEPS_FILE), async () => {});

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { describeFileError } from '../../base/atomic-file.ts';
+import { describeFileError } from '../../base/file-error.ts';
+import { isRunning } from '../../base/process.ts';
 import { CheckpointError } from '../../base/errors.ts';
 
 /** Content of a lock: what tells its process from a later one that got the same id. */
@@ -47,7 +48,7 @@ export async function lockRun(run: string): Promise<RunLock> {
       await rm(join(run, other), { force: true });
     }
   } catch (error) {
-    await release();
+    await release().catch(() => undefined);
     throw describeFileError(path, error);
   }
   return { path, [Symbol.asyncDispose]: release };
@@ -58,7 +59,7 @@ async function holderOf(run: string, name: string): Promise<LockOwner | undefine
   if (held.has(name)) return { host: hostname(), pid: process.pid };
   const text = await readFile(join(run, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
-    throw error;
+    throw describeFileError(join(run, name), error, 'read');
   });
   // Its process is named by the file's name too: a lock may be empty, being written or torn by a kill.
   const pid = Number(/^\.lock-(\d+)-/.exec(name)?.[1]);
@@ -68,19 +69,9 @@ async function holderOf(run: string, name: string): Promise<LockOwner | undefine
   } catch {}
   // Nobody can look at the processes of another machine.
   if (owner.host !== hostname()) return owner;
-  if (pid === process.pid || !isAlive(pid)) return undefined;
+  if (pid === process.pid || !isRunning(pid)) return undefined;
   const { began } = await beganOf(pid);
   return owner.began === undefined || began === undefined || owner.began === began ? owner : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // A process of another user is alive and refuses the question.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Boot and start time of a process by Linux's /proc; elsewhere nothing, and only the id tells. */

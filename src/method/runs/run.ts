@@ -199,7 +199,7 @@ function describe(error: unknown, run: string, step: number): unknown {
   if (error.code === 'file/disk-full')
     return new EngineError(`${run}: the disk is full after step ${step}: ${error.message}`, {
       code: 'training/disk-full',
-      hint: 'Free some space, then resume the run: its last checkpoint is whole.',
+      hint: 'Free some space, then resume the run: it continues from its newest checkpoint, or else from the start.',
       cause: error,
     });
   return error;

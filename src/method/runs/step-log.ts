@@ -1,7 +1,8 @@
 /** @file steps.jsonl: one line a step, appended; cut back to a checkpoint when a run goes on from there. */
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFileError, writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
+import { describeFileError } from '../../base/file-error.ts';
 import type { StepRecord } from '../training/trainer.ts';
 
 /** One line of steps.jsonl. */
@@ -25,7 +26,9 @@ export const STEPS_FILE = 'steps.jsonl';
 /** Opens the log of a run at its end. */
 export async function openStepLog(run: string): Promise<StepLog> {
   const path = join(run, STEPS_FILE);
-  const file = await open(path, 'a');
+  const file = await open(path, 'a').catch((error: unknown) => {
+    throw describeFileError(path, error);
+  });
   let size = (await file.stat()).size;
   return {
     append: async (line) => {
@@ -35,7 +38,7 @@ export async function openStepLog(run: string): Promise<StepLog> {
         size += bytes.byteLength;
       } catch (error) {
         // Part of the line may have found room.
-        await file.truncate(size);
+        await file.truncate(size).catch(() => undefined);
         throw describeFileError(path, error);
       }
     },
@@ -64,7 +67,7 @@ export async function cutStepLog(run: string, step: number): Promise<StepLine[]>
 function textOf(run: string): Promise<string> {
   return readFile(join(run, STEPS_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
-    throw error;
+    throw describeFileError(join(run, STEPS_FILE), error, 'read');
   });
 }
 

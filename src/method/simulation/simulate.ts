@@ -174,8 +174,7 @@ function describeTraits({ traits }: SimulatedUser) {
 function validated(options: SimulationOptions) {
   const { users, seed = 1, examplesPerUser = 1, historyItems = 3, startIndex = 0, split } = options;
   const { strength = 0.9, noise = 0.2, confounding = 0, namePrefix = `s${seed}u` } = options;
-  const [leastHistory, mostHistory] =
-    typeof historyItems === 'number' ? [historyItems, historyItems] : historyItems;
+  const [leastHistory, mostHistory] = rangeOf(historyItems);
   requireInteger('users', users, 1);
   requireInteger('seed', seed, Number.MIN_SAFE_INTEGER);
   requireInteger('examplesPerUser', examplesPerUser, 1);
@@ -205,6 +204,18 @@ function validated(options: SimulationOptions) {
     confounding,
     namePrefix,
   };
+}
+
+/** @param value checked: who calls from JavaScript may give anything */
+function rangeOf(value: SimulationOptions['historyItems'] & {}): readonly [number, number] {
+  if (typeof value === 'number') return [value, value];
+  if (Array.isArray(value) && value.length === 2) return value as [number, number];
+  throw optionError(
+    'historyItems',
+    'a number or a pair of numbers',
+    JSON.stringify(value) ?? String(value),
+    'Give one number, or [least, most].',
+  );
 }
 
 function requireInteger(name: string, value: number, least: number): void {

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { effectCache } from '../../../src/app/files/effect-cache.ts';
+import { randomStream } from '../../../src/base/random.ts';
 import type { Model } from '../../../src/engine/models/model.ts';
 import { cachedScorer } from '../../../src/method/scoring/effect-cache.ts';
 import type { Scorer } from '../../../src/method/scoring/pair-effects.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
+import { mutateBytes } from '../../support/mutations.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 const model = await tinyModel();
@@ -41,7 +43,7 @@ describe('the cache of effects', () => {
   it('gives back every number to the bit, without a pass', async () => {
     const first = await scores();
     const [file] = await readdir(folder);
-    const system = { key: file!.replace('.parquet', ''), tokenizerHash: model.tokenizer.hash };
+    const system = { key: file!.split('.')[0]!, tokenizerHash: model.tokenizer.hash };
     await using scorer = cachedScorer(asleep, effectCache({ folder }), system);
     expect({ effects: await scorer.effects(pairs), single: await scorer.logProbabilities(prompts) }).toEqual(
       first,
@@ -95,9 +97,45 @@ describe('the cache of effects', () => {
     expect(warnings).toEqual([]);
   });
 
+  // One changed byte ended the process, or was parsed for ever.
+  it('parses no byte of a damaged book, whatever was changed', async () => {
+    const first = await scores(model, pairs.slice(0, 1));
+    const path = await book();
+    const bytes = await readFile(path);
+    const [key = ''] = path.slice(folder.length + 1).split('.');
+    const system = { key, tokenizerHash: model.tokenizer.hash };
+    for (let mutant = 0; mutant < 100; mutant++) {
+      const changed = mutateBytes(bytes, randomStream(mutant, 'effect-cache'));
+      await writeFile(path, changed);
+      warnings = [];
+      const known = await effectCache({ folder, onWarning: (message) => warnings.push(message) }).read(
+        system,
+      );
+      const isChanged = !bytes.equals(changed);
+      expect([known.size > 0, warnings.length]).toEqual(isChanged ? [false, 1] : [true, 0]);
+    }
+    expect(await scores(model, pairs.slice(0, 1))).toEqual(first);
+    expect(await readdir(folder)).toHaveLength(1);
+  });
+
+  // The last of two that wrote at once took the other's away.
+  it('keeps what several add at the same time', async () => {
+    const system = { key: 'one', tokenizerHash: 'ids-only' };
+    const entry = (id: number) => ({ tokenIds: [id], values: { weight: Float32Array.of(id) } });
+    const keys = ['a', 'b', 'c', 'd'];
+    await Promise.all(
+      keys.map((key, id) => effectCache({ folder }).add(system, new Map([[key, entry(id)]]))),
+    );
+    const known = await effectCache({ folder }).read(system);
+    expect([...known.keys()].sort()).toEqual(keys);
+    await effectCache({ folder }).add(system, new Map([['e', entry(4)]]));
+    expect(await readdir(folder)).toHaveLength(1);
+    expect((await effectCache({ folder }).read(system)).size).toBe(5);
+  });
+
   it('refuses a book of another tokenizer', async () => {
     await scores();
-    const system = { key: (await readdir(folder))[0]!.replace('.parquet', ''), tokenizerHash: 'another' };
+    const system = { key: (await readdir(folder))[0]!.split('.')[0]!, tokenizerHash: 'another' };
     await expect(effectCache({ folder }).read(system)).rejects.toMatchObject({
       code: 'cache/tokenizer',
       message: expect.stringContaining('another'),
@@ -106,7 +144,7 @@ describe('the cache of effects', () => {
 
   it('refuses scores of other tokens than those asked for', async () => {
     await scores();
-    const system = { key: (await readdir(folder))[0]!.replace('.parquet', ''), tokenizerHash: 'ids-only' };
+    const system = { key: (await readdir(folder))[0]!.split('.')[0]!, tokenizerHash: 'ids-only' };
     const known = await effectCache({ folder }).read(system);
     const shifted = new Map(
       [...known].map(([key, { tokenIds, values }]) => [

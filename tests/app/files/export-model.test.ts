@@ -66,7 +66,9 @@ describe('export', () => {
   it('needs an adapter where one is to be written, and leaves a place that is taken', async () => {
     const out = join(home, 'never.gguf');
     await expect(exportModel(source, { out, format: 'gguf-lora' })).rejects.toThrow(ConfigError);
-    await expect(exportModel(source, { out: source, format: 'merged' })).rejects.toThrow('in use');
+    await expect(exportModel(source, { out: source, format: 'merged' })).rejects.toMatchObject({
+      code: 'file/exists',
+    });
     expect(await readdir(source)).toContain('tokenizer.json');
   });
 });

@@ -1,7 +1,8 @@
 /** @file `nextquill audit`: does the history matter, for whom, where, and by how much more than another user's would. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
+import { writeFileAtomically } from '../../../base/atomic-file.ts';
+import { makeFolder } from '../../../base/atomic-folder.ts';
+import { checkFolderPlace } from '../../../base/output-place.ts';
 import type { AuditResult } from '../../../method/audit/results.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
@@ -9,6 +10,7 @@ import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
   addFlag,
+  addForceFlag,
   addModelFlags,
   addOthersFlag,
   addRedactFlag,
@@ -18,11 +20,15 @@ import {
 } from '../flags.ts';
 import { openForScoring, type ScoringFlags } from '../scoring.ts';
 
+const REPORT_FILE = 'report.html';
+const JSON_FILE = 'audit.json';
+
 interface AuditFlags extends ScoringFlags {
   readonly out?: string;
   readonly others?: number;
   readonly maps?: number;
   readonly redact?: boolean;
+  readonly force?: boolean;
 }
 
 export const auditCommand: CliCommand = {
@@ -33,6 +39,7 @@ export const auditCommand: CliCommand = {
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addFlag(command, '--out <folder>', 'where report.html, audit.json and the scores go');
+    addForceFlag(command);
     addOthersFlag(command, ' (default: 3, or as many as there are users)');
     addFlag(
       command,
@@ -48,14 +55,13 @@ export const auditCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, others, maps, redact = false, ...given } = flags as AuditFlags;
+    const { out, others, maps, redact = false, force, ...given } = flags as AuditFlags;
     const folder = required(out, '--out', 'Name a folder for the report.');
+    await checkFolderPlace(folder, [REPORT_FILE, JSON_FILE], { force });
     const { opened, rows, all } = await openForScoring(given, 'test', session);
     warnOfLeakage(all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw describeFileError(folder, error);
-    });
+    await makeFolder(folder);
     const { audit } = await import('../../../method/audit/audit.ts');
     const { seed, threads } = session.options;
     const result = await audit(opened, rows, {
@@ -79,8 +85,8 @@ async function write(folder: string, result: AuditResult, redact: boolean, sessi
   const { renderAuditHtml } = await import('../../../reports/audit/audit-html.ts');
   const { renderAuditTerminal } = await import('../../../reports/audit/audit-table.ts');
   const json = auditJson(result, { redact });
-  const report = join(folder, 'report.html');
-  await writeFileAtomically(join(folder, 'audit.json'), (file) =>
+  const report = join(folder, REPORT_FILE);
+  await writeFileAtomically(join(folder, JSON_FILE), (file) =>
     file.writeFile(`${JSON.stringify(json, null, 2)}\n`),
   );
   await writeFileAtomically(report, (file) => file.writeFile(renderAuditHtml(result, { redact })));

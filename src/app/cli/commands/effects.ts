@@ -1,4 +1,6 @@
 /** @file `nextquill effects`: one row per response token, as lines, a file or a readable summary. */
+
+import { checkFilePlace } from '../../../base/output-place.ts';
 import { type ObjectiveChoice, objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { EffectRow } from '../../../method/scoring/rows.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -7,6 +9,7 @@ import {
   addCacheFlag,
   addDataFlags,
   addFlag,
+  addForceFlag,
   addModelFlags,
   addOthersFlag,
   addSplitFlag,
@@ -20,6 +23,7 @@ interface EffectsFlags extends ScoringFlags {
   readonly withPrompts?: boolean;
   readonly out?: string;
   readonly cache?: boolean;
+  readonly force?: boolean;
 }
 
 export const effectsCommand: CliCommand = {
@@ -30,6 +34,7 @@ export const effectsCommand: CliCommand = {
     addDataFlags(command);
     addSplitFlag(command, 'all');
     addFlag(command, '--out <file>', 'write rows to FILE.jsonl or FILE.parquet');
+    addForceFlag(command);
     addFlag(command, '--objective <name>', 'whose token weights are reported (default: uniform)', (flag) =>
       oneOf(flag, objectiveNames),
     );
@@ -42,9 +47,12 @@ export const effectsCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, objective, others, withPrompts, cache: useCache } = flags as EffectsFlags;
+    const { out, objective, others, withPrompts, cache: useCache, force } = flags as EffectsFlags;
     const { checkEffectFile, writeEffectRows } = await import('../../files/effect-file.ts');
-    if (out !== undefined) checkEffectFile(out);
+    if (out !== undefined) {
+      checkEffectFile(out);
+      await checkFilePlace(out, { force });
+    }
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { effectRows } = await import('../../../method/scoring/rows.ts');
     const { seed, threads, json } = session.options;

@@ -1,6 +1,7 @@
 /** @file `nextquill explain`: the heat map of one example, in the terminal or as HTML or JSON by the file's ending. */
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError, DataError } from '../../../base/errors.ts';
+import { checkFilePlace } from '../../../base/output-place.ts';
 import { type EffectMap, type EffectName, effectDescriptions } from '../../../method/explain/effect-map.ts';
 import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
@@ -11,6 +12,7 @@ import {
   addCacheFlag,
   addExampleFlags,
   addFlag,
+  addForceFlag,
   addModelFlags,
   addOthersFlag,
   addRedactFlag,
@@ -27,6 +29,7 @@ interface ExplainFlags extends ScoringFlags {
   readonly others?: number;
   readonly redact?: boolean;
   readonly cache?: boolean;
+  readonly force?: boolean;
   /** By `--items` or `--no-items`; without either, where there are few. */
   readonly items?: boolean;
 }
@@ -43,6 +46,7 @@ export const explainCommand: CliCommand = {
     addModelFlags(command);
     addExampleFlags(command);
     addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
+    addForceFlag(command);
     addFlag(
       command,
       '--effect <name>',
@@ -64,13 +68,14 @@ export const explainCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const { out, redact = false, effect, others, example: id, items, ...rest } = flags as ExplainFlags;
-    const { cache: useCache, ...given } = rest;
+    const { cache: useCache, force, ...given } = rest;
     const wanted = required(id, '--example', 'Name an example by its id.');
     if (out !== undefined && !/\.(html|json)$/.test(out))
       throw new ConfigError(`--out: expected a name that ends in .html or .json, got "${out}"`, {
         code: 'usage/out',
-        hint: 'Leave --out away to draw in the terminal.',
+        hint: 'Remove --out to draw in the terminal.',
       });
+    if (out !== undefined) await checkFilePlace(out, { force });
     const { opened, all, source } = await openForScoring(given, 'all', session);
     const example = exampleById(all, wanted, source);
     const { explain } = await import('../../../method/explain/explain.ts');

@@ -3,7 +3,7 @@ import { ConfigError } from '../../../base/errors.ts';
 import type { ExportDtype, ExportFormat } from '../../files/export-model.ts';
 import { MODEL_WORDS } from '../../open/model-words.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, oneOf, required } from '../flags.ts';
+import { addFlag, addForceFlag, oneOf, required } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 
 interface ExportFlags {
@@ -41,7 +41,7 @@ export const exportCommand: CliCommand = {
       'largest file of merged weights, such as 500MB (default: 5GB)',
       (flag) => (text) => byteSize(flag, text),
     );
-    command.option('--force', 'replace what is there');
+    addForceFlag(command);
     command.addHelpText(
       'after',
       '\nExamples:\n  nextquill export --model embedded --adapter runs/a/adapter --out merged --dtype bf16\n' +

@@ -1,9 +1,8 @@
 /** @file `nextquill quickstart`: the main job on the embedded model, offline, in under three minutes on two cores. */
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigError } from '../../../base/errors.ts';
 import { estimateText } from '../../../base/number-format.ts';
+import { checkFolderPlace } from '../../../base/output-place.ts';
 import { differencesTable, systemsTable } from '../../../reports/comparison/comparison-table.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
@@ -19,11 +18,7 @@ export const quickstartCommand: CliCommand = {
   run: async (_operands, flags, session) => {
     const { out: wanted } = flags as { out?: string };
     const out = wanted ?? freeFolder('nextquill-quickstart');
-    if (wanted !== undefined && existsSync(join(wanted, 'runs')))
-      throw new ConfigError(`--out: expected a folder without runs, got ${wanted}, which has some`, {
-        code: 'usage/exists',
-        hint: 'Choose another folder, or remove this one.',
-      });
+    await checkFolderPlace(out, ['runs', 'report.html']);
     const { quickstart } = await import('../../quickstart/quickstart.ts');
     const { seed, threads, json } = session.options;
     const result = await quickstart({

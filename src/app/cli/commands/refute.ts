@@ -1,18 +1,23 @@
 /** @file `nextquill refute`: tries to refute the effect of the histories; exit code 3 when a test fails. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeFileError, writeFileAtomically } from '../../../base/atomic-file.ts';
+import { writeFileAtomically } from '../../../base/atomic-file.ts';
+import { makeFolder } from '../../../base/atomic-folder.ts';
 import { ContractError } from '../../../base/errors.ts';
+import { checkFolderPlace } from '../../../base/output-place.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addModelFlags, addOthersFlag, addSplitFlag } from '../flags.ts';
+import { addDataFlags, addFlag, addForceFlag, addModelFlags, addOthersFlag, addSplitFlag } from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
+
+const PAGE_FILE = 'refutation.html';
+const JSON_FILE = 'refutation.json';
 
 interface RefuteFlags extends ScoringFlags {
   readonly others?: number;
   readonly out?: string;
+  readonly force?: boolean;
 }
 
 export const refuteCommand: CliCommand = {
@@ -25,6 +30,7 @@ export const refuteCommand: CliCommand = {
     addSplitFlag(command, 'test where the data has splits');
     addOthersFlag(command, ' (default: 3)', 2);
     addFlag(command, '--out <folder>', 'write refutation.html and refutation.json there');
+    addForceFlag(command);
     command.addHelpText(
       'after',
       '\nEach test has an expected result and passes, fails, or cannot tell, by its 95 % interval over users.' +
@@ -33,6 +39,8 @@ export const refuteCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const given = flags as RefuteFlags;
+    const { out, force } = given;
+    if (out !== undefined) await checkFolderPlace(out, [PAGE_FILE, JSON_FILE], { force });
     const scoring = await openForScoring(given, 'test', session);
     const { refute } = await import('../../../method/refutation/refute.ts');
     const { opened, rows, all } = scoring;
@@ -49,7 +57,7 @@ export const refuteCommand: CliCommand = {
       onProgress: session.progress,
     });
     const document = `${JSON.stringify({ model: opened.name, ...refutation })}\n`;
-    if (given.out !== undefined) await writeFolder(given.out, document, refutation, scoring, session);
+    if (out !== undefined) await writeFolder(out, document, refutation, scoring, session);
     if (json) session.print(document);
     else {
       const { refutationTable } = await import('../../../reports/refutation/refutation-summary.ts');
@@ -74,12 +82,10 @@ async function writeFolder(
     ['Other users’ histories', `${refutation.others} for each text, matched in ${refutation.matching}`],
     ['Seed', String(session.options.seed ?? 0)],
   ]);
-  await mkdir(out, { recursive: true }).catch((error: unknown) => {
-    throw describeFileError(out, error);
-  });
-  const page = join(out, 'refutation.html');
+  await makeFolder(out);
+  const page = join(out, PAGE_FILE);
   await writeFileAtomically(page, (file) => file.writeFile(html));
-  await writeFileAtomically(join(out, 'refutation.json'), (file) => file.writeFile(document));
+  await writeFileAtomically(join(out, JSON_FILE), (file) => file.writeFile(document));
   session.note(`report  ${page}`);
 }
 

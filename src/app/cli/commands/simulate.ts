@@ -1,11 +1,11 @@
 /** @file `nextquill simulate`: users with known causes, written as a file of examples. */
 
 import { ConfigError } from '../../../base/errors.ts';
-import { exists } from '../../../base/exists.ts';
+import { checkFilePlace } from '../../../base/output-place.ts';
 import { writeExamples } from '../../../method/data/jsonl.ts';
 import { type SimulationOptions, simulate } from '../../../method/simulation/simulate.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, numberBetween, required, wholeNumber } from '../flags.ts';
+import { addFlag, addForceFlag, numberBetween, required, wholeNumber } from '../flags.ts';
 
 interface SimulateFlags {
   readonly users?: number;
@@ -28,7 +28,7 @@ export const simulateCommand: CliCommand = {
     const share = (flag: string) => numberBetween(flag, 0, 1);
     addFlag(command, '--users <n>', 'number of users', (flag) => wholeNumber(flag, 1));
     addFlag(command, '--out <file>', 'where to write: FILE.jsonl or FILE.jsonl.gz');
-    command.option('--force', 'replace the file when it exists');
+    addForceFlag(command);
     addFlag(command, '--examples-per-user <n>', 'responses of each user (default: 1)', (flag) =>
       wholeNumber(flag, 1),
     );
@@ -68,7 +68,7 @@ export const simulateCommand: CliCommand = {
         code: 'usage/out',
         hint: 'Examples are written as JSON lines.',
       });
-    if (!force) await refuseExisting(path);
+    await checkFilePlace(path, { force });
     const simulation: SimulationOptions = {
       users: count,
       ...options,
@@ -81,14 +81,6 @@ export const simulateCommand: CliCommand = {
     else session.print(`${examples.length} examples of ${count} users: ${path}\n`);
   },
 };
-
-async function refuseExisting(path: string): Promise<void> {
-  if (await exists(path))
-    throw new ConfigError(`--out: expected a file that does not exist yet, got ${path}`, {
-      code: 'usage/exists',
-      hint: 'Choose another name, or add --force to replace the file.',
-    });
-}
 
 function parseRange(text: string): number | readonly [number, number] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(text);

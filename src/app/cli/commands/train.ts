@@ -13,6 +13,7 @@ import { DEFAULT_OBJECTIVE, objectiveNames } from '../../../method/objectives/ob
 import { estimatorNames } from '../../../method/objectives/plan.ts';
 import type { TrainSummary } from '../../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../../method/runs/run.ts';
+import { checkFree } from '../../../method/runs/run-folder.ts';
 import type { MemoryRecord } from '../../../method/training/memory/memory-check.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../../config/recipe-source.ts';
@@ -182,6 +183,7 @@ async function recipeText(path: string): Promise<string> {
 
 async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
+  await checkFree(spec.out);
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
     ...(maxExamples !== undefined && { limit: maxExamples }),

@@ -6,9 +6,12 @@
  *     models--owner--name/snapshots/<commit>/config.json -> ../../blobs/<etag>
  *     models--owner--name/.no_exist/<commit>/<file>     the repository has no such file
  */
-import { copyFile, lstat, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, readFile, rename, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { temporaryOf, writeFileAtomically } from '../../../base/atomic-file.ts';
+import { makeFolder } from '../../../base/atomic-folder.ts';
 import { exists } from '../../../base/exists.ts';
+import { describeFileError } from '../../../base/file-error.ts';
 import { isCommit } from '../../../base/hub-id.ts';
 import { INDEX_FILE } from '../../../engine/weights/shards.ts';
 import { isPlainName, optionalFiles, shardsOf, WEIGHTS_FILE } from './model-files.ts';
@@ -31,10 +34,8 @@ export async function cachedCommit(repository: string, revision: string): Promis
 export async function writeRef(repository: string, revision: string, commit: string): Promise<void> {
   if (isCommit(revision) || (await cachedCommit(repository, revision)) === commit) return;
   const path = join(repository, 'refs', revision);
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, commit);
-  await rename(temporary, path);
+  await makeFolder(dirname(path));
+  await writeFileAtomically(path, (file) => file.writeFile(commit));
 }
 
 /** What of a model is missing in a snapshot. */
@@ -65,8 +66,8 @@ export async function missingFiles(repository: string, commit: string): Promise<
 /** Remembers that a commit has no such file. */
 export async function noteAbsence(repository: string, commit: string, name: string): Promise<void> {
   const path = absence(repository, commit, name);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, '');
+  await makeFolder(dirname(path));
+  await writeFileAtomically(path, async () => {});
 }
 
 const absence = (repository: string, commit: string, name: string) =>
@@ -81,11 +82,15 @@ export async function linkIntoSnapshot(
 ): Promise<void> {
   if (!isPlainName(name)) throw new TypeError(`not a plain file name: ${JSON.stringify(name)}`);
   const path = join(snapshotFolder(repository, commit), name);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   if (await exists(path)) return;
-  const temporary = `${path}.${process.pid}.tmp`;
-  await symlink(relative(dirname(path), blob), temporary).catch(() => copyFile(blob, temporary));
-  await rename(temporary, path);
+  const temporary = temporaryOf(path);
+  try {
+    await symlink(relative(dirname(path), blob), temporary).catch(() => copyFile(blob, temporary));
+    await rename(temporary, path);
+  } catch (error) {
+    throw describeFileError(path, error);
+  }
 }
 
 /** Size of a file, links not followed; 0 when there is none. */

@@ -1,11 +1,12 @@
 /** @file Downloads one file of the hub into the cache: resumed where it stopped, checked against its hash, whole or absent. */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describeFileError } from '../../../base/atomic-file.ts';
+import { makeFolder } from '../../../base/atomic-folder.ts';
 import { EngineError, throwIfAborted } from '../../../base/errors.ts';
+import { describeFileError } from '../../../base/file-error.ts';
 import { sizeOf } from './cache.ts';
 import { isPassing } from './failure.ts';
 
@@ -43,9 +44,9 @@ export async function downloadContent(
   options: DownloadOptions = {},
 ): Promise<void> {
   const partial = `${path}.nextquill.incomplete`;
-  await mkdir(dirname(path), { recursive: true });
-  if ((await sizeOf(partial)) > file.size) await rm(partial);
+  await makeFolder(dirname(path));
   try {
+    if ((await sizeOf(partial)) > file.size) await rm(partial);
     const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
     try {
       await fetchAll(file, handle, openRemote, options);
