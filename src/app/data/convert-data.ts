@@ -151,7 +151,7 @@ async function* examplesFromTexts(
   await using store = growingStore({ memory: maxMemory, threads });
   let done = 0;
   for await (const text of reader.texts!(context)) {
-    const ready = readyText(text, options, faults);
+    const ready = readyText(text, reader, options, faults);
     if (ready === undefined) continue;
     if (repeats === 'all' && isRepeat(ready, seen)) {
       faults.add('repeated-text', ready.place, ready.text);
@@ -173,7 +173,12 @@ function isRepeat(text: UserText, seen: TextHashes): boolean {
 }
 
 /** A text as it is kept: plain, well formed, of a length that can be used; undefined, and told, where it is not. */
-function readyText(text: UserText, options: ConvertDataOptions, faults: FaultLog): UserText | undefined {
+function readyText(
+  text: UserText,
+  reader: Reader,
+  options: ConvertDataOptions,
+  faults: FaultLog,
+): UserText | undefined {
   const { maxTextLength = 100_000, keepHtml = false } = options;
   const { place } = text;
   if (text.text.length > maxTextLength) {
@@ -181,7 +186,8 @@ function readyText(text: UserText, options: ConvertDataOptions, faults: FaultLog
     return undefined;
   }
   if (/\p{Surrogate}/u.test(text.text)) faults.add('half-character', place);
-  const clean = (value: string) => (keepHtml ? wellFormed(value) : cleanText(value));
+  const clean = (value: string) =>
+    keepHtml ? wellFormed(value) : cleanText(value, { html: reader.holdsHtml === true });
   const plain = clean(text.text);
   if (plain.trim() === '') {
     faults.add('missing-text', place);
@@ -192,18 +198,21 @@ function readyText(text: UserText, options: ConvertDataOptions, faults: FaultLog
 
 /** The text with the query of what it is about, and its author's names masked where that is wanted. */
 function completed(
-  { text, about }: StoredText,
-  { queryOf }: Reader,
+  { text: stored, about }: StoredText,
+  { complete }: Reader,
   options: ConvertDataOptions,
   faults: FaultLog,
 ): UserText {
-  if (text.about !== undefined && about === undefined) faults.add('unknown-item', text.place, text.about);
-  const query = queryOf === undefined ? text.query : queryOf(text, about);
+  if (stored.about !== undefined && about === undefined)
+    faults.add('unknown-item', stored.place, stored.about);
+  const whole = complete === undefined ? stored : complete(stored, about);
+  const text =
+    complete === undefined || options.keepHtml ? whole : { ...whole, query: cleanText(whole.query) };
   const names = [text.user, ...(text.names ?? [])];
   if (!options.maskNames)
-    return { ...text, query, ...(text.names && { meta: { ...text.meta, names: text.names } }) };
-  if (holdsName(text.text, names) || holdsName(query, names)) faults.add('masked-name', text.place);
-  return { ...text, query: maskNames(query, names), text: maskNames(text.text, names) };
+    return text.names === undefined ? text : { ...text, meta: { ...text.meta, names: text.names } };
+  if (holdsName(text.text, names) || holdsName(text.query, names)) faults.add('masked-name', text.place);
+  return { ...text, query: maskNames(text.query, names), text: maskNames(text.text, names) };
 }
 
 /** The examples of a benchmark, checked for the response in their own history. */

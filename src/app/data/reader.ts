@@ -49,12 +49,14 @@ export interface Reader {
   readonly sources: string;
   /** Options that it takes, beside those of all. */
   readonly takes: readonly (keyof ReaderOptions)[];
+  /** Whether texts may hold tags and entities; default false. */
+  readonly holdsHtml?: boolean;
   /** Texts that become examples by user and time. */
   readonly texts?: (context: ReadContext) => AsyncIterable<UserText>;
   /** What the texts are about, joined by {@link UserText.about}. */
   readonly items?: (context: ReadContext) => AsyncIterable<AboutItem>;
-  /** The query of a text, where it is completed by what the text is about. */
-  readonly queryOf?: (text: UserText, about: Readonly<Record<string, string>> | undefined) => string;
+  /** The text with the query that what it is about gives it. */
+  readonly complete?: (text: UserText, about: Readonly<Record<string, string>> | undefined) => UserText;
   /** Examples, where the source has histories. */
   readonly examples?: (context: ReadContext) => AsyncIterable<Example>;
 }

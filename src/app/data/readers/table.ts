@@ -21,7 +21,7 @@ const forms = [
 
 /** One reader a form; each reads the others too, by the ending of the file. */
 export const tableReaders: readonly Reader[] = forms.map(([name, summary, sources]) => ({
-  ...{ name, summary: `${summary}; one row a text`, sources, takes, texts: tableTexts },
+  ...{ name, summary: `${summary}; one row a text`, sources, takes, texts: tableTexts, holdsHtml: true },
 }));
 
 /** A template such as `Review of {title}` in its parts: texts at even places, names of columns at odd ones. */
