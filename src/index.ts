@@ -2,6 +2,7 @@
 
 // Data of people's own: tables, dumps, benchmarks and chat exports to examples.
 export { type ConvertDataOptions, type ConvertedData, convertData } from './app/data/convert-data.ts';
+export { type DescribeDataOptions, describeData } from './app/data/describe-data.ts';
 // Effects that were computed before, kept as Parquet.
 export { type EffectCacheOptions, effectCache } from './app/files/effect-cache.ts';
 export { writeEffectRows } from './app/files/effect-file.ts';
@@ -41,6 +42,7 @@ export {
   type TextAuthorshipOptions,
   textAuthorship,
 } from './method/authorship/text-authorship.ts';
+export type { DataDescription } from './method/corpus/describe.ts';
 // Data: users with histories, real and simulated.
 export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/data/example.ts';
 export { writeExamples } from './method/data/jsonl.ts';
@@ -144,6 +146,7 @@ export type { TrainingSettings } from './method/training/settings.ts';
 export { type AuditHtmlOptions, renderAuditHtml } from './reports/audit/audit-html.ts';
 export { type AuditJson, auditJson } from './reports/audit/audit-json.ts';
 export { renderAuditTerminal } from './reports/audit/audit-table.ts';
+export { type DataHtmlOptions, renderDataHtml } from './reports/data-set/data-html.ts';
 export { type EffectMapJson, effectMapJson } from './reports/heat-map/effect-map-json.ts';
 export { type EffectMapHtmlOptions, renderEffectMapHtml } from './reports/heat-map/heat-map-html.ts';
 export {

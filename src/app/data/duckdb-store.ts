@@ -142,8 +142,8 @@ async function chunkAppender(
   };
 }
 
-/** A text without its user and key, which have columns of their own. */
-function packed({ user: _, about: __, ...rest }: UserText) {
+/** A text without its user, which has a column of its own. */
+function packed({ user: _, ...rest }: UserText) {
   return rest;
 }
 

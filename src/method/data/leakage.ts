@@ -36,8 +36,8 @@ export function checkLeakage(examples: readonly Example[], options: LeakageOptio
   });
 }
 
-/** Leaks within one example. */
-function ownLeaks(example: Example, others: readonly HistoryItem[]): string[] {
+/** Leaks within one example, each as a sentence. */
+export function ownLeaks(example: Example, others: readonly HistoryItem[] = []): string[] {
   const response = { id: example.id, text: example.response };
   const responseTime = example.time === undefined ? undefined : parseTime(example.time);
   const name = `example "${example.id}"`;

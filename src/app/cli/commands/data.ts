@@ -1,12 +1,17 @@
 /** @file `nextquill data`: dumps, tables, benchmarks and chat exports to examples; `data describe`: what a set holds. */
+
+import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError } from '../../../base/errors.ts';
 import { exists } from '../../../base/exists.ts';
 import type { TargetCounts } from '../../../method/corpus/target-splits.ts';
 import { splitRules } from '../../../method/corpus/target-splits.ts';
 import type { SplitShares } from '../../../method/data/splits.ts';
+import { renderDataHtml } from '../../../reports/data-set/data-html.ts';
+import { dataRows } from '../../../reports/data-set/data-rows.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { bytesOfSize, MEMORY_SIZE } from '../../config/memory-size.ts';
 import { type ConvertDataOptions, type ConvertedData, convertData } from '../../data/convert-data.ts';
+import { describeData } from '../../data/describe-data.ts';
 import { readers } from '../../data/readers.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addDataFlag, addFlag, oneOf, repeated, required, wholeNumber } from '../flags.ts';
@@ -105,6 +110,7 @@ export const dataCommand: CliCommand = {
   },
   run: async ([format, ...sources], flags, session) => {
     const { data, force, out, splitShares, ...rest } = flags as DataFlags & { splitShares?: SplitShares };
+    if (format === 'describe') return describe(sources, flags as DataFlags, session);
     const name = required(format, 'data', 'Name the format, such as csv, or describe.');
     const path = required(out, '--out', 'Name the file to write, such as --out examples.jsonl.');
     if (data !== undefined)
@@ -117,11 +123,7 @@ export const dataCommand: CliCommand = {
         code: 'usage/out',
         hint: 'Examples are written as JSON lines.',
       });
-    if (!force && (await exists(path)))
-      throw new ConfigError(`--out: expected a file that does not exist yet, got ${path}`, {
-        code: 'usage/exists',
-        hint: 'Choose another name, or add --force to replace the file.',
-      });
+    if (force !== true) await refuseExisting(path);
     const { seed, threads, json } = session.options;
     const converted = await convertData({
       ...rest,
@@ -135,6 +137,53 @@ export const dataCommand: CliCommand = {
     else printConverted(converted, session);
   },
 };
+
+/** `nextquill data describe`. */
+async function describe(sources: readonly string[], flags: DataFlags, session: Session): Promise<void> {
+  const { data, out, force, ...others } = flags;
+  const source = required(data ?? sources[0], '--data', 'Name the examples, such as --data examples.jsonl.');
+  const extra = Object.keys(others)[0] ?? (data === undefined ? sources[1] : sources[0]);
+  if (extra !== undefined)
+    throw new ConfigError(`data describe: expected --data, --out and --force, got ${extra} too`, {
+      code: 'config/no-effect',
+      hint: 'Leave it out.',
+    });
+  if (out !== undefined && !/.\.html$/.test(out))
+    throw new ConfigError(`--out: expected a name that ends in .html, got "${out}"`, {
+      code: 'usage/out',
+      hint: 'The description is written as one page.',
+    });
+  if (out !== undefined && force !== true) await refuseExisting(out);
+  const { seed, json } = session.options;
+  const description = await describeData({
+    ...{ data: source, onProgress: session.progress, signal: session.signal },
+    ...(seed !== undefined && { seed }),
+  });
+  if (out !== undefined) {
+    const page = renderDataHtml(description, { name: source });
+    await writeFileAtomically(out, (file) => file.writeFile(page));
+  }
+  if (json)
+    session.print(
+      `${JSON.stringify({ data: source, ...description, ...(out !== undefined && { report: out }) })}\n`,
+    );
+  else {
+    const rows = dataRows(description);
+    const width = Math.max(...rows.map(([name]) => name.length));
+    session.print(
+      `${rows.map(([name, value]) => `${name.padEnd(width)}  ${terminalText(value)}`).join('\n')}\n`,
+    );
+    if (out !== undefined) session.print(`${out}\n`);
+  }
+}
+
+async function refuseExisting(path: string): Promise<void> {
+  if (await exists(path))
+    throw new ConfigError(`--out: expected a file that does not exist yet, got ${path}`, {
+      code: 'usage/exists',
+      hint: 'Choose another name, or add --force to replace the file.',
+    });
+}
 
 function printConverted(
   { out, examples, users, texts, historyItems, splits, faults }: ConvertedData,

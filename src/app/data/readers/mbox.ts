@@ -26,15 +26,16 @@ async function* mboxTexts({ sources, options, faults, signal }: ReadContext): As
     for await (const { line, raw } of rawMails(path, signal)) {
       const place = { file: path, line };
       const { headers, text } = parseMail(raw);
-      const from = headers.get('from') ?? '';
+      const headerOf = (name: string) => headers.get(name.toLowerCase()) ?? '';
+      const from = headerOf('From');
       const address = (/<([^<>]+)>/.exec(from)?.[1] ?? from).trim().toLowerCase();
       const name = from
         .replace(/<[^<>]*>/, '')
         .replace(/^\s*"|"\s*$/g, '')
         .trim();
       const wanted = options.author?.toLowerCase();
-      const subject = headers.get('subject') ?? '';
-      const time = readTime(headers.get('date') ?? '')?.iso;
+      const subject = headerOf('Subject');
+      const time = readTime(headerOf('Date'))?.iso;
       const own = text === undefined ? '' : ownLines(text);
       if (address === '') faults.add('missing-user', place);
       else if (wanted !== undefined && wanted !== address && wanted !== name.toLowerCase())
