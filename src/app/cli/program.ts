@@ -1,6 +1,7 @@
 /** @file The command line as a whole: its commands, the flags that all have, and wrong usage told in our words. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
+import { checkThreads } from '../../base/threads.ts';
 import type { CliCommand, GlobalOptions, Session } from './command.ts';
 import { commands } from './commands.ts';
 import { usageError, WORD_SHOWN } from './failure.ts';
@@ -96,9 +97,11 @@ function buildProgram(version: string, onChosen: Chosen): Command {
     'seed of every random draw; the splits of sotu and acl do not depend on it',
     (flag) => wholeNumber(flag, 0),
   );
-  addFlag(program, '--threads <n>', 'threads of the engine (default: all cores)', (flag) =>
-    wholeNumber(flag, 1),
-  );
+  addFlag(program, '--threads <n>', 'threads of the engine (default: all cores)', (flag) => (text) => {
+    const threads = wholeNumber(flag, 1)(text);
+    checkThreads(threads, flag);
+    return threads;
+  });
   program
     .option('--quiet', 'no progress and no notes on stderr; warnings stay')
     .option('--offline', 'never use the network')

@@ -36,11 +36,13 @@ const BAR_WIDTH = 24;
 export function progressDisplay({ write, live, columns, now }: ProgressOptions): ProgressDisplay {
   let latest: Progress | undefined;
   let stageStart = { time: 0, done: 0 };
+  let estimate: TimeEstimate | undefined;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawn: Progress | undefined;
   const draw = (time: number) => {
     if (latest === undefined || latest === drawn) return;
-    const text = progressText(latest, timeLeft(latest, stageStart, time), live);
+    estimate = timeLeft(latest, stageStart, time, estimate);
+    const text = progressText(latest, estimate?.seconds, live);
     write(live ? CLEAR_LINE + clip(text, columns() - 1) : `${text}\n`);
     drawnAt = time;
     drawn = latest;
@@ -51,6 +53,7 @@ export function progressDisplay({ write, live, columns, now }: ProgressOptions):
       if (latest?.stage !== progress.stage) {
         if (!live) draw(time); // the last state of the stage before
         stageStart = { time, done: progress.done };
+        estimate = undefined;
         drawnAt = Number.NEGATIVE_INFINITY;
       }
       latest = progress;
@@ -94,16 +97,34 @@ function progressText(progress: Progress, secondsLeft: number | undefined, bar: 
   return parts.join(' · ');
 }
 
-/** Seconds, from the pace since the stage began; unknown in its first second. */
+/** Seconds that are left, as they were shown at some time. */
+interface TimeEstimate {
+  readonly seconds: number;
+  readonly time: number;
+}
+
+/** Seconds in which an estimate goes most of the way to what a new pace says. */
+const SMOOTHING_SECONDS = 10;
+/** An estimate moves by this factor at most from one look to the next, beside the time that has passed. */
+const LARGEST_CHANGE = 1.5;
+
+/** What is left by the pace since the stage began, smoothed; unknown in its first second. */
 function timeLeft(
   { done, total }: Progress,
   start: { time: number; done: number },
   now: number,
-): number | undefined {
+  before: TimeEstimate | undefined,
+): TimeEstimate | undefined {
   const elapsed = (now - start.time) / 1000;
   const progressed = done - start.done;
   if (total === undefined || done >= total || progressed <= 0 || elapsed < 1) return undefined;
-  return ((total - done) * elapsed) / progressed;
+  const seconds = ((total - done) * elapsed) / progressed;
+  if (before === undefined) return { seconds, time: now };
+  const passed = (now - before.time) / 1000;
+  const expected = Math.max(1, before.seconds - passed);
+  const change = (seconds / expected) ** (1 - Math.exp(-passed / SMOOTHING_SECONDS));
+  const bounded = Math.min(LARGEST_CHANGE, Math.max(1 / LARGEST_CHANGE, change));
+  return { seconds: expected * bounded, time: now };
 }
 
 function barOf(share: number): string {

@@ -1,6 +1,7 @@
 /** @file The training recipe: every key with its type, unit, default and where the default comes from. */
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
+import { checkThreads } from '../../base/threads.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
 import {
   describeObjectiveOption,
@@ -111,6 +112,11 @@ const training = z
         `computes each layer again in the backward pass: less memory, more time; default ${d.recompute}`,
       ),
     checkpointEvery: count.optional().describe(`steps between checkpoints; default ${d.checkpointEvery}`),
+    checkpointMinutes: positive
+      .optional()
+      .describe(
+        `minutes after which a checkpoint is written whatever the number of steps; default ${d.checkpointMinutes}`,
+      ),
     keepCheckpoints: count
       .optional()
       .describe(`newest checkpoints that are kept; default ${d.keepCheckpoints}`),
@@ -179,7 +185,7 @@ export interface RunSpec {
 
 /**
  * The run that a recipe describes.
- * @throws {ConfigError} when not exactly one of lora and full is given
+ * @throws {ConfigError} when not exactly one of lora and full is given, or the number of threads would hang the engine
  */
 export function runSpec(recipe: Recipe, where: string): RunSpec {
   const { model, data, out, objective, objectiveOptions: numbers, lora: adapter, full, limits } = recipe;
@@ -192,6 +198,7 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
         hint: 'Write "lora: {rank: 16}" for an adapter, or "full: true" to train all weights.',
       },
     );
+  checkThreads(recipe.threads, `${where}: threads`);
   return {
     model,
     data,

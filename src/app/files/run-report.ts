@@ -9,8 +9,9 @@ import { loadModel, type Model } from '../../engine/models/model.ts';
 import type { Example } from '../../method/data/example.ts';
 import { takeAcrossUsers } from '../../method/data/splits.ts';
 import { coldStart, type Guard } from '../../method/evaluation/cold-start.ts';
+import { optionsInUse } from '../../method/objectives/plan.ts';
 import { promptPair } from '../../method/prompts/pair.ts';
-import { type Manifest, readManifest } from '../../method/runs/manifest.ts';
+import { type Manifest, readManifest, settingsOf } from '../../method/runs/manifest.ts';
 import { readStepLog, type StepLine } from '../../method/runs/step-log.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { renderReport } from '../../reports/comparison/comparison-html.ts';
@@ -113,15 +114,22 @@ function lossFindings(lines: readonly StepLine[]): string[] {
   ];
 }
 
+/** Settings that the objective does not use are left out. */
 function provenance({ recipe, model, data, versions, machine }: Manifest): [string, string][] {
-  const { prompt, lora, objectiveOptions, objective, ...numbers } = recipe;
+  const { prompt, lora, objectiveOptions: _, objective, estimatorDecay, estimator, ...numbers } = recipe;
+  const plan = settingsOf(recipe).objective;
+  const used = {
+    ...numbers,
+    ...(plan.rule !== 'uniform' && { estimator }),
+    ...(estimator === 'moving-average' && { estimatorDecay }),
+  };
   return [
     ['Model', `${model.source}, hash ${model.hash.slice(0, 12)}`],
     ['Data', `${data.source}, ${data.examples.length} examples, hash ${data.hash.slice(0, 12)}`],
-    ['Objective', `${objective} ${JSON.stringify(objectiveOptions)}`],
+    ['Objective', `${objective} ${JSON.stringify(optionsInUse(plan))}`],
     ['Trained', lora === undefined ? 'all weights' : `LoRA ${JSON.stringify(lora)}`],
     ...(prompt === undefined ? [] : [['Prompt', JSON.stringify(prompt)] as [string, string]]),
-    ['Settings', JSON.stringify(numbers)],
+    ['Settings', JSON.stringify(used)],
     ['Versions', JSON.stringify(versions)],
     ['Machine', JSON.stringify(machine)],
   ];

@@ -1,6 +1,7 @@
 /** @file Owns ONNX Runtime sessions: typed, named feeds and fetches, and the options that were measured to matter. */
 import * as ort from 'onnxruntime-node';
 import { EngineError, ShapeError } from '../../base/errors.ts';
+import { checkThreads } from '../../base/threads.ts';
 import { NO_COPIES, type Program } from '../onnx/program.ts';
 import { evaluateDim } from '../ops/dimension.ts';
 import { printType, type TensorType } from '../ops/value.ts';
@@ -40,9 +41,11 @@ export interface Session extends AsyncDisposable {
 /**
  * A session over `program`.
  * @throws {EngineError} when ONNX Runtime refuses the graph or the provider is not there
+ * @throws {ConfigError} for a number of threads that would hang it
  */
 export async function createSession(program: Program, options: SessionOptions = {}): Promise<Session> {
   const { weightsFolder, threads, providers = ['cpu'] } = options;
+  checkThreads(threads);
   // Packed copies of frozen weights make a run about 5 % faster, and take their size in memory.
   const session: Record<string, string> = { disable_prepacking: '1' };
   if (weightsFolder !== undefined) session.model_external_initializers_file_folder_path = weightsFolder;

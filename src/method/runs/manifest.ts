@@ -4,12 +4,14 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { CheckpointError } from '../../base/errors.ts';
+import { parseJsonObject } from '../../base/json-file.ts';
 import { runtimeVersion } from '../../engine/runtime/version.ts';
 import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
-import type { ResolvedSettings } from '../training/settings.ts';
+import { defaultSettings, type ResolvedSettings } from '../training/settings.ts';
+import { checkManifest } from './record-check.ts';
 
 /** How far a run is. A killed run stays `running`. */
 export type RunStatus = 'running' | 'stopped' | 'failed' | 'done';
@@ -91,7 +93,10 @@ export function settingsOf(recipe: RunRecipe): ResolvedSettings {
   const { objective, objectiveRequested, objectiveOptions, estimator, prompt: _, ...numbers } = recipe;
   // Options that are newer than the run are off.
   const options = resolveObjectiveOptions(objectiveOptions);
+  const { checkpointMinutes } = defaultSettings;
   return {
+    // Newer than some runs.
+    ...{ checkpointMinutes },
     ...numbers,
     objective: planOf({ objective, objectiveRequested, objectiveOptions: options, estimator }),
   };
@@ -119,28 +124,26 @@ export async function writeManifest(run: string, manifest: Manifest): Promise<vo
 
 /**
  * The manifest of a run folder.
- * @throws {CheckpointError} when there is none, or it is not one of ours
+ * @throws {CheckpointError} when there is none, and naming the key whose value is not one that a run can have
  */
 export async function readManifest(run: string): Promise<Manifest> {
   const path = join(run, FILE);
-  const fail = (expected: string, got: string, cause?: unknown) =>
-    new CheckpointError(`${path}: expected ${expected}, got ${got}`, {
+  const fail = (what: string, cause?: unknown) =>
+    new CheckpointError(`${path}: ${what}`, {
       code: 'run/manifest',
-      hint: 'Name the folder of a run that has begun.',
+      hint: 'Name the folder of a run that has begun; where its manifest is damaged, restore it or start a new run.',
       ...(cause === undefined ? {} : { cause }),
     });
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw fail('the manifest of a run', cause.code === 'ENOENT' ? 'no such file' : String(cause.code), cause);
+    const got = cause.code === 'ENOENT' ? 'no such file' : cause.code;
+    throw fail(`expected the manifest of a run, got ${got}`, cause);
   });
-  let json: Partial<Manifest> | null;
+  let json: Record<string, unknown>;
   try {
-    json = JSON.parse(text) as Partial<Manifest> | null;
+    json = parseJsonObject(path, text);
   } catch (cause) {
-    throw fail('JSON', 'text that ends or breaks', cause);
+    throw fail((cause as Error).message.replace(`${path}: `, ''), cause);
   }
-  if (json?.formatVersion !== 1)
-    throw fail('formatVersion 1', JSON.stringify(json?.formatVersion) ?? 'nothing');
-  for (const key of ['recipe', 'model', 'data', 'totalSteps'] as const)
-    if (json[key] === undefined || json[key] === null) throw fail(`the key ${key}`, 'none');
-  return json as Manifest;
+  checkManifest(json, fail);
+  return json as unknown as Manifest;
 }

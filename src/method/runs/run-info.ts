@@ -8,8 +8,8 @@ import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { ResolvedObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveName } from '../objectives/objectives.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
-import { promptTemplates, referenceValues } from '../prompts/template.ts';
 import type { Manifest } from './manifest.ts';
+import { checkPrompt, recordCheck } from './record-check.ts';
 
 /** Content of nextquill.json. */
 export interface RunInfo extends AdapterInfo {
@@ -67,34 +67,19 @@ const chatTemplateHash = ({ chatTemplate }: Tokenizer): string => sha256(chatTem
 export async function readRunInfo(folder: string): Promise<RunInfo | undefined> {
   const info = await readInfo(folder);
   if (info === undefined) return undefined;
-  const fail = (key: string, expected: string, got: unknown) =>
-    new WeightsError(
-      `${join(folder, INFO_FILE)}: ${key}: expected ${expected}, got ${JSON.stringify(got)?.slice(0, 80) ?? 'nothing'}`,
-      { code: 'run/info', hint: 'Restore the file, or use the version of NextQuill that wrote it.' },
-    );
-  const check = (key: string, value: unknown, isRight: boolean, expected: string) => {
-    if (!isRight) throw fail(key, expected, value);
-  };
+  const check = recordCheck(
+    (what) =>
+      new WeightsError(`${join(folder, INFO_FILE)}: ${what}`, {
+        code: 'run/info',
+        hint: 'Restore the file, or use the version of NextQuill that wrote it.',
+      }),
+  );
   const { formatVersion, objective, chatTemplateHash, baseBits, prompt } = info;
   check('formatVersion', formatVersion, formatVersion === 1, '1');
   check('objective', objective, typeof objective === 'string', 'the name of an objective');
   const isHash = typeof chatTemplateHash === 'string' && /^[0-9a-f]{64}$/.test(chatTemplateHash);
   check('chatTemplateHash', chatTemplateHash, chatTemplateHash === undefined || isHash, 'a SHA-256');
   check('baseBits', baseBits, baseBits === undefined || baseBits === 4 || baseBits === 8, '4, 8 or nothing');
-  if (prompt === undefined) return info as RunInfo;
-  check('prompt', prompt, prompt !== null && typeof prompt === 'object', 'an object');
-  const { template, reference, maxTokens, maxHistory } = prompt as Record<string, unknown>;
-  const templates = promptTemplates.map(({ id }) => id);
-  const isOneOf = (names: readonly string[], value: unknown) => names.some((name) => name === value);
-  check('prompt.template', template, isOneOf(templates, template), templates.join(' or '));
-  check(
-    'prompt.reference',
-    reference,
-    isOneOf(referenceValues, reference),
-    referenceValues.join(' or '),
-  );
-  const isCount = (value: unknown, least: number) => Number.isSafeInteger(value) && Number(value) >= least;
-  check('prompt.maxTokens', maxTokens, isCount(maxTokens, 1), 'a whole number above 0');
-  check('prompt.maxHistory', maxHistory, isCount(maxHistory, 0), 'a whole number of at least 0');
+  if (prompt !== undefined) checkPrompt(prompt, 'prompt', check);
   return info as RunInfo;
 }

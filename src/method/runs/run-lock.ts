@@ -33,7 +33,7 @@ const held = new Set<string>();
 export async function lockRun(run: string): Promise<RunLock> {
   const name = `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`;
   const path = join(run, name);
-  const owner: LockOwner = { host: hostname(), pid: process.pid, ...(await beganOf(process.pid)) };
+  const owner: LockOwner = { host: hostname(), pid: process.pid, ...(await processStart(process.pid)) };
   held.add(name);
   const release = async () => {
     held.delete(name);
@@ -70,12 +70,12 @@ async function holderOf(run: string, name: string): Promise<LockOwner | undefine
   // Nobody can look at the processes of another machine.
   if (owner.host !== hostname()) return owner;
   if (pid === process.pid || !isRunning(pid)) return undefined;
-  const { began } = await beganOf(pid);
+  const { began } = await processStart(pid);
   return owner.began === undefined || began === undefined || owner.began === began ? owner : undefined;
 }
 
 /** Boot and start time of a process by Linux's /proc; elsewhere nothing, and only the id tells. */
-async function beganOf(pid: number): Promise<{ began?: string }> {
+async function processStart(pid: number): Promise<{ began?: string }> {
   try {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

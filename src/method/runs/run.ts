@@ -1,16 +1,17 @@
-/** @file Works a run off: steps, their log, checkpoints and the result; every way to end leaves a folder that can go on. */
+/** @file Runs the remaining steps of a run and writes log, checkpoints and result. However it ends, the folder can be resumed. */
 import { join } from 'node:path';
 import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
-import { type Manifest, type RunStatus, settingsOf, type TrainSummary, writeManifest } from './manifest.ts';
+import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
 import { peakMemoryBytes } from '../training/memory/training-memory.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { resultOf, saveResult } from './run-folder.ts';
 import { openStepLog, type StepLine } from './step-log.ts';
 import { type StepRecord, trainingLoop } from '../training/trainer.ts';
+import type { ResolvedSettings } from '../training/settings.ts';
 import type { TrainingGraph } from '../training/training-graph.ts';
 
 /** What training reports while it runs. */
@@ -19,8 +20,9 @@ export type TrainEvent =
       readonly type: 'started';
       readonly run: string;
       readonly steps: number;
-      /** Steps that were done before: 0 for a fresh run. */
+      /** Steps that were done before: 0 for a fresh run, and for one that is resumed from the beginning. */
       readonly startStep: number;
+      readonly isResumed: boolean;
       readonly examples: number;
       readonly trainedParameters: number;
       /** Bytes predicted, and what there is. */
@@ -36,61 +38,71 @@ export type TrainEvent =
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'done'; readonly summary: TrainSummary };
 
-/** A run with its parts opened. */
-export interface Job {
+/** A run with everything that its steps need. */
+export interface OpenedRun {
   readonly run: string;
   readonly manifest: Manifest;
+  readonly settings: ResolvedSettings;
   /** Over its quantised base, where the run has one. */
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
   /** Effects that were computed before training. */
-  readonly fixed?: FixedEstimates;
-  readonly signal?: AbortSignal;
-  /** Milliseconds from any origin. */
-  readonly clock: () => number;
+  readonly fixed: FixedEstimates | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds of a clock that only runs forward; `performance.now` by default. */
+  readonly clock: (() => number) | undefined;
+}
+
+/** The steps that were taken already. */
+export interface StepsBefore {
+  readonly startStep: number;
+  /** Their lines in the log. */
+  readonly lines: readonly StepLine[];
+  readonly isResumed?: boolean;
 }
 
 /**
  * Takes the steps that are left.
- * @param before lines of the steps that were taken already; the graph holds their weights and moments
+ * @param graph holds the weights and moments of `startStep`
  * @throws {AbortedError} after a checkpoint of the last finished step, when the signal says so; a caller who stops
  *   reading the events stops the run in the same way
  * @throws {EngineError} `training/nan-loss`, `training/nan-gradient`, `training/disk-full`: the reason is in the
  *   manifest and the last checkpoint is whole
  */
-export async function* workOff(
-  job: Job,
+export async function* runSteps(
+  opened: OpenedRun,
   graph: TrainingGraph,
-  before: readonly StepLine[],
-  startStep: number,
+  { startStep, lines: before, isResumed = false }: StepsBefore,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { run, manifest, model, pairs, fixed, signal, clock } = job;
+  const { run, manifest, settings, model, pairs, fixed, signal, clock = () => performance.now() } = opened;
   const { totalSteps } = manifest;
-  const recipe = settingsOf(manifest.recipe);
   const lines = [...before];
   let step = startStep;
-  let saved = startStep;
+  let saved = { step: startStep, time: clock() };
   let hasEnded = false;
   await using log = await openStepLog(run);
-  await using tokenEstimator = createEstimator(recipe, graph.parameters, fixed, {
+  await using tokenEstimator = createEstimator(settings, graph.parameters, fixed, {
     model,
     pairs,
-    threads: recipe.threads,
-    ...(signal === undefined ? {} : { signal }),
+    threads: settings.threads,
+    ...(signal && { signal }),
   });
   const checkpoint = async () => {
     await log.sync();
     const path = await writeCheckpoint(run, step, graph.parameters);
-    saved = step;
-    await pruneCheckpoints(run, recipe.keepCheckpoints);
+    saved = { step, time: clock() };
+    await pruneCheckpoints(run, settings.keepCheckpoints);
     return path;
   };
+  const { checkpointEvery, checkpointMinutes } = settings;
+  const isCheckpointDue = (now: number) =>
+    step % checkpointEvery === 0 || now - saved.time >= checkpointMinutes * 60_000;
   const end = async (status: RunStatus, extra: Partial<Manifest> = {}) => {
     hasEnded = true;
     await writeManifest(run, { ...manifest, status, step, ...extra });
   };
   const stop = async () => {
-    if (step > saved) await checkpoint();
+    if (step > saved.step) await checkpoint();
     await end('stopped');
   };
   try {
@@ -99,34 +111,29 @@ export async function* workOff(
       run,
       steps: totalSteps,
       startStep,
+      isResumed,
       examples: pairs.length,
       trainedParameters: graph.parameters.tensors.reduce((sum, { size }) => sum + size, 0),
       ...(manifest.memory && { memory: manifest.memory }),
     };
     const start = clock();
     let stepStart = start;
-    const options = {
-      ...recipe,
+    const steps = trainingLoop(graph, pairs, {
+      ...settings,
       startStep,
       padId: model.tokenizer.padId,
-      ...(tokenEstimator === undefined ? {} : { tokenEstimator }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    for await (const { totalSteps: _, ...record } of trainingLoop(graph, pairs, options)) {
+      ...(tokenEstimator && { tokenEstimator }),
+      ...(signal && { signal }),
+    });
+    for await (const { totalSteps: _, ...record } of steps) {
       const now = clock();
-      const seconds = (now - stepStart) / 1000;
-      const line: StepLine = {
-        ...record,
-        seconds,
-        tokensPerSecond: record.tokens / seconds,
-        peakMemoryBytes: peakMemoryBytes(),
-      };
+      const line = lineOf(record, (now - stepStart) / 1000);
       await log.append(line);
       lines.push(line);
       step = record.step;
       yield { type: 'step', totalSteps, ...line, elapsedSeconds: (now - start) / 1000 };
       // The last step's weights are written right away, as the result.
-      if (step % recipe.checkpointEvery === 0 && step < totalSteps)
+      if (isCheckpointDue(now) && step < totalSteps)
         yield { type: 'checkpoint', step, path: await checkpoint() };
       stepStart = clock();
     }
@@ -141,6 +148,13 @@ export async function* workOff(
     if (!hasEnded) await stop();
   }
 }
+
+const lineOf = (record: Omit<StepRecord, 'totalSteps'>, seconds: number): StepLine => ({
+  ...record,
+  seconds,
+  tokensPerSecond: record.tokens / seconds,
+  peakMemoryBytes: peakMemoryBytes(),
+});
 
 /** The summary of a run from all lines of its log. */
 export function summarise(run: string, manifest: Manifest, lines: readonly StepLine[]): TrainSummary {
@@ -176,7 +190,7 @@ async function ended(error: unknown, ending: Ending): Promise<unknown> {
     }
     return new AbortedError(`${run}: stopped after step ${step} of ${totalSteps}`, {
       code: 'aborted',
-      hint: 'Resume the run to go on from there.',
+      hint: 'Resume the run to continue from there.',
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 /** @file The prompt pairs that a run trains on, and those with other users' histories where its weights ask for them. */
-import { setImmediate } from 'node:timers/promises';
-import { ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
+import { breathe } from '../../base/breathe.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
@@ -32,8 +32,8 @@ export interface TrainingPrompts {
   readonly warnings: readonly string[];
 }
 
-/** Milliseconds of work after which progress is told, and the process can hear of Ctrl-C. */
-const BREATH_MS = 250;
+/** Milliseconds of work between reports of progress; the process hears Ctrl-C then. */
+const REPORT_MS = 250;
 
 /**
  * The prompts of a run: one pair for each example, and those with other users' histories.
@@ -54,17 +54,16 @@ export async function trainingPrompts(
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
   const compared: ComparedPrompts[] = [];
-  let breath = performance.now();
-  let isTold = false;
+  let reportedAt = performance.now();
+  let isReported = false;
   for (const example of examples) {
     compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, others: count, seed }));
     const isLast = compared.length === examples.length;
-    if (performance.now() - breath < BREATH_MS && !(isTold && isLast)) continue;
+    if (performance.now() - reportedAt < REPORT_MS && !(isReported && isLast)) continue;
     onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
-    isTold = true;
-    await setImmediate();
-    throwIfAborted(signal);
-    breath = performance.now();
+    isReported = true;
+    await breathe(signal);
+    reportedAt = performance.now();
   }
   const pairs = compared.map(({ pair }) => pair);
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];

@@ -1,6 +1,7 @@
 /** @file The numbers of a training run: what a caller may leave out, where each default comes from, and their checks. */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../../base/errors.ts';
+import { checkThreads } from '../../base/threads.ts';
 import { adaptedLayers, blockModules } from '../../engine/lora/layers.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
@@ -53,6 +54,8 @@ export interface TrainingSettings {
   readonly threads?: number;
   /** Steps between checkpoints; 50. */
   readonly checkpointEvery?: number;
+  /** Minutes after which a checkpoint is written whatever the number of steps; 10. */
+  readonly checkpointMinutes?: number;
   /** The newest so many checkpoints are kept, older ones removed once a new one is in place; 2. */
   readonly keepCheckpoints?: number;
 }
@@ -72,6 +75,7 @@ export const defaultSettings = {
   epochs: 1,
   seed: 0,
   checkpointEvery: 50,
+  checkpointMinutes: 10,
   keepCheckpoints: 2,
 } as const;
 
@@ -123,9 +127,25 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     seed: settings.seed ?? defaults.seed,
     threads: settings.threads ?? availableParallelism(),
     checkpointEvery: settings.checkpointEvery ?? defaults.checkpointEvery,
+    checkpointMinutes: settings.checkpointMinutes ?? defaults.checkpointMinutes,
     keepCheckpoints: settings.keepCheckpoints ?? defaults.keepCheckpoints,
   };
   checkEstimatorSettings(resolved, settings);
+  checkThreads(resolved.threads);
+  checkSettings(resolved);
+  if (lora !== undefined) checkRank(lora, model);
+  return resolved;
+}
+
+/** The settings that are not the objective's. */
+export type SettingNumbers = Omit<ResolvedSettings, 'objective'>;
+
+/**
+ * Checks every value that does not depend on the model: of a caller, or of a manifest.
+ * @throws {ConfigError} naming the setting
+ */
+export function checkSettings(resolved: SettingNumbers): void {
+  const { lora, baseBits } = resolved;
   const wholeNumbers = [
     'batchSize',
     'gradientAccumulation',
@@ -136,11 +156,24 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     'keepCheckpoints',
   ] as const;
   for (const name of wholeNumbers)
-    check(name, resolved[name] ?? 1, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
+    if (name !== 'maxSteps' || resolved.maxSteps !== undefined)
+      check(name, resolved[name], 'a whole number of 1 or more', (v) => Number.isSafeInteger(v) && v >= 1);
+  check('estimatorDecay', resolved.estimatorDecay, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
+  check(
+    'checkpointMinutes',
+    resolved.checkpointMinutes ?? defaultSettings.checkpointMinutes,
+    'a positive number',
+    (v) => v > 0,
+  );
   check('seed', resolved.seed, 'a whole number', Number.isSafeInteger);
   check('learningRate', resolved.learningRate, 'a positive number', (v) => v > 0 && Number.isFinite(v));
   check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);
   check('weightDecay', resolved.weightDecay, 'a number of 0 or more', (v) => v >= 0 && Number.isFinite(v));
+  if (typeof resolved.recompute !== 'boolean')
+    throw new ConfigError(`recompute: expected true or false, got ${JSON.stringify(resolved.recompute)}`, {
+      code: 'training/setting',
+      hint: 'Set recompute to true or false.',
+    });
   if (!schedules.includes(resolved.schedule))
     throw new ConfigError(
       `schedule: expected one of ${schedules.join(', ')}, got ${JSON.stringify(resolved.schedule)}`,
@@ -157,16 +190,18 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     check('lora.rank', lora.rank, 'a whole number of 1 or more', (v) => Number.isInteger(v) && v >= 1);
     check('lora.loraAlpha', lora.loraAlpha, 'a positive number', (v) => v > 0 && Number.isFinite(v));
     check('lora.dropout', lora.dropout ?? 0, 'a share from 0 to below 1', (v) => v >= 0 && v < 1);
-    // B·A of a higher rank than the widest layer says nothing more, and takes memory without bound.
-    const widest = Math.max(...adaptedLayers(model, lora).map(({ out, inputs }) => Math.min(out, inputs)));
-    check(
-      'lora.rank',
-      lora.rank,
-      `at most ${widest}, the full rank of this model's layers`,
-      (v) => v <= widest,
-    );
   }
-  return resolved;
+}
+
+/** B·A of a higher rank than the widest layer says nothing more, and takes memory without bound. */
+function checkRank(lora: LoraOptions, model: Model): void {
+  const widest = Math.max(...adaptedLayers(model, lora).map(({ out, inputs }) => Math.min(out, inputs)));
+  check(
+    'lora.rank',
+    lora.rank,
+    `at most ${widest}, the full rank of this model's layers`,
+    (v) => v <= widest,
+  );
 }
 
 /** @throws {ConfigError} for settings of another estimator */
@@ -178,10 +213,14 @@ function checkEstimatorSettings(resolved: ResolvedSettings, given: TrainingSetti
     throw fail(`${estimator}: expected no estimatorModel, got one`, 'Set estimator to fixed.');
   if (given.estimatorDecay !== undefined && estimator !== 'moving-average')
     throw fail(`${estimator}: expected no estimatorDecay, got one`, 'Set estimator to moving-average.');
-  check('estimatorDecay', resolved.estimatorDecay, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
 }
 
-function check(name: string, value: number, expected: string, holds: (value: number) => boolean): void {
+function check(
+  name: string,
+  value: number | undefined,
+  expected: string,
+  holds: (value: number) => boolean,
+): void {
   if (typeof value === 'number' && holds(value)) return;
   throw new ConfigError(`${name}: expected ${expected}, got ${JSON.stringify(value)}`, {
     code: 'training/setting',

@@ -1,4 +1,5 @@
 /** @file The training loop: steps of microbatches, clipping, the optimizer and its schedule. No I/O of its own. */
+import { breathe } from '../../base/breathe.ts';
 import { EngineError, throwIfAborted } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
@@ -23,7 +24,7 @@ export interface LoopOptions {
   readonly maxGradientNorm: number;
   /** AdamW's second decay; 0.999 by default. */
   readonly beta2?: number;
-  /** Whose dropout asks for noise. */
+  /** The adapter; its dropout takes masks with each microbatch. */
   readonly lora?: LoraOptions;
   readonly batchSize: number;
   readonly gradientAccumulation: number;
@@ -69,7 +70,7 @@ export function totalSteps(
 
 /**
  * Trains in place and yields each step after its update.
- * A run that starts at `startStep` with the weights and moments of that step goes on exactly as one never stopped.
+ * A run that starts at `startStep` with the weights and moments of that step continues exactly as one never stopped.
  * @throws {EngineError} when the loss or the gradients are not finite; the weights are then those of the step before
  * @throws {AbortedError} between steps, when the signal says so
  */
@@ -79,11 +80,22 @@ export async function* trainingLoop(
   options: LoopOptions,
 ): AsyncGenerator<StepRecord, void> {
   const { startStep = 0, signal, tokenEstimator } = options;
-  const drops = (options.lora?.dropout ?? 0) > 0;
   const total = totalSteps(pairs.length, options);
   const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
   const perEpoch = stepsPerEpoch(pairs.length, options);
   await using optimizer = await createAdamW(options);
+  /** The microbatch as the graph takes it in a step: passes, masks of dropout, estimates. */
+  const batchOf = async (microbatch: readonly number[], step: number): Promise<TrainingBatch> => {
+    const rows = microbatch.map((index) => pairs[index]!);
+    const plain = trainingBatch(rows, graph.passes, options.padId);
+    const estimates = await tokenEstimator?.estimates(microbatch);
+    const batch =
+      (options.lora?.dropout ?? 0) > 0
+        ? withNoise(plain, (row) => randomStream(options.seed, `lora/dropout/${step}/${microbatch[row]}`))
+        : plain;
+    if (estimates === undefined) return batch;
+    return { ...batch, estimates: estimates.map((estimate, i) => ofFitted(estimate, rows[i]!)) };
+  };
   let plan: number[][][] = [];
   for (let step = startStep + 1; step <= total; step++) {
     throwIfAborted(signal);
@@ -97,27 +109,13 @@ export async function* trainingLoop(
     const sums: Record<string, number> = {};
     let tokens = 0;
     for (const microbatch of microbatches) {
-      const rows = microbatch.map((index) => pairs[index]!);
-      const plain = trainingBatch(rows, graph.passes, options.padId);
-      const batch = drops
-        ? withNoise(plain, (row) => randomStream(options.seed, `lora/dropout/${step}/${microbatch[row]}`))
-        : plain;
-      const estimates = await tokenEstimator?.estimates(microbatch);
-      const given =
-        estimates === undefined
-          ? batch
-          : { ...batch, estimates: estimates.map((estimate, i) => ofFitted(estimate, rows[i]!)) };
-      for (const [name, share] of Object.entries(await graph.accumulate(given, examples, effectScale)))
+      const batch = await batchOf(microbatch, step);
+      for (const [name, share] of Object.entries(await graph.accumulate(batch, examples, effectScale)))
         sums[name] = (sums[name] ?? 0) + share;
       tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);
-      throwIfAborted(signal);
+      await breathe(signal);
     }
-    const gradientNorm = await optimizer.gradientNorm(graph.parameters);
-    if (!Number.isFinite(gradientNorm))
-      throw new EngineError(`step ${step}: gradient norm: expected a finite number, got ${gradientNorm}`, {
-        code: 'training/nan-gradient',
-        hint: 'Lower the learning rate and resume from the last checkpoint.',
-      });
+    const gradientNorm = checkedNorm(await optimizer.gradientNorm(graph.parameters), step);
     const learningRate = learningRateAt(step, { ...options, totalSteps: total });
     await optimizer.update(graph.parameters, step, learningRate, gradientNorm);
     tokenEstimator?.afterStep();
@@ -134,6 +132,14 @@ export async function* trainingLoop(
       tokens,
     };
   }
+}
+
+function checkedNorm(norm: number, step: number): number {
+  if (Number.isFinite(norm)) return norm;
+  throw new EngineError(`step ${step}: gradient norm: expected a finite number, got ${norm}`, {
+    code: 'training/nan-gradient',
+    hint: 'Lower the learning rate and resume from the last checkpoint.',
+  });
 }
 
 /** Factor of α in a step: grows from 0 over a share of all steps, 1 from there on. */

@@ -183,6 +183,7 @@ async function recipeText(path: string): Promise<string> {
 
 async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
+  // Before data are read or a model is downloaded.
   await checkFree(spec.out);
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
@@ -307,8 +308,10 @@ async function follow(
 function tell(event: TrainEvent, stage: string, session: Session): void {
   if (event.type === 'warning') session.warn(event.message);
   else if (event.type === 'started') {
-    const { steps, startStep, examples, trainedParameters, run } = event;
-    const from = startStep === 0 ? '' : `, from step ${startStep}`;
+    const { steps, startStep, isResumed, examples, trainedParameters, run } = event;
+    const from = isResumed
+      ? `, resumed ${startStep === 0 ? 'from the beginning' : `after step ${startStep}`}`
+      : '';
     session.note(
       `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
     );
