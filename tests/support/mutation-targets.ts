@@ -1,6 +1,13 @@
 /** @file Every kind of file that the mutation tests damage, for scripts/mutation.ts. */
 import type { MutationTarget } from './mutations.ts';
+import { recipeTargets } from './recipe-mutations.ts';
+import { runTargets } from './run-mutations.ts';
 import { tokenizerTargets } from './tokenizer-mutations.ts';
 import { weightsTargets } from './weights-mutations.ts';
 
-export const mutationTargets: readonly MutationTarget[] = [...tokenizerTargets, ...weightsTargets];
+export const mutationTargets: readonly MutationTarget[] = [
+  ...tokenizerTargets,
+  ...weightsTargets,
+  ...runTargets,
+  ...recipeTargets,
+];

@@ -45,7 +45,7 @@ export function readRecipe(text: string, file: string): SourcedRecipe {
       `${file}:${lineAt(error.pos[0])}: expected YAML, got ${decapitalise(error.message)}`,
       {
         code: 'recipe/yaml',
-        hint: 'Mend the line; keys are indented by spaces, two a level.',
+        hint: 'Correct the line; keys are indented by spaces, two a level.',
       },
     );
   const value = plainValue(document, file);

@@ -2,16 +2,22 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../../base/atomic-folder.ts';
+import { WeightsError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../base/hash.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import { openSafetensors, readTensor, writeSafetensors } from '../../engine/weights/safetensors.ts';
+import { openSafetensors, readTensor, type SafetensorsFile, writeSafetensors } from '../../engine/weights/safetensors.ts';
 
 /** state.json of a checkpoint. */
 interface CheckpointState {
   readonly formatVersion: 1;
   /** The last finished step. The order of the data and the schedule follow from it and the recipe. */
   readonly step: number;
-  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+  readonly files: Readonly<Record<string, FileRecord>>;
+}
+
+interface FileRecord {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 export const CHECKPOINTS = 'checkpoints';
@@ -46,7 +52,7 @@ export async function writeCheckpoint(
 ): Promise<string> {
   const path = join(run, CHECKPOINTS, `step-${step}`);
   await writeFolderAtomically(path, async (temporary) => {
-    const files: Record<string, { bytes: number; sha256: string }> = {};
+    const files: Record<string, FileRecord> = {};
     for (const [name, buffers] of Object.entries(contentsOf(parameters))) {
       const tensors = Object.entries(buffers).flatMap(([buffer, prefix]) =>
         Object.entries(viewsOf(parameters, parameters[buffer as Buffer]!, prefix)),
@@ -84,7 +90,7 @@ export async function checkpointSteps(run: string): Promise<number[]> {
 
 /**
  * Fills weights and moments from the newest checkpoint that is whole.
- * Damaged ones that are newer are removed: the run goes on from before them.
+ * Damaged ones that are newer are removed: the run continues from before them.
  * @returns its step, 0 when there is none (the buffers are then untouched), and what was wrong with newer ones
  */
 export async function restoreNewest(
@@ -94,7 +100,9 @@ export async function restoreNewest(
   const damaged: string[] = [];
   for (const step of await checkpointSteps(run)) {
     const folder = join(run, CHECKPOINTS, `step-${step}`);
-    const fault = await faultOf(folder, step, Object.keys(contentsOf(parameters)));
+    const fault =
+      (await faultOf(folder, step, Object.keys(contentsOf(parameters)))) ??
+      (await tensorFaultOf(folder, parameters));
     if (fault === undefined) {
       await restore(folder, parameters);
       return { step, damaged };
@@ -125,7 +133,7 @@ export async function faultOf(
   if (state?.formatVersion !== 1 || state.step !== step)
     return `${STATE_FILE}: expected format 1 of step ${step}, got another`;
   for (const name of names) {
-    const expected = state.files?.[name];
+    const expected = recordOf(state.files?.[name]);
     const path = join(folder, name);
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -135,6 +143,32 @@ export async function faultOf(
     if (found.size !== expected.bytes) return `${name}: expected ${expected.bytes} bytes, got ${found.size}`;
     if ((await sha256OfFile(path)) !== expected.sha256)
       return `${name}: expected the content of hash ${expected.sha256.slice(0, 12)}…, got another`;
+  }
+  return undefined;
+}
+
+/** What state.json says of a file; undefined when it says nothing of use. */
+function recordOf(value: unknown): FileRecord | undefined {
+  const { bytes, sha256 } = (value ?? {}) as Partial<FileRecord>;
+  return typeof bytes === 'number' && typeof sha256 === 'string' ? { bytes, sha256 } : undefined;
+}
+
+/** What is wrong with the tensors of a checkpoint whose files are what state.json says. */
+async function tensorFaultOf(folder: string, parameters: FlatParameters): Promise<string | undefined> {
+  for (const [name, buffers] of Object.entries(contentsOf(parameters))) {
+    let file: SafetensorsFile;
+    try {
+      file = await openSafetensors(join(folder, name));
+    } catch (error) {
+      if (error instanceof WeightsError) return error.message;
+      throw error;
+    }
+    for (const prefix of Object.values(buffers))
+      for (const { name: tensor, shape } of parameters.tensors) {
+        const entry = file.tensors.get(prefix + tensor);
+        if (entry?.dtype !== 'F32' || entry.shape.join() !== shape.join())
+          return `${name}: ${prefix}${tensor}: expected F32 [${shape.join(', ')}], got ${entry === undefined ? 'none' : `${entry.dtype} [${entry.shape.join(', ')}]`}`;
+      }
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** @file steps.jsonl: one line a step, appended; cut back to a checkpoint when a run goes on from there. */
+/** @file steps.jsonl: one line a step, appended; cut back to a checkpoint when a run continues from there. */
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
@@ -85,9 +85,18 @@ function wholeLines(text: string, most: number): { lines: StepLine[]; length: nu
   return { lines, length };
 }
 
+/** What every line has; a line without is damaged. */
+const NUMBERS = [
+  ...['step', 'epoch', 'loss', 'learningRate', 'gradientNorm', 'examples', 'tokens'],
+  ...['seconds', 'tokensPerSecond', 'peakMemoryBytes'],
+] as readonly (keyof StepLine)[];
+
 function parseLine(text: string): StepLine | undefined {
   try {
-    return JSON.parse(text) as StepLine;
+    const line = JSON.parse(text) as Partial<Record<keyof StepLine, unknown>> | null;
+    return line !== null && NUMBERS.every((name) => typeof line[name] === 'number')
+      ? (line as unknown as StepLine)
+      : undefined;
   } catch {
     return undefined; // Torn by a kill or a full disk: cut off with what follows.
   }

@@ -45,7 +45,7 @@ describe('without a terminal', () => {
       'one 4/10 steps · 0:03 left\n',
       'two 0/10 steps\n',
       'two 3/10 steps · 0:14 left\n',
-      'two 4/10 steps · 0:11 left\n',
+      'two 4/10 steps · 0:13 left\n',
     ]);
   });
 
@@ -73,6 +73,19 @@ describe('without a terminal', () => {
     expect(written.join('')).not.toContain('\u001b');
     expect(written).toContain('a warning\n');
   });
+});
+
+it('estimates do not jump when the pace changes', () => {
+  // Half of the steps were known already: what was left once went from 9 seconds to 60 within three lines.
+  const { report, written } = display({ live: false });
+  const times = [0, 2, 20, 40, 60, 80];
+  times.forEach((seconds, i) => {
+    report(seconds, i === 0 ? 0 : 4 + i);
+  });
+  const left = written.flatMap((line) => /(\d+):(\d\d) left/.exec(line)?.slice(1).map(Number) ?? []);
+  const shown = Array.from({ length: left.length / 2 }, (_, i) => 60 * left[2 * i]! + left[2 * i + 1]!);
+  expect(shown.length).toBeGreaterThan(3);
+  for (let i = 1; i < shown.length; i++) expect(shown[i]! / shown[i - 1]!).toBeLessThan(2);
 });
 
 describe('on a terminal', () => {

@@ -15,7 +15,7 @@ import type { ObjectiveChoice } from '../../../src/method/objectives/objectives.
 import { faultOf } from '../../../src/method/runs/checkpoint.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import type { TrainEvent } from '../../../src/method/runs/run.ts';
-import { resumePairs, type TrainPairsOptions, trainPairs } from '../../../src/method/runs/train.ts';
+import { resumePairs, type TrainPairsOptions, train, trainPairs } from '../../../src/method/runs/train.ts';
 import { randomPairs } from '../../support/tiny-model.ts';
 import { allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
 
@@ -128,6 +128,20 @@ describe('a run', () => {
     expect(steps.map((e) => e.tokensPerSecond)).toEqual(steps.map((e) => e.tokens / 0.5));
   });
 
+  it('writes checkpoints by time, too', async () => {
+    let now = 0;
+    const clock = () => {
+      now += 60_000;
+      return now;
+    };
+    const options = { clock, maxSteps: 6, checkpointEvery: 100, checkpointMinutes: 3 };
+    const events = await allEvents(start(freshPlace(), options));
+    const steps = events.flatMap((event) => (event.type === 'checkpoint' ? event.step : []));
+    expect(steps.length).toBeGreaterThan(1);
+    const never = await allEvents(start(freshPlace(), { ...options, checkpointMinutes: 1000 }));
+    expect(never.filter(({ type }) => type === 'checkpoint')).toEqual([]);
+  });
+
   it('on examples without history is finite and equals plain fine-tuning', async () => {
     const bare = randomPairs(16).filter((pair) => !pair.hasHistory);
     const losses = async (objective: ObjectiveChoice) =>
@@ -194,6 +208,16 @@ describe('nothing is written when', () => {
     expect(await refusal({ signal: AbortSignal.abort() })).toBeInstanceOf(AbortedError);
   });
 
+  it('the folder is in use, which is seen before anything else is looked at', async () => {
+    // A hub model was once downloaded, and all prompts made, before the folder was looked at.
+    const unread = { ...fresh, out: undisturbed, examples: null as never };
+    expect(await failureOf(train(unread))).toMatchObject({ code: 'run/exists' });
+  });
+
+  it('threads are more than any machine has use for', async () => {
+    expect((await refusal({ threads: 1_000_000 })).code).toBe('config/threads');
+  });
+
   it('the folder is in use', async () => {
     const before = await outcomeOf(undisturbed);
     const error = await failureOf(start(undisturbed));
@@ -209,7 +233,7 @@ describe('a stopped run', () => {
     expect(await readManifest(run)).toMatchObject({ status: 'stopped', step: 6 });
     expect(readdirSync(join(run, 'checkpoints')).sort()).toEqual(['step-4', 'step-6']);
     const events = await allEvents(resumePairs(run, again));
-    expect(events[0]).toMatchObject({ type: 'started', startStep: 6 });
+    expect(events[0]).toMatchObject({ type: 'started', startStep: 6, isResumed: true });
     expect(events.filter((e) => e.type === 'warning')).toEqual([]);
     expect(await outcomeOf(run)).toEqual(expected);
   });
