@@ -1,0 +1,80 @@
+/** @file What a training shows: progress and notes on stderr, its summary on stdout. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { mebibytes } from '../../base/bytes.ts';
+import { AbortedError } from '../../base/errors.ts';
+import type { TrainSummary } from '../../method/runs/manifest.ts';
+import type { TrainEvent } from '../../method/runs/run.ts';
+import type { MemoryRecord } from '../../method/training/memory/memory-check.ts';
+import type { Session } from './command.ts';
+
+/** Shows the events, and returns the summary. @throws {AbortedError} with the command that continues the run */
+export async function showTraining(
+  events: AsyncGenerator<TrainEvent, TrainSummary>,
+  run: string,
+  objective: string,
+  session: Session,
+): Promise<TrainSummary> {
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return next.value;
+      showEvent(next.value, `training ${objective}`, session);
+    }
+  } catch (error) {
+    // Stopped before the folder was made, there is nothing to resume.
+    if (!(error instanceof AbortedError) || !existsSync(run)) throw error;
+    const hint = `Run "nextquill train --resume ${run}" to continue from there.`;
+    throw new AbortedError(error.message, { code: error.code, hint, cause: error });
+  }
+}
+
+function showEvent(event: TrainEvent, stage: string, session: Session): void {
+  if (event.type === 'warning') session.warn(event.message);
+  else if (event.type === 'started') {
+    const { steps, startStep, isResumed, examples, trainedParameters, run } = event;
+    const from = isResumed
+      ? `, resumed ${startStep === 0 ? 'from the beginning' : `after step ${startStep}`}`
+      : '';
+    session.note(
+      `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
+    );
+    const { memory } = event;
+    if (memory !== undefined) session.note(memoryLine(memory));
+    session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
+  } else if (event.type === 'step')
+    session.progress({
+      stage,
+      done: event.step,
+      total: event.totalSteps,
+      unit: 'steps',
+      detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
+    });
+}
+
+function memoryLine(memory: MemoryRecord): string {
+  const { total, limit, activations, trained, estimator, mappedWeights, process } = memory;
+  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
+}
+
+/** Prints the summary of a run. */
+export function printSummary(summary: TrainSummary, session: Session): void {
+  if (session.options.json) {
+    session.print(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const { run, steps, finalLoss, examplesPerSecond, tokensPerSecond, peakMemoryBytes, adapter, weights } =
+    summary;
+  session.print(
+    [
+      `run          ${run}`,
+      adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
+      `steps        ${steps}`,
+      `report       ${join(run, 'report.html')}`,
+      `final loss   ${finalLoss.toFixed(4)} nats`,
+      `speed        ${examplesPerSecond.toFixed(2)} examples/s, ${Math.round(tokensPerSecond)} tokens/s`,
+      `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
+      '',
+    ].join('\n'),
+  );
+}
