@@ -71,7 +71,7 @@ describe('a plan', () => {
     ]);
     expect(optionsInUse(planObjective('nextquill-paper', { weightsFrom: 'userSpecific' }))).toMatchObject({
       effectThreshold: 0.05,
-      placebos: 3,
+      others: 3,
     });
   });
 });
