@@ -8,7 +8,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
-import { explainAll } from '../explain/explain.ts';
+import { type ExplainOptions, explainAll } from '../explain/explain.ts';
 import { describeMatching } from '../others/matching.ts';
 import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
@@ -19,7 +19,7 @@ import { doseCurve } from './dose.ts';
 import { effectsByDomain, effectsByUser, meanEffects, textEffects } from './groups.ts';
 import { auditText, dosesOf, usable } from './plan.ts';
 import type { AuditResult } from './results.ts';
-import { fileStore, memoryStore } from './score-store.ts';
+import { scoreFile } from './score-store.ts';
 import { scoreTexts, type TextScores } from './scores.ts';
 import { whereInText } from './where.ts';
 
@@ -82,9 +82,10 @@ export async function audit(
     ...(signal !== undefined && { signal }),
     ...(onProgress !== undefined && { onProgress }),
   };
-  await using store = path === undefined ? memoryStore() : await fileStore(path);
-  const scores = await scoreTexts(scored, texts, store, running);
-  const maps = await extremeMaps(scored, scores, { ...options, pool, others }, running);
+  await using store = path === undefined ? undefined : await scoreFile(path, scored);
+  const kept = { ...running, ...(store && { keeper: store }) };
+  const scores = await scoreTexts(scored, texts, kept);
+  const maps = await extremeMaps(scored, scores, { ...options, pool, others }, kept);
 
   const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
@@ -134,7 +135,7 @@ async function extremeMaps(
   scored: ScoredModel,
   scores: readonly TextScores[],
   { maps = DEFAULT_MAPS, subsets, seed, prompt, pool, others, modelName }: AuditOptions,
-  running: Pick<AuditOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onProgress'>,
+  running: Pick<ExplainOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onProgress' | 'keeper'>,
 ): Promise<AuditResult['maps']> {
   const order = scores
     .map(({ example }, i) => ({ example, userSpecific: textEffects(scores[i]!).userSpecific }))

@@ -3,11 +3,11 @@ import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/bootstrap.ts';
 import { type Estimate, shownSide } from '../../base/statistics/estimate.ts';
-import { mean } from '../../base/statistics/mean.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { sentencesOf } from '../data/sentences.ts';
+import { namedEffects } from '../effects/named-effects.ts';
+import { promptOf } from '../prompts/collate.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
-import { distinctPrompts } from '../scoring/distinct-prompts.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
@@ -108,18 +108,16 @@ export async function textAuthorship(
   await using opened =
     options.scorer === undefined ? createScorer(scored, { ...options, cacheContext: settings }) : undefined;
   const scorer = options.scorer ?? opened!;
-  const distinct = distinctPrompts(
-    compared.flatMap(({ pairs }) => [
-      { promptIds: pairs[0]!.withoutHistoryIds, responseIds: pairs[0]!.responseIds },
-      ...pairs.map(({ withHistoryIds, responseIds }) => ({ promptIds: withHistoryIds, responseIds })),
-    ]),
-  );
-  const scores = await scorer.logProbabilities(distinct.prompts, (done) =>
-    onProgress?.({ stage: 'authorship', done, total: distinct.prompts.length, unit: 'prompts' }),
+  const prompts = compared.flatMap(({ pairs }) => [
+    promptOf(pairs[0]!, 'withoutHistoryIds'),
+    ...pairs.map((pair) => promptOf(pair)),
+  ]);
+  const scores = await scorer.logProbabilities(prompts, (done) =>
+    onProgress?.({ stage: 'authorship', done, total: prompts.length, unit: 'prompts' }),
   );
   const sums = spans.map(() => ({ tokens: 0, total: 0, userSpecific: 0 }));
   let place = 0;
-  const next = () => scores[distinct.index[place++]!]!;
+  const next = () => scores[place++]!;
   for (const { passage, pairs } of compared) {
     const [without, own, ...rest] = [next(), ...pairs.map(next)] as [
       Float32Array,
@@ -130,8 +128,10 @@ export async function textAuthorship(
     for (const [t, end] of pairs[0]!.responseEnds.slice(0, -1).entries()) {
       const sum = sums[spans.findLastIndex(({ start }) => start < passage.start + end)]!;
       sum.tokens += 1;
-      sum.total += own[t]! - without[t]!;
-      sum.userSpecific += own[t]! - mean(rest.map((values) => values[t]!));
+      const others = rest.map((values) => values[t]!);
+      const named = namedEffects({ own: own[t]!, none: without[t]!, others });
+      sum.total += named.total;
+      sum.userSpecific += named.userSpecific;
     }
   }
   const perToken = (of: 'total' | 'userSpecific') =>

@@ -12,7 +12,6 @@ import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
-import { distinctPrompts } from '../scoring/distinct-prompts.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
@@ -87,11 +86,10 @@ export async function evaluate(
   ]);
   const perExample = 2 + 1 + count;
   await using scorer = createScorer(scored, options);
-  const distinct = distinctPrompts(prompts);
-  const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
-    onProgress?.({ stage: `evaluating ${name}`, done, total: distinct.prompts.length, unit: 'prompts' }),
+  const logProbabilities = await scorer.logProbabilities(prompts, (done) =>
+    onProgress?.({ stage: `evaluating ${name}`, done, total: prompts.length, unit: 'prompts' }),
   );
-  const nll = prompts.map((_, p) => -mean(logProbabilities[distinct.index[p]!]!));
+  const nll = logProbabilities.map((values) => -mean(values));
   const scores = used.map(({ example }, i): ExampleScore => {
     const [withHistory, withoutHistory, own, ...others] = nll.slice(i * perExample, (i + 1) * perExample) as [
       number,

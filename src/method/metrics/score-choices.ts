@@ -7,7 +7,6 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Example } from '../data/example.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
-import { distinctPrompts } from '../scoring/distinct-prompts.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
 
@@ -78,14 +77,12 @@ export async function scoreChoices(
     choices.map((response) => promptPair({ ...item, response }, scored.model.tokenizer, prompt)),
   );
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
-  const distinct = distinctPrompts(
-    pairs.flat().flatMap((pair) => [promptOf(pair), promptOf(pair, 'withoutHistoryIds')]),
-  );
-  const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
-    onProgress?.({ stage: 'choices', done, total: distinct.prompts.length, unit: 'prompts' }),
+  const prompts = pairs.flat().flatMap((pair) => [promptOf(pair), promptOf(pair, 'withoutHistoryIds')]);
+  const logProbabilities = await scorer.logProbabilities(prompts, (done) =>
+    onProgress?.({ stage: 'choices', done, total: prompts.length, unit: 'prompts' }),
   );
   let place = 0;
-  const next = () => logProbabilities[distinct.index[place++]!]!.reduce((sum, value) => sum + value, 0);
+  const next = () => logProbabilities[place++]!.reduce((sum, value) => sum + value, 0);
   return items.map(({ id, user, choices, answer }, n) => {
     const results = choices.map((choice, c): ScoredChoice => {
       const [logProbWithHistory, logProbWithoutHistory] = [next(), next()];

@@ -10,7 +10,6 @@ import type { Example } from '../data/example.ts';
 import { checkOthers, describeMatching } from '../others/matching.ts';
 import { DEFAULT_OTHERS } from '../others/others-histories.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
-import { distinctPrompts } from '../scoring/distinct-prompts.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
@@ -121,18 +120,13 @@ async function scorePlans(
   plans: readonly Plan[],
   onProgress: ProgressListener | undefined,
 ): Promise<(number | undefined)[][]> {
-  const distinct = distinctPrompts(
-    plans.flatMap((plan) => plan.flatMap((control) => control?.prompts ?? [])),
-  );
-  const total = distinct.prompts.length;
-  const logProbabilities = await scorer.logProbabilities(distinct.prompts, (done) =>
-    onProgress?.({ stage: 'refuting', done, total, unit: 'prompts' }),
+  const prompts = plans.flatMap((plan) => plan.flatMap((control) => control?.prompts ?? []));
+  const logProbabilities = await scorer.logProbabilities(prompts, (done) =>
+    onProgress?.({ stage: 'refuting', done, total: prompts.length, unit: 'prompts' }),
   );
   const means = logProbabilities.map(mean);
   let at = 0;
-  return plans.map((plan) =>
-    plan.map((control) => control?.effect(control.prompts.map(() => means[distinct.index[at++]!]!))),
-  );
+  return plans.map((plan) => plan.map((control) => control?.effect(control.prompts.map(() => means[at++]!))));
 }
 
 function judged(

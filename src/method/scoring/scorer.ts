@@ -11,23 +11,26 @@ import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
-import type { PromptSettings } from '../prompts/pair.ts';
-import { cachedScorer, type EffectCache } from './effect-cache.ts';
+import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
+import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
+import { pairKey, promptKey, type ScoredRun, type ScoreKeeper, scoresThroughKeeper } from './score-keeper.ts';
 import { scoredHash } from './scored-hash.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
-import { scoringGroups } from './scoring-groups.ts';
+import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
 
 export interface ScorerOptions {
   readonly threads?: number;
   /** Whose weights `effects` reports; uniform when absent. */
   readonly objective?: ObjectiveChoice;
   readonly objectiveOptions?: ObjectiveOptions;
-  /** Padded tokens of one run at most, but for a longer single prompt; 4096 by default. */
+  /** Padded tokens of one run at most, but for a longer single prompt; fewer for larger models by default. */
   readonly tokensPerRun?: number;
   /** Where scores are looked up first, and kept. */
   readonly cache?: EffectCache;
+  /** Where scores are looked up and kept after each run, in place of a cache; whoever made it disposes of it. */
+  readonly keeper?: ScoreKeeper;
   /** What else scores depend on, such as the settings of the prompt: names them in the cache. */
   readonly cacheContext?: unknown;
   readonly signal?: AbortSignal;
@@ -45,54 +48,83 @@ export interface ComparingScorerOptions extends ScorerOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** A scorer; its graphs are compiled when first used. With a cache it computes only what is not there. */
+/** A scorer; its graphs are compiled when first used. It scores each distinct prompt once, and none that is kept. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
   const { cache, cacheContext = null, objective = 'sft', objectiveOptions } = options;
   const plan = planObjective(objective, objectiveOptions);
-  const scorer = computingScorer(scored, plan, options);
-  if (cache === undefined) return scorer;
+  const runs = scoringRuns(scored, plan, options);
+  if (cache === undefined) return keptScorer(runs, options.keeper);
   const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
   const key = sha256(canonicalJson([scoredHash(scored), cacheContext, ...weights]));
-  return cachedScorer(scorer, cache, { key, tokenizerHash: scored.model.tokenizer.hash });
+  const book = bookKeeper(cache, { key, tokenizerHash: scored.model.tokenizer.hash });
+  const scorer = keptScorer(runs, book);
+  return {
+    ...scorer,
+    [Symbol.asyncDispose]: async () => {
+      await scorer[Symbol.asyncDispose]();
+      await book[Symbol.asyncDispose]();
+    },
+  };
 }
 
-function computingScorer(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): Scorer {
+/** Scores of distinct items, run by run; those that are not wanted are left out. */
+interface ScoringRuns extends AsyncDisposable {
+  logProbabilities(
+    prompts: readonly ScoredPrompt[],
+    isWanted: (place: number) => boolean,
+  ): AsyncIterable<ScoredRun>;
+  effects(pairs: readonly PromptPair[], isWanted: (place: number) => boolean): AsyncIterable<ScoredRun>;
+}
+
+/** A scorer over runs that asks a keeper first. */
+export function keptScorer(runs: ScoringRuns, keeper?: ScoreKeeper): Scorer {
+  return {
+    logProbabilities: async (prompts, onDone) => {
+      const scoring = { keyOf: promptKey, compute: runs.logProbabilities };
+      const scores = await scoresThroughKeeper(prompts, scoring, keeper, onDone);
+      return scores.map(({ logProbability }) => logProbability!);
+    },
+    effects: async (pairs, onDone) => {
+      const scoring = { keyOf: pairKey, compute: runs.effects };
+      return (await scoresThroughKeeper(pairs, scoring, keeper, onDone)) as unknown as PairEffects[];
+    },
+    [Symbol.asyncDispose]: () => runs[Symbol.asyncDispose](),
+  };
+}
+
+function scoringRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
   const { model } = scored;
-  const { threads, tokensPerRun, signal } = options;
+  const { threads, tokensPerRun = tokensOfOneRun(model), signal } = options;
   const { source, feeds } = parameterSource(scored, model);
   const open = (outputs: Readonly<Record<string, Value>>) =>
     openSession(model, outputs, threads === undefined ? {} : { threads });
   const single = whenRun(() => promptGraph(model, source), open);
   const pair = whenRun(() => effectGraph(model, source, objective), open);
 
-  /** Runs `session` over groups of similar length; the parts of each row, in the order given. */
-  async function inGroups<T>(
+  /** Runs `session` over groups of similar length. */
+  async function* inGroups<T>(
     rows: readonly T[],
-    asPrompt: (row: T) => ScoredPrompt,
+    prompts: readonly ScoredPrompt[],
     session: LazySession<T>,
-    onDone: ((done: number) => void) | undefined,
-  ): Promise<Record<string, Float32Array>[]> {
-    const prompts = rows.map(asPrompt);
-    const results = new Array<Record<string, Float32Array>>(rows.length);
-    let done = 0;
-    for (const indices of scoringGroups(prompts, model.config.vocabularySize, tokensPerRun)) {
+    isWanted: (place: number) => boolean,
+  ): AsyncGenerator<ScoredRun> {
+    for (const group of scoringGroups(prompts, model.config.vocabularySize, tokensPerRun)) {
+      const places = group.filter(isWanted);
+      if (places.length === 0) continue;
       throwIfAborted(signal);
       const scores = await session.run(
-        indices.map((index) => rows[index]!),
+        places.map((place) => rows[place]!),
         feeds,
       );
-      const lengths = indices.map((index) => prompts[index]!.responseIds.length);
-      for (const index of indices) results[index] = {};
+      const lengths = places.map((place) => prompts[place]!.responseIds.length);
+      const values = places.map((): Record<string, Float32Array> => ({}));
       let failure: EngineError | undefined;
-      for (const [name, values] of Object.entries(scores))
-        cut(values, lengths).forEach((part, i) => {
-          const index = indices[i]!;
-          failure ??= notFinite(
-            part,
-            () => `${model.folder}: ${name} of prompt ${index + 1} of ${rows.length}`,
-          );
-          results[index]![name] = part;
-        });
+      for (const [name, all] of Object.entries(scores))
+        for (const [i, part] of cut(all, lengths).entries()) {
+          const place = () => `${model.folder}: ${name} of prompt ${places[i]! + 1} of ${rows.length}`;
+          failure ??= notFinite(part, place);
+          values[i]![name] = part;
+        }
       if (failure !== undefined) {
         // The weights themselves may be why: then the tensor is named.
         await checkFiniteWeights(
@@ -101,25 +133,19 @@ function computingScorer(scored: ScoredModel, objective: ObjectivePlan, options:
         );
         throw failure;
       }
-      done += indices.length;
-      onDone?.(done);
+      yield places.map((place, i) => [place, values[i]!]);
     }
-    return results;
   }
 
   return {
-    logProbabilities: async (prompts, onDone) => {
-      const scores = await inGroups(prompts, (prompt) => prompt, single, onDone);
-      return scores.map(({ logProbability }) => logProbability!);
-    },
-    effects: async (pairs, onDone) => {
-      const effects = (await inGroups(
-        pairs,
-        (each) => promptOf(each),
-        pair,
-        onDone,
-      )) as unknown as PairEffects[];
-      return effects.map((effect, i) => (pairs[i]!.hasHistory ? effect : withoutEffect(effect)));
+    logProbabilities: (prompts, isWanted) => inGroups(prompts, prompts, single, isWanted),
+    effects: async function* (pairs, isWanted) {
+      const prompts = pairs.map((each) => promptOf(each));
+      for await (const run of inGroups(pairs, prompts, pair, isWanted))
+        yield run.map(([place, values]) => [
+          place,
+          pairs[place]!.hasHistory ? values : { ...withoutEffect(values as unknown as PairEffects) },
+        ]);
     },
     [Symbol.asyncDispose]: async () => {
       await single[Symbol.asyncDispose]();

@@ -7,9 +7,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { effectCache } from '../../../src/app/files/effect-cache.ts';
 import { randomStream } from '../../../src/base/random.ts';
 import type { Model } from '../../../src/engine/models/model.ts';
-import { cachedScorer } from '../../../src/method/scoring/effect-cache.ts';
-import type { Scorer } from '../../../src/method/scoring/pair-effects.ts';
-import { createScorer } from '../../../src/method/scoring/scorer.ts';
+import { bookKeeper } from '../../../src/method/scoring/effect-cache.ts';
+import { createScorer, keptScorer } from '../../../src/method/scoring/scorer.ts';
 import { mutateBytes } from '../../support/mutations.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
@@ -32,10 +31,14 @@ async function scores(of: Model = model, some = pairs) {
 
 const book = async () => join(folder, (await readdir(folder))[0]!);
 
-/** A scorer that must not be asked. */
-const asleep: Scorer = {
-  effects: () => Promise.reject(new Error('asked')),
-  logProbabilities: () => Promise.reject(new Error('asked')),
+/** Runs that must not be asked for. */
+const asleep = {
+  effects: () => {
+    throw new Error('asked');
+  },
+  logProbabilities: () => {
+    throw new Error('asked');
+  },
   [Symbol.asyncDispose]: async () => {},
 };
 
@@ -44,7 +47,7 @@ describe('the cache of effects', () => {
     const first = await scores();
     const [file] = await readdir(folder);
     const system = { key: file!.split('.')[0]!, tokenizerHash: model.tokenizer.hash };
-    await using scorer = cachedScorer(asleep, effectCache({ folder }), system);
+    await using scorer = keptScorer(asleep, bookKeeper(effectCache({ folder }), system));
     expect({ effects: await scorer.effects(pairs), single: await scorer.logProbabilities(prompts) }).toEqual(
       first,
     );
@@ -153,7 +156,7 @@ describe('the cache of effects', () => {
       ]),
     );
     const cache = { read: async () => shifted, add: async () => {} };
-    await using scorer = cachedScorer(asleep, cache, system);
+    await using scorer = keptScorer(asleep, bookKeeper(cache, system));
     await expect(scorer.effects(pairs)).rejects.toMatchObject({ code: 'cache/tokens' });
   });
 });

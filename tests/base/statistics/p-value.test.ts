@@ -37,7 +37,7 @@ describe('p-values', () => {
     }
   });
 
-  it('let a token survive many tests by a pooled null, which its own two placebos never could', () => {
+  it('let a token survive many tests by a pooled null, which its own two other histories never could', () => {
     const stream = randomStream(4, 'test/pooled');
     const tokens = 300;
     const effects = Array.from({ length: tokens }, (_, t) => (t < 20 ? 6 : 0) + stream.normal());

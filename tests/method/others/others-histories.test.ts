@@ -44,12 +44,12 @@ describe('other users’ histories', () => {
   const example = examples[0]!;
 
   it('are other users’, as many and as long as the own one, and repeat for a seed', () => {
-    const placebos = othersHistories(examples, example, 3, { seed: 5 })!;
-    expect(othersHistories(examples, example, 3, { seed: 5 })).toEqual(placebos);
-    expect(new Set(placebos.others.map(({ user }) => user)).size).toBe(3);
-    for (const { user, history } of placebos.others) {
+    const drawn = othersHistories(examples, example, 3, { seed: 5 })!;
+    expect(othersHistories(examples, example, 3, { seed: 5 })).toEqual(drawn);
+    expect(new Set(drawn.others.map(({ user }) => user)).size).toBe(3);
+    for (const { user, history } of drawn.others) {
       expect(user).not.toBe(example.user);
-      expect(history).toHaveLength(placebos.own.length);
+      expect(history).toHaveLength(drawn.own.length);
     }
   });
 

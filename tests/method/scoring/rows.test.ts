@@ -1,4 +1,4 @@
-/** @file Rows of effects: what the interface says of offsets, prompts and weights, and what placebos compare with. */
+/** @file Rows of effects: what the interface says of offsets, prompts and weights, and what others compare with. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,7 +138,7 @@ describe('rows of effects', () => {
     }
   });
 
-  it('are exactly zero for an empty history, those of placebos too', async () => {
+  it('are exactly zero for an empty history, those of others too', async () => {
     const rows = await rowsOf([newUser, ...writtenUsers], { others: 2 });
     const own = ofExample(rows, 'new');
     expect(own.length).toBeGreaterThan(5);

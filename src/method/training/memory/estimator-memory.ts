@@ -3,7 +3,7 @@ import { frozenParameters, loraParameters, trainedParameters } from '../../../en
 import { promptOf } from '../../prompts/collate.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from '../../scoring/scoring-graphs.ts';
-import { scoringGroups } from '../../scoring/scoring-groups.ts';
+import { scoringGroups, tokensOfOneRun } from '../../scoring/scoring-groups.ts';
 import type { TrainingGraphOptions } from '../training-graph.ts';
 import { sessionMemory } from './session-memory.ts';
 
@@ -31,6 +31,7 @@ export function estimatorMemory(
     scoringGroups(
       batch.map((pair) => promptOf(pair)),
       model.config.vocabularySize,
+      tokensOfOneRun(model),
     ).map((group) => group.map((i) => batch[i]!));
   const bytesOf = <T>(graph: ScoringGraph<T>, groups: readonly (readonly T[])[]) => {
     const {

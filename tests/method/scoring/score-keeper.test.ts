@@ -1,0 +1,100 @@
+/** @file Each distinct prompt is scored once, what is known is counted first, and every run is kept before the next. */
+import { expect, it } from 'vitest';
+import {
+  type KeptScores,
+  promptKey,
+  type ScoredRun,
+  type ScoreKeeper,
+  scoresThroughKeeper,
+} from '../../../src/method/scoring/score-keeper.ts';
+
+interface Item {
+  readonly promptIds: readonly number[];
+  readonly responseIds: readonly number[];
+  readonly targetIds?: readonly number[];
+}
+
+const item = (id: number): Item => ({ promptIds: [id], responseIds: [1] });
+
+/** Scores items two at a time, by their first token; `asked` is told of every one that is computed. */
+function scoring(asked: number[] = []) {
+  return {
+    keyOf: promptKey,
+    compute: async function* (items: readonly Item[], isWanted: (place: number) => boolean) {
+      for (let start = 0; start < items.length; start += 2) {
+        const places = [start, start + 1].filter((place) => place < items.length && isWanted(place));
+        asked.push(...places.map((place) => items[place]!.promptIds[0]!));
+        yield places.map((place) => [
+          place,
+          { logProbability: Float32Array.of(-items[place]!.promptIds[0]!) },
+        ]) satisfies ScoredRun;
+      }
+    },
+  };
+}
+
+function memoryKeeper(known = new Map<string, KeptScores>()): ScoreKeeper & { readonly known: typeof known } {
+  return {
+    known,
+    get: async (key) => known.get(key),
+    put: async (entries) => {
+      for (const [key, scores] of entries) known.set(key, scores);
+    },
+  };
+}
+
+it('equal prompts are scored once, and each has its scores', async () => {
+  const asked: number[] = [];
+  const scores = await scoresThroughKeeper([7, 8, 7, 9, 8, 7].map(item), scoring(asked), undefined);
+  expect(asked).toEqual([7, 8, 9]);
+  expect(scores.map(({ logProbability }) => logProbability![0])).toEqual([-7, -8, -7, -9, -8, -7]);
+});
+
+it('shifted labels are another prompt', async () => {
+  const asked: number[] = [];
+  await scoresThroughKeeper([item(7), { ...item(7), targetIds: [2] }], scoring(asked), undefined);
+  expect(asked).toEqual([7, 7]);
+});
+
+it('what is known is counted first, then what each run gave, equal prompts together', async () => {
+  // A bar once stood at nothing, and jumped to its end.
+  const keeper = memoryKeeper();
+  await scoresThroughKeeper([7, 8].map(item), scoring(), keeper);
+  const asked: number[] = [];
+  const done: number[] = [];
+  await scoresThroughKeeper([7, 9, 8, 9, 10, 11].map(item), scoring(asked), keeper, (count) =>
+    done.push(count),
+  );
+  expect(asked).toEqual([9, 10, 11]);
+  expect(done).toEqual([2, 4, 5, 6]);
+});
+
+it('work that breaks off has kept every run that was over', async () => {
+  const keeper = memoryKeeper();
+  const broken = {
+    ...scoring(),
+    compute: async function* (items: readonly Item[], isWanted: (place: number) => boolean) {
+      let runs = 0;
+      for await (const run of scoring().compute(items, isWanted)) {
+        if (++runs === 3) throw new Error('stopped');
+        yield run;
+      }
+    },
+  };
+  const items = [1, 2, 3, 4, 5, 6].map(item);
+  await expect(scoresThroughKeeper(items, broken, keeper)).rejects.toThrow('stopped');
+  expect([...keeper.known.keys()]).toEqual(items.slice(0, 4).map(promptKey));
+});
+
+it('scores of other tokens are refused', async () => {
+  const tokenIds = [2];
+  const known = new Map([
+    [promptKey(item(7)), { tokenIds, values: { logProbability: Float32Array.of(-1) } }],
+  ]);
+  const asked = scoresThroughKeeper([item(7)], scoring(), memoryKeeper(known));
+  await expect(asked).rejects.toMatchObject({ code: 'cache/tokens' });
+  const long = new Map([[promptKey(item(7)), { values: { logProbability: new Float32Array(2) } }]]);
+  await expect(scoresThroughKeeper([item(7)], scoring(), memoryKeeper(long))).rejects.toMatchObject({
+    code: 'cache/tokens',
+  });
+});
