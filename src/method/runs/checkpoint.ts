@@ -5,7 +5,12 @@ import { writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../base/hash.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import { openSafetensors, readTensor, type SafetensorsFile, writeSafetensors } from '../../engine/weights/safetensors.ts';
+import {
+  openSafetensors,
+  readTensor,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '../../engine/weights/safetensors.ts';
 
 /** state.json of a checkpoint. */
 interface CheckpointState {

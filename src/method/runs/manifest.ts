@@ -82,7 +82,10 @@ export interface Manifest {
 const FILE = 'manifest.json';
 
 /** What a manifest records of the settings of a run. */
-export const recipeOf = ({ objective, ...numbers }: ResolvedSettings, prompt?: PromptSettings): RunRecipe => ({
+export const recipeOf = (
+  { objective, ...numbers }: ResolvedSettings,
+  prompt?: PromptSettings,
+): RunRecipe => ({
   ...recordOf(objective),
   ...numbers,
   ...(prompt && { prompt }),

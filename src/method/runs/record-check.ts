@@ -34,12 +34,7 @@ export function checkPrompt(prompt: unknown, key: string, check: RecordCheck): v
   const { template, reference, maxTokens, maxHistory } = prompt as Record<string, unknown>;
   const templates = promptTemplates.map(({ id }) => id);
   check(`${key}.template`, template, isOneOf(templates, template), templates.join(' or '));
-  check(
-    `${key}.reference`,
-    reference,
-    isOneOf(referenceValues, reference),
-    referenceValues.join(' or '),
-  );
+  check(`${key}.reference`, reference, isOneOf(referenceValues, reference), referenceValues.join(' or '));
   check(`${key}.maxTokens`, maxTokens, isCount(maxTokens, 1), 'a whole number above 0');
   check(`${key}.maxHistory`, maxHistory, isCount(maxHistory, 0), 'a whole number of at least 0');
 }

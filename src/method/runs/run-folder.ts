@@ -2,16 +2,16 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import { describeFileError } from '../../base/file-error.ts';
 import { makeFolder, removeTemporaries, writeFolderAtomically } from '../../base/atomic-folder.ts';
 import { CheckpointError, ConfigError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
+import { describeFileError } from '../../base/file-error.ts';
 import { adapterBase } from '../../base/hub-id.ts';
+import { checkFolderPlace } from '../../base/output-place.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { saveModel } from '../../engine/models/save-model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import { checkFolderPlace } from '../../base/output-place.ts';
 import { CHECKPOINTS } from './checkpoint.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
 import { type RunInfo, runInfo } from './run-info.ts';

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { CheckpointError } from '../../base/errors.ts';
 import { describeFileError } from '../../base/file-error.ts';
 import { isRunning } from '../../base/process.ts';
-import { CheckpointError } from '../../base/errors.ts';
 
 /** Content of a lock: what tells its process from a later one that got the same id. */
 interface LockOwner {

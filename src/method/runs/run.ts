@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { PromptPair } from '../prompts/pair.ts';
-import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
-import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
-import { peakMemoryBytes } from '../training/memory/training-memory.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
+import { peakMemoryBytes } from '../training/memory/training-memory.ts';
+import type { ResolvedSettings } from '../training/settings.ts';
+import { type StepRecord, trainingLoop } from '../training/trainer.ts';
+import type { TrainingGraph } from '../training/training-graph.ts';
+import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
+import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
 import { resultOf, saveResult } from './run-folder.ts';
 import { openStepLog, type StepLine } from './step-log.ts';
-import { type StepRecord, trainingLoop } from '../training/trainer.ts';
-import type { ResolvedSettings } from '../training/settings.ts';
-import type { TrainingGraph } from '../training/training-graph.ts';
 
 /** What training reports while it runs. */
 export type TrainEvent =

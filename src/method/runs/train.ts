@@ -157,7 +157,10 @@ const othersOf = ({ objective }: ResolvedSettings): number | undefined =>
   objective.needs.generic ? objective.options.others : undefined;
 
 /** The settings of a run that is there, on as many threads as the caller wants. */
-function resumedSettings({ recipe }: Manifest, { threads = recipe.threads }: ContinueOptions): ResolvedSettings {
+function resumedSettings(
+  { recipe }: Manifest,
+  { threads = recipe.threads }: ContinueOptions,
+): ResolvedSettings {
   checkThreads(threads);
   return { ...settingsOf(recipe), threads };
 }
