@@ -19,6 +19,7 @@ interface Dated {
   readonly text: UserText;
   readonly id: string;
   readonly span: TimeSpan | undefined;
+  readonly item: HistoryItem;
 }
 
 /**
@@ -76,7 +77,7 @@ function latestBefore(
   for (let at = place - 1; at >= 0 && items.length < most; at--) {
     const other = dated[at]!;
     if (other.span === undefined || span === undefined || isStrictlyBefore(other.span, span))
-      items.push(itemOf(other));
+      items.push(other.item);
   }
   return items.reverse();
 }
@@ -93,7 +94,7 @@ function countUpTo(sorted: readonly number[], most: number): number {
   return low;
 }
 
-function itemOf({ text, id }: Dated): HistoryItem {
+function itemOf(text: UserText, id: string): HistoryItem {
   const meta = text.domain === undefined ? text.meta : { domain: text.domain, ...text.meta };
   return {
     id,
@@ -121,7 +122,8 @@ function withoutRepeats(texts: readonly UserText[], faults: FaultLog): Dated[] {
     while (ids.has(id)) id = `${id}'`;
     ids.add(id);
     seen.add(form);
-    return [{ text, id, span: text.time === undefined ? undefined : parseTime(text.time) }];
+    const span = text.time === undefined ? undefined : parseTime(text.time);
+    return [{ text, id, span, item: itemOf(text, id) }];
   });
 }
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { DataError } from '../../base/errors.ts';
-import type { Example } from './example.ts';
+import type { Example, HistoryItem } from './example.ts';
 import { readLines } from './lines.ts';
 import { parseExample } from './parse-example.ts';
 
@@ -153,15 +153,22 @@ function serialise(examples: readonly Example[]): string[] {
 /** A valid example as one line of a file, its keys in the order of the format. */
 export function exampleLine(example: Example): string {
   const { id, user, time, query, response, history, domain, split, causes, meta } = example;
-  const items = history.map((item) => ({
-    id: item.id,
-    time: item.time,
-    query: item.query,
-    text: item.text,
-    authors: item.authors,
-    meta: item.meta,
-  }));
-  return `${JSON.stringify({ id, user, time, query, response, history: items, domain, split, causes, meta })}\n`;
+  const before = JSON.stringify({ id, user, time, query, response }).slice(0, -1);
+  const after = JSON.stringify({ domain, split, causes, meta }).slice(1, -1);
+  const items = history.map(itemJson).join(',');
+  return `${before},"history":[${items}]${after === '' ? '' : `,${after}`}}\n`;
+}
+
+const ITEM_JSON = new WeakMap<HistoryItem, string>(); // one item is in the histories of many examples
+
+function itemJson(item: HistoryItem): string {
+  let json = ITEM_JSON.get(item);
+  if (json === undefined) {
+    const { id, time, query, text, authors, meta } = item;
+    json = JSON.stringify({ id, time, query, text, authors, meta });
+    ITEM_JSON.set(item, json);
+  }
+  return json;
 }
 
 function parseJson(text: string, where: string): unknown {

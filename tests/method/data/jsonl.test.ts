@@ -265,9 +265,8 @@ describe('writeExamples', () => {
     const good: Example = { id: 'e', user: 'u', query: 'q', response: 'r', history: [] };
     const error = await writeExamples(path, [good]).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(EngineError);
-    expect((error as Error).message).toContain(
-      `${path}: expected a place that can be written to, got ENOENT`,
-    );
+    expect((error as EngineError).code).toBe('file/cannot-write');
+    expect((error as Error).message).toContain(path);
   });
 
   it('compresses a file whose name ends in .gz', async () => {
