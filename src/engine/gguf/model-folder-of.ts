@@ -21,7 +21,7 @@ import { type PlacedTensor, placeTensors } from './tensor-names.ts';
 import { generationConfig, tokenizerFiles } from './tokenizer-files.ts';
 
 /** Part of the cache's names: counts up whenever the same file would become another folder. */
-const CONVERSION = 2;
+const CONVERSION = 3;
 
 /** Files beside a .gguf that stand for its own tokenizer where there is a tokenizer.json. */
 const COMPANIONS = [

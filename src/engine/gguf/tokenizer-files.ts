@@ -48,6 +48,8 @@ export function tokenizerFiles(file: GgufFile): TokenizerFiles {
     const id = optionalValue(file, `tokenizer.ggml.${name}_token_id`, 'number');
     return id === undefined ? undefined : model.tokens[id];
   };
+  const begin = (flag('bos') ?? model.beginsText) ? named('bos') : undefined;
+  const end = flag('eos') ? named('eos') : undefined;
   const isAdded = (kind: number) => kind === CONTROL || kind === USER_DEFINED || kind === UNKNOWN;
   return {
     tokenizer: {
@@ -58,7 +60,7 @@ export function tokenizerFiles(file: GgufFile): TokenizerFiles {
         isAdded(kinds[id]!) ? [addedTokenEntry(id, content, kinds[id] !== USER_DEFINED)] : [],
       ),
       ...model.json,
-      post_processor: null,
+      post_processor: around(begin, end, (token) => model.tokens.indexOf(token)),
     },
     config: {
       tokenizer_class: 'PreTrainedTokenizerFast',
@@ -71,6 +73,31 @@ export function tokenizerFiles(file: GgufFile): TokenizerFiles {
       chat_template: optionalValue(file, 'tokenizer.chat_template', 'string') ?? null,
       clean_up_tokenization_spaces: false,
     },
+  };
+}
+
+/** A post-processor that puts the begin token before each text and the end token behind it; null where there is neither. */
+function around(
+  begin: string | undefined,
+  end: string | undefined,
+  idOf: (token: string) => number,
+): unknown {
+  const tokens = [begin, end].filter((token) => token !== undefined);
+  if (tokens.length === 0) return null;
+  const special = (token: string | undefined, type_id: number) =>
+    token === undefined ? [] : [{ SpecialToken: { id: token, type_id } }];
+  const sequence = (id: 'A' | 'B', type_id: number) => [
+    ...special(begin, type_id),
+    { Sequence: { id, type_id } },
+    ...special(end, type_id),
+  ];
+  return {
+    type: 'TemplateProcessing',
+    single: sequence('A', 0),
+    pair: [...sequence('A', 0), ...sequence('B', 1)],
+    special_tokens: Object.fromEntries(
+      tokens.map((token) => [token, { id: token, ids: [idOf(token)], tokens: [token] }]),
+    ),
   };
 }
 

@@ -1,5 +1,5 @@
 /** @file Opening model folders of other architectures, with names as their files have them. */
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -40,4 +40,23 @@ it('an adapter changes the linear layers of the blocks by default, whatever they
   const folder = join(home, 'default');
   await writeModelFolder(folder, 0, { ...gpt2, tie_word_embeddings: false });
   expect(blockModules(await loadModel(folder, home))).toEqual(['c_attn', 'c_proj', 'c_fc']);
+});
+
+// google/gemma-3-1b-it's own tokenizer has one token more than the model has rows, and was refused.
+it('an added token without a row is no obstacle; a template that names an undefined token is told', async () => {
+  const folder = join(home, 'more-tokens');
+  await writeModelFolder(folder);
+  const file = join(folder, 'tokenizer.json');
+  const json = JSON.parse(await readFile(file, 'utf8'));
+  json.added_tokens.push({ id: 1200, content: '<image_soft_token>', special: true, normalized: false });
+  await writeFile(file, JSON.stringify(json));
+  const template = '{% for m in messages %}{{ bos_token }}{{ m.content }}<|end|>{% endfor %}';
+  await writeFile(join(folder, 'chat_template.jinja'), template);
+  const warnings: string[] = [];
+  const { tokenizer, config } = await loadModel(folder, home, { onWarning: (text) => warnings.push(text) });
+  expect([tokenizer.vocabularySize, config.vocabularySize]).toEqual([1201, 1200]);
+  expect(Math.max(...tokenizer.encode('<image_soft_token>').ids)).toBeLessThan(1200);
+  expect(() => tokenizer.encodeTemplate('<image_soft_token>')).toThrow('id 1200');
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain('bos_token');
 });

@@ -65,6 +65,41 @@ describe('the two prompts', () => {
     }
   });
 
+  // Prompts ended before the header of templates without a generation prompt.
+  test('end with the header of the assistant also where the template has no generation prompt', () => {
+    const chatTemplate = tokenizer.chatTemplate!.replace(/\{% if add_generation_prompt.*/, '');
+    const { withHistoryIds } = promptPair(example, { ...tokenizer, chatTemplate }, settings);
+    expect(withHistoryIds).toEqual(pair.withHistoryIds);
+  });
+
+  // Texts of 5 MB were tokenised to their end: up to 2.3 GB.
+  test('read no more of long texts than shows that they do not fit', () => {
+    const limits: number[] = [];
+    const counted = {
+      ...tokenizer,
+      encode: (text: string, most?: number) => {
+        const encoding = tokenizer.encode(text, most);
+        limits.push(encoding.ids.length);
+        return encoding;
+      },
+      encodeParts: (...args: Parameters<typeof tokenizer.encodeParts>) => {
+        const ids = tokenizer.encodeParts(...args);
+        limits.push(ids.length);
+        return ids;
+      },
+    };
+    const long = 'The revenue has been ample. '.repeat(20_000);
+    const shown = promptPair(
+      { ...example, history: [...example.history, item('long', long), item('last', 'Last.')] },
+      counted,
+      settings,
+    );
+    expect(shown.historyItemsUsed).toBe(1);
+    for (const part of ['query', 'response'] as const)
+      expect(() => promptPair({ ...example, [part]: long }, counted, settings)).toThrow('more than 400');
+    expect(Math.max(...limits)).toBeLessThan(2 * settings.maxTokens);
+  });
+
   test('are plain text that ends with a blank line where the model has no chat template', async () => {
     const json = JSON.parse(await readFile(`${folder}/tokenizer.json`, 'utf8'));
     const configs = {
