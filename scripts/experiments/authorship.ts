@@ -3,7 +3,7 @@
  *
  * Run: npx tsx scripts/experiments/authorship.ts MODEL simulated USERS
  *      npx tsx scripts/experiments/authorship.ts MODEL senate:FILE.jsonl.gz USERS [masked]
- * For each author u one text of u and one of another author v, both beside the history of u and those of three others, none of
+ * For each author u one text of u and one of another author v, both beside the history of u and those of others, none of
  * them v. `masked` replaces a senator's own name in all of the senator's texts.
  */
 import { readFileSync } from 'node:fs';
@@ -25,15 +25,15 @@ interface Author {
   readonly history: readonly HistoryItem[];
 }
 
-const OTHERS = 3;
-const ITEMS = 3;
-const WORDS = 80;
+/** Real models are slow on a CPU: fewer, shorter texts for them. */
+const size =
+  process.argv[3] === 'simulated' ? { others: 3, items: 3, words: 80 } : { others: 2, items: 2, words: 60 };
 
 const [model, data, count, masked] = process.argv.slice(2) as [string, string, string, string?];
 const authors =
   data === 'simulated' ? simulated(Number(count)) : senators(data.replace('senate:', ''), Number(count));
 const scored = await openScoredModel(model, { offline: true });
-const prompt = { ...scored.prompt, reference: 'removed' as const, maxHistory: ITEMS };
+const prompt = { ...scored.prompt, reference: 'removed' as const, maxHistory: size.items };
 await using scorer = createScorer(scored, { threads: 1 });
 const specific: UserScore[] = [];
 const total: UserScore[] = [];
@@ -41,7 +41,7 @@ const verdicts: Record<string, number> = {};
 for (const [place, author] of authors.entries()) {
   const draw = randomStream(0, `experiments/authorship/${author.name}`);
   const [stranger, ...rest] = draw.shuffle(authors.toSpliced(place, 1)) as [Author, ...Author[]];
-  const others = rest.slice(0, OTHERS).map(({ history }) => history);
+  const others = rest.slice(0, size.others).map(({ history }) => history);
   for (const { text, query, name } of [author, stranger]) {
     const positive = name === author.name;
     const result = await textAuthorship(scored, text, author.history, others, {
@@ -61,7 +61,7 @@ process.stdout.write(
 );
 
 function simulated(users: number): Author[] {
-  return simulate({ users, seed: 3_200_000, historyItems: ITEMS }).map(
+  return simulate({ users, seed: 3_200_000, historyItems: size.items }).map(
     ({ user, query, response, history }) => ({
       ...{ name: user, query, text: response, history },
     }),
@@ -78,10 +78,10 @@ function senators(file: string, users: number): Author[] {
     const texts = rows
       .filter((row) => row.senator === senator)
       .sort((a, b) => (a.date < b.date ? -1 : 1))
-      .slice(-(ITEMS + 1))
+      .slice(-(size.items + 1))
       .map(({ text }) => {
         const plain = masked === undefined ? text : text.replace(new RegExp(senator, 'gi'), 'Smith');
-        return firstSentences(plain.split(' ').slice(14).join(' '), WORDS);
+        return firstSentences(plain.split(' ').slice(14).join(' '), size.words);
       });
     const history = texts.slice(0, -1).map((text, n) => ({ id: `h${n}`, query: '', text }));
     return { name: senator, query: '', text: texts.at(-1)!, history };
