@@ -137,7 +137,7 @@ export {
   type ItemEffectsOptions,
   itemEffects,
 } from './method/scoring/item-effects.ts';
-export { type ItemKind, itemKindDefinitions } from './method/scoring/item-kinds.ts';
+export { type ItemKind, itemKinds } from './method/scoring/item-kinds.ts';
 export { type EffectRow, type EffectRowsOptions, effectRows as effects } from './method/scoring/rows.ts';
 export type { ScoredModel } from './method/scoring/scored-model.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
@@ -153,5 +153,5 @@ export {
   type EffectMapTerminalOptions,
   renderEffectMapTerminal,
 } from './reports/heat-map/heat-map-terminal.ts';
-export { type Provenance, renderRefutationHtml } from './reports/refutation/refutation-html.ts';
+export { renderRefutationHtml } from './reports/refutation/refutation-html.ts';
 export { refutationTable } from './reports/refutation/refutation-summary.ts';

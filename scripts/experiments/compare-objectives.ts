@@ -30,6 +30,8 @@ import { resume, train } from '../../src/method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../src/method/scoring/rows.ts';
 import type { ScoredModel } from '../../src/method/scoring/scored-model.ts';
 import { simulate } from '../../src/method/simulation/simulate.ts';
+import { matchingText } from '../../src/reports/text/matching-text.ts';
+import { noticeText } from '../../src/reports/text/notice-text.ts';
 import { comparisonMarkdown, comparisonRows, type Scores } from './comparison-table.ts';
 import { configurations } from './objective-configurations.ts';
 
@@ -131,7 +133,7 @@ async function trained(name: string, seed: number): Promise<ScoredModel> {
         out: run,
       });
   for await (const event of events) {
-    if (event.type === 'warning') say(event.message);
+    if (event.type === 'notice') say(noticeText(event.notice));
     if (event.type === 'step' && event.step % 10 === 0)
       say(`${name}, seed ${seed}: step ${event.step} of ${event.totalSteps}, loss ${event.loss.toFixed(3)}`);
   }
@@ -163,7 +165,7 @@ async function scoresOf(name: string, seed: number, open: () => Promise<ScoredMo
     seed,
     scores,
     k: system.authorIdentification!.k,
-    matching: system.authorIdentification!.matching,
+    matching: matchingText(system.authorIdentification!.matching),
     ...(held.rows.some(({ causes }) => causes !== undefined) ? { auc: await aucOf(scored) } : {}),
   };
   await writeFileAtomically(path, (file) => file.writeFile(JSON.stringify({ key, ...result })));
@@ -181,7 +183,9 @@ async function trainingRows(seed: number): Promise<readonly Example[]> {
   const count = Number(flags.train);
   if (flags.data === 'simulated')
     return simulate({ users: count, seed: SIMULATED.train + seed, historyItems: prompt.maxHistory });
-  return (await readRows(flags.data, 'train', { limit: count, onWarning: say })).rows;
+  return (
+    await readRows(flags.data, 'train', { limit: count, onNotice: (notice) => say(noticeText(notice)) })
+  ).rows;
 }
 
 async function heldOut(): Promise<{ rows: readonly Example[]; pool: readonly Example[] }> {
@@ -190,7 +194,10 @@ async function heldOut(): Promise<{ rows: readonly Example[]; pool: readonly Exa
     const rows = simulate({ users: count, seed: SIMULATED[split], historyItems: prompt.maxHistory });
     return { rows, pool: rows };
   }
-  const { rows, all } = await readRows(flags.data, split, { limit: count, onWarning: say });
+  const { rows, all } = await readRows(flags.data, split, {
+    limit: count,
+    onNotice: (notice) => say(noticeText(notice)),
+  });
   return { rows, pool: all };
 }
 

@@ -32,8 +32,9 @@ export function pValueText(pValue: number): string {
 /** Whether an interval is known: a single user gives none. */
 export const hasInterval = ({ low, high }: Estimate) => low !== high;
 
-/** `0.31 [0.27, 0.35]`; `0.31` where no interval is known. */
+/** `0.31 [0.27, 0.35]`; `0.31` where no interval is known, or where it says no more. */
 export function estimateText(estimate: Estimate, digits = digitsOf(estimate)): string {
-  if (!hasInterval(estimate)) return decimal(estimate.value, digits);
-  return `${decimal(estimate.value, digits)} [${decimal(estimate.low, digits)}, ${decimal(estimate.high, digits)}]`;
+  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((n) => decimal(n, digits));
+  if (!hasInterval(estimate) || (low === value && high === value)) return value!;
+  return `${value} [${low}, ${high}]`;
 }

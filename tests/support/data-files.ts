@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { type ConvertDataOptions, convertData } from '../../src/app/data/convert-data.ts';
 import type { Example } from '../../src/method/data/example.ts';
+import type { Notice } from '../../src/method/data/notice.ts';
 import { readExamples } from '../../src/method/data/source.ts';
 
 /** A temporary folder of a test file, and conversions within it. */
@@ -36,8 +37,10 @@ export function dataFolder(name: string) {
       ...{ format, sources, out, onNote: (note: string) => notes.push(note) },
       ...options,
     });
-    const warnings: string[] = [];
-    const examples: Example[] = await readExamples(converted.out, { onWarning: (w) => warnings.push(w) });
+    const warnings: Notice[] = [];
+    const examples: Example[] = await readExamples(converted.out, {
+      onNotice: (notice) => warnings.push(notice),
+    });
     return {
       ...{ examples, notes, warnings, converted, out },
       faults: Object.fromEntries(converted.faults.map(({ kind, count }) => [kind, count])),

@@ -1,6 +1,7 @@
 /** @file What a command of the command line is, and what it is given to work with. */
 import type { Command } from 'commander';
 import type { ProgressListener } from '../../base/progress.ts';
+import type { NoticeListener } from '../../method/data/notice.ts';
 
 /** Options that every command has. */
 export interface GlobalOptions {
@@ -26,6 +27,8 @@ export interface Session {
   print(text: string): void;
   /** One warning line on stderr. */
   warn(message: string): void;
+  /** A notice of the method as a warning line. */
+  readonly notice: NoticeListener;
   /** One line for people on stderr, such as where a file was written; nothing with --quiet. */
   note(message: string): void;
 }

@@ -3,6 +3,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
+import { noticeText } from '../../reports/text/notice-text.ts';
 import { terminalText } from '../../reports/text/terminal-text.ts';
 import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
@@ -44,6 +45,7 @@ async function main(words: readonly string[]): Promise<number> {
     }
     const { globals } = request;
     let hasWarnedOfStdout = false;
+    const warn = (message: string) => display.line(`${colors.yellow('warning:')} ${terminalText(message)}`);
     const session: Session = {
       options: globals,
       signal: stop.signal,
@@ -57,7 +59,8 @@ async function main(words: readonly string[]): Promise<number> {
         display.clear();
         stdout.write(text);
       },
-      warn: (message) => display.line(`${colors.yellow('warning:')} ${terminalText(message)}`),
+      warn,
+      notice: (notice) => warn(noticeText(notice)),
       note: (message) => {
         if (!globals.quiet) display.line(terminalText(message));
       },

@@ -41,7 +41,7 @@ export async function openForScoring(
   // No seed: the splits of sotu and acl stay, whatever the seed, so that training and scoring can never mix them.
   const { rows, all } = await readRows(source, flags.split ?? defaultSplit, {
     ...(flags.maxExamples !== undefined && { limit: flags.maxExamples }),
-    onWarning: session.warn,
+    onNotice: session.notice,
     signal: session.signal,
   });
   const { openScoredModel } = await import('../open/scored-model.ts');

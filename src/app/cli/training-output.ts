@@ -30,7 +30,7 @@ export async function showTraining(
 }
 
 function showEvent(event: TrainEvent, stage: string, session: Session): void {
-  if (event.type === 'warning') session.warn(event.message);
+  if (event.type === 'notice') session.notice(event.notice);
   else if (event.type === 'started') {
     const { steps, startStep, isResumed, examples, trainedParameters, run } = event;
     const from = isResumed

@@ -10,6 +10,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Example } from '../../method/data/example.ts';
 import { checkLeakage } from '../../method/data/leakage.ts';
+import type { NoticeListener } from '../../method/data/notice.ts';
 import { evaluate, pairedDifferences, type SystemEvaluation } from '../../method/evaluation/evaluate.ts';
 import type { Evaluation, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { effectAuc } from '../../method/evaluation/token-causes.ts';
@@ -19,8 +20,8 @@ import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { train } from '../../method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
-import { type LossCurve, renderReport } from '../../reports/comparison/comparison-html.ts';
-import { describeFindings } from '../../reports/comparison/findings.ts';
+import { comparisonAnswer } from '../../reports/comparison/comparison-answer.ts';
+import { type LossCurve, renderComparison } from '../../reports/comparison/comparison-html.ts';
 import { openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
 import { introduction, provenance } from './words.ts';
@@ -33,13 +34,15 @@ export interface QuickstartOptions {
   readonly sizes?: QuickstartSizes;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
   /** Seconds since some start; for tests. */
   readonly clock?: () => number;
 }
 
 /** What `quickstart --json` prints. */
 export interface QuickstartResult {
+  /** Whether the trained model uses a user's own history, in a sentence. */
+  readonly answer: string;
   /** On simulated users never trained on. */
   readonly systems: readonly SystemResult[];
   /** The same systems on the last address of each president. */
@@ -81,7 +84,7 @@ interface Scored {
 
 /** Runs the quickstart. @throws {AbortedError} when the signal says so; the folder then holds what was finished */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
-  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress, onWarning } = options;
+  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress, onNotice } = options;
   const clock = options.clock ?? (() => performance.now() / 1000);
   const start = clock();
   const model = await openModel('embedded');
@@ -132,7 +135,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
       out: run,
     });
     for await (const event of events) {
-      if (event.type === 'warning') onWarning?.(event.message);
+      if (event.type === 'notice') onNotice?.(event.notice);
       if (event.type !== 'step') continue;
       // The cross-entropy part is what the two systems have in common.
       steps.push({ step: event.step, loss: event.parts.crossEntropy! });
@@ -154,7 +157,6 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     evaluationOf('Simulated users', results, 'simulated', seed),
     evaluationOf('Presidents', results, 'speeches', seed),
   ];
-  const findings = describeFindings(evaluations);
   const chosen = results.get('nextquill')!;
   const speechMaps = exampleEffects(chosen.model, pickMaps(data.speeches), {
     ...shared,
@@ -164,9 +166,10 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   for await (const effect of speechMaps) mapped.push(effect);
   const seconds = clock() - start;
   const report = join(out, 'report.html');
-  const html = renderReport({
-    title: 'NextQuill quickstart',
-    createdAt: `Seed ${seed}, ${Math.round(seconds)} seconds`,
+  const html = renderComparison({
+    question: 'Does a model that was trained on users’ histories use a user’s own?',
+    facts: `NextQuill quickstart · seed ${seed} · ${Math.round(seconds)} seconds`,
+    system: 'nextquill',
     introduction: introduction(data, DEFAULT_OTHERS + 1),
     evaluations,
     lossCurves: curves,
@@ -177,13 +180,12 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
         { modelName: 'embedded, nextquill', title: titleOf(effect.example), prompt },
       ),
     ),
-    findings: findings.found,
-    cautions: findings.notFound,
     provenance: provenance(model, data, seed, seconds, TRAINING),
   });
   await writeFileAtomically(report, (file) => file.writeFile(html));
   const best = evaluations[0]!.effectAuc!.find((auc) => auc.system === 'nextquill')!;
   return {
+    answer: comparisonAnswer(evaluations, 'nextquill').sentence,
     systems: evaluations[0]!.systems,
     speeches: { systems: evaluations[1]!.systems, differences: evaluations[1]!.differences! },
     differences: evaluations[0]!.differences!,
@@ -213,14 +215,20 @@ function evaluationOf(
       ...pairedDifferences(
         of('nextquill'),
         of('sft'),
-        ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect', 'authorIdentification'],
+        [
+          'nllWithHistory',
+          'nllWithoutHistory',
+          'nllOtherHistory',
+          'userSpecificEffect',
+          'authorIdentification',
+        ],
         { seed },
       ),
       ...OBJECTIVES.flatMap((system) =>
         pairedDifferences(
           of(system),
           of('base'),
-          ['nllWithHistory', 'nllWithoutHistory', 'userSpecificEffect'],
+          ['nllWithHistory', 'nllWithoutHistory', 'nllOtherHistory', 'userSpecificEffect'],
           { seed },
         ),
       ),

@@ -1,5 +1,6 @@
 /** @file The words of the quickstart's report that are not findings: what was done, and with what. */
 import type { Model } from '../../engine/models/model.ts';
+import { settingsText } from '../../reports/text/settings-text.ts';
 import type { QuickstartData } from './data.ts';
 
 /** What was compared, for someone who has not read the paper. */
@@ -19,7 +20,6 @@ export function provenance(
   seconds: number,
   training: Readonly<Record<string, unknown>>,
 ): [string, string][] {
-  const settings = Object.entries(training).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return [
     ['Model', `embedded, ${model.parameters.length} tensors, hash ${model.hash.slice(0, 12)}`],
     [
@@ -27,7 +27,7 @@ export function provenance(
       `${data.train.length} examples: simulated users, and State of the Union passages (CC0)`,
     ],
     ['Held-out data', `${data.simulated.length} simulated users, ${data.speeches.length} passages`],
-    ['Training', settings.join(', ')],
+    ['Training', settingsText(training)],
     ['Seed', String(seed)],
     ['Node', process.version],
     ['Seconds', seconds.toFixed(0)],

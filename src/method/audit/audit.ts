@@ -9,7 +9,7 @@ import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { type ExplainOptions, explainAll } from '../explain/explain.ts';
-import { describeMatching } from '../others/matching.ts';
+import { matchingOf } from '../others/matching.ts';
 import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
@@ -97,7 +97,7 @@ export async function audit(
     prompt,
     seed,
     others,
-    matching: describeMatching(compared.flatMap(({ matched }) => matched ?? [])),
+    matching: matchingOf(compared.flatMap(({ matched }) => matched ?? [])),
     itemsShown: {
       own: mean(texts.map(({ pair }) => pair.historyItemsUsed)),
       others: mean(texts.flatMap(({ others }) => others.map((pair) => pair.historyItemsUsed))),

@@ -2,6 +2,7 @@
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../effects/named-effects.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
+import type { Matching } from '../others/matching.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 
 /**
@@ -84,7 +85,7 @@ export interface AuditResult {
   /** Other users' histories that each text is compared with. */
   readonly others: number;
   /** How they were chosen. */
-  readonly matching: string;
+  readonly matching: Matching;
   /** Mean number of items that the model saw. */
   readonly itemsShown: { readonly own: number; readonly others: number };
   readonly users: number;

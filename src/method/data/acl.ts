@@ -3,6 +3,7 @@ import { DataError } from '../../base/errors.ts';
 import type { Example, HistoryItem } from './example.ts';
 import { readLines } from './lines.ts';
 import { normaliseText } from './normalise.ts';
+import type { NoticeListener } from './notice.ts';
 import { countWords, firstSentences } from './sentences.ts';
 import { splitOfUser } from './splits.ts';
 
@@ -22,7 +23,7 @@ export interface AclOptions {
   readonly responses?: 'all' | 'last';
   /** Papers with a shorter abstract are left out everywhere; default 20. */
   readonly minWords?: number;
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -92,7 +93,7 @@ export async function aclExamples(path: string, options: AclOptions = {}): Promi
 
 /** The papers of every first author, without short abstracts and repeated ones (the first line of them stays). */
 async function readPapers(path: string, options: AclOptions): Promise<Map<string, Paper[]>> {
-  const { minWords = 20, onWarning = () => {}, signal } = options;
+  const { minWords = 20, onNotice = () => {}, signal } = options;
   const byAuthor = new Map<string, Paper[]>();
   const lineOf = new Map<string, number>();
   const abstracts = new Set<string>();
@@ -121,10 +122,7 @@ async function readPapers(path: string, options: AclOptions): Promise<Map<string
       else papers.push(paper);
     }
   }
-  if (short + repeated > 0)
-    onWarning(
-      `${path}: left out ${short} papers with fewer than ${minWords} words of abstract and ${repeated} that repeat another's`,
-    );
+  if (short + repeated > 0) onNotice({ code: 'data/papers-left-out', path, short, minWords, repeated });
   return byAuthor;
 }
 

@@ -5,14 +5,15 @@ import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { DataError } from '../../base/errors.ts';
 import type { Example, HistoryItem } from './example.ts';
 import { readLines } from './lines.ts';
+import type { NoticeListener } from './notice.ts';
 import { parseExample } from './parse-example.ts';
 
 /** Options of {@link examplesFromJsonl}. */
 export interface JsonlOptions {
   /** Stop after so many examples; lines after them are not looked at. */
   readonly limit?: number;
-  /** Receives at most one message: the keys that are not in the format. */
-  readonly onWarning?: (message: string) => void;
+  /** Receives at most one notice: the keys that are not in the format. */
+  readonly onNotice?: NoticeListener | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -28,7 +29,7 @@ const BAD_LINES_SHOWN = 20;
  * @throws {AbortedError} when `signal` is aborted
  */
 export async function examplesFromJsonl(path: string, options: JsonlOptions = {}): Promise<Example[]> {
-  const { onWarning = () => {}, ...reading } = options;
+  const { onNotice = () => {}, ...reading } = options;
   const lineOf = new Map<string, number>();
   const unknown = new Map<string, number>();
   const onUnknownKey = (key: string) => unknown.set(key, (unknown.get(key) ?? 0) + 1);
@@ -38,10 +39,8 @@ export async function examplesFromJsonl(path: string, options: JsonlOptions = {}
     lineOf.set(example.id, number);
     return example;
   });
-  if (unknown.size > 0) {
-    const names = [...unknown].map(([key, count]) => `${key} (${count})`).join(', ');
-    onWarning(`${path}: unknown keys are kept in meta: ${names}`);
-  }
+  if (unknown.size > 0)
+    onNotice({ code: 'data/unknown-keys', path, keys: [...unknown].map(([key, count]) => ({ key, count })) });
   return examples;
 }
 
@@ -55,7 +54,7 @@ export async function examplesFromJsonl(path: string, options: JsonlOptions = {}
 export async function rowsFromJsonl<Row>(
   path: string,
   what: string,
-  { limit = Number.POSITIVE_INFINITY, signal }: Omit<JsonlOptions, 'onWarning'>,
+  { limit = Number.POSITIVE_INFINITY, signal }: Omit<JsonlOptions, 'onNotice'>,
   parse: (value: unknown, where: string, number: number) => Row,
 ): Promise<Row[]> {
   const rows: Row[] = [];

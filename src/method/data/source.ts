@@ -1,6 +1,7 @@
 /** @file Where examples come from: one table from what a user types (`FILE.jsonl`, `sotu`, `acl:PATH`) to its reader. */
 import { ConfigError, nearestName, throwIfAborted } from '../../base/errors.ts';
 import type { Example } from './example.ts';
+import type { NoticeListener } from './notice.ts';
 import { takeAcrossUsers } from './splits.ts';
 
 /** Options of {@link readExamples}. */
@@ -9,7 +10,7 @@ export interface ReadOptions {
   readonly seed?: number;
   /** Examples at most: the first ones of a file, or spread over users and splits of `sotu` and `acl`. */
   readonly limit?: number;
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -47,11 +48,11 @@ const SOURCES: readonly ExampleSource[] = [
     form: 'FILE.jsonl or FILE.jsonl.gz',
     isOrdered: true,
     match: (source) => (/.\.jsonl(?:\.gz)?$/.test(source) ? source : undefined),
-    read: async (path, { limit, onWarning, signal }) => {
+    read: async (path, { limit, onNotice, signal }) => {
       const { examplesFromJsonl } = await import('./jsonl.ts');
       return examplesFromJsonl(path, {
         ...(limit !== undefined && { limit }),
-        ...(onWarning !== undefined && { onWarning }),
+        onNotice,
         ...(signal !== undefined && { signal }),
       });
     },

@@ -1,15 +1,15 @@
 /**
  * @file The cold-start guard: what became of held-out text with the history, without, and with other users', before
  * training and after. An objective that is paid for a difference between the two passes can win it by getting worse for
- * users who have no history yet; what to switch on is said here.
+ * users who have no history yet; what to switch on against it is named here.
  */
 
-import { decimal, signed } from '../../base/number-format.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
-import { type Estimate, FEWEST_FOR_INTERVAL, sideOf } from '../../base/statistics/estimate.ts';
+import { type Estimate, sideOf } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
+import type { ColdStartRemedy, Notice } from '../data/notice.ts';
 import { namedEffectsOfText } from '../effects/named-effects.ts';
 import { type ObjectiveRecord, planOf } from '../objectives/plan.ts';
 import { DEFAULT_OTHERS, isTooFewUsers, othersForAll } from '../others/others-histories.ts';
@@ -31,12 +31,48 @@ export interface GuardOptions {
   readonly onProgress?: ProgressListener;
 }
 
-/** What the guard says, in words. */
-export interface GuardWords {
-  readonly findings: readonly string[];
-  /** The loss for new users and its remedy, where there is one; told on the terminal too. */
-  readonly warning?: string;
-  readonly cautions: readonly string[];
+/** A number before training and after, and what changed, paired by user; nats a token. */
+export interface Change {
+  readonly before: Estimate;
+  readonly after: Estimate;
+  readonly change: Estimate;
+}
+
+/** What the guard found. */
+export interface ColdStart {
+  readonly kind: Guard['kind'];
+  readonly examples: number;
+  readonly users: number;
+  /** Examples whose history shows: only of these can an effect of it be told. */
+  readonly shown: number;
+  /** Those of them that were compared with other users' histories. */
+  readonly compared: number;
+  /** Other users' histories that each was compared with. */
+  readonly others: number;
+  readonly nllWithHistory: Change;
+  readonly nllWithoutHistory: Change;
+  /** A; absent where no history shows. */
+  readonly total?: Change;
+  /** C; absent where nothing could be compared. */
+  readonly userSpecific?: Change;
+  /**
+   * Whether text without history became less likely by its whole interval. Told of few users, too: a guard that waits for
+   * proof comes too late.
+   */
+  readonly isWorseWithoutHistory: boolean;
+  readonly remedies: readonly ColdStartRemedy[];
+}
+
+/** The notice of users without history who pay for the training; undefined where none do. */
+export function coldStartNotice({
+  isWorseWithoutHistory,
+  nllWithoutHistory,
+  users,
+  remedies,
+}: ColdStart): Notice | undefined {
+  if (!isWorseWithoutHistory) return undefined;
+  const { value, low, high } = nllWithoutHistory.change;
+  return { code: 'evaluation/cold-start', change: value, low, high, users, remedies };
 }
 
 /** The guard's numbers under one model. */
@@ -49,7 +85,7 @@ interface Scores {
 }
 
 /**
- * Scores a model before training and after, and says what changed.
+ * Scores a model before training and after, and measures what changed.
  * @throws {DataError} when a prompt does not fit
  * Cost: for each model two passes an example, and one for each of up to three other users' histories.
  */
@@ -59,62 +95,44 @@ export async function coldStart(
   guard: Guard,
   { recipe }: Pick<Manifest, 'recipe'>,
   options: GuardOptions = {},
-): Promise<GuardWords> {
+): Promise<ColdStart> {
   const others = othersOf(guard);
   const score = (scored: ScoredModel) => scoreGuard(scored, guard, others, recipe, options);
   const scores = { before: await score(before), after: await score(after) };
-  const change = (of: (scores: Scores) => readonly ExampleValue[]) => {
+  const change = (of: (scores: Scores) => readonly ExampleValue[]): Change => {
     const [first, last] = [of(scores.before), of(scores.after)];
-    const difference = pairedDifferenceByUser(last, first, { seed: recipe.seed });
-    const over = (values: readonly ExampleValue[]) => decimal(meanByUser(values).value, 3);
-    return { text: `${over(first)} before, ${over(last)} after (${intervalText(difference)})`, difference };
+    return {
+      before: meanByUser(first),
+      after: meanByUser(last),
+      change: pairedDifferenceByUser(last, first, { seed: recipe.seed }),
+    };
   };
-  const where = `On ${guard.rows.length} ${guard.kind} examples`;
   // As `evaluate` does: where no history shows there is nothing that it could give, and a 0 there would hide what it gives elsewhere.
-  const size = scores.before.total.length;
-  const whereShown =
-    size === guard.rows.length ? where : `On ${size} ${guard.kind} examples whose history shows`;
-  const compared = scores.before.userSpecific;
-  const whereCompared =
-    compared.length === size ? whereShown : `${whereShown}, ${compared.length} of them beside others’`;
-  const withoutHistory = change(({ nll }) => nll.withoutHistory);
-  const { difference } = withoutHistory;
-  const users = new Set(guard.rows.map(({ user }) => user)).size;
+  const shown = scores.before.total.length;
+  const compared = scores.before.userSpecific.length;
+  const nllWithoutHistory = change(({ nll }) => nll.withoutHistory);
   return {
-    findings: [
-      `${where}, NLL with the history, nats a token: ${change(({ nll }) => nll.withHistory).text}.`,
-      `${where}, NLL without history, nats a token: ${withoutHistory.text}.`,
-      size > 0
-        ? `${whereShown}, what the history gives in all (A), nats a token: ${change(({ total }) => total).text}.`
-        : 'What the history gives in all (A) is not shown: no example shows one.',
-      compared.length > 0
-        ? `${whereCompared}, what only the user’s own history gives, beside ${others} others’ (C), nats a token: ${change(({ userSpecific }) => userSpecific).text}.`
-        : `What only the user’s own history gives (C) is not shown: ${size > 0 ? 'too few users have a history' : 'no example shows one'}.`,
-    ],
-    // Told of few users, too: a guard that waits for proof comes too late.
-    ...(sideOf(difference) > 0 && {
-      warning: `Warning: without a history the text became less likely: ${intervalText(difference)} nats a token. ${users < FEWEST_FOR_INTERVAL ? `So few users (${users}) may show this by chance; if it is so, new` : 'New'} users pay for this objective. ${remedy(recipe)}`,
-    }),
-    cautions:
-      guard.kind === 'training'
-        ? ['These examples were trained on: the data have no validation rows, so nothing here is held out.']
-        : [],
+    kind: guard.kind,
+    examples: guard.rows.length,
+    users: new Set(guard.rows.map(({ user }) => user)).size,
+    shown,
+    compared,
+    others,
+    nllWithHistory: change(({ nll }) => nll.withHistory),
+    nllWithoutHistory,
+    ...(shown > 0 && { total: change(({ total }) => total) }),
+    ...(compared > 0 && { userSpecific: change(({ userSpecific }) => userSpecific) }),
+    isWorseWithoutHistory: sideOf(nllWithoutHistory.change) > 0,
+    remedies: remediesFor(recipe),
   };
 }
 
 /** What to switch on against a loss without history, of what is not on already. */
-export function remedy(recipe: ObjectiveRecord): string {
+export function remediesFor(recipe: ObjectiveRecord): ColdStartRemedy[] {
   const { difference, options } = planOf(recipe);
   const { stopGradient, anchorWeight, effectWeight } = options;
-  const steps = [
-    ...(difference !== 'none' && !stopGradient && effectWeight > 0
-      ? ['stop the gradient into the pass without history (--objective-option stopGradient=true)']
-      : []),
-    anchorWeight > 0
-      ? `hold that pass closer to the starting model (anchorWeight above ${anchorWeight})`
-      : 'anchor that pass to the starting model (--objective-option anchorWeight=0.1)',
-  ];
-  return `To mend it, ${steps.join(', or ')}.`;
+  const isOpen = difference !== 'none' && !stopGradient && effectWeight > 0;
+  return [...(isOpen ? [{ code: 'stop-gradient' } as const] : []), { code: 'anchor', above: anchorWeight }];
 }
 
 /** As many other users' histories as every row can be given, {@link DEFAULT_OTHERS} at most. */
@@ -160,8 +178,4 @@ async function scoreGuard(
     if (logProbWithOthers !== undefined) userSpecific.push(row(named.userSpecific));
   }
   return { nll, total, userSpecific };
-}
-
-function intervalText({ value, low, high }: Estimate): string {
-  return `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
 }

@@ -7,10 +7,10 @@ import { mean } from '../../base/statistics/mean.ts';
 import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { type NamedEffects, namedEffects } from '../effects/named-effects.ts';
-import { describeMatching } from '../others/matching.ts';
+import { matchingOf } from '../others/matching.ts';
 import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
-import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
+import { comparedPrompts, hiddenOthers, lacksOthers } from '../prompts/compared-prompts.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
@@ -59,7 +59,7 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, pool = examples, seed = 0, onProgress, onWarning } = options;
+  const { prompt, pool = examples, seed = 0, onProgress, onNotice } = options;
   const bootstrap = { ...options.bootstrap, seed };
   const { tokenizer } = scored.model;
   // Whether an item fits does not depend on the reference value.
@@ -73,8 +73,8 @@ export async function evaluate(
     ...comparedPrompts(example, tokenizer, prompt, { pool, others: count, seed }),
   }));
   const lacking = compared.filter(lacksOthers).map(({ example }) => example);
-  const warning = lackingOthersWarning(lacking, showing.length, prompt, 'they are left out');
-  if (warning !== undefined) onWarning?.(warning);
+  const notice = hiddenOthers(lacking, showing.length, prompt, 'left-out');
+  if (notice !== undefined) onNotice?.(notice);
   const used = compared.filter((each) => !lacksOthers(each));
   if (used.length === 0) throw noHistories(examples.length, prompt);
   const matches = used.flatMap(({ matched }) => matched ?? []);
@@ -123,7 +123,7 @@ export async function evaluate(
       authorIdentification: {
         ...byUser((s) => s.identified),
         k: count + 1,
-        matching: describeMatching(matches),
+        matching: matchingOf(matches),
       },
     },
     historyEffect: {

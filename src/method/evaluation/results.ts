@@ -1,13 +1,14 @@
 /** @file What was measured of the systems that are compared: plain numbers with intervals, before any words or pictures. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../effects/named-effects.ts';
+import type { Matching } from '../others/matching.ts';
 
 /** Is the true user's history, among k, the one that makes the text likeliest? A share of texts, 0 to 1. */
 export interface AuthorIdentification extends Estimate {
   /** Number of candidate histories, those of the others and the own one; chance is 1/k. */
   readonly k: number;
-  /** How the other candidates were chosen, such as `period`. */
-  readonly matching: string;
+  /** How closely the other candidates are matched. */
+  readonly matching: Matching;
 }
 
 /** One system on held-out users; negative log-likelihoods in nats per response token. */
@@ -61,51 +62,12 @@ export interface Evaluation {
   readonly effectAuc?: readonly EffectAuc[];
 }
 
-/** How a measure is called and read. */
-export interface MeasureDescription {
-  readonly label: string;
-  /** In a sentence: `the NLL with the user's history`. */
-  readonly phrase: string;
-  readonly unit: string;
-  readonly better: 'lower' | 'higher';
-}
-
 /** Every measure in the order of tables. */
-export const measureDescriptions: Readonly<Record<Measure, MeasureDescription>> = {
-  nllWithHistory: {
-    label: 'NLL with history',
-    phrase: 'the held-out NLL with the user’s history',
-    unit: 'nats a token',
-    better: 'lower',
-  },
-  nllWithoutHistory: {
-    label: 'NLL without history',
-    phrase: 'the held-out NLL without history',
-    unit: 'nats a token',
-    better: 'lower',
-  },
-  nllOtherHistory: {
-    label: 'NLL with another user’s history',
-    phrase: 'the held-out NLL with another user’s history',
-    unit: 'nats a token',
-    better: 'lower',
-  },
-  authorIdentification: {
-    label: 'Author identification',
-    phrase: 'author identification',
-    unit: 'of texts',
-    better: 'higher',
-  },
-  totalEffect: {
-    label: 'History effect (A)',
-    phrase: 'the effect of the user’s history (A)',
-    unit: 'nats a token',
-    better: 'higher',
-  },
-  userSpecificEffect: {
-    label: 'User-specific effect (C)',
-    phrase: 'the user-specific effect (C)',
-    unit: 'nats a token',
-    better: 'higher',
-  },
-};
+export const measures: readonly Measure[] = [
+  'nllWithHistory',
+  'nllWithoutHistory',
+  'nllOtherHistory',
+  'authorIdentification',
+  'totalEffect',
+  'userSpecificEffect',
+];

@@ -20,48 +20,20 @@ export interface EffectValues {
 
 export type EffectName = keyof EffectValues;
 
-/** How an effect is called, measured and drawn. */
-export interface EffectDescription {
-  readonly label: string;
+/** How an effect is measured. */
+export interface EffectKind {
   readonly unit: 'nats' | 'probability';
   /** False for the divergence, which has no sign. */
   readonly signed: boolean;
-  /** What the value says, as the end of a sentence. */
-  readonly meaning: string;
 }
 
 /** Every effect in the order of menus and tables. */
-export const effectDescriptions: Readonly<Record<EffectName, EffectDescription>> = {
-  logRatio: {
-    label: 'Log ratio',
-    unit: 'nats',
-    signed: true,
-    meaning: 'log-probability of the token with the history minus without it',
-  },
-  probability: {
-    label: 'Probability difference',
-    unit: 'probability',
-    signed: true,
-    meaning: 'probability of the token with the history minus without it',
-  },
-  divergence: {
-    label: 'Divergence',
-    unit: 'nats',
-    signed: false,
-    meaning: 'how far the history moves the whole prediction, twice Jensen–Shannon',
-  },
-  userSpecific: {
-    label: 'User-specific',
-    unit: 'nats',
-    signed: true,
-    meaning: 'log ratio minus the mean log ratio of other users’ histories',
-  },
-  generic: {
-    label: 'Generic',
-    unit: 'nats',
-    signed: true,
-    meaning: 'mean log ratio of other users’ histories',
-  },
+export const effectKinds: Readonly<Record<EffectName, EffectKind>> = {
+  logRatio: { unit: 'nats', signed: true },
+  probability: { unit: 'probability', signed: true },
+  divergence: { unit: 'nats', signed: false },
+  userSpecific: { unit: 'nats', signed: true },
+  generic: { unit: 'nats', signed: true },
 };
 
 /** One token of the response. */
@@ -162,9 +134,9 @@ export function displayPieces(map: Pick<EffectMap, 'tokens' | 'response'>): Disp
   return pieces;
 }
 
-/** Which effects every token of every map has, in the order of {@link effectDescriptions}. */
+/** Which effects every token of every map has, in the order of {@link effectKinds}. */
 export function effectNames(maps: readonly Pick<EffectMap, 'tokens'>[]): EffectName[] {
-  const names = Object.keys(effectDescriptions) as EffectName[];
+  const names = Object.keys(effectKinds) as EffectName[];
   return names.filter((name) =>
     maps.every((map) => map.tokens.every((token) => token.values[name] !== undefined)),
   );

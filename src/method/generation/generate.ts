@@ -13,9 +13,10 @@ import {
   openTextGenerator,
 } from '../../engine/generate/decode.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import type { NoticeListener } from '../data/notice.ts';
 import { copiedRuns } from '../metrics/copied-runs.ts';
 import { referenceItems } from '../prompts/compared-prompts.ts';
-import { hiddenHistoryWarning, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
+import { hiddenHistories, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 
 /**
@@ -37,7 +38,7 @@ export interface GenerationOptions extends DecodingOptions {
   readonly seed?: number;
   readonly threads?: number;
   /** Told when no item of the history fits. */
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
 }
 
 /**
@@ -115,7 +116,7 @@ export async function* generateAll(
   requests: readonly GenerationRequest[],
   options: Omit<GenerationOptions, 'placebo'>,
 ): AsyncGenerator<GeneratedToken> {
-  const { prompt, history = true, strength = 1, count = 1, seed = 0, threads, onWarning } = options;
+  const { prompt, history = true, strength = 1, count = 1, seed = 0, threads, onNotice } = options;
   if (!(Math.abs(strength) <= 100)) refuse('strength', 'a number from -100 to 100', strength);
   if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a whole number of at least 1', count);
   const { tokenizer } = scored.model;
@@ -124,9 +125,9 @@ export async function* generateAll(
     promptsFor(example, tokenizer, prompt, room, placebo === undefined ? {} : { placebo }),
   );
   const examples = requests.map(({ example }) => example);
-  const warning = history ? hiddenHistoryWarning(examples, pairs, prompt) : undefined;
-  if (warning !== undefined) onWarning?.(warning);
-  // Without the history nothing of it can be copied but by chance.
+  const notice = history ? hiddenHistories(examples, pairs, prompt) : undefined;
+  if (notice !== undefined) onNotice?.(notice);
+  // Without the history nothing of it can be copied except by chance.
   const shown = examples.map((example, i) =>
     history && strength !== 0 ? latestItems(example.history, pairs[i]!.historyItemsUsed) : [],
   );

@@ -1,13 +1,14 @@
 /** @file Files of predictions beside what users wrote: JSON lines, checked as examples are. */
 import { DataError } from '../../base/errors.ts';
 import { rowsFromJsonl } from '../data/jsonl.ts';
+import type { NoticeListener } from '../data/notice.ts';
 import { checker, isAbsent, isObject, problem } from '../data/parse-example.ts';
 import type { TextPair } from './metric.ts';
 
 /** Options of {@link pairsFromJsonl}. */
 export interface ReadPairsOptions {
   /** Receives at most one message: the keys that are not in the format, which are not read. */
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -22,7 +23,7 @@ const KEYS = ['id', 'user', 'prediction', 'references', 'reference', 'history'];
  */
 export async function pairsFromJsonl(
   path: string,
-  { onWarning = () => {}, ...reading }: ReadPairsOptions = {},
+  { onNotice = () => {}, ...reading }: ReadPairsOptions = {},
 ): Promise<TextPair[]> {
   const unknown = new Set<string>();
   const pairs = await rowsFromJsonl(path, 'pair', reading, (value, where) => {
@@ -30,7 +31,7 @@ export async function pairsFromJsonl(
     for (const key of Object.keys(value as object)) if (!KEYS.includes(key)) unknown.add(key);
     return pair;
   });
-  if (unknown.size > 0) onWarning(`${path}: unknown keys are not read: ${[...unknown].join(', ')}`);
+  if (unknown.size > 0) onNotice({ code: 'metrics/unknown-keys', path, keys: [...unknown] });
   return pairs;
 }
 

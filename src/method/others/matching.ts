@@ -30,8 +30,6 @@ export interface MatchedOthers {
   readonly others: readonly OtherHistory[];
   /** The example's own history, cut to the same number of items: the latest. */
   readonly own: readonly HistoryItem[];
-  /** What was matched and how closely, such as `period ±12 years, length ±8 %`. */
-  readonly matching: string;
   /** Largest distance in years between the example's response and another user's; absent without times. */
   readonly periodYears?: number;
   /** Those of the example's `domain`; absent without a domain. */
@@ -106,41 +104,51 @@ export function cutTo({ others, own, ...matched }: MatchedOthers, items: number)
 }
 
 /** Adds how closely histories are matched. */
-function described(match: Omit<MatchedOthers, 'matching' | 'lengthDifference'>): MatchedOthers {
-  const { others, own, periodYears, sameDomain } = match;
+function described(match: Omit<MatchedOthers, 'lengthDifference'>): MatchedOthers {
+  const { others, own } = match;
   const words = wordsOf(own);
   const lengthDifference = Math.max(
     ...others.map(({ history }) => Math.abs(wordsOf(history) - words) / words),
   );
-  const parts = [lengthPart(lengthDifference)];
-  if (periodYears !== undefined) parts.unshift(periodPart(periodYears));
-  if (sameDomain !== undefined) parts.unshift(domainPart(sameDomain, others.length));
-  return { ...match, matching: parts.join(', '), lengthDifference };
+  return { ...match, lengthDifference };
 }
 
-/** One description of the matching of many examples, such as `period ±20 years (median 8), length ±19 % (median 3)`: the widest, which holds for all, and the median. */
-export function describeMatching(matches: readonly MatchedOthers[]): string {
-  if (matches.length === 0) return 'none';
-  const parts: string[] = [];
+/** How closely the histories of many examples are matched: the widest, which holds for all, and the median. */
+export interface Matching {
+  /** Other users of the example's own domain, of all; absent where no example names one. */
+  readonly domain?: { readonly same: number; readonly all: number };
+  /** Years between the texts; absent without times. */
+  readonly years?: Spread;
+  /** Share by which the length in words differs; absent where nothing was matched. */
+  readonly length?: Spread;
+}
+
+export interface Spread {
+  readonly most: number;
+  readonly median: number;
+}
+
+/** The {@link Matching} of some examples. */
+export function matchingOf(
+  matches: readonly Pick<MatchedOthers, 'others' | 'sameDomain' | 'periodYears' | 'lengthDifference'>[],
+): Matching {
   const domains = matches.flatMap((match) => match.sameDomain ?? []);
-  const all = matches.reduce((sum, match) => sum + match.others.length, 0);
-  if (domains.length > 0)
-    parts.push(
-      domainPart(
-        domains.reduce((sum, count) => sum + count, 0),
-        all,
-      ),
-    );
   const years = matches.flatMap((match) => match.periodYears ?? []);
-  if (years.length > 0)
-    parts.push(
-      Math.max(...years) < 0.05
-        ? periodPart(0)
-        : `${periodPart(Math.max(...years))} (median ${oneDecimal(median(years))})`,
-    );
   const lengths = matches.map((match) => match.lengthDifference);
-  parts.push(`${lengthPart(Math.max(...lengths))} (median ${Math.ceil(median(lengths) * 100)})`);
-  return parts.join(', ');
+  const spread = (values: readonly number[]): Spread => ({
+    most: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+    median: median(values),
+  });
+  return {
+    ...(domains.length > 0 && {
+      domain: {
+        same: domains.reduce((sum, count) => sum + count, 0),
+        all: matches.reduce((sum, match) => sum + match.others.length, 0),
+      },
+    }),
+    ...(years.length > 0 && { years: spread(years) }),
+    ...(lengths.length > 0 && { length: spread(lengths) }),
+  };
 }
 
 /** How far another example is in domain and period. */
@@ -252,22 +260,6 @@ function textHash(item: HistoryItem): string {
     TEXT_HASHES.set(item, hash);
   }
   return hash;
-}
-
-function periodPart(years: number): string {
-  return oneDecimal(years) === 0 ? 'period: same' : `period ±${oneDecimal(years)} years`;
-}
-
-function lengthPart(difference: number): string {
-  return `length ±${Math.ceil(difference * 100)} %`;
-}
-
-function domainPart(same: number, all: number): string {
-  return same === all ? 'domain' : `domain (${same} of ${all} others)`;
-}
-
-function oneDecimal(value: number): number {
-  return Math.round(value * 10) / 10;
 }
 
 function median(values: readonly number[]): number {

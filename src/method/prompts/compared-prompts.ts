@@ -1,6 +1,7 @@
 /** @file The prompts in which an example's own history is compared with other users': what each of them shows. */
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import type { HiddenOthers } from '../data/notice.ts';
 import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories, referenceHistory } from '../others/others-histories.ts';
 import { type PromptPair, type PromptSettings, promptPair, promptsFor, type ResponseRoom } from './pair.ts';
@@ -102,17 +103,23 @@ export const lacksOthers = ({ pair, others }: ComparedPrompts): boolean =>
   pair.hasHistory && others.length === 0;
 
 /**
- * What to tell somebody of examples that can be compared with nobody.
+ * The notice of examples that can be compared with nobody.
  * @param lacking those that lack others, of `total`
- * @param consequence what becomes of them, such as `they are left out`
  * @returns undefined where there is none
  */
-export function lackingOthersWarning(
+export function hiddenOthers(
   lacking: readonly Example[],
   total: number,
   { maxTokens }: PromptSettings,
-  consequence: string,
-): string | undefined {
+  consequence: HiddenOthers['consequence'],
+): HiddenOthers | undefined {
   if (lacking.length === 0) return undefined;
-  return `${lacking.length} of ${total} examples, such as "${lacking[0]!.id}", are compared with nobody: of the users nearest none has a latest item that fits into ${maxTokens} tokens beside query and response; ${consequence}`;
+  return {
+    code: 'prompts/others-hidden',
+    count: lacking.length,
+    total,
+    example: lacking[0]!.id,
+    maxTokens,
+    consequence,
+  };
 }

@@ -3,6 +3,7 @@ import { DataError } from '../../base/errors.ts';
 import { type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-template.ts';
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import type { HiddenHistories } from '../data/notice.ts';
 import { latestThatFit } from './budget.ts';
 import { promptTemplate, type ReferenceValue } from './template.ts';
 
@@ -141,20 +142,25 @@ export function promptsFor(
 const countText = (count: number, most: number) => (count > most ? `more than ${most}` : `${count}`);
 
 /**
- * What to tell somebody whose histories do not show: all that is said of such an example is said of a user without history.
+ * The notice of histories that do not show: all that is said of such an example is said of a user without history.
  * @param pairs of the examples, in their order
  * @returns undefined when every example that has a history shows some of it
  */
-export function hiddenHistoryWarning(
+export function hiddenHistories(
   examples: readonly Example[],
   pairs: readonly Pick<Prompts, 'hasHistory'>[],
   { maxTokens, maxHistory }: PromptSettings,
-): string | undefined {
+): HiddenHistories | undefined {
   const hidden = examples.filter(({ history }, i) => history.length > 0 && !pairs[i]!.hasHistory);
   if (hidden.length === 0) return undefined;
-  const reason =
-    maxHistory === 0 ? 'maxHistory is 0' : `none fits into ${maxTokens} tokens beside query and response`;
-  return `${hidden.length} of ${examples.length} examples, such as "${hidden[0]!.id}", show no item of their history: ${reason}; they count as without history`;
+  return {
+    code: 'prompts/history-hidden',
+    count: hidden.length,
+    total: examples.length,
+    example: hidden[0]!.id,
+    maxTokens,
+    maxHistory,
+  };
 }
 
 /** The prompt with as many of the latest items as fit into `room` tokens; undefined when none does. */

@@ -5,9 +5,6 @@ import { HALF, keptWithin } from './verdict.ts';
 
 export const irrelevantNoteAdded: RefutationTest = {
   name: 'irrelevant-note',
-  title: 'Irrelevant note added',
-  what: 'A note that says nothing of anybody is put among the items of every history.',
-  expected: 'C stays about what it is.',
   leaves: 'all',
   control: ({ example, own, others }, { prompt, seed }) => {
     const draw = { example: example.id, seed };

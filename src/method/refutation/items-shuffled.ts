@@ -5,9 +5,6 @@ import { HALF, keptWithin } from './verdict.ts';
 
 export const itemsShuffled: RefutationTest = {
   name: 'items-shuffled',
-  title: 'Items shuffled',
-  what: 'The items of every history are put into another order.',
-  expected: 'C stays about what it is: it comes from what the items say.',
   leaves: 'all',
   control: ({ example, own, others }, { prompt, seed }) => {
     if (own.length < 2) return undefined;

@@ -27,9 +27,24 @@ export interface Measured {
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** Why, in one sentence. */
-  readonly why: string;
+  readonly reason: Reason;
 }
+
+/** Why a verdict is what it is: a code, and the numbers that decided. */
+export type Reason =
+  /** Histories too short or too long for the test. */
+  | { readonly code: 'no-example' }
+  | { readonly code: 'few-users'; readonly users: number }
+  /** No C was shown of which a share could be taken. */
+  | { readonly code: 'no-effect' }
+  /** The share of C that is left, and where it should lie; `from` may be −∞. */
+  | { readonly code: 'share'; readonly kept: Estimate; readonly from: number; readonly to: number }
+  /** How much likelier tokens are than their neighbours at the same place, nats. */
+  | { readonly code: 'neighbours'; readonly effect: Estimate }
+  /** C, and from where it would matter, nats a token. */
+  | { readonly code: 'own-history'; readonly effect: Estimate; readonly wouldMatter: number }
+  /** Whose history it is changes no score. */
+  | { readonly code: 'history-unused' };
 
 /** What a control must leave of the user-specific effect. */
 export type Leaves = 'nothing' | 'part' | 'all';
@@ -38,11 +53,6 @@ export type Leaves = 'nothing' | 'part' | 'all';
 export interface RefutationTest {
   /** Stable name, such as `placebo-history`. */
   readonly name: string;
-  readonly title: string;
-  /** What is done, in one sentence. */
-  readonly what: string;
-  /** What must come of it where the effect is real, in one sentence. */
-  readonly expected: string;
   /** How much of C must be left; absent for tests whose effect is not judged as a share of C but must be above 0. */
   readonly leaves?: Leaves;
   /** Undefined for an example that the test cannot use, such as one whose history cannot be halved. */

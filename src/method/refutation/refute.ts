@@ -7,7 +7,7 @@ import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
-import { checkOthers, describeMatching } from '../others/matching.ts';
+import { checkOthers, matchingOf } from '../others/matching.ts';
 import { DEFAULT_OTHERS } from '../others/others-histories.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
@@ -98,7 +98,7 @@ export async function refuteScores(
     examples: claim.length,
     withoutHistory: examples.length - subjects.length,
     others,
-    matching: describeMatching(subjects),
+    matching: matchingOf(subjects),
     tests: results,
     verdict:
       (['fails', 'cannot tell'] as const).find((bad) => results.some(({ verdict }) => verdict === bad)) ??
@@ -136,21 +136,12 @@ function judged(
   strangers: number,
   bootstrap: BootstrapOptions | undefined,
 ): RefutationResult {
-  const { name, title, what, expected, leaves } = test;
+  const { name, leaves } = test;
   const users = new Set(rows.map(({ user }) => user)).size;
-  const row = { name, title, what, expected, ...(leaves && { leaves }), users, examples: rows.length };
-  if (rows.length === 0)
-    return {
-      ...row,
-      verdict: 'cannot tell',
-      why: 'No example could be used: the histories are too short or too long.',
-    };
+  const row = { name, ...(leaves && { leaves }), users, examples: rows.length };
+  if (rows.length === 0) return { ...row, verdict: 'cannot tell', reason: { code: 'no-example' } };
   if (users < FEWEST_FOR_INTERVAL)
-    return {
-      ...row,
-      verdict: 'cannot tell',
-      why: `Only ${users} ${users === 1 ? 'user' : 'users'} could be used, and no interval is known with fewer than ${FEWEST_FOR_INTERVAL}: score more users.`,
-    };
+    return { ...row, verdict: 'cannot tell', reason: { code: 'few-users', users } };
   const used = new Set(rows.map(({ example }) => example));
   const whole = claim.filter(({ example }) => used.has(example));
   const effect = meanByUser(rows, bootstrap);

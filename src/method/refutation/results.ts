@@ -1,14 +1,12 @@
 /** @file What a refutation found: plain numbers and verdicts, before any table or page. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import type { Leaves, Verdict } from './refutation-test.ts';
+import type { Matching } from '../others/matching.ts';
+import type { Leaves, Reason, Verdict } from './refutation-test.ts';
 
 /** One test and what came of it. */
 export interface RefutationResult {
   /** Stable name, such as `placebo-history`. */
   readonly name: string;
-  readonly title: string;
-  readonly what: string;
-  readonly expected: string;
   /** How much of C must be left; absent for tests whose effect must be above 0. */
   readonly leaves?: Leaves;
   /** Nats a response token; absent where too few users could be used for an interval. */
@@ -18,8 +16,7 @@ export interface RefutationResult {
   readonly users: number;
   readonly examples: number;
   readonly verdict: Verdict;
-  /** Why, in one sentence. */
-  readonly why: string;
+  readonly reason: Reason;
 }
 
 /** What the suite found; effects in nats a response token, means over users. */
@@ -36,7 +33,7 @@ export interface Refutation {
   readonly withoutHistory: number;
   /** Other users' histories for each example. */
   readonly others: number;
-  readonly matching: string;
+  readonly matching: Matching;
   readonly tests: readonly RefutationResult[];
   /** `fails` where one test fails; `cannot tell` where none does and one cannot tell. */
   readonly verdict: Verdict;

@@ -1,6 +1,5 @@
 /** @file How an interval is judged: wholly where it should be, wholly where it should not, or neither; one rule for all tests. */
 
-import { decimal, digitsOf } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Judgement, Measured, Verdict } from './refutation-test.ts';
 
@@ -32,33 +31,12 @@ export const HALF = 0.5;
  * @param to the largest
  */
 export function keptWithin(from: number, to: number): (measured: Measured) => Judgement {
-  const range = Number.isFinite(from)
-    ? `from ${decimal(from, 1)} to ${decimal(to, 1)}`
-    : `below ${decimal(to, 1)}`;
-  return ({ kept }) => {
-    if (kept === undefined)
-      return {
-        verdict: 'cannot tell',
-        why: 'No user-specific effect was shown of which a share could be taken.',
-      };
-    const text = `${shareText(kept)} of C is left`;
-    const outside: Range[] = [
-      [Number.NEGATIVE_INFINITY, from],
-      [to, Number.POSITIVE_INFINITY],
-    ];
-    const verdict = verdictOf(kept, [from, to], outside);
-    const why = {
-      passes: `${text}; expected ${range}.`,
-      fails: `${text}, which is wholly outside of what is expected, ${range}.`,
-      'cannot tell': `${text}, an interval that reaches out of what is expected, ${range}: score more users.`,
-    };
-    return { verdict, why: why[verdict] };
-  };
-}
-
-/** `0.97 (95% 0.95 to 1.00)`. */
-export function shareText(estimate: Estimate): string {
-  const digits = digitsOf(estimate);
-  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((n) => decimal(n, digits));
-  return `${value} (95% ${low} to ${high})`;
+  const outside: Range[] = [
+    [Number.NEGATIVE_INFINITY, from],
+    [to, Number.POSITIVE_INFINITY],
+  ];
+  return ({ kept }) =>
+    kept === undefined
+      ? { verdict: 'cannot tell', reason: { code: 'no-effect' } }
+      : { verdict: verdictOf(kept, [from, to], outside), reason: { code: 'share', kept, from, to } };
 }

@@ -5,9 +5,6 @@ import { HALF, keptWithin } from './verdict.ts';
 
 export const wrongTargetScored: RefutationTest = {
   name: 'wrong-target',
-  title: 'Wrong target',
-  what: 'A text of another user is scored with this user’s history, and compared with yet other users’.',
-  expected: 'Nothing is left of C: the history is no help with what somebody else wrote.',
   leaves: 'nothing',
   control: ({ example, own }, { subjects, prompt, seed }) => {
     const target = wrongTarget(

@@ -11,6 +11,7 @@ import {
   type SafetensorsFile,
   writeSafetensors,
 } from '../../engine/weights/safetensors.ts';
+import type { DamagedCheckpoint } from '../data/notice.ts';
 
 /** state.json of a checkpoint. */
 interface CheckpointState {
@@ -101,8 +102,8 @@ export async function checkpointSteps(run: string): Promise<number[]> {
 export async function restoreNewest(
   run: string,
   parameters: FlatParameters,
-): Promise<{ step: number; damaged: string[] }> {
-  const damaged: string[] = [];
+): Promise<{ step: number; damaged: DamagedCheckpoint[] }> {
+  const damaged: DamagedCheckpoint[] = [];
   for (const step of await checkpointSteps(run)) {
     const folder = join(run, CHECKPOINTS, `step-${step}`);
     const fault =
@@ -112,7 +113,7 @@ export async function restoreNewest(
       await restore(folder, parameters);
       return { step, damaged };
     }
-    damaged.push(`${folder}: ${fault}; the checkpoint is removed and an earlier one used`);
+    damaged.push({ code: 'run/checkpoint-damaged', checkpoint: folder, fault });
     await rm(folder, { recursive: true, force: true });
   }
   return { step: 0, damaged };

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
+import type { Notice } from '../data/notice.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
@@ -35,7 +36,7 @@ export type TrainEvent =
         readonly elapsedSeconds: number;
       })
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
-  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'notice'; readonly notice: Notice }
   | { readonly type: 'done'; readonly summary: TrainSummary };
 
 /** A run with everything that its steps need. */

@@ -4,6 +4,7 @@ import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
+import type { Notice } from '../data/notice.ts';
 import { forTraining } from '../data/splits.ts';
 import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import type { FixedEstimates } from '../training/estimators.ts';
@@ -85,13 +86,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const settings = resolveSettings(options, model);
   const examples = itemsOfRun(forTraining(given), settings);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...options.prompt };
-  const { warnings, ...prompts } = await trainingPrompts(examples, model, prompt, {
+  const { notices, ...prompts } = await trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
     others: othersOf(settings),
     onProgress,
     signal,
   });
-  for (const message of warnings) yield { type: 'warning', message };
+  for (const notice of notices) yield { type: 'notice', notice };
   const record = dataRecord(dataSource, examples.map(asItem), prompts.pairs);
   return yield* begin(options, settings, { ...prompts, record, prompt });
 }
@@ -230,13 +231,10 @@ async function* continueRun(
   await breathe(signal);
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
-  for (const message of [...damaged, ...(await differences(manifest, threads))])
-    yield { type: 'warning', message };
+  for (const notice of [...damaged, ...(await differences(manifest, threads))])
+    yield { type: 'notice', notice };
   if (lines.length < step)
-    yield {
-      type: 'warning',
-      message: `${run}: steps.jsonl has lost the lines after step ${lines.length}; training continues from step ${step}`,
-    };
+    yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
   await writeManifest(run, { ...current, step });
   const resumed = { run, manifest: current, settings, model, pairs: data.pairs, fixed, signal, clock };
   return yield* runSteps(resumed, graph, { startStep: step, lines, isResumed: true });
@@ -263,19 +261,17 @@ function* checkEstimates(
       { code: 'run/estimator-changed', hint: 'Restore the estimator, or start a new run.' },
     );
   if (fixed?.hash !== estimates?.hash)
-    yield {
-      type: 'warning',
-      message: `${run}: the estimated effects differ in their last digits from those that the run began with`,
-    };
+    yield { type: 'notice', notice: { code: 'run/estimates-differ', run } };
 }
 
 /** What computes otherwise than when the run began, so that bits may differ. */
-async function differences({ versions, machine }: Manifest, threads: number): Promise<string[]> {
+async function differences({ versions, machine }: Manifest, threads: number): Promise<Notice[]> {
   const now = { ...(await currentVersions()), ...currentMachine(threads) };
   const then = { ...versions, ...machine };
-  return Object.entries(now).flatMap(([name, value]) =>
-    then[name as keyof typeof then] === value
+  return Object.entries(now).flatMap(([name, value]) => {
+    const before = then[name as keyof typeof then];
+    return before === value
       ? []
-      : `${name} is ${value} now and was ${then[name as keyof typeof then]} when the run began: the last digits may differ`,
-  );
+      : { code: 'run/environment-changed' as const, name, before: String(before), now: String(value) };
+  });
 }

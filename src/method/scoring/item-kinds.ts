@@ -5,13 +5,8 @@ export type ItemKind = 'useful' | 'idle' | 'harmful' | 'redundant';
 /** Nats a response token within which an effect counts as near 0; ours: a response of 100 tokens is then likelier by e at most. */
 export const NEAR_ZERO = 0.01;
 
-/** What a reader is told, in the order of a table. */
-export const itemKindDefinitions: Readonly<Record<ItemKind, string>> = {
-  useful: 'the response is less likely without the item, all other items kept (D above 0)',
-  harmful: 'the response is likelier without the item, all other items kept (D below 0)',
-  redundant: 'D is near 0 while another item, its twin, is there, and above 0 once the twin is gone',
-  idle: 'D is near 0, with or without any one of the other items',
-};
+/** In the order of tables. */
+export const itemKinds: readonly ItemKind[] = ['useful', 'harmful', 'redundant', 'idle'];
 
 /**
  * The kind of an item.

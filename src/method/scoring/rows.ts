@@ -4,8 +4,8 @@ import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
 import { checkOthers } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
-import { comparedPrompts, lackingOthersWarning, lacksOthers } from '../prompts/compared-prompts.ts';
-import { hiddenHistoryWarning, type PromptPair, type Prompts } from '../prompts/pair.ts';
+import { comparedPrompts, hiddenOthers, lacksOthers } from '../prompts/compared-prompts.ts';
+import { hiddenHistories, type PromptPair, type Prompts } from '../prompts/pair.ts';
 import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from './scorer.ts';
@@ -41,7 +41,7 @@ export interface EffectRow {
   readonly responseIds?: readonly number[];
 }
 
-/** Warnings are told once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
+/** Notices come once each, at the end: how many histories did not fit, how many texts are compared with nobody. */
 export interface EffectRowsOptions extends ComparingScorerOptions {
   /** Other users' histories for each example, matched in period, domain and length; 0 by default. */
   readonly others?: number;
@@ -70,11 +70,11 @@ export async function* exampleEffects(
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
-  const { prompt, others: count = 0, pool = examples, seed = 0, onProgress, onWarning } = options;
+  const { prompt, others: count = 0, pool = examples, seed = 0, onProgress, onNotice } = options;
   checkOthers(count, 0);
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
-  // Of all examples no more is kept than the warnings need.
+  // Of all examples no more is kept than the notices need.
   const shown: Pick<Prompts, 'hasHistory'>[] = [];
   const lacking: Example[] = [];
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
@@ -110,11 +110,11 @@ export async function* exampleEffects(
       };
     }
   }
-  const warnings = [
-    hiddenHistoryWarning(examples, shown, prompt),
-    lackingOthersWarning(lacking, examples.length, prompt, 'their B and C are not known'),
+  const notices = [
+    hiddenHistories(examples, shown, prompt),
+    hiddenOthers(lacking, examples.length, prompt, 'effects-unknown'),
   ];
-  for (const warning of warnings) if (warning !== undefined) onWarning?.(warning);
+  for (const notice of notices) if (notice !== undefined) onNotice?.(notice);
 }
 
 /** One row for each response token, in order. Cost: two passes an example, and one for each other history. */

@@ -7,6 +7,7 @@ import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor, Session } from '../../engine/runtime/session.ts';
 import { checkFiniteWeights } from '../../engine/weights/finite.ts';
 import type { Example } from '../data/example.ts';
+import type { NoticeListener } from '../data/notice.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
@@ -45,7 +46,7 @@ export interface ComparingScorerOptions extends ScorerOptions {
   readonly seed?: number;
   readonly onProgress?: ProgressListener;
   /** Told how many texts are compared with nobody, and the like. */
-  readonly onWarning?: (message: string) => void;
+  readonly onNotice?: NoticeListener | undefined;
 }
 
 /** A scorer; its graphs are compiled when first used. It scores each distinct prompt once, and none that is kept. */

@@ -4,14 +4,15 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
+import type { Notice } from '../data/notice.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import {
   type ComparedPrompts,
   comparedPrompts,
-  lackingOthersWarning,
+  hiddenOthers,
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
-import { hiddenHistoryWarning, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import { hiddenHistories, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 
 /** How the prompts of many examples are made. */
 export interface TrainingPromptsOptions {
@@ -29,7 +30,7 @@ export interface TrainingPrompts {
   /** Prompts with other users' histories, where they were asked for; none for an example that can be compared with nobody. */
   readonly others?: readonly (readonly ScoredPrompt[])[];
   /** What to tell of histories that do not show. */
-  readonly warnings: readonly string[];
+  readonly notices: readonly Notice[];
 }
 
 /** Milliseconds of work between reports of progress; the process hears Ctrl-C then. */
@@ -67,16 +68,16 @@ export async function trainingPrompts(
   }
   const pairs = compared.map(({ pair }) => pair);
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
-  const warnings = [
-    hiddenHistoryWarning(examples, pairs, settings),
-    lackingOthersWarning(lacking, examples.length, settings, 'their weights are made of A'),
+  const notices = [
+    hiddenHistories(examples, pairs, settings),
+    hiddenOthers(lacking, examples.length, settings, 'weighted-by-total'),
   ];
   return {
     pairs,
     ...(count > 0 && {
       others: compared.map(({ others }) => others.map((pair) => promptOf(pair))),
     }),
-    warnings: warnings.filter((warning) => warning !== undefined),
+    notices: notices.filter((notice) => notice !== undefined),
   };
 }
 

@@ -4,13 +4,16 @@ import { decimal, signed } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import type { AuditResult, GroupEffects } from '../../method/audit/results.ts';
+import { EFFECT_SERIES } from '../charts/frame.ts';
 import { intervalChart } from '../charts/interval-chart.ts';
 import { intervalCurve } from '../charts/interval-curve.ts';
 import { rankChart } from '../charts/rank-chart.ts';
+import { type Html, type HtmlPart, html } from '../text/html.ts';
 import { textHtml } from '../text/html-page.ts';
-import { count, estimateCell, figure, scrollTable } from '../text/html-parts.ts';
+import { estimateCell, figure, fold, foldedSection, scrollTable } from '../text/html-parts.ts';
+import { count } from '../text/lists.ts';
 import { tokenLabel, visibleText } from '../text/visible-text.ts';
-import { percentOf } from './answer.ts';
+import { likelier } from './audit-words.ts';
 
 /** Users with the largest and with the smallest C that are drawn, of each. */
 const ENDS = 6;
@@ -18,53 +21,54 @@ const ENDS = 6;
 /** Rows of a table that are there at once; the rest is in a fold. */
 const ROWS = 12;
 
-/** Colours of A, B and C on the whole page. */
-const SERIES = { total: 1, generic: 0, userSpecific: 2 } as const;
-
 /** Decimals of every effect on the page, so that numbers line up: a thousandth of a nat is 0.1%. */
 const DIGITS = 3;
 
-/** A, B and C side by side. */
-export function effectsHtml({ effects: { total, generic, userSpecific } }: AuditResult): string {
-  const named = [
-    ['A', 'own history', 'the user’s own history against none', total, SERIES.total],
-    ['B', 'another’s', 'another user’s history against none: what any history does', generic, SERIES.generic],
-    [
-      'C',
-      'own − other',
-      'A − B, the user’s own history against another’s: the honest personalisation',
-      userSpecific,
-      SERIES.userSpecific,
-    ],
-  ] as const;
-  const rows = named.map(([letter, label, , estimate, series]) => ({
+/** A, B and C, each with its meaning. */
+const named = [
+  ['total', 'A', 'own history', 'the user’s own history against none'],
+  ['generic', 'B', 'another’s', 'another user’s history against none: what any history does'],
+  [
+    'userSpecific',
+    'C',
+    'own − other',
+    'A − B, the user’s own history against another’s: the honest personalisation',
+  ],
+] as const;
+
+/** A, B and C in one picture. */
+export function effectsChart({ effects }: AuditResult): Html {
+  const rows = named.map(([name, letter, label]) => ({
     label: `${letter} ${label}`,
-    estimate,
-    series,
+    estimate: effects[name],
+    series: EFFECT_SERIES[name],
   }));
-  const cells = named.map(([letter, label, , estimate]) => {
-    const change = `${percentOf(estimate.value)} ${estimate.value < 0 ? 'less likely' : 'likelier'}`;
-    return `<tr><th scope="row"><b>${letter}</b> ${label}</th>${effectCell(estimate)}<td>${change}</td></tr>`;
-  });
-  const meanings = named.map(([letter, , meaning]) => `<dt>${letter}</dt><dd>${meaning}</dd>`);
-  return `<section><h2>How much</h2>
-<p>How much likelier the model finds what a user really wrote, with the user’s history and with somebody else’s.</p>
-${figure('Means over users with 95% intervals; right of 0 the history helps.', (width) =>
-  intervalChart({
-    title: 'Effects of the history',
-    xLabel: 'nats a token; 0.1 is 11% likelier',
-    groups: [{ label: 'Effect of the history', rows }],
-    reference: { value: 0, label: 'no effect' },
-    digits: DIGITS,
-    width,
-  }),
-)}
-${scrollTable('Effects of the history', ['effect', 'nats a token', 'a token is'], cells)}
-<dl class="defined">${meanings.join('')}</dl></section>`;
+  return figure(
+    'What a history changes for each token, with 95% intervals by user. Right of 0 the text gets likelier; 0.1 nats are 11%.',
+    (width) =>
+      intervalChart({
+        title: 'Effects of the history',
+        xLabel: 'nats a token',
+        groups: [{ rows }],
+        reference: { value: 0, label: 'no effect' },
+        digits: DIGITS,
+        width,
+      }),
+  );
+}
+
+/** A, B and C in numbers. */
+export function effectsTable({ effects }: AuditResult): Html {
+  const cells = named.map(
+    ([name, letter, label]) =>
+      html`<tr><th scope="row"><b>${letter}</b> ${label}</th>${effectCell(effects[name])}<td>${likelier(effects[name].value)}</td></tr>`,
+  );
+  return html`${scrollTable('Effects of the history', ['effect', 'nats a token', 'a token is'], cells)}
+<dl class="defined">${named.map(([, letter, , meaning]) => html`<dt>${letter}</dt><dd>${meaning}</dd>`)}</dl>`;
 }
 
 /** Who gains: all users in one picture, those at the ends by name, all in a table. */
-export function usersHtml({ byUser, users, effects }: AuditResult): string {
+export function usersHtml({ byUser, users, effects }: AuditResult): Html {
   const few = byUser.filter(({ texts }) => texts < FEWEST_FOR_INTERVAL).length;
   const who = few === users ? 'All are' : `${count(few, 'user')} of ${users} ${few === 1 ? 'is' : 'are'}`;
   const marked =
@@ -76,25 +80,25 @@ export function usersHtml({ byUser, users, effects }: AuditResult): string {
     groups.map((group) => ({
       label: `${short(group.name, width)}${group.texts < FEWEST_FOR_INTERVAL ? ` (${group.texts})` : ''}`,
       estimate: group.userSpecific,
-      series: SERIES.userSpecific,
+      series: EFFECT_SERIES.userSpecific,
     }));
-  return `<section><h2>For whom</h2>
-<p>C of every user, largest first: what the user’s own history does beyond another user’s. ${marked}</p>
+  return foldedSection(
+    'For whom',
+    html`<p>C of every user, largest first: what the user’s own history does beyond another user’s. ${marked}</p>
 ${
-  byUser.length < 3
-    ? ''
-    : figure(
-        'Each dot is a user; whiskers are 95% intervals over the user’s texts, where there are enough.',
-        (width) =>
-          rankChart({
-            title: 'C by user',
-            xLabel: `${count(users, 'user')}, largest C first`,
-            yLabel: 'C, nats a token',
-            entries: byUser.map(({ name, userSpecific }) => ({ label: name, estimate: userSpecific })),
-            mean: effects.userSpecific.value,
-            width,
-          }),
-      )
+  byUser.length >= 3 &&
+  figure(
+    'Each dot is a user; whiskers are 95% intervals over the user’s texts, where there are enough.',
+    (width) =>
+      rankChart({
+        title: 'C by user',
+        xLabel: `${count(users, 'user')}, largest C first`,
+        yLabel: 'C, nats a token',
+        entries: byUser.map(({ name, userSpecific }) => ({ label: name, estimate: userSpecific })),
+        mean: effects.userSpecific.value,
+        width,
+      }),
+  )
 }
 ${figure('Users at the two ends.', (width) =>
   intervalChart({
@@ -109,120 +113,116 @@ ${figure('Users at the two ends.', (width) =>
     width,
   }),
 )}
-${fold(`All ${count(users, 'user')} as a table`, groupTable('user', byUser))}</section>`;
+${fold(`All ${count(users, 'user')} as a table`, groupTable('user', byUser))}`,
+  );
 }
 
 /** By domain; nothing where there are fewer than two. */
-export function domainsHtml({ byDomain }: AuditResult): string {
-  if (byDomain.length < 2) return '';
+export function domainsHtml({ byDomain }: AuditResult): HtmlPart {
+  if (byDomain.length < 2) return undefined;
   const drawn = byDomain.slice(0, 2 * ROWS);
-  return `<section><h2>By domain</h2>
-${figure(
-  'Own history against another user’s, by the domain of the text; no interval where there are too few users.',
-  (width) =>
-    intervalChart({
-      title: 'C by domain',
-      xLabel: 'C, nats a token',
-      groups: [
-        {
-          label: 'C, own history against another’s',
-          rows: drawn.map(({ name, userSpecific }) => ({
-            label: short(name, width),
-            estimate: userSpecific,
-            series: SERIES.userSpecific,
-          })),
-        },
-      ],
-      reference: { value: 0, label: 'no effect' },
-      digits: DIGITS,
-      width,
-    }),
-)}
-${fold(`All ${count(byDomain.length, 'domain')} as a table`, groupTable('domain', byDomain))}</section>`;
+  return foldedSection(
+    'By domain',
+    html`${figure(
+      'C, own history against another user’s, by the domain of the text; no interval where there are too few users.',
+      (width) =>
+        intervalChart({
+          title: 'C by domain',
+          xLabel: 'C, nats a token',
+          groups: [
+            {
+              rows: drawn.map(({ name, userSpecific }) => ({
+                label: short(name, width),
+                estimate: userSpecific,
+                series: EFFECT_SERIES.userSpecific,
+              })),
+            },
+          ],
+          reference: { value: 0, label: 'no effect' },
+          digits: DIGITS,
+          width,
+        }),
+    )}
+${fold(`All ${count(byDomain.length, 'domain')} as a table`, groupTable('domain', byDomain))}`,
+  );
 }
 
 /** What more items add. */
-export function doseHtml({ dose, texts }: AuditResult): string {
+export function doseHtml({ dose, texts }: AuditResult): Html {
   const rows = dose.map(({ items, effect, added, texts: many }) => {
-    const more = added === undefined ? '<td>–</td>' : effectCell(added);
-    return `<tr><th scope="row">${items}</th>${effectCell(effect)}${more}<td>${many}</td></tr>`;
+    const more = added === undefined ? html`<td>–</td>` : effectCell(added);
+    return html`<tr><th scope="row">${items}</th>${effectCell(effect)}${more}<td>${many}</td></tr>`;
   });
-  return `<section><h2>How many items it takes</h2>
-<p>A with only the latest items of the history. All ${count(texts, 'text')} are in every point; a text with fewer items counts with all it has.</p>
+  return foldedSection(
+    'How many items it takes',
+    html`<p>A with only the latest items of the history. All ${count(texts, 'text')} are in every point; a text with fewer items counts with all it has.</p>
 ${figure('Effect of the latest items against none, with 95% intervals by user.', (width) =>
   intervalCurve({
     title: 'Effect by number of items',
     xLabel: 'latest items shown',
     yLabel: 'A, nats a token',
     points: dose.map(({ items, effect }) => ({ x: items, estimate: effect })),
-    series: SERIES.total,
+    series: EFFECT_SERIES.total,
     width,
   }),
 )}
-${scrollTable('Effect by number of items', ['items', 'A', 'added', 'texts with so many'], rows)}</section>`;
+${scrollTable('Effect by number of items', ['items', 'A', 'added', 'texts with so many'], rows)}`,
+  );
 }
 
 /** Early or late, and in how many tokens. */
-export function whereHtml({ where: { thirds, personal } }: AuditResult): string {
+export function whereHtml({ where: { thirds, personal } }: AuditResult): Html {
   const share = (estimate: Estimate | undefined) =>
-    estimate === undefined
-      ? ''
-      : estimateCell(
-          percentages(estimate),
-          (value, digits) => `${decimal(value, Math.min(digits ?? 1, 1))}%`,
-        );
+    estimate &&
+    estimateCell(percentages(estimate), (value, digits) => `${decimal(value, Math.min(digits ?? 1, 1))}%`);
   const extra =
     personal === undefined || personal.share.value === 0
       ? []
       : [{ head: 'tokens found', cell: (i: number) => share(thirds[i]!.personalShare) }];
-  return `<section><h2>Where in the text</h2>
-${figure('A and C by the place of a token in its text.', (width) =>
-  intervalChart({
-    title: 'Effects by third of the text',
-    xLabel: 'nats a token',
-    groups: [
-      {
-        label: 'A, own history against none',
-        rows: thirds.map(({ name, total }) => ({ label: name, estimate: total, series: SERIES.total })),
-      },
-      {
-        label: 'C, own history against another’s',
-        rows: thirds.map(({ name, userSpecific }) => ({
-          label: name,
-          estimate: userSpecific,
-          series: SERIES.userSpecific,
-        })),
-      },
-    ],
-    reference: { value: 0, label: 'no effect' },
-    digits: DIGITS,
-    width,
-  }),
-)}
+  const rows = (effect: 'total' | 'userSpecific') =>
+    thirds.map((third) => ({
+      label: third.name,
+      estimate: third[effect],
+      series: EFFECT_SERIES[effect],
+    }));
+  return foldedSection(
+    'Where in the text',
+    html`${figure('A and C by the place of a token in its text.', (width) =>
+      intervalChart({
+        title: 'Effects by third of the text',
+        xLabel: 'nats a token',
+        groups: [
+          { label: 'A, own history against none', rows: rows('total') },
+          { label: 'C, own history against another’s', rows: rows('userSpecific') },
+        ],
+        reference: { value: 0, label: 'no effect' },
+        digits: DIGITS,
+        width,
+      }),
+    )}
 ${groupTable('part', thirds, extra)}
-${personal === undefined ? '' : tokensHtml(personal)}</section>`;
+${personal && tokensHtml(personal)}`,
+  );
 }
 
 /** Why a clear C may show in no single token; measured on the simulator (docs/log.md). */
 const nothingFound =
-  'This is no evidence against C, which is a mean over many tokens. What is a user’s own is seldom that user’s alone: where one of the other users shares a word or a way to sign off, that user’s history makes it as much likelier, and a token is found only where this is rarer than the rate of false discoveries allows.';
+  'This does not speak against C, which is a mean over many tokens. Users share most of their words: where another user signs off the same way, that user’s history makes the words as much likelier. A token is found only where this is rarer than the rate of false discoveries allows.';
 
-function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): string {
+function tokensHtml(personal: NonNullable<AuditResult['where']['personal']>): Html {
   const { share, tokens, level, nullSize, strongest } = personal;
   const percent = percentages(share);
   const rows = strongest.map(
     ({ token, userSpecific, user, adjusted }) =>
-      `<tr><th scope="row"><bdi>${textHtml(tokenLabel(token))}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td><bdi>${textHtml(short(user, 480))}</bdi></td></tr>`,
+      html`<tr><th scope="row"><bdi>${tokenLabel(token)}</bdi></th><td>${signed(userSpecific)}</td><td>${adjusted < 0.001 ? '< 0.001' : decimal(adjusted, 3)}</td><td><bdi>${short(user, 480)}</bdi></td></tr>`,
   );
-  const found =
-    strongest.length === 0
-      ? 'no token'
-      : `${decimal(percent.value, 1)}% of the tokens (95% interval ${decimal(percent.low, 1)}% to ${decimal(percent.high, 1)}%)`;
-  return `<h3>Tokens that are the user’s own</h3>
-<p>The user’s own history makes ${found} likelier by more than other users’ histories differ among themselves: ${count(tokens, 'token')} tested against ${nullSize} differences between other users’ histories, with at most ${decimal(100 * level, 0)}% false discoveries (Benjamini–Hochberg).</p>
+  const found = strongest.length === 0 ? 'No token is' : `${decimal(percent.value, 1)}% of the tokens are`;
+  return html`<h3>Tokens that are the user’s own</h3>
+<p>${found} made likelier by the user’s own history by more than other users’ histories differ among themselves.</p>
+<p class="facts">${count(tokens, 'token')} tested against ${count(nullSize, 'difference')} between other users’ histories, with at most ${decimal(100 * level, 0)}% false discoveries (Benjamini–Hochberg).</p>
 ${
   strongest.length === 0
-    ? `<p>${nothingFound}</p>`
+    ? html`<p>${nothingFound}</p>`
     : fold(
         `The ${count(strongest.length, 'strongest token')}`,
         scrollTable('Strongest tokens', ['token', 'C, nats', 'false discovery rate', 'user'], rows),
@@ -232,26 +232,20 @@ ${
 
 interface ExtraColumn {
   readonly head: string;
-  readonly cell: (row: number) => string;
+  readonly cell: (row: number) => HtmlPart;
 }
 
-function groupTable(
-  kind: string,
-  groups: readonly GroupEffects[],
-  extra: readonly ExtraColumn[] = [],
-): string {
+function groupTable(kind: string, groups: readonly GroupEffects[], extra: readonly ExtraColumn[] = []): Html {
   const rows = groups.map((group, i) => {
     const effects = [group.total, group.generic, group.userSpecific].map(effectCell);
     const more = extra.map((column) => column.cell(i));
-    return `<tr><th scope="row"><bdi>${textHtml(group.name)}</bdi></th>${effects.join('')}<td>${group.texts}</td>${more.join('')}</tr>`;
+    return html`<tr><th scope="row"><bdi>${textHtml(group.name)}</bdi></th>${effects}<td>${group.texts}</td>${more}</tr>`;
   });
   const heads = ['A', 'B', 'C', 'texts', ...extra.map(({ head }) => head)];
   return scrollTable(`Effects by ${kind}`, [kind, ...heads], rows);
 }
 
 const effectCell = (estimate: Estimate) => estimateCell(estimate, signed, DIGITS);
-
-const fold = (summary: string, html: string) => `<details><summary>${summary}</summary>${html}</details>`;
 
 const percentages = ({ value, low, high }: Estimate) => ({
   value: 100 * value,

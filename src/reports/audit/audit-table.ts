@@ -4,8 +4,7 @@ import type { AuditResult, GroupEffects } from '../../method/audit/results.ts';
 import { alignedColumns } from '../comparison/comparison-table.ts';
 import { terminalText } from '../text/terminal-text.ts';
 import { tokenLabel } from '../text/visible-text.ts';
-import { answerOf, percentOf } from './answer.ts';
-import { caveatsOf } from './caveats.ts';
+import { generalCaveats, isAnswer, likelier, saidFindings } from './audit-words.ts';
 import { redactAudit } from './redact-audit.ts';
 
 /** Users and domains shown at each end of their order, and tokens. */
@@ -22,12 +21,18 @@ export function renderAuditTerminal(
   { redact = false }: { redact?: boolean } = {},
 ): string {
   const shown = redact ? redactAudit(audit) : audit;
-  const { effects, users, texts, tokens, byUser, byDomain, where, dose, maps } = shown;
+  const { effects, users, texts, tokens, byUser, byDomain, where, dose } = shown;
   const ends = byUser.length <= 2 * SHOWN ? byUser : [...byUser.slice(0, SHOWN), ...byUser.slice(-SHOWN)];
-  const kinds = [...maps.most, ...maps.least].flatMap(({ items = [] }) => items.map(({ kind }) => kind));
   const { personal } = where;
+  const said = saidFindings(shown);
+  const answer = said.find(({ finding }) => finding.code === 'history')!;
+  const rest = said.filter((each) => each !== answer);
+  const found = rest.filter(isAnswer);
+  const caveats = rest.filter((each) => !isAnswer(each) && each.finding.code !== 'left-out');
   return [
-    ...answerOf(shown).map((sentence) => `${name(sentence, 2000)}\n`),
+    line(answer.text),
+    ...rest.filter(({ finding }) => finding.code === 'left-out').map(({ text }) => `! ${line(text)}`),
+    '',
     `${name(shown.model, 200)}: ${texts} texts of ${users} users, ${tokens} tokens; nats a token, means over users [95% interval by user]`,
     '',
     ...alignedColumns(
@@ -42,6 +47,9 @@ export function renderAuditTerminal(
       ],
       () => false,
     ),
+    '',
+    ...found.filter(({ finding }) => finding.kind === 'shown').map(({ text }) => `● ${line(text)}`),
+    ...found.filter(({ finding }) => finding.kind !== 'shown').map(({ text }) => `○ ${line(text)}`),
     ...section(
       byUser.length > ends.length
         ? `users with the largest and the smallest C, of ${users}`
@@ -74,25 +82,19 @@ export function renderAuditTerminal(
         ]),
       ]),
     ),
-    ...(kinds.length === 0
-      ? []
-      : [
-          '',
-          `items of ${maps.most.length + maps.least.length} texts: ${(
-            ['useful', 'harmful', 'redundant', 'idle'] as const
-          )
-            .map((kind) => `${kinds.filter((each) => each === kind).length} ${kind}`)
-            .join(', ')}`,
-        ]),
     '',
-    ...caveatsOf(shown).map((caveat) => `note: ${caveat}`),
+    ...caveats.map(({ finding, text }) => `${finding.kind === 'warning' ? '!' : 'note:'} ${line(text)}`),
+    ...generalCaveats.map((caveat) => `note: ${caveat}`),
     '',
   ].join('\n');
 }
 
 const section = (title: string, lines: readonly string[]) => ['', title, ...lines];
 
-const factor = (nats: number) => `${percentOf(nats)} ${nats < 0 ? 'less likely' : 'likelier'} a token`;
+const factor = (nats: number) => `${likelier(nats)} a token`;
+
+/** A sentence that may hold a user's name. */
+const line = (text: string) => name(text, 2000);
 
 function groupTable(kind: string, groups: readonly GroupEffects[]): string[] {
   return alignedColumns(

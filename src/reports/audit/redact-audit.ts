@@ -2,6 +2,7 @@
 
 import type { AuditResult, GroupEffects } from '../../method/audit/results.ts';
 import { lengthOf, redactEffectMaps } from '../heat-map/redact-maps.ts';
+import { portableName } from '../text/portable-name.ts';
 
 /** The same audit without texts and names; users and domains are numbered in the order of their C. */
 export function redactAudit(audit: AuditResult): AuditResult {
@@ -12,6 +13,7 @@ export function redactAudit(audit: AuditResult): AuditResult {
     groups.map((group, i) => ({ ...group, name: name(i) }));
   return {
     ...audit,
+    model: portableName(audit.model),
     byUser: renamed(audit.byUser, (i) => `user ${i + 1}`),
     byDomain: renamed(audit.byDomain, (i) => `domain ${i + 1}`),
     where: {

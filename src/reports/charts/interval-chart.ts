@@ -1,19 +1,21 @@
-/** @file Dots with whiskers as SVG text: each number beside its interval, systems told apart by colour and by name. */
+/** @file Dots with whiskers as SVG text: each number beside its interval, told apart by colour and by name. */
 
-import { decimal, estimateText } from '../../base/number-format.ts';
+import { estimateText } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../text/html-page.ts';
+import { type Html, html } from '../text/html.ts';
+import { frame } from './frame.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface IntervalRow {
   readonly label: string;
   readonly estimate: Estimate;
-  /** Index of the colour; the same system has the same one everywhere. */
+  /** Index of the colour; the same thing has the same one on every page. */
   readonly series: number;
 }
 
 export interface IntervalGroup {
-  readonly label: string;
+  /** Above the rows; none for a group that the chart's caption names. */
+  readonly label?: string;
   readonly rows: readonly IntervalRow[];
 }
 
@@ -34,7 +36,7 @@ const HEAD = 26;
 const FONT = 7.2;
 
 /** An `<svg>` whose height follows its rows; the numbers stand at the right, so that no reader must guess them. */
-export function intervalChart(chart: IntervalChart): string {
+export function intervalChart(chart: IntervalChart): Html {
   const { width = 640, groups, reference, digits } = chart;
   const numberOf = (estimate: Estimate) => estimateText(estimate, digits);
   const rows = groups.flatMap((group) => group.rows);
@@ -44,7 +46,9 @@ export function intervalChart(chart: IntervalChart): string {
     width < 480
       ? 8
       : 12 + FONT * 0.95 * Math.max(0, ...finite.map(({ estimate }) => numberOf(estimate).length));
-  const plot = { left: Math.min(labelRoom, width / 3), right: width - numberRoom };
+  const top = reference === undefined ? 4 : 20;
+  const left = Math.min(labelRoom, width * (width < 480 ? 0.42 : 1 / 3));
+  const right = width - numberRoom;
   const axis = axisOf(
     [
       ...finite.flatMap(({ estimate }) => [estimate.low, estimate.high, estimate.value]),
@@ -52,38 +56,42 @@ export function intervalChart(chart: IntervalChart): string {
     ],
     width < 480 ? 3 : 5,
   );
-  const toX = scaleOf(axis, plot.left, plot.right);
-  const top = reference === undefined ? 4 : 20;
-  const parts: string[] = [];
+  const toX = scaleOf(axis, left, right);
+  const parts: Html[] = [];
   let y = top;
   for (const group of groups) {
-    parts.push(`<text class="group" x="0" y="${y + 17}">${escapeHtml(group.label)}</text>`);
-    y += HEAD;
+    if (group.label !== undefined) {
+      parts.push(html`<text class="group" x="0" y="${y + 17}">${group.label}</text>\n`);
+      y += HEAD;
+    }
     for (const row of group.rows) {
-      parts.push(rowSvg(row, numberOf(row.estimate), toX, y + ROW / 2, plot.left, width));
+      parts.push(rowSvg(row, numberOf(row.estimate), toX, y + ROW / 2, left, width));
       y += ROW;
     }
     y += 6;
   }
-  const bottom = y;
-  const grid = axis.ticks.map(
-    (tick) => `<line class="grid" x1="${toX(tick)}" x2="${toX(tick)}" y1="${top}" y2="${bottom}"/>
-<text class="tick" x="${toX(tick)}" y="${bottom + 16}" text-anchor="middle">${decimal(tick, axis.digits)}</text>`,
-  );
   const line =
-    reference === undefined
-      ? ''
-      : `<line class="reference" x1="${toX(reference.value)}" x2="${toX(reference.value)}" y1="${top}" y2="${bottom}"/>
-<text class="tick" x="${toX(reference.value)}" y="12" text-anchor="middle">${escapeHtml(reference.label)}</text>`;
+    reference &&
+    html`<line class="reference" x1="${toX(reference.value)}" x2="${toX(reference.value)}" y1="${top}" y2="${y}"/>
+<text class="tick" x="${toX(reference.value)}" y="12" text-anchor="middle">${reference.label}</text>`;
   const summary = groups.flatMap((group) =>
-    group.rows.map((row) => `${group.label}, ${row.label}: ${numberOf(row.estimate)}`),
+    group.rows.map((row) =>
+      [group.label, `${row.label}: ${numberOf(row.estimate)}`]
+        .filter((text) => text !== undefined)
+        .join(', '),
+    ),
   );
-  return `<svg class="chart" viewBox="0 0 ${width} ${bottom + 40}" role="img" aria-label="${escapeHtml(`${chart.title}. ${summary.join('; ')}`)}">
-${grid.join('\n')}
-${line}
-${parts.join('\n')}
-<text class="label" x="${(plot.left + plot.right) / 2}" y="${bottom + 35}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>
-</svg>`;
+  return frame(
+    {
+      width,
+      height: y + 40,
+      plot: { left, right, top, bottom: y },
+      title: chart.title,
+      summary,
+      x: { axis, to: toX, label: chart.xLabel },
+    },
+    html`${line}\n${parts}`,
+  );
 }
 
 function rowSvg(
@@ -93,13 +101,12 @@ function rowSvg(
   y: number,
   left: number,
   width: number,
-): string {
-  const name = `<text class="row" x="${left - 10}" y="${y}" dy=".32em" text-anchor="end">${escapeHtml(label)}</text>`;
+): Html {
+  const name = html`<text class="row" x="${left - 10}" y="${y}" dy=".32em" text-anchor="end">${label}</text>\n`;
   if (!Number.isFinite(estimate.value)) return name;
   const number =
-    width >= 480
-      ? `<text class="value" x="${width}" y="${y}" dy=".32em" text-anchor="end">${text}</text>`
-      : '';
-  return `${name}<g class="s${series % 6}"><title>${escapeHtml(label)}: ${text}</title>
+    width >= 480 &&
+    html`<text class="value" x="${width}" y="${y}" dy=".32em" text-anchor="end">${text}</text>\n`;
+  return html`${name}<g class="s${series % 6}"><title>${label}: ${text}</title>
 <line class="whisker" x1="${toX(estimate.low)}" x2="${toX(estimate.high)}" y1="${y}" y2="${y}"/><circle cx="${toX(estimate.value)}" cy="${y}" r="5"/></g>${number}`;
 }

@@ -1,11 +1,14 @@
 /** @file Curves over steps as SVG text: a static chart needs no library, and a charting library would need a DOM. */
 
 import { decimal } from '../../base/number-format.ts';
-import { escapeHtml } from '../text/html-page.ts';
+import { type Html, html } from '../text/html.ts';
+import { frame } from './frame.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface LineSeries {
   readonly label: string;
+  /** Index of the colour; default its place. */
+  readonly series?: number;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
 
@@ -26,7 +29,7 @@ const SMOOTHING = 0.04;
  * An `<svg>`: each series as a faint line of its points and a bold running mean, named at its end.
  * Points that are not finite break the faint line. Colours are the classes `s0`, `s1`, … of the page.
  */
-export function lineChart(chart: LineChart): string {
+export function lineChart(chart: LineChart): Html {
   const { width = 640, height = 300, series } = chart;
   const labelRoom = 12 + 7.2 * Math.max(0, ...series.map(({ label }) => label.length));
   const plot = { left: 52, right: width - Math.min(labelRoom, width / 3), top: 30, bottom: height - 42 };
@@ -50,37 +53,31 @@ export function lineChart(chart: LineChart): string {
     plot.top,
     plot.bottom,
   );
-  const grid = yAxis.ticks.map(
-    (tick) => `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${toY(tick)}" y2="${toY(tick)}"/>
-<text class="tick" x="${plot.left - 8}" y="${toY(tick)}" dy=".32em" text-anchor="end">${decimal(tick, yAxis.digits)}</text>`,
-  );
-  const below = xAxis.ticks.map(
-    (tick) =>
-      `<line class="axis" x1="${toX(tick)}" x2="${toX(tick)}" y1="${plot.bottom}" y2="${plot.bottom + 5}"/>
-<text class="tick" x="${toX(tick)}" y="${plot.bottom + 19}" text-anchor="middle">${decimal(tick, xAxis.digits)}</text>`,
-  );
   const lines = series.map((line, i) => {
     const path = (of: LineSeries['points']) =>
       pathOf(of.map((point) => [toX(point.x), toY(point.y)] as const));
     const last = smooth[i]!.at(-1);
     const name =
-      last === undefined
-        ? ''
-        : `<text class="name" x="${toX(last.x) + 8}" y="${ends[i]}" dy=".32em">${escapeHtml(line.label)}</text>`;
-    return `<g class="s${i % 6}"><path class="raw" d="${path(line.points)}"/><path class="line" d="${path(smooth[i]!)}"/>${name}</g>`;
+      last && html`<text class="name" x="${toX(last.x) + 8}" y="${ends[i]}" dy=".32em">${line.label}</text>`;
+    return html`<g class="s${line.series ?? i % 6}"><path class="raw" d="${path(line.points)}"/><path class="line" d="${path(smooth[i]!)}"/>${name}</g>\n`;
   });
   const summary = series.map((line, i) => {
     const from = smooth[i]![0]?.y ?? Number.NaN;
     return `${line.label} from ${decimal(from)} to ${decimal(smooth[i]!.at(-1)?.y ?? Number.NaN)}`;
   });
-  return `<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${chart.title}: ${summary.join('; ')}`)}">
-<text class="label" x="${plot.left - 44}" y="14">${escapeHtml(chart.yLabel)}</text>
-${grid.join('\n')}
-<line class="axis" x1="${plot.left}" x2="${plot.right}" y1="${plot.bottom}" y2="${plot.bottom}"/>
-${below.join('\n')}
-<text class="label" x="${(plot.left + plot.right) / 2}" y="${height - 4}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>
-${lines.join('\n')}
-</svg>`;
+  return frame(
+    {
+      width,
+      height,
+      plot,
+      title: chart.title,
+      summary,
+      x: { axis: xAxis, to: toX, label: chart.xLabel, line: () => 'axis' },
+      y: { axis: yAxis, to: toY, label: chart.yLabel },
+    },
+    html`<line class="axis" x1="${plot.left}" x2="${plot.right}" y1="${plot.bottom}" y2="${plot.bottom}"/>
+${lines}`,
+  );
 }
 
 /** SVG path of points in pixels; a gap where one is not finite. */

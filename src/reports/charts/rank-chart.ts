@@ -2,7 +2,8 @@
 
 import { decimal, estimateText } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
-import { escapeHtml } from '../text/html-page.ts';
+import { type Html, html } from '../text/html.ts';
+import { EFFECT_SERIES, frame } from './frame.ts';
 import { axisOf, scaleOf } from './ticks.ts';
 
 export interface RankChart {
@@ -18,8 +19,8 @@ export interface RankChart {
   readonly height?: number;
 }
 
-/** An `<svg>`: what lies above 0 and what below has a colour each. */
-export function rankChart(chart: RankChart): string {
+/** An `<svg>`: what lies above 0 has the colour of C, what lies below is grey. */
+export function rankChart(chart: RankChart): Html {
   const { width = 640, height = 240, entries, mean } = chart;
   const plot = { left: 52, right: width - 8, top: 30, bottom: height - 26 };
   const axis = axisOf([0, ...entries.flatMap(({ estimate }) => [estimate.low, estimate.high])], 5);
@@ -30,28 +31,27 @@ export function rankChart(chart: RankChart): string {
     plot.right,
   );
   const radius = Math.max(1.5, Math.min(5, (0.4 * (plot.right - plot.left)) / Math.max(entries.length, 1)));
-  const grid = axis.ticks.map(
-    (
-      tick,
-    ) => `<line class="${tick === 0 ? 'axis' : 'grid'}" x1="${plot.left}" x2="${plot.right}" y1="${toY(tick)}" y2="${toY(tick)}"/>
-<text class="tick" x="${plot.left - 8}" y="${toY(tick)}" dy=".32em" text-anchor="end">${decimal(tick, axis.digits)}</text>`,
-  );
   const dots = entries.map(({ label, estimate }, i) => {
     const [x, y] = [toX(i), toY(estimate.value)];
     const whisker =
-      estimate.low === estimate.high
-        ? ''
-        : `<line class="whisker thin" x1="${x}" x2="${x}" y1="${toY(estimate.low)}" y2="${toY(estimate.high)}"/>`;
-    return `<g class="s${estimate.value > 0 ? 2 : 1}"><title>${escapeHtml(label)}: ${estimateText(estimate)}</title>${whisker}<circle cx="${x}" cy="${y}" r="${radius}"/></g>`;
+      estimate.low !== estimate.high &&
+      html`<line class="whisker thin" x1="${x}" x2="${x}" y1="${toY(estimate.low)}" y2="${toY(estimate.high)}"/>`;
+    const series = estimate.value > 0 ? EFFECT_SERIES.userSpecific : EFFECT_SERIES.generic;
+    return html`<g class="s${series}"><title>${label}: ${estimateText(estimate)}</title>${whisker}<circle cx="${x}" cy="${y}" r="${radius}"/></g>\n`;
   });
   const above = entries.filter(({ estimate }) => estimate.value > 0).length;
-  const summary = `${above} of ${entries.length} above 0; mean ${decimal(mean, 3)}`;
-  return `<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${chart.title}. ${summary}`)}">
-<text class="label" x="${plot.left - 44}" y="14">${escapeHtml(chart.yLabel)}</text>
-${grid.join('\n')}
-<line class="reference" x1="${plot.left}" x2="${plot.right}" y1="${toY(mean)}" y2="${toY(mean)}"/>
+  return frame(
+    {
+      width,
+      height,
+      plot,
+      title: chart.title,
+      summary: [`${above} of ${entries.length} above 0`, `mean ${decimal(mean, 3)}`],
+      xLabel: chart.xLabel,
+      y: { axis, to: toY, label: chart.yLabel, line: (tick) => (tick === 0 ? 'axis' : 'grid') },
+    },
+    html`<line class="reference" x1="${plot.left}" x2="${plot.right}" y1="${toY(mean)}" y2="${toY(mean)}"/>
 <text class="tick mean" x="${plot.right}" y="${toY(mean) - 6}" text-anchor="end">mean ${decimal(mean, 3)}</text>
-${dots.join('\n')}
-<text class="label" x="${(plot.left + plot.right) / 2}" y="${height - 6}" text-anchor="middle">${escapeHtml(chart.xLabel)}</text>
-</svg>`;
+${dots}`,
+  );
 }

@@ -1,13 +1,10 @@
 /** @file The table of systems as aligned plain text, for terminals and logs. */
 
 import { estimateText, pValueText } from '../../base/number-format.ts';
-import {
-  type Measure,
-  measureDescriptions,
-  type PairedDifference,
-  type SystemResult,
-} from '../../method/evaluation/results.ts';
+import type { Measure, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
+import { matchingText } from '../text/matching-text.ts';
 import { displayWidth, terminalText } from '../text/terminal-text.ts';
+import { measureWords } from './measure-words.ts';
 
 /** Measures that are columns, in order. */
 export const systemMeasures = [
@@ -45,11 +42,11 @@ export function systemsTable(systems: readonly SystemResult[]): string {
     lines[0]!,
     '─'.repeat(displayWidth(lines[0]!)),
     ...lines.slice(1),
-    `NLL in ${measureDescriptions.nllWithHistory.unit}; mean over users [95% interval by user]`,
+    `NLL in ${measureWords.nllWithHistory.unit}; mean over users [95% interval by user]`,
     ...(identified === undefined
       ? []
       : [
-          `author identified among ${identified.k}, matched by ${terminalText(identified.matching)}; chance ${(1 / identified.k).toFixed(2)}`,
+          `author identified among ${identified.k}, matched by ${terminalText(matchingText(identified.matching))}; chance ${(1 / identified.k).toFixed(2)}`,
         ]),
     '',
   ].join('\n');
@@ -59,7 +56,7 @@ export function systemsTable(systems: readonly SystemResult[]): string {
 export function differencesTable(differences: readonly PairedDifference[]): string {
   const rows = differences.map(({ system, baseline, measure, estimate, pValue }) => [
     `${terminalText(system)} − ${terminalText(baseline)}`,
-    measureDescriptions[measure].label,
+    measureWords[measure].label,
     estimateText(estimate),
     pValueText(pValue),
   ]);

@@ -1,6 +1,6 @@
 /** @file How strong an effect must be for the strongest colour: one scale for all maps of a page, so that they compare. */
 import { quantile } from '../../base/statistics/estimate.ts';
-import { type EffectMap, type EffectName, effectDescriptions } from '../../method/explain/effect-map.ts';
+import { type EffectMap, type EffectName, effectKinds } from '../../method/explain/effect-map.ts';
 
 /** The value with the strongest colour, by effect. */
 export type EffectLimits = Readonly<Record<EffectName, number>>;
@@ -28,7 +28,7 @@ export function effectLimits(maps: readonly Pick<EffectMap, 'tokens'>[]): Effect
     const size = sizes.length === 0 ? 0 : quantile(sizes, WITHIN);
     return Math.max(roundUp(size), LEAST_LIMITS[name]);
   };
-  const names = Object.keys(effectDescriptions) as EffectName[];
+  const names = Object.keys(effectKinds) as EffectName[];
   const limits = Object.fromEntries(names.map((name) => [name, limitOf(name)])) as Record<EffectName, number>;
   const nats = Math.max(limits.logRatio, limits.userSpecific, limits.generic);
   return { ...limits, logRatio: nats, userSpecific: nats, generic: nats };

@@ -7,14 +7,19 @@ import {
   displayPieces,
   type EffectMap,
   type EffectName,
-  effectDescriptions,
+  effectKinds,
   effectNames,
   effectOfResponse,
 } from '../../method/explain/effect-map.ts';
-import { escapeHtml, htmlPage, textHtml } from '../text/html-page.ts';
+import { NEAR_ZERO } from '../../method/scoring/item-kinds.ts';
+import { type Html, type HtmlPart, html } from '../text/html.ts';
+import { htmlPage, textHtml } from '../text/html-page.ts';
+import { factsHtml, fold, scrollTable } from '../text/html-parts.ts';
+import { reportStyle } from '../text/report-style.ts';
 import { tokenLabel } from '../text/visible-text.ts';
 import { LEVELS, levelOf } from './colour-scale.ts';
 import { type EffectLimits, effectLimits } from './effect-scale.ts';
+import { effectCaveat, effectWords, mapFacts } from './effect-words.ts';
 import { hasItems, historyHtml, itemAttributes, itemFacts, kindsHtml } from './items-html.ts';
 import { redactEffectMaps } from './redact-maps.ts';
 import { effectMapScript } from './script.ts';
@@ -29,11 +34,6 @@ export interface EffectMapHtmlOptions {
   readonly redact?: boolean;
 }
 
-/** What every page with heat maps says of them. */
-export const effectCaveat =
-  'Effects are teacher-forced: each is the direct effect of the history on one token, given the words before it as they ' +
-  'were written. They do not add up over text that a model writes freely.';
-
 const causeClasses: Readonly<Record<Cause, string>> = {
   user: 'user',
   query: 'query-cause',
@@ -46,22 +46,57 @@ const causeClasses: Readonly<Record<Cause, string>> = {
  * @throws {DataError} when the offsets of a map are not in order
  */
 export function renderEffectMapHtml(maps: readonly EffectMap[], options: EffectMapHtmlOptions = {}): string {
-  const { effect = 'logRatio', redact = false } = options;
-  const onlyOne = maps.length === 1 && !redact ? maps[0]!.title : undefined;
-  const title = options.title ?? onlyOne ?? 'What the history changes';
-  const body = `<main>
-<h1>${textHtml(title)}</h1>
-${effectMapsHtml(maps, { effect, redact, titles: maps.length > 1 })}
+  const { redact = false } = options;
+  const shown = redact ? redactEffectMaps(maps) : maps;
+  const only = shown.length === 1 ? shown[0] : undefined;
+  const title = options.title ?? (redact ? undefined : only?.title) ?? 'What the history changes';
+  const { tools, articles, note } = effectMapParts(shown, {
+    ...options,
+    redact: false,
+    titles: only === undefined,
+  });
+  const body = html`<main>
+<header><h1>${textHtml(title)}</h1>
+${only && html`<p class="answer ${answerKind(only)}">${mapAnswer(only)}</p>`}</header>
+${tools}
+${articles}
+${note}
 </main>`;
-  return htmlPage({ title, style: pageStyle + effectMapStyle, script: effectMapScript, body });
+  return htmlPage({
+    title,
+    style: pageStyle + effectMapStyle + reportStyle,
+    script: effectMapScript,
+    body,
+  });
+}
+
+/** What the history does to one text, in one sentence. */
+export function mapAnswer(map: EffectMap): string {
+  if (map.history.length === 0) return 'No history is shown, so nothing can change.';
+  const { perToken } = effectOfResponse(map);
+  if (Math.abs(perToken) < NEAR_ZERO) return 'The history hardly changes how likely this text is.';
+  return perToken > 0 ? 'The history makes this text likelier.' : 'The history makes this text less likely.';
+}
+
+const answerKind = (map: EffectMap) =>
+  map.history.length > 0 && Math.abs(effectOfResponse(map).perToken) >= NEAR_ZERO ? 'shown' : 'open';
+
+/** The pieces of heat maps, for a page that puts some in sight and folds others. */
+export interface EffectMapParts {
+  /** What colours, and the scale: once a page, before the first map. */
+  readonly tools: Html;
+  /** One for each map. */
+  readonly articles: readonly Html[];
+  /** What must be said of all of them. */
+  readonly note: Html;
 }
 
 /**
- * The heat maps as a fragment for a page that has {@link pageStyle}, {@link effectMapStyle} and the script: once a page.
+ * The heat maps for a page that has {@link pageStyle}, {@link effectMapStyle} and the script.
  * @param options.titles whether each map has its own heading; default true
  * @param options.kinds whether the kinds of items are defined here; default true
  */
-export function effectMapsHtml(
+export function effectMapParts(
   maps: readonly EffectMap[],
   {
     effect = 'logRatio',
@@ -69,48 +104,47 @@ export function effectMapsHtml(
     titles = true,
     kinds = true,
   }: EffectMapHtmlOptions & { titles?: boolean; kinds?: boolean } = {},
-): string {
+): EffectMapParts {
   const shown = redact ? redactEffectMaps(maps) : maps;
   const names = effectNames(shown);
   const limits = effectLimits(shown);
   const chosen = names.includes(effect) ? effect : 'logRatio';
   const firstWithItems = shown.findIndex(hasItems);
-  const simulated = shown.some(hasCauses);
-  const causes = simulated
-    ? '<fieldset><label><input type="checkbox" id="show-causes" checked>Underline known causes</label></fieldset>'
-    : '';
-  return `<div class="tools">
-<fieldset><legend>Colour by</legend>${names.map((name) => choice(name, name === chosen)).join('')}</fieldset>${causes}
-${names.map((name) => legend(name, limits[name])).join('\n')}
-</div>
-${shown.map((map, i) => article(map, names, limits, titles, i === firstWithItems)).join('\n')}
-${kinds && firstWithItems >= 0 ? kindsHtml(shown.flatMap(({ items = [] }) => items.map(({ kind }) => kind))) : ''}
-<p class="note">${escapeHtml(effectCaveat)}</p>`;
+  const causes =
+    shown.some(hasCauses) &&
+    html`<fieldset><legend class="unseen">Known causes</legend><label><input type="checkbox" id="show-causes" checked>Underline known causes</label></fieldset>`;
+  return {
+    tools: html`<div class="tools">
+<fieldset><legend>Colour by</legend>${names.map((name) => choice(name, name === chosen))}</fieldset>${causes}
+${names.map((name) => legend(name, limits[name]))}
+</div>`,
+    articles: shown.map((map, i) => article(map, names, limits, titles, i === firstWithItems)),
+    note: html`${kinds && firstWithItems >= 0 && kindsHtml(shown.flatMap(({ items = [] }) => items.map(({ kind }) => kind)))}
+<p class="note">${effectCaveat}</p>`,
+  };
 }
 
 const hasCauses = (map: EffectMap) => map.tokens.some((token) => token.cause !== undefined);
 
-function choice(name: EffectName, checked: boolean): string {
-  const state = checked ? ' checked' : '';
-  const { label } = effectDescriptions[name];
-  return `<label><input type="radio" name="effect" id="by-${name}"${state}>${escapeHtml(label)}</label>`;
+function choice(name: EffectName, checked: boolean): Html {
+  return html`<label><input type="radio" name="effect" id="by-${name}"${checked && html` checked`}>${effectWords[name].label}</label>`;
 }
 
-function legend(name: EffectName, limit: number): string {
-  const { signed: hasSign, unit, meaning } = effectDescriptions[name];
+function legend(name: EffectName, limit: number): Html {
+  const { signed: hasSign, unit } = effectKinds[name];
   const levels = Array.from({ length: (hasSign ? 2 : 1) * LEVELS + 1 }, (_, i) => (hasSign ? i - LEVELS : i));
   const cells = levels.map(
-    (level, i) => `<rect class="${hasSign ? 'k' : 'n'}${level}" x="${i}" width="1.02" height="1"/>`,
+    (level, i) => html`<rect class="${hasSign ? 'k' : 'n'}${level}" x="${i}" width="1.02" height="1"/>`,
   );
   const most = decimal(limit, limit < 1 ? 2 : 1).replace(/\.0$/, '');
   const ticks = hasSign ? [`≤ −${most} ${unit}`, '0', `≥ +${most} ${unit}`] : ['0', '', `≥ ${most} ${unit}`];
   const ends = hasSign
     ? ['history makes it less likely', 'more likely']
     : ['prediction as without history', 'moved'];
-  return `<div class="legend" data-effect="${name}" role="img" aria-label="Colour scale in ${unit}: ${escapeHtml(meaning)}">
-<svg viewBox="0 0 ${levels.length} 1" preserveAspectRatio="none" aria-hidden="true">${cells.join('')}</svg>
-${ticks.map((tick) => `<span>${tick}</span>`).join('')}
-<div class="ends"><i>${ends[0]}</i><i>${ends[1]}</i></div></div>`;
+  return html`<div class="legend" data-effect="${name}" role="img" aria-label="Colour scale in ${unit}: ${effectWords[name].meaning}">
+<svg viewBox="0 0 ${levels.length} 1" preserveAspectRatio="none" aria-hidden="true">${cells}</svg>
+${ticks.map((tick) => html`<span>${tick}</span>`)}
+<div class="ends"><i>${ends[0]}</i><i>${ends[1]}</i></div></div>\n`;
 }
 
 function article(
@@ -119,33 +153,39 @@ function article(
   limits: EffectLimits,
   titled: boolean,
   explainsItems: boolean,
-): string {
+): Html {
   const pieces = displayPieces(map);
   let focusable = true;
   const prose = pieces.map((piece) => {
-    const html = pieceHtml(piece, names, limits, focusable);
+    const piecesHtml = pieceHtml(piece, names, limits, focusable);
     if (piece.token !== undefined) focusable = false;
-    return html;
+    return piecesHtml;
   });
-  const { total, perToken } = effectOfResponse(map);
-  const verb = total < 0 ? 'lower' : 'higher';
-  const sum = `With the history, the log-likelihood of this text is ${decimal(Math.abs(total), 1)} nats ${verb} (${signed(perToken)} a token).`;
-  const facts = [
-    `user <bdi>${textHtml(map.user)}</bdi>`,
-    `example <bdi>${textHtml(map.example)}</bdi>`,
-    `model <bdi>${textHtml(map.model)}</bdi>`,
-    ...Object.entries(map.meta).map(([key, fact]) => `${textHtml(key)} <bdi>${textHtml(String(fact))}</bdi>`),
-  ];
-  return `<article class="map">
-${titled ? `<h2>${textHtml(map.title)}</h2>` : ''}
-<p class="facts">${facts.join(' · ')}</p>
+  return html`<article class="map">
+${titled && html`<h3 class="title">${textHtml(map.title)}</h3>\n<p class="said">${mapAnswer(map)}</p>`}
 <p class="query"><b>Query</b><bdi>${textHtml(map.query)}</bdi></p>
-<p class="prose" dir="auto" role="group" aria-label="Response; arrow keys move from token to token">${prose.join('')}</p>
-${hasCauses(map) ? causeKey() : ''}
-<p class="facts">${escapeHtml(sum)}</p>
+<p class="prose" dir="auto" role="group" aria-label="Response; arrow keys move from token to token">${prose}</p>
+${hasCauses(map) && causeKey()}
+${sumHtml(map)}
 ${historyHtml(map, explainsItems)}
 ${tableHtml(pieces, names, hasItems(map) ? map.history.length : 0)}
-</article>`;
+<details><summary>About this text</summary>${factsHtml(mapFacts(map))}</details>
+</article>\n`;
+}
+
+/** The text's likelihood both ways, in nats. */
+function sumHtml(map: EffectMap): Html {
+  const sum = (of: (token: EffectMap['tokens'][number]) => number) =>
+    map.tokens.reduce((all, token) => all + of(token), 0);
+  const [own, none] = [sum((token) => token.logProbWithHistory), sum((token) => token.logProbWithoutHistory)];
+  const perToken = (value: number) => (map.tokens.length === 0 ? 0 : value / map.tokens.length);
+  const row = (label: string, value: number, format = decimal) =>
+    html`<tr><th scope="row">${label}</th><td>${format(value, 1)}</td><td>${format(perToken(value), 3)}</td></tr>`;
+  return scrollTable(
+    'Log-likelihood of the text',
+    ['log-likelihood', 'nats', 'a token'],
+    [row('with the history', own), row('without', none), row('difference', own - none, signed)],
+  );
 }
 
 function pieceHtml(
@@ -153,15 +193,13 @@ function pieceHtml(
   names: readonly EffectName[],
   limits: EffectLimits,
   focusable: boolean,
-): string {
+): Html {
   const { token } = piece;
   if (token === undefined) return textHtml(piece.text, { marks: true });
-  const items = itemAttributes(piece, limits.logRatio);
   const levels = names
     .map((name) => [levelAttributes[name], levelOf(token.values[name]!, limits[name])] as const)
     .filter(([, level]) => level !== 0)
-    .map(([attribute, level]) => ` ${attribute}="${level}"`)
-    .join('');
+    .map(([attribute, level]) => html` ${attribute}="${level}"`);
   const classes = ['t', token.cause && causeClasses[token.cause], piece.isEnd && 'end']
     .filter(Boolean)
     .join(' ');
@@ -170,7 +208,7 @@ function pieceHtml(
     .join('|');
   const name = piece.isEnd ? 'end of text' : tokenLabel(piece.text);
   const text = piece.text === '' ? (piece.isEnd ? '⏎' : '◦') : textHtml(piece.text, { marks: true });
-  return `<span class="${classes}"${levels}${items} tabindex="${focusable ? 0 : -1}" data-name="${escapeHtml(name)}" data-facts="${escapeHtml(facts)}">${text}</span>`;
+  return html`<span class="${classes}"${levels}${itemAttributes(piece, limits.logRatio)} tabindex="${focusable ? 0 : -1}" data-name="${name}" data-facts="${facts}">${text}</span>`;
 }
 
 /** Term and value of everything that is known of a piece; no user's text. */
@@ -184,7 +222,7 @@ function pieceFacts({ token, positions }: DisplayPiece, names: readonly EffectNa
     ['log p with history', logProbText(token.logProbWithHistory)],
     ['log p without history', logProbText(token.logProbWithoutHistory)],
     ...names.map((name): [string, string] => [
-      effectDescriptions[name].label.toLowerCase(),
+      effectWords[name].label.toLowerCase(),
       effectText(name, token.values[name]!),
     ]),
     ...(token.weight === undefined ? [] : [['weight', decimal(token.weight, 4)] as [string, string]]),
@@ -200,35 +238,37 @@ function logProbText(logProb: number): string {
 }
 
 function effectText(name: EffectName, value: number): string {
-  const { signed: hasSign, unit } = effectDescriptions[name];
+  const { signed: hasSign, unit } = effectKinds[name];
   const digits = unit === 'probability' ? 3 : 2;
   return hasSign ? signed(value, digits) : decimal(value, 3);
 }
 
-function causeKey(): string {
+function causeKey(): Html {
   const entries = (Object.keys(causeClasses) as Cause[]).map(
-    (cause) => `<span class="cause ${causeClasses[cause]}">${cause}</span>`,
+    (cause) => html`<span class="cause ${causeClasses[cause]}">${cause}</span> `,
   );
-  return `<p class="causes">Known cause of each token: ${entries.join(' ')}</p>`;
+  return html`<p class="causes">Known cause of each token: ${entries}</p>`;
 }
 
-function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[], items: number): string {
+function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[], items: number): HtmlPart {
   const rows = pieces.filter((piece) => piece.token !== undefined);
-  if (rows.length === 0) return '';
-  const head = pieceFacts(rows[0]!, names).map(([term]) => term);
+  if (rows.length === 0) return undefined;
   const terms = [...new Set(rows.flatMap((piece) => pieceFacts(piece, names).map(([term]) => term)))];
-  const columns = terms.length > head.length ? terms : head;
+  const columns = terms.slice(1);
   const cells = rows.map((piece) => {
     const facts = new Map(pieceFacts(piece, names));
-    const values = columns.slice(1).map((term) => `<td>${escapeHtml(facts.get(term) ?? '')}</td>`);
-    for (let i = 0; i < items; i++) values.push(`<td>${signed(piece.token!.itemEffects![i]!)}</td>`);
-    const label = piece.isEnd ? '<i>end of text</i>' : `<bdi>${escapeHtml(tokenLabel(piece.text))}</bdi>`;
-    return `<tr><td>${piece.positions.join(', ')}</td><th scope="row" class="text">${label}</th>${values.join('')}</tr>`;
+    const values = columns.map((term) => html`<td>${facts.get(term) ?? ''}</td>`);
+    for (let i = 0; i < items; i++) values.push(html`<td>${signed(piece.token!.itemEffects![i]!)}</td>`);
+    const label = piece.isEnd ? html`<i>end of text</i>` : html`<bdi>${tokenLabel(piece.text)}</bdi>`;
+    return html`<tr><td>${piece.positions.join(', ')}</td><th scope="row" class="text">${label}</th>${values}</tr>\n`;
   });
-  const titles = columns.slice(1).map((term) => `<th scope="col">${escapeHtml(term)}</th>`);
-  for (let i = 0; i < items; i++) titles.push(`<th scope="col">item ${i + 1} adds</th>`);
-  return `<details><summary>All ${rows.length} tokens as a table</summary><div class="scroll"><table>
+  const titles = columns.map((term) => html`<th scope="col">${term}</th>`);
+  for (let i = 0; i < items; i++) titles.push(html`<th scope="col">item ${i + 1} adds</th>`);
+  return fold(
+    `All ${rows.length} tokens as a table`,
+    html`<div class="scroll" role="region" tabindex="0" aria-label="Tokens"><table>
 <caption>Natural logarithms; effects in nats, the probability difference from −1 to 1.</caption>
-<thead><tr><th scope="col">position</th><th scope="col" class="text">token</th>${titles.join('')}</tr></thead>
-<tbody>${cells.join('\n')}</tbody></table></div></details>`;
+<thead><tr><th scope="col">position</th><th scope="col" class="text">token</th>${titles}</tr></thead>
+<tbody>${cells}</tbody></table></div>`,
+  );
 }

@@ -6,13 +6,14 @@ import {
   displayPieces,
   type EffectMap,
   type EffectName,
-  effectDescriptions,
+  effectKinds,
   effectOfResponse,
 } from '../../method/explain/effect-map.ts';
 import { measuredGraphemes, terminalText } from '../text/terminal-text.ts';
 import { tokenLabel } from '../text/visible-text.ts';
 import { colourOf, LEVELS, levelOf, type Rgb, themes } from './colour-scale.ts';
 import { effectLimits } from './effect-scale.ts';
+import { effectWords, itemKindWords } from './effect-words.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
 import { redactEffectMaps } from './redact-maps.ts';
 
@@ -94,7 +95,7 @@ function markedText(text: string, mark: string): StyledText[] {
 /** `++` from two thirds of the scale, `+` from a third, `-` and `--` below zero; `*` and `**` where there is no sign. */
 function markOf(share: number, effect: EffectName): string {
   const strength = Math.abs(share) >= 2 / 3 ? 2 : Math.abs(share) >= 1 / 3 ? 1 : 0;
-  const sign = effectDescriptions[effect].signed ? (share < 0 ? '-' : '+') : '*';
+  const sign = effectKinds[effect].signed ? (share < 0 ? '-' : '+') : '*';
   return sign.repeat(strength);
 }
 
@@ -108,7 +109,7 @@ function causeCodes(cause: string | undefined): string[] {
 /** Ink and background of the light theme, so that the contrast is ours on any terminal; none at level 0. */
 function colourCodes(level: number, effect: EffectName, color: true | '256'): string[] {
   if (level === 0) return [];
-  const back = colourOf(level, themes.light, effectDescriptions[effect].signed);
+  const back = colourOf(level, themes.light, effectKinds[effect].signed);
   const { ink } = themes.light;
   if (color === '256') return [`38;5;${paletteIndex(ink)}`, `48;5;${paletteIndex(back)}`];
   return [`38;2;${ink.join(';')}`, `48;2;${back.join(';')}`];
@@ -185,7 +186,8 @@ function itemLines(map: EffectMap): string[] {
   const lines = items.map((item, i) => {
     const { id, time, query } = map.history[i]!;
     const twin = map.history.findIndex((other) => other.id === item.twin);
-    const kind = twin < 0 ? item.kind : `${item.kind} with item ${twin + 1}`;
+    const { label } = itemKindWords[item.kind];
+    const kind = twin < 0 ? label : `${label}: item ${twin + 1}`;
     const what = [time, query === '' ? id : query].filter(Boolean).join(' · ').replace(/\s+/g, ' ');
     const short = [...what].length > LABEL_SHOWN ? `${[...what].slice(0, LABEL_SHOWN).join('')}…` : what;
     const tokens = carried(i);
@@ -209,7 +211,8 @@ function legend(
   map: EffectMap,
   width: number,
 ): string[] {
-  const { label, unit, signed: hasSign } = effectDescriptions[effect];
+  const { unit, signed: hasSign } = effectKinds[effect];
+  const { label } = effectWords[effect];
   const most = decimal(limit, limit < 1 ? 2 : 1).replace(/\.0$/, '');
   const simulated = map.tokens.some((token) => token.cause !== undefined);
   const lines: StyledText[][] = [];

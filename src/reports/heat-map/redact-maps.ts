@@ -1,5 +1,6 @@
 /** @file Heat maps that may travel: every text replaced by its length, every name by a number. */
 import type { EffectMap } from '../../method/explain/effect-map.ts';
+import { portableName } from '../text/portable-name.ts';
 
 /** Stands for one character of a text that was taken out. */
 const COVER = '·';
@@ -40,7 +41,7 @@ export function redactEffectMaps(
           }),
         })),
       }),
-      model: map.model,
+      model: portableName(map.model),
       tokens: map.tokens.map((token) => ({ ...token, text: COVER.repeat(token.end - token.start) })),
       meta: Object.fromEntries(Object.entries(map.meta).filter(([, fact]) => typeof fact !== 'string')),
     };

@@ -1,6 +1,6 @@
 /** @file The look of heat maps: prose first, colours in two themes, readable on paper and on a phone. */
 
-import { type EffectName, effectDescriptions } from '../../method/explain/effect-map.ts';
+import { type EffectName, effectKinds } from '../../method/explain/effect-map.ts';
 import { colourOf, hexOf, LEVELS, type Theme, themes } from './colour-scale.ts';
 
 /** Short attribute of a token that holds its level for an effect. */
@@ -12,7 +12,7 @@ export const levelAttributes: Readonly<Record<EffectName, string>> = {
   generic: 'data-g',
 };
 
-const names = Object.keys(effectDescriptions) as EffectName[];
+const names = Object.keys(effectKinds) as EffectName[];
 const levels = Array.from({ length: 2 * LEVELS + 1 }, (_, i) => i - LEVELS);
 
 function themeVariables(theme: Theme, extra: string): string {
@@ -36,10 +36,10 @@ const dark = themeVariables(
 function colourRules(): string {
   const rule = (name: EffectName, scope: string) =>
     levels
-      .filter((level) => effectDescriptions[name].signed || level >= 0)
+      .filter((level) => effectKinds[name].signed || level >= 0)
       .filter((level) => level !== 0)
       .map((level) => {
-        const colour = effectDescriptions[name].signed ? `--c${level}` : `--m${level}`;
+        const colour = effectKinds[name].signed ? `--c${level}` : `--m${level}`;
         return `${scope} .map:not(.of-item) .t[${levelAttributes[name]}="${level}"]{background:var(${colour})}`;
       })
       .join('\n');

@@ -1,34 +1,34 @@
-/** @file The outcome of a refutation in sentences, and as a table for terminals. */
+/** @file The outcome of a refutation in a sentence, and as a table for terminals. */
 import { estimateText } from '../../base/number-format.ts';
-import type { Leaves, Verdict } from '../../method/refutation/refutation-test.ts';
+import { refutationFinding } from '../../method/refutation/outcome.ts';
 import type { Refutation, RefutationResult } from '../../method/refutation/results.ts';
 import { alignedColumns } from '../comparison/comparison-table.ts';
+import { listed } from '../text/lists.ts';
 import { terminalText } from '../text/terminal-text.ts';
-
-/** What a test expects, short enough for a column. */
-export function expectationText(leaves: Leaves | undefined): string {
-  if (leaves === undefined) return 'above 0';
-  return { nothing: 'nothing left of C', part: 'less of C', all: 'C stays' }[leaves];
-}
+import { expectationText, reasonText, testWords } from './test-words.ts';
 
 /** Whether the effect holds, in one sentence. */
-export function refutationSummary({ tests, verdict }: Refutation): string {
-  const titles = (which: Verdict) => {
-    const named = tests.filter((test) => test.verdict === which).map(({ title }) => title.toLowerCase());
-    return named.length < 2 ? named.join('') : `${named.slice(0, -1).join(', ')} and ${named.at(-1)}`;
-  };
-  if (verdict === 'fails') return `The effect does not hold: ${titles('fails')} failed.`;
-  const passed = tests.filter((test) => test.verdict === 'passes').length;
-  if (verdict === 'passes') return `The effect holds: all ${passed} tests pass.`;
-  const pass = passed === 1 ? 'passes' : 'pass';
-  return `Nothing refutes the effect, but only ${passed} of ${tests.length} tests ${pass}: ${titles('cannot tell')} could not tell.`;
+export function refutationSummary(refutation: Pick<Refutation, 'tests' | 'userSpecific' | 'users'>): string {
+  const finding = refutationFinding(refutation);
+  const titles = (names: readonly string[]) =>
+    listed(names.map((name) => testWords(name).title.toLowerCase()));
+  switch (finding.code) {
+    case 'does-not-hold':
+      return `The effect does not hold: ${titles(finding.failed)} failed.`;
+    case 'not-shown':
+      return 'No user-specific effect was found, so there is nothing that the tests could confirm or refute.';
+    case 'cannot-tell':
+      return `Nothing refutes the effect, but ${titles(finding.open)} could not tell.`;
+    case 'holds':
+      return `The effect holds: all ${finding.passed.length} tests pass.`;
+  }
 }
 
-/** The tests as aligned lines, then why those that do not pass do not, then the sentence; ends with a line feed. */
+/** The sentence first, then A and C, the tests as aligned lines, and why those that do not pass do not; ends with a line feed. */
 export function refutationTable(refutation: Refutation): string {
   const { tests, total, userSpecific, examples, users } = refutation;
-  const cells = ({ title, leaves, effect, kept, verdict }: RefutationResult) => [
-    title,
+  const cells = ({ name, leaves, effect, kept, verdict }: RefutationResult) => [
+    terminalText(testWords(name).title),
     expectationText(leaves),
     effect === undefined ? '–' : estimateText(effect),
     kept === undefined ? '–' : estimateText(kept),
@@ -40,15 +40,18 @@ export function refutationTable(refutation: Refutation): string {
   ];
   const open = tests.filter(({ verdict }) => verdict !== 'passes');
   return [
-    `${examples} examples of ${users} users; means over users [95 % by user], nats a token`,
-    `history effect, total (A)      ${estimateText(total)}`,
-    `  of it user-specific (C)      ${estimateText(userSpecific)}`,
+    refutationSummary(refutation),
+    '',
+    `A  own history against none            ${estimateText(total)}`,
+    `C  own history against another user’s  ${estimateText(userSpecific)}`,
+    `nats a token; ${examples} texts of ${users} users, mean over users [95% interval by user]`,
     '',
     ...alignedColumns(rows, (column) => column === 2 || column === 3),
-    '',
-    ...open.map(({ title, verdict, why }) => `${title} ${verdict}: ${terminalText(why)}`),
     ...(open.length > 0 ? [''] : []),
-    refutationSummary(refutation),
+    ...open.map(
+      (test) =>
+        `${terminalText(testWords(test.name).title)} ${test.verdict}: ${terminalText(reasonText(test))}`,
+    ),
     '',
   ].join('\n');
 }

@@ -1,15 +1,14 @@
 /** @file The frame of every HTML file: self-contained, nothing fetched, only our own script runs. */
 import { createHash } from 'node:crypto';
-import { visibleRuns, visibleText } from './visible-text.ts';
+import { constantHtml, type Html, html, markupOf } from './html.ts';
+import { visibleRuns } from './visible-text.ts';
 
 /** The parts of a page; `style` and `script` are our own constants, never a user's text. */
 export interface HtmlPage {
-  /** Plain text. */
   readonly title: string;
   readonly style: string;
   readonly script: string;
-  /** HTML whose texts have been escaped. */
-  readonly body: string;
+  readonly body: Html;
 }
 
 /**
@@ -19,28 +18,23 @@ export interface HtmlPage {
 export function htmlPage({ title, style, script, body }: HtmlPage): string {
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   const policy = `default-src 'none'; style-src ${hash(style)}; script-src ${hash(script)}; base-uri 'none'; form-action 'none'`;
-  return `<!doctype html>
+  return markupOf(html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${constantHtml(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${escapeHtml(visibleText(title))}</title>
-<style>${style}</style>
+<title>${title.replace(/\s+/g, ' ')}</title>
+<style>${constantHtml(style)}</style>
 </head>
 <body>
 ${body}
-<script>${script}</script>
+<script>${constantHtml(script)}</script>
 </body>
 </html>
-`;
-}
-
-/** Text for element content and for quoted attributes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+`);
 }
 
 /**
@@ -48,12 +42,12 @@ export function escapeHtml(text: string): string {
  * The element around it must isolate its direction (`<bdi>`, or the class `prose`).
  * @param options.marks show `¶` at line feeds; default false
  */
-export function textHtml(text: string, { marks = false }: { marks?: boolean } = {}): string {
-  return visibleRuns(text)
-    .map((run) => {
-      if (run.named) return `<span class="named">${run.text}</span>`;
-      const escaped = escapeHtml(run.text);
-      return marks ? escaped.replaceAll('\n', '<span class="break" aria-hidden="true">¶</span>\n') : escaped;
-    })
-    .join('');
+export function textHtml(text: string, { marks = false }: { marks?: boolean } = {}): Html {
+  const runs = visibleRuns(text).map((run) => {
+    if (run.named) return html`<span class="named">${run.text}</span>`;
+    if (!marks) return html`${run.text}`;
+    const lines = run.text.split('\n');
+    return html`${lines.map((line, i) => (i === 0 ? line : html`<span class="break" aria-hidden="true">¶</span>\n${line}`))}`;
+  });
+  return html`${runs}`;
 }

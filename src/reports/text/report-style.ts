@@ -29,25 +29,42 @@ ${[0, 1, 2, 3, 4, 5]
 export const reportStyle = `
 ${chartStyle}@media (prefers-color-scheme:dark){:root{--s0:#a3abba;--s1:#5fb2ee;--s2:#f39a4d;--s3:#3fc79d;--s4:#d79ac4;--s5:#dcc04a}}
 @media print{:root{${lightSeries}}}
-section{margin:2.75rem 0 0}
-section>p,section>ul,header>p{max-width:44rem}
-header{border-bottom:1px solid var(--line);padding-bottom:1rem}
-.lead{font:1.1rem/1.6 var(--serif);margin:.75rem 0}
-.findings{padding:0;list-style:none;margin:.5rem 0;max-width:46rem}
-.findings li{padding:.4rem 0 .4rem 1.6rem;position:relative}
-.findings li::before{position:absolute;left:.1rem;content:"●";font-size:.7em;top:.85em;color:var(--s3)}
-.findings.not li::before{content:"○";color:var(--soft)}
+header>p{max-width:44rem}
+.answer{font:1.375rem/1.45 var(--serif);padding:.1rem 0 .1rem 1rem;border-left:4px solid var(--soft);margin:1rem 0;overflow-wrap:anywhere;text-wrap:pretty}
+.answer.shown{border-color:var(--s3)}
+.answer.warning{border-color:var(--s2)}
+.section{border-top:1px solid var(--line);margin:0}
+.section:first-of-type{margin-top:2rem}
+.section>summary{padding:.8rem 0;color:var(--ink);list-style-position:outside}
+.section>summary h2{display:inline;font-size:1.15rem;margin:0}
+.section>summary:hover h2{text-decoration:underline;text-underline-offset:.2em}
+.section[open]{padding-bottom:1.5rem}
+.section>p,.section>ul{max-width:44rem}
+.findings{padding:0;list-style:none;margin:.25rem 0;max-width:46rem}
+.findings li{padding:.25rem 0 .25rem 1.6rem;position:relative}
+.findings li::before{position:absolute;left:.1rem;content:"●";font-size:.7em;top:.7em;color:var(--s3)}
+.findings li.open::before{content:"○";color:var(--soft)}
 .findings li.warning::before{content:"▲";color:var(--s2)}
-section>h3{margin-bottom:.1rem}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.facts-list{display:flex;flex-wrap:wrap;gap:.35rem 1.75rem;margin:.5rem 0;font-size:.875rem}
+.facts-list div{min-width:0}
+.facts-list dt{color:var(--soft)}
+.facts-list dd{margin:0;overflow-wrap:anywhere}
+.said{margin:.1rem 0 .5rem;color:var(--soft)}
 figure{margin:1.25rem 0}
 figcaption{max-width:44rem;margin-top:.4rem}
 .narrow{display:none}
-@media (max-width:40rem){.systems th,.systems td{padding:.3rem .4rem}.wide{display:none}.narrow{display:block}}
-.systems td{white-space:normal}
-.systems td,.systems tbody th{vertical-align:baseline}
-.systems .interval{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}
+.chart .thin{stroke-width:1.25;opacity:.55}
+.chart .mean,.chart .value{paint-order:stroke;stroke:var(--paper);stroke-width:4px}
+.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.groups td,.groups tbody th{vertical-align:baseline}
+.groups tbody th{max-width:16rem;min-width:5.5rem;overflow-wrap:anywhere;white-space:normal}
+.groups td.text{white-space:normal}
+.groups .interval{display:block;color:var(--soft);font-size:.78rem;white-space:nowrap}
+@media (max-width:40rem){.wide{display:none}.narrow{display:block}.answer{font-size:1.1875rem;padding-left:.75rem}
+.groups th,.groups td{padding:.3rem .35rem}.groups thead th{min-width:0}.groups .interval{white-space:normal}}
 .provenance th{font-weight:400;color:var(--soft);text-align:left;white-space:normal}
 .provenance td{text-align:left;white-space:normal;overflow-wrap:anywhere}
 .private{font-size:.875rem;color:var(--soft)}
-@media print{section{break-inside:auto}figure,tr,li{break-inside:avoid}}
+@media print{figure,tr,li{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}}
 `;

@@ -46,3 +46,8 @@ export function tokenLabel(text: string): string {
     .replaceAll('\t', '⇥')
     .replace(/^ +| +$/g, (spaces) => '␣'.repeat(spaces.length));
 }
+
+/** A user's text in quotes on one line, such as a key or an id in a sentence: line breaks and tabs by name, too. */
+export function quotedText(text: string): string {
+  return `"${visibleText(text).replaceAll('\n', '⟨U+000A⟩').replaceAll('\t', '⟨U+0009⟩')}"`;
+}

@@ -24,6 +24,7 @@ async function run(words: string): Promise<void> {
     print: () => {},
     warn: () => {},
     note: () => {},
+    notice: () => {},
   };
   await request.run(session);
 }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { aclExamples } from '../../../src/method/data/acl.ts';
 import { checkLeakage } from '../../../src/method/data/leakage.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 import { forEvaluation, takeAcrossUsers } from '../../../src/method/data/splits.ts';
 import { matchedOthers } from '../../../src/method/others/matching.ts';
 
@@ -99,16 +100,14 @@ describe('aclExamples', () => {
   });
 
   it('leaves out short abstracts and repeated ones, and says so once', async () => {
-    const warnings: string[] = [];
+    const notices: Notice[] = [];
     const path = file([
       ...papers,
       paper('short', '2022', ['Ada'], { abstract: 'Too short.' }),
       paper('again', '2022', ['Dee'], { abstract: papers[1]!.abstract.toUpperCase() }),
     ]);
-    await aclExamples(path, { onWarning: (message) => warnings.push(message) });
-    expect(warnings).toEqual([
-      `${path}: left out 1 papers with fewer than 20 words of abstract and 1 that repeat another's`,
-    ]);
+    await aclExamples(path, { onNotice: (notice) => notices.push(notice) });
+    expect(notices).toEqual([{ code: 'data/papers-left-out', path, short: 1, minWords: 20, repeated: 1 }]);
   });
 
   it.each([

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, DataError, EngineError } from '../../../src/base/errors.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { examplesFromJsonl, writeExamples } from '../../../src/method/data/jsonl.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -57,10 +58,14 @@ describe('examplesFromJsonl', () => {
   });
 
   it('warns once, with every unknown key and its count', async () => {
-    const warnings: string[] = [];
+    const notices: Notice[] = [];
     const path = file(`${row('a', { stars: 1 })}\n${row('b', { stars: 2, shop: 's' })}\n`);
-    const examples = await examplesFromJsonl(path, { onWarning: (message) => warnings.push(message) });
-    expect(warnings).toEqual([`${path}: unknown keys are kept in meta: stars (2), shop (1)`]);
+    const examples = await examplesFromJsonl(path, { onNotice: (notice) => notices.push(notice) });
+    const keys = [
+      { key: 'stars', count: 2 },
+      { key: 'shop', count: 1 },
+    ];
+    expect(notices).toEqual([{ code: 'data/unknown-keys', path, keys }]);
     expect(examples[1]!.meta).toEqual({ stars: 2, shop: 's' });
   });
 

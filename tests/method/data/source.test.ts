@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { examplesFromJsonl } from '../../../src/method/data/jsonl.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 import { sotuExamples } from '../../../src/method/data/sotu.ts';
 import { readExamples, takeOfSource } from '../../../src/method/data/source.ts';
 
@@ -35,11 +36,11 @@ describe('readExamples', () => {
     const row = (id: string) =>
       `{"id":"${id}","user":"u","query":"q","response":"r","history":[],"stars":1}\n`;
     writeFileSync(path, row('a') + row('b'));
-    const warnings: string[] = [];
-    expect(await readExamples(path, { onWarning: (message) => warnings.push(message) })).toEqual(
+    const notices: Notice[] = [];
+    expect(await readExamples(path, { onNotice: (notice) => notices.push(notice) })).toEqual(
       await examplesFromJsonl(path),
     );
-    expect(warnings).toHaveLength(1);
+    expect(notices).toHaveLength(1);
     expect(await readExamples(path, { limit: 1 })).toHaveLength(1);
   });
 

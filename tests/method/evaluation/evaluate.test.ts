@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 import {
   type EvaluationOptions,
   evaluate,
@@ -132,7 +133,7 @@ describe('evaluation', () => {
       DIGITS,
     );
 
-    const warnings: string[] = [];
+    const notices: Notice[] = [];
     const alone = { ...newUser, id: 'alone', user: 'alone', history: me.history, query: 'so '.repeat(700) };
     const wide = others.map((other, i) => ({
       ...other,
@@ -141,11 +142,11 @@ describe('evaluation', () => {
     const some = await evaluated([me, alone], {
       pool: wide,
       others: 1,
-      onWarning: (message) => warnings.push(message),
+      onNotice: (notice) => notices.push(notice),
     });
     expect(some).toMatchObject({ withoutHistory: 0, withoutOthers: 1 });
     expect(some.scores.map(({ example }) => example)).toEqual([me.id]);
-    expect(warnings[0]).toContain('1 of 2 examples, such as "alone", are compared with nobody');
+    expect(notices[0]).toMatchObject({ code: 'prompts/others-hidden', count: 1, total: 2, example: 'alone' });
     await expect(evaluated([alone], { pool: wide, others: 1 })).rejects.toThrow('and another user');
   });
 

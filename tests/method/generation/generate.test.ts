@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AbortedError, ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 import {
   copiedText,
   type GeneratedToken,
@@ -187,11 +188,10 @@ describe('the text', () => {
 
   it('stops when it is aborted, and says when the history does not fit', async () => {
     await expect(generated({ signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
-    const warnings: string[] = [];
+    const notices: Notice[] = [];
     const long = { ...example, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
-    await generated({ maxNewTokens: 1, onWarning: (message) => warnings.push(message) }, long);
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('show no item of their history');
+    await generated({ maxNewTokens: 1, onNotice: (notice) => notices.push(notice) }, long);
+    expect(notices).toEqual([expect.objectContaining({ code: 'prompts/history-hidden' })]);
   });
 });
 

@@ -150,13 +150,12 @@ describe('files of pairs', () => {
       '{"id": 7, "user": 3, "prediction": "", "references": ["a", "b"], "history": ["x", {"text": "y", "id": 1}]}',
       '{"prediction": "p", "reference": "r", "user": null, "extra": 1}',
     );
-    const warnings: string[] = [];
-    expect(await pairsFromJsonl(path, { onWarning: (warning) => warnings.push(warning) })).toEqual([
+    const notices: unknown[] = [];
+    expect(await pairsFromJsonl(path, { onNotice: (notice) => notices.push(notice) })).toEqual([
       { id: '7', user: '3', prediction: '', references: ['a', 'b'], history: ['x', 'y'] },
       { prediction: 'p', references: ['r'] },
     ]);
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('extra');
+    expect(notices).toEqual([{ code: 'metrics/unknown-keys', path, keys: ['extra'] }]);
   });
 
   it('name every bad line', async () => {

@@ -4,7 +4,7 @@ import { ConfigError, DataError } from '../../../src/base/errors.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
 import { sotuExamples } from '../../../src/method/data/sotu.ts';
 import { forEvaluation } from '../../../src/method/data/splits.ts';
-import { describeMatching, matchedOthers } from '../../../src/method/others/matching.ts';
+import { matchedOthers, matchingOf } from '../../../src/method/others/matching.ts';
 
 const item = (id: string, words = 10, change: Partial<HistoryItem> = {}): HistoryItem => ({
   id,
@@ -34,7 +34,7 @@ describe('matchedOthers', () => {
     const mine = { ...me, id: 'mine too' };
     const match = matchedOthers([me, mine, ...others], me, 2);
     expect(users(match)).toEqual(['1893', '1908']);
-    expect(match.matching).toBe('period ±8 years, length ±0 %');
+    expect(match.lengthDifference).toBe(0);
     expect(match.periodYears).toBeCloseTo(8, 1);
   });
 
@@ -102,7 +102,10 @@ describe('matchedOthers', () => {
     );
     const match = matchedOthers(others, me, 2);
     expect(users(match)).toEqual(['11', '9']);
-    expect(match.matching).toBe('period: same, length ±10 %');
+    expect(matchingOf([match])).toEqual({
+      years: { most: 0, median: 0 },
+      length: { most: expect.closeTo(0.1, 10), median: expect.closeTo(0.1, 10) },
+    });
   });
 
   it('takes the example of a user that is nearest in period and then in length', () => {
@@ -123,10 +126,10 @@ describe('matchedOthers', () => {
     ];
     const one = matchedOthers(others, mine, 1);
     expect(users(one)).toEqual(['book']);
-    expect(one.matching).toBe('domain, period ±50 years, length ±0 %');
+    expect(matchingOf([one])).toMatchObject({ domain: { same: 1, all: 1 }, length: { most: 0 } });
     const two = matchedOthers(others, mine, 2);
     expect(users(two)).toEqual(['book', 'film']);
-    expect(two.matching).toBe('domain (1 of 2 others), period ±50 years, length ±0 %');
+    expect(matchingOf([two])).toMatchObject({ domain: { same: 1, all: 2 }, length: { most: 0 } });
   });
 
   it('leaves out items that are or repeat the response or the own history, or that the user co-wrote', () => {
@@ -166,7 +169,7 @@ describe('matchedOthers', () => {
     const { time: _, ...mine } = me;
     const others = [4, 10, 40].map((words) => example(`${words}`, '1900', items(`${words}x`, 3, words)));
     const match = matchedOthers(others, mine, 1);
-    expect(match.matching).toBe('length ±0 %');
+    expect(matchingOf([match])).toEqual({ length: { most: 0, median: 0 } });
     expect(match.periodYears).toBeUndefined();
   });
 
@@ -197,20 +200,22 @@ describe('matchedOthers', () => {
       return match;
     });
     expect(Math.max(...matches.map(({ periodYears }) => periodYears!))).toBeLessThan(21);
-    expect(describeMatching(matches)).toMatch(
-      /^period ±[\d.]+ years \(median [\d.]+\), length ±\d+ % \(median \d+\)$/,
-    );
+    expect(Object.keys(matchingOf(matches))).toEqual(['years', 'length']);
   });
 });
 
-describe('describeMatching', () => {
+describe('matchingOf', () => {
   it('gives the widest distances and the medians', () => {
-    const match = { others: [], own: [], matching: '' };
+    const match = { others: [] };
     const matches = [
       { ...match, periodYears: 2, lengthDifference: 0.01 },
       { ...match, periodYears: 4, lengthDifference: 0.05 },
       { ...match, periodYears: 12, lengthDifference: 0.2 },
     ];
-    expect(describeMatching(matches)).toBe('period ±12 years (median 4), length ±20 % (median 5)');
+    expect(matchingOf(matches)).toEqual({
+      years: { most: 12, median: 4 },
+      length: { most: 0.2, median: 0.05 },
+    });
+    expect(matchingOf([])).toEqual({});
   });
 });

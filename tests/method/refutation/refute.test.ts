@@ -73,6 +73,6 @@ describe('the refutation suite', { timeout: 240_000 }, () => {
     const nearSighted = faulty((prompt) => ({ ...prompt, promptIds: prompt.promptIds.slice(-8) }));
     const refutation = await refuted(examples, nearSighted, guards);
     expect(failures(refutation)).toEqual(['own-history']);
-    expect(refutation.tests[1]!.why).toBe('Whose history it is changes nothing: the model does not use it.');
+    expect(refutation.tests[1]!.reason).toEqual({ code: 'history-unused' });
   });
 });

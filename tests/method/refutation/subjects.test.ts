@@ -82,9 +82,7 @@ describe('controls', () => {
     const { tests, verdict } = await refuteScores(scorer, tokenizer, writtenUsers, { prompt, others: 2 });
     expect(new Set(tests.map((test) => test.verdict))).toEqual(new Set(['cannot tell']));
     expect(verdict).toBe('cannot tell');
-    expect(tests[0]!.why).toBe(
-      'Only 4 users could be used, and no interval is known with fewer than 5: score more users.',
-    );
+    expect(tests[0]!.reason).toEqual({ code: 'few-users', users: 4 });
   });
 
   it('need two strangers', async () => {

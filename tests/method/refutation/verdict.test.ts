@@ -24,15 +24,19 @@ describe('a share of C', () => {
   });
 
   it('says what was found and what was expected', () => {
-    expect(judge({ effect, kept: between(0.6, 1.2), strangers: 0.1 }).why).toBe(
-      '0.90 (95% 0.60 to 1.20) of C is left, which is wholly outside of what is expected, from −0.5 to 0.5.',
-    );
+    const kept = between(0.6, 1.2);
+    expect(judge({ effect, kept, strangers: 0.1 }).reason).toEqual({
+      code: 'share',
+      kept,
+      from: -0.5,
+      to: 0.5,
+    });
   });
 
   it('cannot be taken of nothing', () => {
     expect(judge({ effect, strangers: 0.1 })).toEqual({
       verdict: 'cannot tell',
-      why: 'No user-specific effect was shown of which a share could be taken.',
+      reason: { code: 'no-effect' },
     });
   });
 
@@ -61,9 +65,12 @@ describe('the own history', () => {
   it('cannot tell where the interval holds 0 as well as what would matter', () => {
     expect(verdict(-0.1, 0.11)).toBe('cannot tell');
     expect(verdict(-0.1, 0.5)).toBe('cannot tell');
-    expect(ownHistory.judge({ effect: between(-0.1, 0.2), strangers: 0.2 }).why).toBe(
-      'C is 0.05 (95% −0.10 to 0.20) nats a token, which includes 0 as well as half of what histories of two other users are apart, 0.100: score more users.',
-    );
+    const open = between(-0.1, 0.2);
+    expect(ownHistory.judge({ effect: open, strangers: 0.2 }).reason).toEqual({
+      code: 'own-history',
+      effect: open,
+      wouldMatter: 0.1,
+    });
   });
 
   it('fails where no history changes anything, and is not saved by rounding', () => {

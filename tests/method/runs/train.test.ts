@@ -234,7 +234,7 @@ describe('a stopped run', () => {
     expect(readdirSync(join(run, 'checkpoints')).sort()).toEqual(['step-4', 'step-6']);
     const events = await allEvents(resumePairs(run, again));
     expect(events[0]).toMatchObject({ type: 'started', startStep: 6, isResumed: true });
-    expect(events.filter((e) => e.type === 'warning')).toEqual([]);
+    expect(events.filter((e) => e.type === 'notice')).toEqual([]);
     expect(await outcomeOf(run)).toEqual(expected);
   });
 
@@ -261,9 +261,13 @@ describe('a stopped run', () => {
     const run = await stoppedAfter(10);
     await truncate(join(run, 'checkpoints/step-10/optimizer.safetensors'), 500);
     const events = await allEvents(resumePairs(run, again));
-    const warnings = events.flatMap((e) => (e.type === 'warning' ? e.message : []));
-    expect(warnings).toEqual([
-      expect.stringMatching(/step-10: optimizer\.safetensors: expected \d+ bytes, got 500/),
+    const notices = events.flatMap((e) => (e.type === 'notice' ? e.notice : []));
+    expect(notices).toMatchObject([
+      {
+        code: 'run/checkpoint-damaged',
+        checkpoint: expect.stringMatching(/step-10$/),
+        fault: expect.stringMatching(/optimizer\.safetensors: expected \d+ bytes, got 500/),
+      },
     ]);
     expect(events.find((e) => e.type === 'started')).toMatchObject({ startStep: 8 });
     expect(await outcomeOf(run)).toEqual(expected);
@@ -277,7 +281,7 @@ describe('a stopped run', () => {
     await writeFile(weights, bytes);
     await rm(join(run, 'checkpoints/step-8/state.json'));
     const events = await allEvents(resumePairs(run, again));
-    expect(events.filter((e) => e.type === 'warning')).toHaveLength(2);
+    expect(events.filter((e) => e.type === 'notice')).toHaveLength(2);
     expect(events.find((e) => e.type === 'started')).toMatchObject({ startStep: 0 });
     expect(await outcomeOf(run)).toEqual(expected);
   });
@@ -297,8 +301,8 @@ describe('a stopped run', () => {
   it('warns when it goes on with another number of threads, and records it', async () => {
     const run = await stoppedAfter(20);
     const events = await allEvents(resumePairs(run, { ...again, threads: 2 }));
-    expect(events.flatMap((e) => (e.type === 'warning' ? e.message : []))).toEqual([
-      expect.stringContaining('threads is 2 now and was 1'),
+    expect(events.flatMap((e) => (e.type === 'notice' ? e.notice : []))).toEqual([
+      { code: 'run/environment-changed', name: 'threads', before: '1', now: '2' },
     ]);
     expect((await readManifest(run)).machine.threads).toBe(2);
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
+import type { Notice } from '../../../src/method/data/notice.ts';
 import { matchedOthers } from '../../../src/method/others/matching.ts';
 import { referenceHistory } from '../../../src/method/others/others-histories.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
@@ -156,15 +157,22 @@ describe('rows of effects', () => {
 
   it('are zero where no item of the history fits, and the caller is told once', async () => {
     const long = { ...writtenUsers[1]!, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
-    const warnings: string[] = [];
-    const onWarning = (message: string) => warnings.push(message);
-    const rows = await rowsOf([writtenUsers[0]!, long], { onWarning });
+    const notices: Notice[] = [];
+    const onNotice = (notice: Notice) => notices.push(notice);
+    const rows = await rowsOf([writtenUsers[0]!, long], { onNotice });
     expect(ofExample(rows, long.id).every(({ effectLogRatio }) => effectLogRatio === 0)).toBe(true);
-    expect(warnings).toEqual([
-      '1 of 2 examples, such as "e1", show no item of their history: none fits into 1024 tokens beside query and response; they count as without history',
+    expect(notices).toEqual([
+      {
+        code: 'prompts/history-hidden',
+        count: 1,
+        total: 2,
+        example: 'e1',
+        maxTokens: 1024,
+        maxHistory: 8,
+      },
     ]);
-    await rowsOf([newUser, writtenUsers[0]!], { onWarning });
-    expect(warnings).toHaveLength(1);
+    await rowsOf([newUser, writtenUsers[0]!], { onNotice });
+    expect(notices).toHaveLength(1);
   });
 });
 
@@ -246,14 +254,14 @@ describe('placebo histories', () => {
     const [me, ...others] = writtenUsers as [Example, ...Example[]];
     const history = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];
     const pool = [me, ...others.map((other) => ({ ...other, history }))];
-    const warnings: string[] = [];
-    const options = { pool, others: 2, onWarning: (message: string) => warnings.push(message) };
+    const notices: Notice[] = [];
+    const options = { pool, others: 2, onNotice: (notice: Notice) => notices.push(notice) };
     const [row] = await rowsOf([me, newUser], options);
     expect(row).not.toHaveProperty('effectPlacebo');
     expect(row).not.toHaveProperty('effectUserSpecific');
     expect(row!.effectLogRatio).not.toBe(0);
-    expect(warnings).toEqual([
-      '1 of 2 examples, such as "e0", are compared with nobody: of the users nearest none has a latest item that fits into 1024 tokens beside query and response; their B and C are not known',
+    expect(notices).toMatchObject([
+      { code: 'prompts/others-hidden', count: 1, total: 2, example: 'e0', consequence: 'effects-unknown' },
     ]);
   });
 

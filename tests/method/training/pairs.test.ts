@@ -76,11 +76,17 @@ it('another history that does not fit is no empty history: its weights are told 
   const [me, ...rest] = writtenUsers as [Example, ...Example[]];
   const text = 'kettle '.repeat(prompt.maxTokens);
   const long = rest.map((other) => ({ ...other, history: [{ id: `l${other.id}`, query: '', text }] }));
-  const { others, warnings } = await trainingPrompts([me, ...long], model, prompt, {
+  const { others, notices } = await trainingPrompts([me, ...long], model, prompt, {
     seed: 0,
     others: 2,
   });
   expect(others!.map(({ length }) => length)).toEqual([0, 0, 0, 0]);
-  expect(warnings).toHaveLength(2);
-  expect(warnings[1]).toMatch(/^1 of 4 examples, such as "e0", are compared with nobody: .* made of A$/);
+  expect(notices).toHaveLength(2);
+  expect(notices[1]).toMatchObject({
+    code: 'prompts/others-hidden',
+    count: 1,
+    total: 4,
+    example: 'e0',
+    consequence: 'weighted-by-total',
+  });
 });

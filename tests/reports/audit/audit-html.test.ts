@@ -1,10 +1,10 @@
 /** @file The report of an audit: self-contained, the answer first, every picture with a table, safe with any text. */
 import { describe, expect, it } from 'vitest';
-import { answerOf } from '../../../src/reports/audit/answer.ts';
 import { renderAuditHtml } from '../../../src/reports/audit/audit-html.ts';
 import { auditJson } from '../../../src/reports/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../src/reports/audit/audit-table.ts';
-import { textHtml } from '../../../src/reports/text/html-page.ts';
+import { percentOf, saidFindings } from '../../../src/reports/audit/audit-words.ts';
+import { markupOf } from '../../../src/reports/text/html.ts';
 import { about } from '../comparison/example-results.ts';
 import { exampleAudit, group } from './example-audit.ts';
 
@@ -23,18 +23,31 @@ describe('renderAuditHtml', () => {
     expect(html).toContain("default-src 'none'");
   });
 
-  it('begins with the answer', () => {
-    const at = answerOf(audit).map((sentence) => html.indexOf(textHtml(sentence)));
-    expect(at.every((place) => place > 0 && place < html.indexOf('<h2>How much</h2>'))).toBe(true);
+  it('begins with the answer, what was left out, one picture and one table, all before the first fold', () => {
+    const first = html.slice(html.indexOf('<main>'), html.indexOf('<details'));
+    const said = saidFindings(audit);
+    for (const code of ['history', 'left-out'])
+      expect(first).toContain(markupOf(said.find(({ finding }) => finding.code === code)!.text));
+    expect(first.match(/<p class="answer/g)).toHaveLength(1);
+    expect(first.match(/<figure>/g)).toHaveLength(1);
+    expect(first.match(/<table/g)).toHaveLength(1);
   });
 
   it('defines A, B, C and every kind of item', () => {
-    for (const word of ['honest personalisation', 'useful', 'idle', 'harmful', 'redundant', 'its twin'])
+    for (const word of [
+      'honest personalisation',
+      'kind useful',
+      'kind idle',
+      'kind harmful',
+      'kind redundant',
+    ])
       expect(html).toContain(word);
   });
 
   it('has a table beside every chart, and names every chart for who cannot see it', () => {
-    const sections = html.split('<section>').filter((section) => section.includes('<svg class="chart"'));
+    const sections = html
+      .split(/<details class="section"/)
+      .filter((section) => section.includes('<svg class="chart"'));
     expect(sections.length).toBe(5);
     for (const section of sections) expect(section).toContain('<table');
     const charts = html.match(/<svg class="chart"[^>]*>/g)!;
@@ -50,21 +63,18 @@ describe('renderAuditHtml', () => {
     const { where } = exampleAudit();
     const personal = { ...where.personal!, share: about(0, 0), strongest: [] };
     const none = renderAuditHtml(exampleAudit({ where: { ...where, personal } }));
-    expect(none).toContain('makes no token likelier');
-    expect(none).toContain('no evidence against C');
-    expect(html).not.toContain('no evidence against C');
+    expect(none).toContain('does not speak against C');
+    expect(html).not.toContain('does not speak against C');
   });
 
-  it('says what was left out and that effects are teacher-forced', () => {
-    expect(html).toContain('Left out: 2 examples without a history.');
-    expect(html).toContain('Left out: 1 example whose query and response do not fit');
+  it('says that effects are teacher-forced', () => {
     expect(html).toContain('teacher-forced');
   });
 
   it('leaves no text or name in when redacted, with the users still told apart', () => {
     const redacted = texts(renderAuditHtml(audit, { redact: true }));
     expect(redacted).not.toMatch(names);
-    expect(redacted).toContain('for user 1 down to −9.5% for user 2');
+    expect(redacted).toContain('<bdi>user 2</bdi>');
     expect(JSON.stringify(auditJson(audit, { redact: true }))).not.toMatch(names);
     expect(renderAuditTerminal(audit, { redact: true })).not.toMatch(names);
   });
@@ -101,13 +111,15 @@ describe('renderAuditHtml', () => {
 });
 
 describe('renderAuditTerminal', () => {
-  it('shows the answer, the three effects, users, dose and items, and no escape of a user', () => {
+  it('shows the answer first, the three effects, users and dose, and no escape of a user', () => {
     const text = renderAuditTerminal(
       exampleAudit({ byUser: [group('a\u001b[31m', 0.3), group('b', 0.1, 1)] }),
     );
+    expect(text.split('\n')[0]).toBe(
+      saidFindings(exampleAudit()).find(({ finding }) => finding.code === 'history')!.text,
+    );
     expect(text).toContain('C  own against another user’s');
     expect(text).toContain('dose: the latest items');
-    expect(text).toContain('items of 2 texts: 2 useful');
     expect(text).not.toContain('\u001b');
   });
 
@@ -119,4 +131,21 @@ describe('renderAuditTerminal', () => {
       ),
     ).toContain('against none     1.00 ');
   });
+});
+
+it('percentages say by how much a token becomes likelier', () => {
+  expect(percentOf(Math.log(1.26))).toBe('26%');
+  expect(percentOf(Math.log(0.75))).toBe('25%');
+  expect(percentOf(0.01)).toBe('1.0%');
+});
+
+// A bug: reports that travel held paths of the user's machine.
+it('names a model by the last part of its path', () => {
+  const model = '/home/somebody/models/tiny + /home/somebody/runs/a/adapter';
+  for (const redact of [true, false]) {
+    const html = renderAuditHtml(exampleAudit({ model }), { redact });
+    expect(html).not.toContain('somebody');
+    expect(html).toContain('tiny + a/adapter');
+  }
+  expect(JSON.stringify(auditJson(exampleAudit({ model }), { redact: true }))).not.toContain('somebody');
 });

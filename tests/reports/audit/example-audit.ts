@@ -30,7 +30,7 @@ export function exampleAudit(extra: Partial<AuditResult> = {}): AuditResult {
     prompt: defaultPromptSettings(512),
     seed: 0,
     others: 3,
-    matching: 'period ±1 years',
+    matching: { years: { most: 1, median: 1 } },
     itemsShown: { own: 2, others: 2 },
     users: 12,
     texts: 3,

@@ -1,12 +1,16 @@
 /** @file The report: whole, self-contained, escaped, and free of texts when redacted. */
 import { describe, expect, it } from 'vitest';
-import { type ReportData, renderReport } from '../../../src/reports/comparison/comparison-html.ts';
+import {
+  type ComparisonReport,
+  renderComparison as renderReport,
+} from '../../../src/reports/comparison/comparison-html.ts';
 import { exampleMap } from '../heat-map/example-map.ts';
 import { about, difference, exampleEvaluation } from './example-results.ts';
 
-const data: ReportData = {
-  title: 'What was learned',
-  createdAt: '23 November 2026',
+const data = {
+  question: 'What was learned?',
+  facts: '23 November 2026',
+  system: 'sft',
   introduction: ['Two systems, one base.'],
   evaluations: [
     exampleEvaluation({
@@ -19,13 +23,12 @@ const data: ReportData = {
   ],
   lossCurves: [{ system: 'nextquill', steps: [1, 2, 3].map((step) => ({ step, loss: 3 - step / 10 })) }],
   maps: [exampleMap('Quietly devastating', [1, 2])],
-  findings: ['The history helps.'],
-  cautions: ['Warning, users without history: worse.', 'No difference was shown.'],
+  warnings: ['Something was left out.'],
   provenance: [
     ['model', 'embedded'],
     ['seed', '7'],
   ],
-};
+} satisfies ComparisonReport;
 
 describe('renderReport', () => {
   const html = renderReport(data);
@@ -39,54 +42,66 @@ describe('renderReport', () => {
   });
 
   it('shows findings, warnings, numbers with intervals, charts, maps and provenance', () => {
-    expect(html).toContain('<li>The history helps.</li>');
-    expect(html).toContain('<li class="warning">Warning, users without history: worse.</li>');
+    expect(html).toContain('<p class="answer shown">Yes');
+    expect(html).toMatch(/<li class="warning"><span class="unseen">Warning: <\/span>Something was left out/);
     expect(html).toContain('3.00 <span class="interval">2.90 to 3.10</span>');
     expect(html).toContain('−0.10 <span class="interval">−0.15 to −0.05</span>');
     expect(html).toContain('devastating');
     expect(html).toContain('<th scope="row">seed</th><td>7</td>');
-    expect(html).toContain('Training loss: ');
-    expect(html).toContain(
-      'aria-label="AUC of effects against known causes. Effects against known causes, nextquill: 0.900',
-    );
+    expect(html).toContain('aria-label="Training loss; ');
+    expect(html).toContain('aria-label="AUC of effects against known causes; nextquill: 0.900');
     expect(html).not.toMatch(/NaN|undefined|\[object/);
   });
 
   it('gives a system one colour on the whole page', () => {
-    // nextquill is the second system of the table, so its loss curve is of the second colour, too.
+    // nextquill is the second system of the table, so its loss curve is of the second system's colour, too.
     const training = html.slice(html.indexOf('Training loss'));
-    expect(training.indexOf('>nextquill</text>')).toBeGreaterThan(training.indexOf('<g class="s1">'));
-    expect(/<g class="s1"><title>nextquill: /.test(html)).toBe(true);
-    expect(/<g class="s0"><title>nextquill: /.test(html)).toBe(false);
+    expect(training.indexOf('>nextquill</text>')).toBeGreaterThan(training.indexOf('<g class="s4">'));
+    expect(/<g class="s4"><title>nextquill: /.test(html)).toBe(true);
+    expect(/<g class="s3"><title>nextquill: /.test(html)).toBe(false);
   });
 
-  it('puts sentences under the evaluation that they name', () => {
-    const named = renderReport({ ...data, findings: ['Simulated users: The history helps.', 'General.'] });
-    expect(named).toContain('<h3>Simulated users</h3><ul class="findings"><li>The history helps.</li></ul>');
-    expect(named).toContain('<li>General.</li>');
+  it('has one sentence, one picture and one table before the first fold of the report', () => {
+    const first = html.slice(html.indexOf('<main>'), html.indexOf('<details class="section"'));
+    expect(first.match(/<p class="answer/g)).toHaveLength(1);
+    expect(first.match(/<article class="map"/g)).toHaveLength(1);
+    expect(first.match(/aria-label="Systems"/g)).toHaveLength(1);
+  });
+
+  // A bug: the warning that users without history got worse stood under what was not found.
+  it('puts the warning of the cold start on the first screen', () => {
+    const differences = [difference('nllWithoutHistory', about(0.1, 0.02), 'base')];
+    const cold = renderReport({ ...data, evaluations: [exampleEvaluation({ differences })] });
+    const first = cold.slice(cold.indexOf('<main>'), cold.indexOf('<details class="section"'));
+    expect(first).toContain('Users without a history pay');
+    expect(cold.slice(cold.indexOf('Not found'))).not.toContain('Users without a history pay');
   });
 
   it('leaves out what there is no data for', () => {
-    const bare = renderReport({
-      ...data,
-      evaluations: [],
-      lossCurves: [],
-      maps: [],
-      findings: [],
-      cautions: [],
-    });
-    expect(bare).toContain('Nothing that an interval supports.');
+    const bare = renderReport({ ...data, lossCurves: [], maps: [], introduction: [] });
     expect(bare).not.toContain('<h2>Training</h2>');
     expect(bare).not.toContain('class="tools"');
-    expect(bare).not.toContain('<figure>');
+    expect(bare).not.toContain('What was compared');
+  });
+
+  it('says an interval only where it says more than the value', () => {
+    const all = { value: 1, low: 1, high: 1 };
+    const systems = data.evaluations[0]!.systems.map((system) => ({
+      ...system,
+      authorIdentification: { ...system.authorIdentification!, ...all, high: 1 + 1e-9 },
+    }));
+    expect(renderReport({ ...data, evaluations: [exampleEvaluation({ systems })] })).toContain(
+      '<td>1.00</td>',
+    );
   });
 
   it('escapes every text that it is given', () => {
     const attack = '"><script>alert(1)</script></style>';
     const attacked = renderReport({
       ...data,
-      title: attack,
-      createdAt: attack,
+      question: attack,
+      facts: attack,
+      system: attack,
       introduction: [attack],
       evaluations: [
         exampleEvaluation({
@@ -94,14 +109,12 @@ describe('renderReport', () => {
           systems: data.evaluations[0]!.systems.map((system) => ({
             ...system,
             name: attack,
-            authorIdentification: { ...system.authorIdentification!, matching: attack },
           })),
           differences: [{ ...difference('nllWithHistory', about(1, 1)), system: attack, baseline: attack }],
         }),
       ],
       lossCurves: [{ system: attack, steps: data.lossCurves[0]!.steps }],
-      findings: [attack],
-      cautions: [attack],
+      warnings: [attack],
       provenance: [[attack, attack]],
     });
     expect(attacked.match(/<script/g)).toHaveLength(1);

@@ -13,7 +13,7 @@ export function exampleSystem(name: string, nll: number): SystemResult {
     nllWithHistory: about(nll, 0.1),
     nllWithoutHistory: about(nll + 0.3, 0.1),
     nllOtherHistory: about(nll + 0.2, 0.1),
-    authorIdentification: { ...about(0.6, 0.1), k: 4, matching: 'period' },
+    authorIdentification: { ...about(0.6, 0.1), k: 4, matching: { years: { most: 5, median: 2 } } },
   };
 }
 

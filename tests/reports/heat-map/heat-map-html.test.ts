@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LEVELS } from '../../../src/reports/heat-map/colour-scale.ts';
-import { effectCaveat, renderEffectMapHtml } from '../../../src/reports/heat-map/heat-map-html.ts';
-import { escapeHtml, textHtml } from '../../../src/reports/text/html-page.ts';
+import { effectCaveat } from '../../../src/reports/heat-map/effect-words.ts';
+import { mapAnswer, renderEffectMapHtml } from '../../../src/reports/heat-map/heat-map-html.ts';
+import { markupOf } from '../../../src/reports/text/html.ts';
+import { textHtml } from '../../../src/reports/text/html-page.ts';
 import { effectToken, exampleMap } from './example-map.ts';
 
 const main = (html: string) => html.slice(html.indexOf('<main>'), html.indexOf('</main>'));
@@ -53,7 +55,7 @@ describe('renderEffectMapHtml', () => {
   });
 
   it('puts one token of a map in the tab order', () => {
-    expect(main(html).match(/tabindex="0"/g)).toHaveLength(1);
+    expect(main(html).match(/<span[^>]* tabindex="0"/g)).toHaveLength(1);
     expect(main(html).match(/tabindex="-1"/g)).toHaveLength(3);
   });
 
@@ -63,7 +65,7 @@ describe('renderEffectMapHtml', () => {
   });
 
   it('says that the effects are teacher-forced and do not add up', () => {
-    expect(html).toContain(escapeHtml(effectCaveat));
+    expect(html).toContain(markupOf(effectCaveat));
     expect(effectCaveat).toContain('do not add up');
   });
 
@@ -102,9 +104,21 @@ describe('renderEffectMapHtml', () => {
     expect(empty).toContain('every effect is 0');
   });
 
-  it('says in words whether the history helped the text as a whole', () => {
-    expect(renderEffectMapHtml([exampleMap('word', [2])])).toContain('2.0 nats higher (+1.00 a token)');
-    expect(renderEffectMapHtml([exampleMap('word', [-2])])).toContain('2.0 nats lower (−1.00 a token)');
+  it('answers first whether the history helped the text as a whole, and gives the sum as a table', () => {
+    const likelier = renderEffectMapHtml([exampleMap('word', [2])]);
+    expect(likelier).toContain('class="answer shown"');
+    expect(likelier).toContain('<th scope="row">difference</th><td>+2.0</td><td>+1.000</td>');
+    const said = [[2], [-2], [0.001]].map((effects) => mapAnswer(exampleMap('word', effects)));
+    expect(new Set(said).size).toBe(3);
+  });
+
+  // A bug: facts were shown by their keys in the code, such as "historyItems 3".
+  it('gives facts as labels and values, and no key of the code', () => {
+    const shown = renderEffectMapHtml([
+      exampleMap('word', [1], { meta: { reference: 'removed', historyItems: 3, someKey: 'x' } }),
+    ]);
+    expect(shown).toContain('<dt>History items shown</dt><dd><bdi>3</bdi></dd>');
+    expect(main(shown)).not.toMatch(/historyItems|someKey/);
   });
 });
 
@@ -171,7 +185,7 @@ describe('texts of users in HTML', () => {
   });
 
   it('show hidden and control characters by their names', () => {
-    expect(textHtml('a\u0000b\u200bc\u{e0041}d\u001b[31m')).toBe(
+    expect(markupOf(textHtml('a\u0000b\u200bc\u{e0041}d\u001b[31m'))).toBe(
       'a<span class="named">U+0000</span>b<span class="named">U+200B</span>c<span class="named">U+E0041</span>d<span class="named">U+001B</span>[31m',
     );
   });

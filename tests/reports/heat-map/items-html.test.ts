@@ -36,7 +36,7 @@ describe('the items on a page', () => {
 
   it('stand with D, its interval, their kind and the definition of every kind that occurs', () => {
     expect(html).toContain('D +0.500 · among random others +0.400 [+0.100, +0.750]');
-    expect(html).toContain('<span class="kind useful">useful</span>');
+    expect(html).toContain('<span class="kind useful">adds</span>');
     expect(html).toContain('item 1 stands in for it');
     expect(html).toContain('its twin, is there');
     expect(html).not.toContain('<span class="kind idle">');
@@ -80,10 +80,10 @@ it('tokens that share a character add up what the items do', () => {
 it('the terminal lists the items with the tokens that they add to, without escapes of users', () => {
   const text = renderEffectMapTerminal(mapOfItems(), { color: false });
   expect(text).toContain(
-    '1. 2020-01-02 · About granite  useful\n   D +0.500 · among random others +0.400 [+0.100, +0.750]\n',
+    '1. 2020-01-02 · About granite  adds\n   D +0.500 · among random others +0.400 [+0.100, +0.750]\n',
   );
   expect(text).toContain('   adds to own +2.00\n');
-  expect(text).toContain('redundant with item 1');
+  expect(text).toContain('has a twin: item 1');
 });
 
 it('the JSON has the items in the order of the history and their effects at every token', () => {

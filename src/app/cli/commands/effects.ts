@@ -67,7 +67,7 @@ export const effectsCommand: CliCommand = {
       ...(useCache && { cache: await openCache(session) }),
       signal: session.signal,
       onProgress: session.progress,
-      onWarning: session.warn,
+      onNotice: session.notice,
     });
     if (out !== undefined) {
       const count = await writeEffectRows(out, effects);

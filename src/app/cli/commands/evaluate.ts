@@ -1,27 +1,42 @@
 /** @file `nextquill evaluate`: held-out likelihood with the user's history, without, and with other users'; author identification. */
+
+import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError } from '../../../base/errors.ts';
 import { estimateText } from '../../../base/number-format.ts';
+import { checkFilePlace } from '../../../base/output-place.ts';
+import { shownSide } from '../../../base/statistics/estimate.ts';
 import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
-import {
-  type Measure,
-  measureDescriptions,
-  type PairedDifference,
-  type SystemResult,
-} from '../../../method/evaluation/results.ts';
+import { measures, type PairedDifference, type SystemResult } from '../../../method/evaluation/results.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
+import { systemJson } from '../../../reports/comparison/system-json.ts';
+import { historyAnswer } from '../../../reports/text/history-answer.ts';
+import { count } from '../../../reports/text/lists.ts';
+import { matchingText } from '../../../reports/text/matching-text.ts';
+import { portableName } from '../../../reports/text/portable-name.ts';
+import { settingsText } from '../../../reports/text/settings-text.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import type { OpenedModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addModelFlags, addOthersFlag, addSplitFlag, wholeNumber } from '../flags.ts';
+import {
+  addDataFlags,
+  addFlag,
+  addForceFlag,
+  addModelFlags,
+  addOthersFlag,
+  addSplitFlag,
+  wholeNumber,
+} from '../flags.ts';
 import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly others?: number;
   readonly candidates?: number;
   readonly baseline?: string;
+  readonly out?: string;
+  readonly force?: boolean;
 }
 
 /** What `--baseline` calls the model without an adapter. */
@@ -46,6 +61,8 @@ export const evaluateCommand: CliCommand = {
       '--baseline <adapter>',
       `compare with another adapter of the model, or with ${BASE}, the model without one: paired differences with p-values`,
     );
+    addFlag(command, '--out <file>', 'write the report to FILE.html, too');
+    addForceFlag(command);
     command.addHelpText(
       'after',
       '\nExample: nextquill evaluate --model embedded --adapter runs/a/adapter --baseline base --data sotu',
@@ -53,6 +70,8 @@ export const evaluateCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const given = flags as EvaluateFlags;
+    requireHtml(given.out);
+    if (given.out !== undefined) await checkFilePlace(given.out, { force: given.force });
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
@@ -69,12 +88,11 @@ export const evaluateCommand: CliCommand = {
         ...(threads !== undefined && { threads }),
         signal: session.signal,
         onProgress: session.progress,
-        onWarning: session.warn,
+        onNotice: session.notice,
       });
     const other = given.baseline === undefined ? undefined : await openBaseline(given, scoring, session);
     const evaluation = await evaluated(opened);
     const baseline = other && (await evaluated(other));
-    const measures = Object.keys(measureDescriptions) as Measure[];
     const comparison = baseline && {
       baseline: baseline.system,
       differences: pairedDifferences(evaluation, baseline, measures, seed === undefined ? {} : { seed }),
@@ -85,6 +103,13 @@ export const evaluateCommand: CliCommand = {
         `authors are identified among ${k} histories, not ${DEFAULT_OTHERS + 1}: too few users have one`,
       );
     printEvaluation(evaluation, opened.prompt, comparison, session);
+    if (given.out !== undefined)
+      await writeReport(
+        given.out,
+        { evaluation, baseline, differences: comparison?.differences },
+        scoring,
+        session,
+      );
   },
 };
 
@@ -123,6 +148,62 @@ async function openBaseline(
   });
 }
 
+/** @throws {ConfigError} for a name that does not say HTML, before anything is scored */
+function requireHtml(out: string | undefined): void {
+  if (out === undefined || out.endsWith('.html')) return;
+  throw new ConfigError(`--out: expected a name that ends in .html, got "${out}"`, {
+    code: 'usage/out',
+    hint: 'Use --json for the numbers.',
+  });
+}
+
+interface Reported {
+  readonly evaluation: SystemEvaluation;
+  readonly baseline: SystemEvaluation | undefined;
+  readonly differences: readonly PairedDifference[] | undefined;
+}
+
+async function writeReport(
+  out: string,
+  { evaluation, baseline, differences }: Reported,
+  { opened, source }: Scoring,
+  session: Session,
+): Promise<void> {
+  const { renderComparison } = await import('../../../reports/comparison/comparison-html.ts');
+  const named = (system: SystemEvaluation) => portableName(system.system.name);
+  const systems = [...(baseline === undefined ? [] : [baseline]), evaluation];
+  const html = renderComparison({
+    question: 'Does the model use a user’s own history?',
+    facts: `Evaluation of ${named(evaluation)} on ${portableName(source)}`,
+    system: named(evaluation),
+    evaluations: [
+      {
+        name: portableName(source),
+        users: new Set(evaluation.scores.map(({ user }) => user)).size,
+        examples: evaluation.scores.length,
+        systems: systems.map((each) => ({ ...each.system, name: named(each) })),
+        historyEffects: systems.map((each) => ({ ...each.historyEffect, system: named(each) })),
+        ...(differences && {
+          differences: differences.map((each) => ({
+            ...each,
+            system: portableName(each.system),
+            baseline: portableName(each.baseline),
+          })),
+        }),
+      },
+    ],
+    warnings: leftOutTexts(evaluation),
+    provenance: [
+      ['Model', `${named(evaluation)}, hash ${opened.model.hash.slice(0, 12)}`],
+      ['Data', portableName(source)],
+      ['Prompt', settingsText(opened.prompt)],
+      ['Seed', String(session.options.seed ?? 0)],
+    ],
+  });
+  await writeFileAtomically(out, (file) => file.writeFile(html));
+  session.note(`report  ${out}`);
+}
+
 /** Two systems on the same examples. */
 interface Comparison {
   readonly baseline: SystemResult;
@@ -130,67 +211,78 @@ interface Comparison {
 }
 
 function printEvaluation(
-  { system, historyEffect, scores, withoutHistory, withoutOthers }: SystemEvaluation,
+  evaluation: SystemEvaluation,
   { reference }: PromptSettings,
   comparison: Comparison | undefined,
   session: Session,
 ): void {
+  const { system, historyEffect, scores, withoutHistory, withoutOthers } = evaluation;
   const users = new Set(scores.map(({ user }) => user)).size;
   const { system: _, ...effects } = historyEffect;
   if (session.options.json) {
     const counts = { users, examples: scores.length, withoutHistory, withoutOthers };
-    const document = { ...system, historyEffect: effects, reference, ...counts, ...comparison };
+    const document = {
+      ...systemJson(system),
+      historyEffect: effects,
+      reference,
+      ...counts,
+      ...(comparison && { ...comparison, baseline: systemJson(comparison.baseline) }),
+    };
     session.print(`${JSON.stringify(document)}\n`);
     return;
   }
-  const against = reference === 'placebo';
+  const against = reference === 'placebo' ? 'the reference' : 'none';
   const { name, nllWithHistory, nllWithoutHistory, nllOtherHistory, authorIdentification: author } = system;
-  session.print(
-    `${name}: ${scores.length} examples of ${users} users; means over users, 95 % intervals by user\n\n` +
-      alignedColumns(
+  const lines = [
+    historyAnswer(shownSide(effects.total, users), shownSide(effects.userSpecific, users)),
+    ...leftOutTexts(evaluation).map((text) => `! ${text}`),
+    '',
+    `${name}: ${scores.length} texts of ${users} users; mean over users [95% interval by user]`,
+    '',
+    ...alignedColumns(
+      [
+        [`A  own history against ${against}`, estimateText(effects.total), 'nats a token'],
+        [`B  another user’s against ${against}`, estimateText(effects.generic), 'nats a token'],
+        ['C  own against another user’s', estimateText(effects.userSpecific), 'nats a token'],
+        ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
         [
-          ['NLL with history', estimateText(nllWithHistory), 'nats a token'],
-          [
-            against ? 'NLL with the reference' : 'NLL without history',
-            estimateText(nllWithoutHistory),
-            against ? 'nats a token; another user’s history stands for none' : 'nats a token',
-          ],
-          ['NLL with others’ histories', estimateText(nllOtherHistory), 'nats a token'],
-          [
-            'history effect, total (A)',
-            estimateText(effects.total),
-            against
-              ? 'nats a token; above 0 the history helps more than the reference'
-              : 'nats a token; above 0 the history helps',
-          ],
-          [
-            '  of it generic (B)',
-            estimateText(effects.generic),
-            against
-              ? 'what other users’ histories do more than the reference; 0 but for chance'
-              : 'another user’s history would do as well',
-          ],
-          ['  of it user-specific (C)', estimateText(effects.userSpecific), 'only this user’s history does'],
-          ...(author === undefined
-            ? []
-            : [
-                [
-                  'author identified',
-                  estimateText(author),
-                  `of ${author.k} candidates; chance ${(1 / author.k).toFixed(3)}`,
-                ],
-              ]),
+          reference === 'placebo' ? 'NLL with the reference' : 'NLL without history',
+          estimateText(nllWithoutHistory),
+          reference === 'placebo' ? 'nats a token; another user’s history stands for none' : 'nats a token',
         ],
-        () => false,
-      ).join('\n') +
-      '\n' +
-      (author === undefined ? '' : `\ncandidates matched in ${author.matching}\n`) +
-      (withoutHistory > 0 ? `\n${withoutHistory} examples without a history that fits are left out.\n` : '') +
-      (withoutOthers > 0
-        ? `\n${withoutOthers} examples beside which no other user’s history fits are left out.\n`
-        : '') +
-      (comparison === undefined
-        ? ''
-        : `\nDifferences, paired by user; p of the permutation test, not corrected for their number\n${differencesTable(comparison.differences)}`),
-  );
+        ['NLL with another user’s history', estimateText(nllOtherHistory), 'nats a token'],
+        ...(author === undefined
+          ? []
+          : [
+              [
+                'author identified',
+                estimateText(author),
+                `among ${author.k} histories; chance ${(1 / author.k).toFixed(3)}`,
+              ],
+            ]),
+      ],
+      () => false,
+    ),
+    ...(author === undefined ? [] : ['', `histories matched in ${matchingText(author.matching)}`]),
+    ...(comparison === undefined
+      ? []
+      : [
+          '',
+          'Differences, paired by user; p of the permutation test, not corrected for their number',
+          differencesTable(comparison.differences).trimEnd(),
+        ]),
+  ];
+  session.print(`${lines.join('\n')}\n`);
+}
+
+/** Examples that the numbers say nothing about. */
+function leftOutTexts({ withoutHistory, withoutOthers }: SystemEvaluation): string[] {
+  return [
+    ...(withoutHistory > 0
+      ? [`${count(withoutHistory, 'example')} left out: no history of theirs is shown.`]
+      : []),
+    ...(withoutOthers > 0
+      ? [`${count(withoutOthers, 'example')} left out: no other user’s history fits beside them.`]
+      : []),
+  ];
 }

@@ -2,7 +2,7 @@
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError, DataError } from '../../../base/errors.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
-import { type EffectMap, type EffectName, effectDescriptions } from '../../../method/explain/effect-map.ts';
+import { type EffectMap, type EffectName, effectKinds } from '../../../method/explain/effect-map.ts';
 import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
 import { renderEffectMapTerminal } from '../../../reports/heat-map/heat-map-terminal.ts';
@@ -37,7 +37,7 @@ interface ExplainFlags extends ScoringFlags {
 /** Items whose effects are worth their passes unasked: the random subsets of so few are at most 2⁵ prompts. */
 const FEW_ITEMS = 5;
 
-const effectNames = Object.keys(effectDescriptions) as EffectName[];
+const effectNames = Object.keys(effectKinds) as EffectName[];
 
 export const explainCommand: CliCommand = {
   name: 'explain',
@@ -94,7 +94,7 @@ export const explainCommand: CliCommand = {
       ...(useCache && { cache: await openCache(session) }),
       signal: session.signal,
       onProgress: session.progress,
-      onWarning: session.warn,
+      onNotice: session.notice,
     });
     if (effect !== undefined && map.tokens.some(({ values }) => values[effect] === undefined))
       throw new DataError(

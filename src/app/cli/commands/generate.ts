@@ -140,7 +140,7 @@ export const generateCommand: CliCommand = {
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         signal: session.signal,
-        onWarning: session.warn,
+        onNotice: session.notice,
       },
     );
     const texts = examples.flatMap(({ id, user }) =>

@@ -55,7 +55,7 @@ export const metricsCommand: CliCommand = {
     const { metrics } = await import('../../../method/metrics/metrics.ts');
     const { LAMP_1_LABELS, LAMP_2_LABELS } = await import('../../../method/metrics/lamp.ts');
     const { signal } = session;
-    const pairs = await pairsFromJsonl(path, { onWarning: session.warn, signal });
+    const pairs = await pairsFromJsonl(path, { onNotice: session.notice, signal });
     const { seed } = session.options;
     const known: Readonly<Record<string, readonly string[]>> = {
       'lamp-1': LAMP_1_LABELS,

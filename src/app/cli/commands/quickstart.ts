@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { estimateText } from '../../../base/number-format.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
 import { differencesTable, systemsTable } from '../../../reports/comparison/comparison-table.ts';
+import { systemJson } from '../../../reports/comparison/system-json.ts';
 import type { QuickstartResult } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';
@@ -27,9 +28,9 @@ export const quickstartCommand: CliCommand = {
       ...(threads !== undefined && { threads }),
       signal: session.signal,
       onProgress: session.progress,
-      onWarning: session.warn,
+      onNotice: session.notice,
     });
-    session.print(json ? `${JSON.stringify(result)}\n` : resultText(result));
+    session.print(json ? `${JSON.stringify(resultJson(result))}\n` : resultText(result));
   },
 };
 
@@ -41,11 +42,16 @@ function freeFolder(name: string): string {
   }
 }
 
+const resultJson = ({ systems, speeches, ...result }: QuickstartResult) => ({
+  ...result,
+  systems: systems.map(systemJson),
+  speeches: { ...speeches, systems: speeches.systems.map(systemJson) },
+});
+
 function resultText(result: QuickstartResult): string {
-  const { systems, speeches, differences, effects, report, runs, seconds } = result;
+  const { answer, systems, speeches, differences, effects, report, runs, seconds } = result;
   return [
-    'Negative log-likelihood (NLL) of held-out users’ texts, lower is better; an author is identified where the true\n',
-    'user’s history, among others, makes the text likeliest.\n',
+    `${answer}\n`,
     `\nSimulated users never trained on\n${systemsTable(systems)}`,
     `\nState of the Union addresses never trained on\n${systemsTable(speeches.systems)}`,
     `\nDifferences on simulated users, paired by user [95 %]; p of the permutation test, not corrected for their number\n`,

@@ -5,6 +5,9 @@ import { makeFolder } from '../../../base/atomic-folder.ts';
 import { ContractError } from '../../../base/errors.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
+import { matchingText } from '../../../reports/text/matching-text.ts';
+import { portableName } from '../../../reports/text/portable-name.ts';
+import { settingsText } from '../../../reports/text/settings-text.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -56,7 +59,8 @@ export const refuteCommand: CliCommand = {
       signal: session.signal,
       onProgress: session.progress,
     });
-    const document = `${JSON.stringify({ model: opened.name, ...refutation })}\n`;
+    const { refutationJson } = await import('../../../reports/refutation/refutation-json.ts');
+    const document = `${JSON.stringify(refutationJson(opened.name, refutation))}\n`;
     if (out !== undefined) await writeFolder(out, document, refutation, scoring, session);
     if (json) session.print(document);
     else {
@@ -76,10 +80,13 @@ async function writeFolder(
 ): Promise<void> {
   const { renderRefutationHtml } = await import('../../../reports/refutation/refutation-html.ts');
   const html = renderRefutationHtml(refutation, [
-    ['Model', `${opened.name}, hash ${opened.model.hash.slice(0, 12)}`],
-    ['Data', source],
-    ['Prompt', JSON.stringify(opened.prompt)],
-    ['Other users’ histories', `${refutation.others} for each text, matched in ${refutation.matching}`],
+    ['Model', `${portableName(opened.name)}, hash ${opened.model.hash.slice(0, 12)}`],
+    ['Data', portableName(source)],
+    ['Prompt', settingsText(opened.prompt)],
+    [
+      'Other users’ histories',
+      `${refutation.others} for each text, matched in ${matchingText(refutation.matching)}`,
+    ],
     ['Seed', String(session.options.seed ?? 0)],
   ]);
   await makeFolder(out);

@@ -57,7 +57,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
     ...(maxExamples !== undefined && { limit: maxExamples }),
-    onWarning: session.warn,
+    onNotice: session.notice,
     signal: session.signal,
   });
   warnOfLeakage(all, session.warn);
@@ -106,7 +106,7 @@ async function resumeRun(
   const { resume } = await import('../../../method/runs/train.ts');
   const { readManifest } = await import('../../../method/runs/manifest.ts');
   const { openModel } = await import('../../open/model-source.ts');
-  const { signal, warn } = session;
+  const { signal, notice } = session;
   const { hasRunReport } = await import('../../files/run-report.ts');
   const { recipe } = await readManifest(run);
   let model: Model | undefined;
@@ -118,7 +118,7 @@ async function resumeRun(
         return model;
       },
       examples: async (source) => {
-        examples = await readExamples(source, { onWarning: warn, signal });
+        examples = await readExamples(source, { onNotice: notice, signal });
         return examples;
       },
     },
@@ -147,10 +147,10 @@ async function report(
   run: string,
   model: Model,
   examples: readonly Example[],
-  { signal, progress, warn }: Session,
+  { signal, progress, notice }: Session,
 ): Promise<void> {
   const { writeRunReport } = await import('../../files/run-report.ts');
-  await writeRunReport(run, { model, examples, signal, onProgress: progress, onWarning: warn });
+  await writeRunReport(run, { model, examples, signal, onProgress: progress, onNotice: notice });
 }
 
 /** The name of the data with its path made absolute, so that a run can be resumed from any folder. */

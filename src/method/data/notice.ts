@@ -1,0 +1,85 @@
+/**
+ * @file What a part of the method has to report that is not an error: a code and numbers. The words are made above, in
+ * reports, so that a command, a page and a program can each say it in their own way.
+ */
+
+/** Examples that have a history of which the prompt shows nothing: they count as without one. */
+export interface HiddenHistories {
+  readonly code: 'prompts/history-hidden';
+  readonly count: number;
+  /** Examples looked at. */
+  readonly total: number;
+  /** Id of the first one. */
+  readonly example: string;
+  readonly maxTokens: number;
+  readonly maxHistory: number;
+}
+
+/** Examples whose history shows, and no other user's beside the same query and response. */
+export interface HiddenOthers {
+  readonly code: 'prompts/others-hidden';
+  readonly count: number;
+  readonly total: number;
+  readonly example: string;
+  readonly maxTokens: number;
+  /** What becomes of them. */
+  readonly consequence: 'left-out' | 'weighted-by-total' | 'effects-unknown';
+}
+
+/** A checkpoint that is removed, and an earlier one used. */
+export interface DamagedCheckpoint {
+  readonly code: 'run/checkpoint-damaged';
+  readonly checkpoint: string;
+  /** The message of the error. */
+  readonly fault: string;
+}
+
+/** Discriminated by `code`. */
+export type Notice =
+  | HiddenHistories
+  | HiddenOthers
+  | {
+      readonly code: 'data/unknown-keys';
+      readonly path: string;
+      readonly keys: readonly { readonly key: string; readonly count: number }[];
+    }
+  /** Keys of pairs that no metric reads. */
+  | { readonly code: 'metrics/unknown-keys'; readonly path: string; readonly keys: readonly string[] }
+  | {
+      readonly code: 'data/papers-left-out';
+      readonly path: string;
+      readonly short: number;
+      readonly minWords: number;
+      readonly repeated: number;
+    }
+  /** Effects estimated anew on resuming are not bit for bit those that the run began with. */
+  | { readonly code: 'run/estimates-differ'; readonly run: string }
+  | DamagedCheckpoint
+  | {
+      readonly code: 'run/environment-changed';
+      readonly name: string;
+      readonly before: string;
+      readonly now: string;
+    }
+  | {
+      readonly code: 'run/step-log-cut';
+      readonly run: string;
+      readonly lines: number;
+      readonly step: number;
+    }
+  /** Text without history became less likely by training, nats a token. */
+  | {
+      readonly code: 'evaluation/cold-start';
+      readonly change: number;
+      readonly low: number;
+      readonly high: number;
+      readonly users: number;
+      readonly remedies: readonly ColdStartRemedy[];
+    };
+
+/** What can be switched on against a loss without history, of what is not on already. */
+export type ColdStartRemedy =
+  | { readonly code: 'stop-gradient' }
+  | { readonly code: 'anchor'; readonly above: number };
+
+export type NoticeListener = (notice: Notice) => void;

@@ -1,0 +1,26 @@
+/** @file The answer of an evaluation or comparison: whether the system in question uses a user's own history. */
+import { shownSide } from '../../base/statistics/estimate.ts';
+import type { FindingKind } from '../../method/evaluation/findings.ts';
+import type { Evaluation } from '../../method/evaluation/results.ts';
+import { historyAnswer } from '../text/history-answer.ts';
+import { listed } from '../text/lists.ts';
+
+export interface ComparisonAnswer {
+  readonly kind: FindingKind;
+  readonly sentence: string;
+}
+
+/** @param system the one that is asked about; its answer on the first evaluation, and on which others it is the same */
+export function comparisonAnswer(evaluations: readonly Evaluation[], system: string): ComparisonAnswer {
+  const answers = evaluations.flatMap(({ name, users, historyEffects = [] }) => {
+    const effect = historyEffects.find((each) => each.system === system);
+    if (effect === undefined) return [];
+    const [total, own] = [shownSide(effect.total, users), shownSide(effect.userSpecific, users)];
+    const kind: FindingKind = total === 0 && own === 0 ? 'open' : 'shown';
+    return [{ name, kind, sentence: historyAnswer(total, own) }];
+  });
+  const first = answers[0] ?? { name: '', kind: 'open' as const, sentence: historyAnswer(0, 0) };
+  const differing = answers.filter(({ sentence }) => sentence !== first.sentence).map(({ name }) => name);
+  const scope = differing.length === 0 ? '' : ` This is for ${first.name}; ${listed(differing)} differ.`;
+  return { kind: first.kind, sentence: `${first.sentence}${scope}` };
+}
