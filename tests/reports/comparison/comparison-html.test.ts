@@ -91,7 +91,7 @@ describe('renderReport', () => {
       authorIdentification: { ...system.authorIdentification!, ...all, high: 1 + 1e-9 },
     }));
     expect(renderReport({ ...data, evaluations: [exampleEvaluation({ systems })] })).toContain(
-      '<td>1.00</td>',
+      '<td>1.0000</td>',
     );
   });
 

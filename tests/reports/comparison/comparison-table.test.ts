@@ -14,7 +14,7 @@ describe('systemsTable', () => {
     expect(lines[2]).toMatch(/^sft {8,}3\.00 \[2\.90, 3\.10\] +3\.30 \[3\.20, 3\.40\]/);
     expect(lines[3]).toMatch(/^nextquill +12\.50 \[12\.40, 12\.60\]/);
     expect(new Set(lines.slice(0, 4).map(displayWidth)).size).toBe(1);
-    expect(lines[5]).toContain('among 4, matched by period; chance 0.25');
+    expect(lines[5]).toContain('among 4, matched by period ±5 years (median 2); chance 0.25');
   });
 
   it('leaves out a column that no system has and shows a gap where one lacks it', () => {
