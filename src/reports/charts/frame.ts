@@ -59,7 +59,7 @@ export function frame(
 <text class="tick" x="${left - 8}" y="${at}" dy=".32em" text-anchor="end">${decimal(tick, y.axis.digits)}</text>`;
   });
   return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${[title, ...summary].join('; ')}">
-${y && html`<text class="label" x="${Math.max(0, left - 44)}" y="14">${y.label}</text>`}
+${y && y.label !== '' && html`<text class="label" x="${Math.max(0, left - 44)}" y="14">${y.label}</text>`}
 ${down}${across}
 ${marks}
 ${xLabel !== undefined && html`<text class="label" x="${(left + right) / 2}" y="${height - 4}" text-anchor="middle">${xLabel}</text>`}

@@ -3,7 +3,8 @@ import type { DataDescription } from '../../method/corpus/describe.ts';
 import type { Distribution } from '../../method/corpus/distribution.ts';
 import { histogram } from '../charts/histogram.ts';
 import { pageStyle } from '../heat-map/style.ts';
-import { escapeHtml, htmlPage, textHtml } from '../text/html-page.ts';
+import { type HtmlPart, html } from '../text/html.ts';
+import { htmlPage, textHtml } from '../text/html-page.ts';
 import { figure } from '../text/html-parts.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { dataRows } from './data-rows.ts';
@@ -16,8 +17,7 @@ export interface DataHtmlOptions {
 /** A self-contained page; it holds names of users, ids and domains, and no text of theirs. */
 export function renderDataHtml(data: DataDescription, { name }: DataHtmlOptions): string {
   const rows = dataRows(data).map(
-    ([label, value]) =>
-      `<tr><th scope="row">${escapeHtml(label)}</th><td><bdi>${textHtml(value)}</bdi></td></tr>`,
+    ([label, value]) => html`<tr><th scope="row">${label}</th><td><bdi>${textHtml(value)}</bdi></td></tr>\n`,
   );
   const plots = [
     plot('Examples of a user', 'examples', data.examplesPerUser),
@@ -35,13 +35,13 @@ export function renderDataHtml(data: DataDescription, { name }: DataHtmlOptions)
     title: `${name}: what it holds`,
     style: `${pageStyle}${reportStyle}.chart .bar{fill:var(--s1)}`,
     script: '',
-    body: `<main><header><h1><bdi>${textHtml(name)}</bdi></h1></header>
-<section><h2>In numbers</h2><table class="provenance"><tbody>${rows.join('\n')}</tbody></table></section>
-<section><h2>In pictures</h2>${plots.join('\n')}</section></main>`,
+    body: html`<main><header><h1><bdi>${textHtml(name)}</bdi></h1></header>
+<section><h2>In numbers</h2><div class="scroll" role="region" tabindex="0" aria-label="In numbers"><table class="provenance"><tbody>${rows}</tbody></table></div></section>
+<section><h2>In pictures</h2>${plots}</section></main>`,
   });
 }
 
-function plot(title: string, xLabel: string, distribution: Distribution | undefined): string {
+function plot(title: string, xLabel: string, distribution: Distribution | undefined): HtmlPart {
   const label = (low: number, high: number) => (low === high ? String(low) : `${low}–${high}`);
   return bars(
     title,
@@ -50,7 +50,7 @@ function plot(title: string, xLabel: string, distribution: Distribution | undefi
   );
 }
 
-function bars(title: string, xLabel: string, values: readonly { label: string; count: number }[]): string {
-  if (values.length === 0) return '';
-  return `<h3>${title}</h3>${figure('', (width) => histogram({ title, xLabel, bars: values, width }))}`;
+function bars(title: string, xLabel: string, values: readonly { label: string; count: number }[]): HtmlPart {
+  if (values.length === 0) return undefined;
+  return html`<h3>${title}</h3>${figure('', (width) => histogram({ title, xLabel, bars: values, width }))}`;
 }
