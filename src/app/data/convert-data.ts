@@ -1,8 +1,5 @@
 /** @file From what people have to examples: one reader, histories by user and time, and a file that is whole or absent. */
 
-import { Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
-import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ConfigError, DataError, nearestName, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { cleanText, wellFormed } from '../../method/corpus/clean-text.ts';
@@ -19,9 +16,10 @@ import { parseExample } from '../../method/data/parse-example.ts';
 import { countWords } from '../../method/data/sentences.ts';
 import { type SplitShares, splitOfUser } from '../../method/data/splits.ts';
 import { growingStore } from './growing-store.ts';
-import type { Reader, ReaderOptions } from './reader.ts';
+import type { ReadContext, Reader, ReaderOptions } from './reader.ts';
 import { readers } from './readers.ts';
 import type { StoredText } from './text-store.ts';
+import { writeLines } from './write-lines.ts';
 
 /** Options of {@link convertData}. */
 export interface ConvertDataOptions extends ReaderOptions {
@@ -69,6 +67,8 @@ export interface ConvertedData {
   readonly splits: Readonly<Record<Split | 'none', number>>;
   /** What was left out or changed, by kind, with its rule and the first of each. */
   readonly faults: readonly SourceFault[];
+  /** What a reader says of its format or of this source, such as times of several forms; also told by `onNote`. */
+  readonly notes: readonly string[];
 }
 
 /** Faults of the source; the others follow from what was asked for. */
@@ -100,6 +100,11 @@ const REPEAT_WORDS = 8;
 export async function convertData(options: ConvertDataOptions): Promise<ConvertedData> {
   const reader = readerOf(options.format);
   checkOptions(reader, options);
+  const notes = new Set<string>();
+  const note = (message: string) => {
+    if (!notes.has(message)) options.onNote?.(message);
+    notes.add(message);
+  };
   const counts = { texts: 0, examples: 0, historyItems: 0 };
   const splits: Record<Split | 'none', number> = { train: 0, validation: 0, test: 0, none: 0 };
   const users = textHashes();
@@ -108,11 +113,11 @@ export async function convertData(options: ConvertDataOptions): Promise<Converte
   const progress = (stage: string, done: number, unit: string) => options.onProgress?.({ stage, done, unit });
   const examples =
     reader.examples === undefined
-      ? examplesFromTexts(reader, options, faults, (done) => {
+      ? examplesFromTexts(reader, options, contextOf(options, faults, note), (done) => {
           counts.texts = done;
           if (done % 2000 === 0) progress(`reading ${options.format}`, done, 'texts');
         })
-      : examplesAsTheyAre(reader, options, faults);
+      : examplesAsTheyAre(reader, options, contextOf(options, faults, note));
 
   const lines = async function* () {
     for await (const example of examples) {
@@ -138,6 +143,7 @@ export async function convertData(options: ConvertDataOptions): Promise<Converte
     ...{ out: options.out, format: options.format, ...counts, users: users.size, splits },
     texts: reader.examples === undefined ? counts.texts : counts.examples,
     faults: faults.list(),
+    notes: [...notes],
   };
 }
 
@@ -145,11 +151,11 @@ export async function convertData(options: ConvertDataOptions): Promise<Converte
 async function* examplesFromTexts(
   reader: Reader,
   options: ConvertDataOptions,
-  faults: FaultLog,
+  context: ReadContext,
   onText: (done: number) => void,
 ): AsyncGenerator<Example> {
   const { maxMemory = 512 * 2 ** 20, threads = 2, repeats = 'all' } = options;
-  const context = contextOf(options, faults);
+  const { faults } = context;
   const seen = textHashes();
   await using store = growingStore({ memory: maxMemory, threads });
   let done = 0;
@@ -222,11 +228,12 @@ function completed(
 async function* examplesAsTheyAre(
   reader: Reader,
   options: ConvertDataOptions,
-  faults: FaultLog,
+  context: ReadContext,
 ): AsyncGenerator<Example> {
+  const { faults } = context;
   const { split, seed = 0, shares, minHistory = 1, maxHistory = Number.POSITIVE_INFINITY } = options;
   const place = { file: options.sources[0]! };
-  for await (const example of reader.examples!(contextOf(options, faults))) {
+  for await (const example of reader.examples!(context)) {
     const response = { id: example.id, text: example.response };
     const own = example.history.filter((item) => !isSameItem(item, response));
     if (own.length < example.history.length) faults.add('response-in-history', place, example.id);
@@ -251,15 +258,12 @@ async function* examplesAsTheyAre(
   }
 }
 
-function contextOf(options: ConvertDataOptions, faults: FaultLog) {
-  const told = new Set<string>();
-  return {
-    ...{ sources: options.sources, options, faults, signal: options.signal },
-    note: (message: string) => {
-      if (!told.has(message)) options.onNote?.(message);
-      told.add(message);
-    },
-  };
+function contextOf(
+  options: ConvertDataOptions,
+  faults: FaultLog,
+  note: (message: string) => void,
+): ReadContext {
+  return { sources: options.sources, options, faults, signal: options.signal, note };
 }
 
 function historyOptions(options: ConvertDataOptions): HistoryOptions {
@@ -348,34 +352,4 @@ function noExamples(options: ConvertDataOptions, faults: FaultLog): DataError {
           : `Look at the first: ${first.first} (${first.rule}).`,
     },
   );
-}
-
-/** Lines gathered to pieces that are worth a write. */
-const PIECE = 1 << 18;
-
-async function* pieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  let gathered: string[] = [];
-  let length = 0;
-  for await (const line of lines) {
-    gathered.push(line);
-    length += line.length;
-    if (length < PIECE) continue;
-    yield Buffer.from(gathered.join(''));
-    gathered = [];
-    length = 0;
-  }
-  if (gathered.length > 0) yield Buffer.from(gathered.join(''));
-}
-
-async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
-  await writeFileAtomically(path, async (file) => {
-    if (!path.endsWith('.gz')) {
-      for await (const piece of pieces(lines)) await writeAll(file, piece);
-      return;
-    }
-    const source = Readable.from(pieces(lines));
-    const zipped = createGzip();
-    source.on('error', (error) => zipped.destroy(error));
-    for await (const chunk of source.pipe(zipped) as AsyncIterable<Buffer>) await writeAll(file, chunk);
-  });
 }

@@ -129,8 +129,9 @@ describe('convertData of tables', () => {
 
   it('says that times are mixed, and that those without a zone are read as UTC', async () => {
     const path = file('mixed.csv', `${HEAD}\nu,2020-01-01 10:00,one,A,5,h\nu,1600000000,two,A,5,h\n`);
-    const { notes } = await convert('csv', [path], columns);
+    const { notes, converted } = await convert('csv', [path], columns);
     expect(notes).toHaveLength(1);
+    expect(converted.notes).toEqual(notes);
     expect(notes[0]).toMatch(/iso without a zone \(1\), unix seconds \(1\).*UTC/);
   });
 

@@ -127,7 +127,7 @@ export const dataCommand: CliCommand = {
     const { seed, threads, json } = session.options;
     const converted = await convertData({
       ...rest,
-      ...{ format: name, sources, out: path, onProgress: session.progress, onNote: session.note },
+      ...{ format: name, sources, out: path, onProgress: session.progress, onNote: session.warn },
       ...(splitShares !== undefined && { shares: splitShares }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
