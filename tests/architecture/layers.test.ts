@@ -101,6 +101,7 @@ describe('layers', () => {
       ...[
         'data',
         'corpus',
+        'retrieval',
         'others',
         'simulation',
         'prompts',

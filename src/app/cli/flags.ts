@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
+import { DEFAULT_RETRIEVAL, retrievalNames } from '../../method/retrieval/choose.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 
 /** Parses a whole number of at least `least`. */
@@ -75,8 +76,12 @@ export function addModelFlags(command: Command): void {
 
 /** Adds the settings of the prompt. */
 export function addPromptFlags(command: Command): void {
-  addFlag(command, '--max-history <n>', 'history items shown at most, the latest', (flag) =>
-    wholeNumber(flag, 0),
+  addFlag(command, '--max-history <n>', 'history items shown at most', (flag) => wholeNumber(flag, 0));
+  addFlag(
+    command,
+    '--retrieval <name>',
+    `which of them: ${retrievalNames.join(', ')} (default: ${DEFAULT_RETRIEVAL})`,
+    (flag) => oneOf(flag, retrievalNames),
   );
   addFlag(command, '--max-tokens <n>', 'tokens of prompt and response at most', (flag) =>
     wholeNumber(flag, 8),

@@ -3,6 +3,7 @@ import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
+import type { Retrieval } from '../../method/retrieval/choose.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { readRows, type SplitChoice } from '../files/example-rows.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
@@ -18,6 +19,7 @@ export interface ScoringFlags {
   readonly split?: SplitChoice;
   readonly maxExamples?: number;
   readonly maxHistory?: number;
+  readonly retrieval?: Retrieval;
   readonly maxTokens?: number;
   readonly reference?: ReferenceValue;
 }
@@ -50,7 +52,20 @@ export async function openForScoring(
     ...openingOf(session),
     prompt: promptOverrides(flags),
   });
-  return { opened, rows, all, source };
+  if (opened.prompt.retrieval !== 'effect') return { opened, rows, all, source };
+  const { withItemEffects } = await import('../../method/scoring/earlier-replies.ts');
+  const { threads } = session.options;
+  const measured = await withItemEffects(opened, rows, {
+    prompt: opened.prompt,
+    ...(threads !== undefined && { threads }),
+    signal: session.signal,
+    onProgress: session.progress,
+  });
+  if (all.length > rows.length)
+    session.warn(
+      `retrieval effect: other users’ histories come from the ${rows.length} examples scored, not from all ${all.length}: only their items are measured`,
+    );
+  return { opened, rows: measured, all: measured, source };
 }
 
 /** What the opening of a model takes from the command line: flags, progress, warnings, and the way to be stopped. */
@@ -70,9 +85,15 @@ export async function openCache({ warn }: Session): Promise<EffectCache> {
   return effectCache({ onWarning: warn });
 }
 
-function promptOverrides({ maxHistory, maxTokens, reference }: ScoringFlags): Partial<PromptSettings> {
+function promptOverrides({
+  maxHistory,
+  retrieval,
+  maxTokens,
+  reference,
+}: ScoringFlags): Partial<PromptSettings> {
   return {
     ...(maxHistory !== undefined && { maxHistory }),
+    ...(retrieval !== undefined && { retrieval }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(reference !== undefined && { reference }),
   };

@@ -44,6 +44,7 @@ const recipeKeys = {
   maxExamples: 'limits.maxExamples',
   maxMemory: 'limits.maxMemory',
   maxHistory: 'prompt.maxHistory',
+  retrieval: 'prompt.retrieval',
   maxTokens: 'prompt.maxTokens',
   reference: 'prompt.reference',
   seed: 'seed',

@@ -16,6 +16,7 @@ import {
 import { type EstimatorName, estimatorNames } from '../../method/objectives/plan.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
+import { DEFAULT_RETRIEVAL, type Retrieval, retrievalNames } from '../../method/retrieval/choose.ts';
 import { defaultSettings, type LoraSettings, type TrainingSettings } from '../../method/training/settings.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import { bytesOfSize, MEMORY_SIZE } from './memory-size.ts';
@@ -82,7 +83,11 @@ const prompt = z
       .min(8)
       .optional()
       .describe('tokens of prompt and response; default 2048, or what the model can hold'),
-    maxHistory: z.int().min(0).optional().describe('latest history items shown at most; default 8'),
+    maxHistory: z.int().min(0).optional().describe('history items shown at most; default 8'),
+    retrieval: z
+      .enum(retrievalNames as readonly [Retrieval, ...Retrieval[]])
+      .optional()
+      .describe(`which history items are shown; default ${DEFAULT_RETRIEVAL}`),
   })
   .describe('How prompts are made; saved beside the adapter.');
 

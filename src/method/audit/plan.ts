@@ -5,6 +5,7 @@ import type { Example } from '../data/example.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { ComparedPrompts } from '../prompts/compared-prompts.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { itemChooser } from '../retrieval/choose.ts';
 import type { LeftOut } from './results.ts';
 
 /** An example with all prompts that its response is scored after. */
@@ -74,13 +75,14 @@ export function auditText(
   tokenizer: Tokenizer,
   prompt: PromptSettings,
 ): AuditText {
+  const choose = itemChooser(example, prompt.retrieval);
   return {
     example,
     pair,
     others,
     doses: doses.slice(1).map((items) => {
       if (items >= pair.historyItemsUsed) return pair;
-      const history = example.history.slice(example.history.length - items);
+      const history = choose(example.history, items);
       return promptPair(example, tokenizer, prompt, { history });
     }),
   };

@@ -11,6 +11,8 @@ export interface HistoryItem {
   readonly text: string;
   /** All who wrote it, by their user names, where it has several authors: it says something of each of them. */
   readonly authors?: readonly string[];
+  /** What it did for later replies of its user, nats a response token, where it was measured (scoring/earlier-replies.ts). */
+  readonly effect?: number;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 

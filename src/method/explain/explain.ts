@@ -79,7 +79,7 @@ export function effectMapOf(
     user: example.user,
     query: example.query,
     response: example.response,
-    history: pair.historyItemsUsed === 0 ? [] : example.history.slice(-pair.historyItemsUsed),
+    history: pair.shown,
     ...(ofItems && {
       items: ofItems.items.map(({ effect, mean, low, high, kind, twin }) => ({
         effect,

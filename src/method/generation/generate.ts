@@ -128,9 +128,7 @@ export async function* generateAll(
   const notice = history ? hiddenHistories(examples, pairs, prompt) : undefined;
   if (notice !== undefined) onNotice?.(notice);
   // Without the history nothing of it can be copied except by chance.
-  const shown = examples.map((example, i) =>
-    history && strength !== 0 ? latestItems(example.history, pairs[i]!.historyItemsUsed) : [],
-  );
+  const shown = examples.map((_, i) => (history && strength !== 0 ? pairs[i]!.shown : []));
   const sources = shown.map((items) => items.map(({ text }) => tokenizer.encode(text).ids));
   const texts = pairs.flatMap((pair, example) =>
     Array.from({ length: count }, (_, sample) => ({
@@ -172,9 +170,6 @@ export function copiedText(text: string, items: readonly HistoryItem[]): CopiedT
   );
   return { share, runs: runs.map(({ start, end, item }) => ({ start, end, item: items[item]!.id })) };
 }
-
-const latestItems = (history: readonly HistoryItem[], count: number) =>
-  count === 0 ? [] : history.slice(-count);
 
 /** What the example's own response says, and how long it is, is not known here: room is left for what may be written. */
 const roomOf = (options: Pick<GenerationOptions, 'maxNewTokens'>) => ({

@@ -3,7 +3,7 @@
  * Papineni et al., "BLEU: a method for automatic evaluation of machine translation" (2002); equal to sacrebleu 2.5.1 with
  * its defaults: tokenizer 13a, exponential smoothing, case-sensitive.
  */
-import { splitOnSpace, stripEnd } from './python-text.ts';
+import { splitOnSpace, stripEnd } from '../../base/python-text.ts';
 
 /** Longest n-gram that BLEU compares. */
 const MAX_ORDER = 4;

@@ -2,7 +2,7 @@
  * @file Accuracy, macro-F1, MAE and RMSE by the rules of LaMP's evaluation script: what counts for a prediction that is no label or number.
  * Salemi et al., "LaMP: when large language models meet personalization" (arXiv 2304.11406); LaMP@38c9d4d eval/evaluation.py.
  */
-import { strip } from './python-text.ts';
+import { strip } from '../../base/python-text.ts';
 
 /** The labels of LaMP-1: which of two papers is cited. */
 export const LAMP_1_LABELS: readonly string[] = ['[1]', '[2]'];

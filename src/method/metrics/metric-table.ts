@@ -1,11 +1,12 @@
 /** @file The metrics of texts: add one here and in a file of its own. */
+
+import { strip } from '../../base/python-text.ts';
 import { bleu, bleuCounts } from './bleu.ts';
 import { copiedRuns } from './copied-runs.ts';
 import { distinctShare, selfBleu } from './diversity.ts';
 import { labelIndex, macroF1, numberOf, ratingOf } from './lamp.ts';
 import { meteor } from './meteor.ts';
 import { type AdditiveMetric, type Metric, meanMetric, type TextPair, type WholeMetric } from './metric.ts';
-import { strip } from './python-text.ts';
 import { type RougeType, rouge } from './rouge.ts';
 import { type StyleDistance, styleDistance } from './style-distance.ts';
 

@@ -2,12 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { ConfigError, DataError, nearestName, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
+import { strip } from '../../base/python-text.ts';
 import { bootstrapUsers } from '../../base/statistics/bootstrap.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { AdditiveMetric, Metric, MetricSettings, TextPair } from './metric.ts';
 import { metricNames, metricTable } from './metric-table.ts';
 import { punktFromFolder } from './punkt.ts';
-import { strip } from './python-text.ts';
 import { wordNetFromFolder } from './wordnet.ts';
 
 export interface MetricsOptions {

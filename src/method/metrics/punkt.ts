@@ -4,8 +4,8 @@
  * `PunktSentenceTokenizer`, untrained, or with the parameters of a folder such as nltk_data/tokenizers/punkt_tab/english.
  */
 import { join } from 'node:path';
+import { PYTHON_SPACE, PYTHON_WORD, stripEnd } from '../../base/python-text.ts';
 import { readLines } from '../data/lines.ts';
-import { PYTHON_SPACE, PYTHON_WORD, stripEnd } from './python-text.ts';
 
 /** What Punkt has learned of a language; nothing where it is untrained. */
 export interface PunktParameters {

@@ -2,7 +2,7 @@
  * @file The tokens of a sentence in the manner of the Penn Treebank, as METEOR counts them.
  * Equal to NLTK 3.9.1 `NLTKWordTokenizer` (by Liling Tan and Tom Aarsen, after Robert MacIntyre's sed script).
  */
-import { PYTHON_SPACE, PYTHON_WORD, splitOnSpace } from './python-text.ts';
+import { PYTHON_SPACE, PYTHON_WORD, splitOnSpace } from '../../base/python-text.ts';
 
 type Substitution = readonly [pattern: RegExp, replacement: string];
 

@@ -5,14 +5,17 @@ import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { comparedForm, isSameItem } from '../data/normalise.ts';
 import { yearOf } from '../data/time.ts';
+import { type ItemChooser, itemChooser } from '../retrieval/choose.ts';
 import { nearestFirst, poolColumns, wordsOf } from './pool-columns.ts';
 
 /** Options of {@link matchedOthers}. */
 export interface MatchingOptions {
   /** Orders users that are equally near; default 0. */
   readonly seed?: number;
-  /** Latest items that a prompt can show at most: longer histories count as having these alone; all by default. */
+  /** Items that a prompt can show at most: longer histories count as having these alone; all by default. */
   readonly maxItems?: number;
+  /** Which items of a longer history are compared: the latest by default. */
+  readonly choose?: ItemChooser;
   /** Users that are not asked. */
   readonly without?: ReadonlySet<string>;
 }
@@ -28,7 +31,7 @@ export interface OtherHistory {
 export interface MatchedOthers {
   /** One history of each of so many other users. */
   readonly others: readonly OtherHistory[];
-  /** The example's own history, cut to the same number of items: the latest. */
+  /** The example's own history, cut to the same number of items. */
   readonly own: readonly HistoryItem[];
   /** Largest distance in years between the example's response and another user's; absent without times. */
   readonly periodYears?: number;
@@ -44,7 +47,7 @@ const MAX_POOL = 64;
 /**
  * The histories of `count` other users, nearest to `example` first by domain (`domain`, where it has one),
  * then by period (time of the response), and among the nearest of those by length in words. Histories are cut to one number
- * of items, the latest: `maxItems`, or fewer where the example or the other users have fewer.
+ * of items, the latest unless `choose` says otherwise: `maxItems`, or fewer where the example or the other users have fewer.
  * Left out: the same user; items that are the response or an item of the example's own history ({@link isSameItem});
  * items that the example's user co-wrote (`authors`).
  * @param examples where other users' histories come from; may contain `example`
@@ -61,7 +64,8 @@ export function matchedOthers(
   checkOthers(count, 1);
   const foreign = foreignTo(example);
   const items = itemsForAll(examples, example, count, options);
-  const own = example.history.slice(-items);
+  const choose = options.choose ?? itemChooser(example);
+  const own = choose(example.history, items);
   const words = wordsOf(own);
   const distance = distanceFrom(example, examples);
   const pool: Matched[] = [];
@@ -71,7 +75,8 @@ export function matchedOthers(
     const asNear = domainDiffers === last?.domainDiffers && years === last.years;
     if (pool.length >= count && (!asNear || pool.length >= MAX_POOL)) break;
     const { user, history: all } = examples[place]!;
-    const history = latest(all, items, foreign);
+    const history =
+      options.choose === undefined ? latest(all, items, foreign) : choose(all.filter(foreign), items);
     if (history.length < items) continue;
     const difference = Math.abs(wordsOf(history) - words) / words;
     pool.push({ other: { user, history }, domainDiffers, years, difference });
@@ -93,9 +98,13 @@ export function matchedOthers(
   });
 }
 
-/** The same users' histories and the own one, cut further to their latest items, and described as what they then are. */
-export function cutTo({ others, own, ...matched }: MatchedOthers, items: number): MatchedOthers {
-  const cut = (history: readonly HistoryItem[]) => history.slice(history.length - items);
+/** The same users' histories and the own one, cut further to fewer items, and described as what they then are. */
+export function cutTo(
+  { others, own, ...matched }: MatchedOthers,
+  items: number,
+  choose: ItemChooser,
+): MatchedOthers {
+  const cut = (history: readonly HistoryItem[]) => choose(history, items);
   return described({
     ...matched,
     others: others.map(({ user, history }) => ({ user, history: cut(history) })),

@@ -5,7 +5,7 @@
  * 1. B and C compare an example's own history with those of `others` other users, one history each (3 by default).
  * 2. These are the nearest users by domain, then by period, and of those the nearest in words (matching.ts).
  * 3. No history of another user holds the response, an item of the own history, or what the user co-wrote.
- * 4. All of them have one number of items, the latest: as many as the prompt shows of the own history, or fewer.
+ * 4. All of them have one number of items, the latest or those that the prompt's retrieval ranks first: as many as the prompt shows of the own history, or fewer.
  * 5. A user of whose items the prompt shows fewer gives way to the next nearest; where none is left, all histories,
  *    the own one among them, are cut to the number that every one of them shows.
  * 6. They come in random order, so that one of them can be compared with the rest (by the seed and the example's id).
@@ -18,6 +18,7 @@
 import { DataError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
+import { type ItemChooser, itemChooser } from '../retrieval/choose.ts';
 import { checkOthers, cutTo, type MatchedOthers, matchedOthers, type OtherHistory } from './matching.ts';
 
 /** Other users' histories for each example where nothing else is asked for, and enough users have one. */
@@ -26,8 +27,10 @@ export const DEFAULT_OTHERS = 3;
 export interface OthersOptions {
   /** Orders users that are equally near, and those chosen; default 0. */
   readonly seed?: number;
-  /** How many of the latest items of a history a prompt of the example shows; all by default. */
+  /** How many items of a history a prompt of the example shows; all by default. */
   readonly itemsShown?: (history: readonly HistoryItem[]) => number;
+  /** Which items those are; the latest by default. */
+  readonly choose?: ItemChooser;
   /** Users that are not asked, such as the one that stands for no history. */
   readonly without?: ReadonlySet<string>;
 }
@@ -76,15 +79,15 @@ export function referenceHistory(
 }
 
 /**
- * Points 4 and 5: the matched histories of `count` users, or those that `choose` takes of them, cut with the own one to
+ * Points 4 and 5: the matched histories of `count` users, or those that `take` takes of them, cut with the own one to
  * a number of items that the prompt shows of each.
  */
 function shownAlike(
   pool: readonly Example[],
   example: Example,
   count: number,
-  choose: (others: readonly OtherHistory[]) => readonly OtherHistory[],
-  { seed = 0, itemsShown = ({ length }) => length, without }: OthersOptions,
+  take: (others: readonly OtherHistory[]) => readonly OtherHistory[],
+  { seed = 0, itemsShown = ({ length }) => length, choose, without }: OthersOptions,
 ): MatchedOthers | undefined {
   const maxItems = itemsShown(example.history);
   if (maxItems === 0 && example.history.length > 0) return undefined;
@@ -93,13 +96,18 @@ function shownAlike(
   for (let round = 0; round < ROUNDS; round++) {
     let matched: MatchedOthers;
     try {
-      matched = matchedOthers(pool, example, count, { seed, maxItems, without: passedOver });
+      matched = matchedOthers(pool, example, count, {
+        seed,
+        maxItems,
+        without: passedOver,
+        ...(choose && { choose }),
+      });
     } catch (error) {
       if (best === undefined || !isTooFewUsers(error)) throw error;
       break;
     }
     const wanted = matched.own.length;
-    const others = choose(matched.others);
+    const others = take(matched.others);
     const shownOf = others.map(({ history }) => itemsShown(history));
     const items = Math.min(wanted, ...shownOf);
     if (best === undefined || items > best.items) best = { matched: { ...matched, others }, items };
@@ -107,7 +115,9 @@ function shownAlike(
     for (const [v, { user }] of others.entries()) if (shownOf[v]! < wanted) passedOver.add(user);
   }
   if (best === undefined || best.items === 0) return undefined;
-  return best.items === best.matched.own.length ? best.matched : cutTo(best.matched, best.items);
+  return best.items === best.matched.own.length
+    ? best.matched
+    : cutTo(best.matched, best.items, choose ?? itemChooser(example));
 }
 
 /**

@@ -4,11 +4,19 @@ import type { Example, HistoryItem } from '../data/example.ts';
 import type { HiddenOthers } from '../data/notice.ts';
 import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories, referenceHistory } from '../others/others-histories.ts';
-import { type PromptPair, type PromptSettings, promptPair, promptsFor, type ResponseRoom } from './pair.ts';
+import { itemChooser } from '../retrieval/choose.ts';
+import {
+  type PromptPair,
+  type PromptSettings,
+  promptPair,
+  promptsFor,
+  type ResponseRoom,
+  type ShownItems,
+} from './pair.ts';
 
 export interface ComparedPrompts {
   /** Own history, as much as fits, against the reference value. */
-  readonly pair: PromptPair;
+  readonly pair: PromptPair & ShownItems;
   /** The own history cut to as many items as the others show; absent where there is nothing to compare. */
   readonly own?: PromptPair;
   /** Other users' histories, each with the same number of items; empty where nothing of the own one or of theirs shows. */
@@ -48,8 +56,11 @@ export function comparedPrompts(
   const itemsShown = (history: readonly HistoryItem[]) => pairWith(history).historyItemsUsed;
   if (itemsShown(example.history) === 0) return alone();
 
+  const choose = itemChooser(example, settings.retrieval);
   const reference =
-    settings.reference === 'placebo' ? referenceHistory(pool, example, { seed, itemsShown }) : undefined;
+    settings.reference === 'placebo'
+      ? referenceHistory(pool, example, { seed, itemsShown, choose })
+      : undefined;
   const pair =
     reference !== undefined
       ? { ...pairWith(example.history), withoutHistoryIds: pairWith(reference.history).withHistoryIds }
@@ -59,7 +70,7 @@ export function comparedPrompts(
   if (count === 0) return { pair, others: [] };
 
   const without = new Set(reference && [reference.user]);
-  const matched = othersHistories(pool, example, count, { seed, itemsShown, without });
+  const matched = othersHistories(pool, example, count, { seed, itemsShown, choose, without });
   if (matched === undefined) return { pair, others: [] };
   // All that is shown of the own history is shown of that cut to as many items.
   const own = matched.own.length < pair.historyItemsUsed ? matched.own : example.history;
@@ -95,7 +106,8 @@ export function referenceItems(
   if (settings.reference !== 'placebo' || example.history.length === 0) return undefined;
   const itemsShown = (history: readonly HistoryItem[]) =>
     promptsFor(example, tokenizer, { ...settings, reference: 'removed' }, room, { history }).historyItemsUsed;
-  return referenceHistory(pool, example, { seed, itemsShown })?.history;
+  const choose = itemChooser(example, settings.retrieval);
+  return referenceHistory(pool, example, { seed, itemsShown, choose })?.history;
 }
 
 /** Whether an example shows some of its history, and nobody else's beside the same query and response. */

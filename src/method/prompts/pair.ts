@@ -4,6 +4,7 @@ import { type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-templa
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { HiddenHistories } from '../data/notice.ts';
+import { type ItemChooser, itemChooser, type Retrieval } from '../retrieval/choose.ts';
 import { latestThatFit } from './budget.ts';
 import { promptTemplate, type ReferenceValue } from './template.ts';
 
@@ -12,10 +13,12 @@ export interface PromptSettings {
   /** Id of the template. */
   readonly template: string;
   readonly reference: ReferenceValue;
-  /** Tokens of prompt and response together at most; the oldest history items are dropped until they fit. */
+  /** Tokens of prompt and response together at most; history items are dropped until they fit, those that `retrieval` ranks lowest first. */
   readonly maxTokens: number;
-  /** Latest history items used at most. */
+  /** History items used at most. */
   readonly maxHistory: number;
+  /** Which of them; `latest` where absent. */
+  readonly retrieval?: Retrieval;
 }
 
 /** The reference code's numbers: the 8 latest items, 2,048 tokens; here no more than the model's own positions. */
@@ -32,7 +35,7 @@ export function defaultPromptSettings(maxPositions = 2048): PromptSettings {
 export interface Prompts {
   readonly withHistoryIds: readonly number[];
   readonly withoutHistoryIds: readonly number[];
-  /** Items that fitted: the latest ones. */
+  /** Items of the history that `withHistoryIds` shows. */
   readonly historyItemsUsed: number;
   /** False when no item is used: both prompts are then the same. */
   readonly hasHistory: boolean;
@@ -47,6 +50,11 @@ export interface PromptPair extends Prompts {
   readonly responseEnds: readonly number[];
   /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
   readonly fitted?: readonly boolean[];
+}
+
+/** The items of the history that prompts show, in its order. */
+export interface ShownItems {
+  readonly shown: readonly HistoryItem[];
 }
 
 /** What stands for the history in a pair. */
@@ -71,7 +79,7 @@ export function promptPair(
   tokenizer: Tokenizer,
   settings: PromptSettings,
   histories: PairHistories = {},
-): PromptPair {
+): PromptPair & ShownItems {
   const { ids, starts, ends } = tokenizer.encode(example.response, settings.maxTokens);
   if (ids.length === 0)
     throw new DataError(`example ${example.id}: response: expected text, got none that gives a token`, {
@@ -105,7 +113,7 @@ export function promptsFor(
   settings: PromptSettings,
   { least, most }: ResponseRoom,
   histories: PairHistories = {},
-): Prompts {
+): Prompts & ShownItems {
   const { maxTokens } = settings;
   const prompt = (history: readonly HistoryItem[] | 'none' | undefined, most = maxTokens) =>
     promptIds(example.query, history, tokenizer, settings.template, most);
@@ -117,10 +125,12 @@ export function promptsFor(
       { code: 'data/too-long', hint: 'Raise maxTokens, shorten the texts, or remove the example.' },
     );
   const room = settings.maxTokens - Math.min(most, left);
-  const own = fitHistory(histories.history ?? example.history, settings, room, prompt);
+  const choose = itemChooser(example, settings.retrieval);
+  const fit = (history: readonly HistoryItem[]) => fitHistory(history, choose, settings, room, prompt);
+  const own = fit(histories.history ?? example.history);
   const reference = (): readonly number[] => {
     if (settings.reference !== 'placebo' || own === undefined) return bare;
-    const placebo = fitHistory(histories.placebo ?? [], settings, room, prompt);
+    const placebo = fit(histories.placebo ?? []);
     if (placebo) return placebo.ids;
     throw new DataError(
       `example ${example.id}: placebo: expected another user's history of which an item fits into ${room} tokens, got ${histories.placebo?.length ?? 0} items of which none does`,
@@ -133,7 +143,8 @@ export function promptsFor(
   return {
     withHistoryIds: own?.ids ?? bare,
     withoutHistoryIds: reference(),
-    historyItemsUsed: own?.items ?? 0,
+    shown: own?.items ?? [],
+    historyItemsUsed: own?.items.length ?? 0,
     hasHistory: own !== undefined,
   };
 }
@@ -163,21 +174,25 @@ export function hiddenHistories(
   };
 }
 
-/** The prompt with as many of the latest items as fit into `room` tokens; undefined when none does. */
+/** The prompt with as many of the items that are to be shown as fit into `room` tokens; undefined when none does. */
 function fitHistory(
   history: readonly HistoryItem[],
+  choose: ItemChooser,
   { maxHistory }: PromptSettings,
   room: number,
   prompt: (history: readonly HistoryItem[], most: number) => number[],
-): { items: number; ids: number[] } | undefined {
+): { items: readonly HistoryItem[]; ids: number[] } | undefined {
   let ids: number[] = [];
-  const items = latestThatFit(Math.min(maxHistory, history.length), (count) => {
-    const tried = prompt(history.slice(history.length - count), room);
+  let items: readonly HistoryItem[] = [];
+  latestThatFit(Math.min(maxHistory, history.length), (count) => {
+    const chosen = choose(history, count);
+    const tried = prompt(chosen, room);
     if (tried.length > room) return false;
+    items = chosen;
     ids = tried; // counts that fit only grow, so the last one is the answer's
     return true;
   });
-  return items === 0 ? undefined : { items, ids };
+  return items.length === 0 ? undefined : { items, ids };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories } from '../others/others-histories.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { itemChooser } from '../retrieval/choose.ts';
 
 /**
  * An example whose history shows, with the latest of its items and those of others: as many as fit beside a note, and as
@@ -51,19 +52,24 @@ export function refutationSubjects(
     promptPair(
       example,
       tokenizer,
-      { ...settings, template, reference: 'removed', maxHistory: history.length },
+      { ...settings, template, reference: 'removed', retrieval: 'latest', maxHistory: history.length },
       { history },
     );
-  /** How many of the latest items fit when a note stands beside them. */
+  const chooser = (example: Example) => itemChooser(example, settings.retrieval);
+  /** How many of the items that a prompt shows fit when a note stands beside them. */
   const fitting = (example: Example, history: readonly HistoryItem[]) => {
     const note = irrelevantNote({ example: example.id, seed });
-    const latest = history.slice(Math.max(0, history.length - settings.maxHistory));
-    return Math.max(0, pairOf(example, [...latest, note]).historyItemsUsed - 1);
+    const shown = chooser(example)(history, settings.maxHistory);
+    return Math.max(0, pairOf(example, [...shown, note]).historyItemsUsed - 1);
   };
   const subjects = examples.flatMap((example): Subject[] => {
     if (fitting(example, example.history) === 0) return [];
     const itemsShown = (history: readonly HistoryItem[]) => fitting(example, history);
-    const matched = othersHistories(pool, example, others, { seed, itemsShown });
+    const matched = othersHistories(pool, example, others, {
+      seed,
+      itemsShown,
+      choose: chooser(example),
+    });
     return matched === undefined ? [] : [{ example, ...matched }];
   });
   if (subjects.length === 0)

@@ -4,6 +4,7 @@ import { type ObjectiveOptions, resolveObjectiveOptions } from '../objectives/ob
 import { objectiveNames, objectiveTable } from '../objectives/objectives.ts';
 import { estimatorNames } from '../objectives/plan.ts';
 import { promptTemplates, referenceValues } from '../prompts/template.ts';
+import { retrievalNames } from '../retrieval/choose.ts';
 import { checkSettings, type SettingNumbers } from '../training/settings.ts';
 
 /** Refuses the value of a key unless it is right. */
@@ -31,10 +32,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Checks prompt settings as manifest.json and nextquill.json hold them. */
 export function checkPrompt(prompt: unknown, key: string, check: RecordCheck): void {
   check(key, prompt, isObject(prompt), 'an object');
-  const { template, reference, maxTokens, maxHistory } = prompt as Record<string, unknown>;
+  const { template, reference, retrieval, maxTokens, maxHistory } = prompt as Record<string, unknown>;
   const templates = promptTemplates.map(({ id }) => id);
   check(`${key}.template`, template, isOneOf(templates, template), templates.join(' or '));
   check(`${key}.reference`, reference, isOneOf(referenceValues, reference), referenceValues.join(' or '));
+  const isRetrieval = retrieval === undefined || isOneOf(retrievalNames, retrieval);
+  check(`${key}.retrieval`, retrieval, isRetrieval, retrievalNames.join(' or '));
   check(`${key}.maxTokens`, maxTokens, isCount(maxTokens, 1), 'a whole number above 0');
   check(`${key}.maxHistory`, maxHistory, isCount(maxHistory, 0), 'a whole number of at least 0');
 }

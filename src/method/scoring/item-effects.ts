@@ -81,8 +81,8 @@ export async function* itemEffects(
     prompt.reference === 'placebo' ? { ...prompt, reference: 'removed' } : prompt;
   await using scorer = createScorer(scored, { ...options, cacheContext: settings });
   for (const [done, example] of examples.entries()) {
-    const { historyItemsUsed: count, responseIds } = promptPair(example, tokenizer, settings);
-    const used = example.history.slice(example.history.length - count);
+    const { shown: used, responseIds } = promptPair(example, tokenizer, settings);
+    const count = used.length;
     const drawn = used.map((_, i) => subsetsOfOthers(count, i, subsets, seed, `effects/items/${example.id}`));
     const wanted = wantedSubsets(count, drawn);
     const logProbabilities = await scorer.logProbabilities(
@@ -111,7 +111,7 @@ export async function* itemEffects(
       const [full, rest] = [tokens(all), tokens(without(all, i))];
       return {
         item,
-        index: example.history.length - count + i,
+        index: example.history.indexOf(item),
         effect,
         mean: mean(differences),
         low: quantile(differences, 0.025),

@@ -5,7 +5,7 @@ import { namedEffects } from '../effects/named-effects.ts';
 import { checkOthers } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedPrompts, hiddenOthers, lacksOthers } from '../prompts/compared-prompts.ts';
-import { hiddenHistories, type PromptPair, type Prompts } from '../prompts/pair.ts';
+import { hiddenHistories, type PromptPair, type Prompts, type ShownItems } from '../prompts/pair.ts';
 import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from './scorer.ts';
@@ -51,7 +51,7 @@ export interface EffectRowsOptions extends ComparingScorerOptions {
 /** An example with its prompts and the effects of its tokens. */
 export interface ExampleEffects {
   readonly example: Example;
-  readonly pair: PromptPair;
+  readonly pair: PromptPair & ShownItems;
   readonly effects: PairEffects;
   /**
    * Mean over other users v of log p(y_t | h_v), f32[S], nats; where others were asked for. Without a history there is

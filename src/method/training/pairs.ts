@@ -13,6 +13,7 @@ import {
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
 import { hiddenHistories, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import { withItemEffects } from '../scoring/earlier-replies.ts';
 
 /** How the prompts of many examples are made. */
 export interface TrainingPromptsOptions {
@@ -44,16 +45,26 @@ const REPORT_MS = 250;
  * @throws {AbortedError} when the signal says so
  */
 export async function trainingPrompts(
-  examples: readonly Example[],
-  { tokenizer, config }: Model,
+  given: readonly Example[],
+  model: Model,
   settings: PromptSettings,
   { seed, others: count = 0, onProgress, signal }: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
+  const { tokenizer, config } = model;
   if (settings.maxTokens > config.maxPositions)
     throw new ConfigError(
       `maxTokens: expected at most the model's ${config.maxPositions} positions, got ${settings.maxTokens}`,
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
+  // By the model that training begins from, on resuming as well.
+  const examples =
+    settings.retrieval === 'effect'
+      ? await withItemEffects({ model }, given, {
+          prompt: settings,
+          ...(onProgress && { onProgress }),
+          ...(signal && { signal }),
+        })
+      : given;
   const compared: ComparedPrompts[] = [];
   let reportedAt = performance.now();
   let isReported = false;

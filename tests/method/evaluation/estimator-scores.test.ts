@@ -28,6 +28,7 @@ function effectsOf(user: string, logRatio: readonly number[], placebo: readonly 
       responseIds: [1, 2, 3, 4],
       responseStarts: [0, 2, 5, 8],
       responseEnds: [2, 5, 8, 11],
+      shown: [],
       historyItemsUsed: 1,
       hasHistory: true,
     },
