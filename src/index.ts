@@ -128,7 +128,16 @@ export type { Refutation, RefutationResult } from './method/refutation/results.t
 export { refutationTests } from './method/refutation/suite.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/runs/manifest.ts';
 export type { TrainEvent } from './method/runs/run.ts';
-export { type ResumeOptions, resume, type TrainOptions, train } from './method/runs/train.ts';
+export {
+  type ContinueOptions,
+  type ResumeOptions,
+  resume,
+  resumePairs,
+  type TrainOptions,
+  type TrainPairsOptions,
+  train,
+  trainPairs,
+} from './method/runs/train.ts';
 export type { EffectCache } from './method/scoring/effect-cache.ts';
 // Effects: what the history changes at every response token, and which of its items do.
 export {

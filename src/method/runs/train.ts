@@ -56,7 +56,7 @@ export interface TrainPairsOptions extends FreshOptions {
 }
 
 /** What every way to resume a run takes. */
-interface ContinueOptions extends RunOptions {
+export interface ContinueOptions extends RunOptions {
   /** In place of the run's number; the last digits may then differ from a run that was never stopped. */
   readonly threads?: number;
 }

@@ -76,7 +76,7 @@ export interface TrainingExpressions {
   readonly trainable: ReadonlyMap<string, Value>;
   /** `loss`, `part.NAME` and `gradient.NAME`; with `sum.NAME` as inputs where gradients accumulate. */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** The feeds of a microbatch, but for the trained tensors, their sums, estimates and the anchor's logits. */
+  /** The feeds of a microbatch, except for the trained tensors, their sums, estimates and the anchor's logits. */
   feeds(batch: TrainingBatch, stepExamples: number): Record<string, HostTensor>;
 }
 

@@ -282,7 +282,7 @@ describe('a stopped run', () => {
     await rm(join(run, 'checkpoints/step-8/state.json'));
     const events = await allEvents(resumePairs(run, again));
     expect(events.filter((e) => e.type === 'notice')).toHaveLength(2);
-    expect(events.find((e) => e.type === 'started')).toMatchObject({ startStep: 0 });
+    expect(events.find((e) => e.type === 'started')).toMatchObject({ startStep: 0, isResumed: true });
     expect(await outcomeOf(run)).toEqual(expected);
   });
 

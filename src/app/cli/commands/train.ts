@@ -1,6 +1,7 @@
 /** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { breathe } from '../../../base/breathe.ts';
 import { ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
@@ -60,7 +61,9 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     onNotice: session.notice,
     signal: session.signal,
   });
+  await breathe(session.signal);
   warnOfLeakage(all, session.warn);
+  await breathe(session.signal);
   const { lastingModelSource, openModel } = await import('../../open/model-source.ts');
   const modelSource = await lastingModelSource(spec.model, openingOf(session));
   const model = await openModel(modelSource, openingOf(session));
