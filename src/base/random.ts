@@ -17,7 +17,8 @@ export interface RandomStream {
 }
 
 /**
- * The stream that belongs to `seed` and `name`; different names are independent.
+ * The stream that belongs to `seed` and `name`. A hash of both chooses among 2³² streams: of 1,000 names two share a
+ * stream with a probability of 1 in 8,600.
  * @param seed any safe integer
  * @param name what the draws are for, such as `training/order` or `lora/init/layers.0.q`
  */

@@ -22,7 +22,7 @@ export interface Session {
   /** Draws progress on stderr; nothing with --quiet. */
   readonly progress: ProgressListener;
   /** The help text of a command, or of the whole. @throws {ConfigError} for an unknown command */
-  helpText(name: string | undefined): string;
+  helpText(name: string | undefined): Promise<string>;
   /** Writes to stdout. */
   print(text: string): void;
   /** One warning line on stderr. */
@@ -35,9 +35,6 @@ export interface Session {
 
 /** One command: its flags, and its work. */
 export interface CliCommand {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** Adds arguments, flags and a longer help text. */
   define(command: Command): void;
   /**

@@ -1,35 +1,93 @@
-/** @file The commands in the order of the help text. */
+/** @file The commands in the order of the help text; each is loaded when it runs, so that help costs no engine. */
 import type { CliCommand } from './command.ts';
-import { auditCommand } from './commands/audit.ts';
-import { dataCommand } from './commands/data.ts';
-import { effectsCommand } from './commands/effects.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
-import { explainCommand } from './commands/explain.ts';
-import { exportCommand } from './commands/export.ts';
-import { generateCommand } from './commands/generate.ts';
-import { helpCommand } from './commands/help.ts';
-import { laterCommands } from './commands/later.ts';
-import { metricsCommand } from './commands/metrics.ts';
-import { quickstartCommand } from './commands/quickstart.ts';
-import { refuteCommand } from './commands/refute.ts';
-import { scoreCommand } from './commands/score.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { trainCommand } from './commands/train.ts';
 
-export const commands: readonly CliCommand[] = [
-  quickstartCommand,
-  trainCommand,
-  effectsCommand,
-  auditCommand,
-  explainCommand,
-  evaluateCommand,
-  refuteCommand,
-  generateCommand,
-  metricsCommand,
-  scoreCommand,
-  exportCommand,
-  dataCommand,
-  simulateCommand,
-  ...laterCommands,
-  helpCommand,
+/** A command by its name. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<CliCommand>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'quickstart',
+    summary: 'train and compare two small models offline, and write a report (under 3 minutes)',
+    load: async () => (await import('./commands/quickstart.ts')).quickstartCommand,
+  },
+  {
+    name: 'train',
+    summary: 'fine-tune by a recipe or by flags; --resume RUN continues',
+    load: async () => (await import('./commands/train.ts')).trainCommand,
+  },
+  {
+    name: 'effects',
+    summary: 'what the history changes at every token: one row per response token',
+    load: async () => (await import('./commands/effects.ts')).effectsCommand,
+  },
+  {
+    name: 'audit',
+    summary: 'does the history matter, for whom, where, and more than another user’s would',
+    load: async () => (await import('./commands/audit.ts')).auditCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'heat map of one example: terminal, HTML or JSON',
+    load: async () => (await import('./commands/explain.ts')).explainCommand,
+  },
+  {
+    name: 'evaluate',
+    summary: 'held-out likelihood with, without and with others’ histories; author identification',
+    load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  },
+  {
+    name: 'refute',
+    summary: 'tests that the effect of the histories must pass: strangers, shuffled items, wrong targets …',
+    load: async () => (await import('./commands/refute.ts')).refuteCommand,
+  },
+  {
+    name: 'generate',
+    summary: 'write a text with or without the history, or in between by --strength',
+    load: async () => (await import('./commands/generate.ts')).generateCommand,
+  },
+  {
+    name: 'metrics',
+    summary: 'predictions against what users wrote: ROUGE, BLEU, METEOR, style, copying and more',
+    load: async () => (await import('./commands/metrics.ts')).metricsCommand,
+  },
+  {
+    name: 'score',
+    summary: 'does a text sound like its author: yours, anybody’s or somebody else’s, by sentence',
+    load: async () => (await import('./commands/score.ts')).scoreCommand,
+  },
+  {
+    name: 'export',
+    summary: 'merged weights, a PEFT adapter or a GGUF adapter for other tools',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
+    name: 'data',
+    summary: 'dumps, tables, benchmarks and chat exports to examples; describe: what a set holds',
+    load: async () => (await import('./commands/data.ts')).dataCommand,
+  },
+  {
+    name: 'examples',
+    summary: 'ids of the examples of a set, with user and first words: what --example takes',
+    load: async () => (await import('./commands/examples.ts')).examplesCommand,
+  },
+  {
+    name: 'simulate',
+    summary: 'users with known causes, as a file of examples',
+    load: async () => (await import('./commands/simulate.ts')).simulateCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'what this machine can do: processor, memory, engine, caches, network settings',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'help',
+    summary: 'show this, or the flags of a command',
+    load: async () => (await import('./commands/help.ts')).helpCommand,
+  },
 ];

@@ -38,7 +38,7 @@ async function main(words: readonly string[]): Promise<number> {
   });
   process.on('SIGTERM', () => stop.abort(new Error('terminated')));
   try {
-    const request = parseArguments(words, packageVersion());
+    const request = await parseArguments(words, packageVersion());
     if (request.kind === 'show') {
       stdout.write(request.text);
       return 0;

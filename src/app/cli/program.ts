@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { CliCommand, GlobalOptions, Session } from './command.ts';
-import { commands } from './commands.ts';
+import { type CommandEntry, commands } from './commands.ts';
 import { usageError, WORD_SHOWN } from './failure.ts';
 import { addFlag, wholeNumber } from './flags.ts';
 import { oneLine } from './terminal.ts';
@@ -21,11 +21,13 @@ export type Request =
  * Reads the words after `nextquill`.
  * @throws {ConfigError} for an unknown command or flag, a missing or malformed value
  */
-export function parseArguments(words: readonly string[], version: string): Request {
+export async function parseArguments(words: readonly string[], version: string): Promise<Request> {
+  const entry = namedCommand(words, version);
+  const loaded = entry && { entry, command: await entry.load() };
   let request: Request | undefined;
   let shown = '';
-  const program = buildProgram(version, (command, operands, flags, globals) => {
-    request = { kind: 'run', globals, run: (session) => command.run(operands, flags, session) };
+  const program = buildProgram(version, loaded, (_, operands, flags, globals) => {
+    request = { kind: 'run', globals, run: (session) => loaded!.command.run(operands, flags, session) };
   });
   const show = (text: string) => {
     shown += text;
@@ -47,9 +49,27 @@ export function parseArguments(words: readonly string[], version: string): Reque
   return request;
 }
 
+/** The command that words name, found without loading any. */
+function namedCommand(words: readonly string[], version: string): CommandEntry | undefined {
+  let named: CommandEntry | undefined;
+  const program = buildProgram(version, undefined, (entry) => {
+    named = entry;
+  });
+  for (const each of [program, ...program.commands])
+    each.configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} });
+  try {
+    program.parse(words, { from: 'user' });
+  } catch {
+    // Wrong usage is told when the command that was meant is known.
+  }
+  return named;
+}
+
 /** The help text of a command, or of the whole. @throws {ConfigError} for an unknown command */
-export function helpText(name: string | undefined, version: string): string {
-  const program = buildProgram(version, () => {});
+export async function helpText(name: string | undefined, version: string): Promise<string> {
+  const entry = commands.find((each) => each.name === name);
+  const loaded = entry && { entry, command: await entry.load() };
+  const program = buildProgram(version, loaded, () => {});
   const command = name === undefined ? program : program.commands.find((each) => each.name() === name);
   if (command === undefined) throw unknownCommand([name!]);
   let text = '';
@@ -63,19 +83,24 @@ export function helpText(name: string | undefined, version: string): string {
 }
 
 type Chosen = (
-  command: CliCommand,
+  entry: CommandEntry,
   operands: readonly string[],
   flags: Readonly<Record<string, unknown>>,
   globals: GlobalOptions,
 ) => void;
 
-function buildProgram(version: string, onChosen: Chosen): Command {
+/** @param loaded the command whose flags are read; others take any */
+function buildProgram(
+  version: string,
+  loaded: { readonly entry: CommandEntry; readonly command: CliCommand } | undefined,
+  onChosen: Chosen,
+): Command {
   const program = new Command('nextquill');
   program
     .description(
       'Personalise language models by asking of every token what the user’s history changes.\n' +
-        'Results go to stdout, progress and warnings to stderr. Nothing leaves this machine but the name of a model to\n' +
-        'download, where one of the hub is named.',
+        'Results go to stdout, progress and warnings to stderr. The network is used only to download a model of the\n' +
+        'Hugging Face hub that you name: the hub is sent its name and, if you have set one, your Hugging Face token.',
     )
     .usage('<command> [flags]')
     .version(version, '--version', 'print the version')
@@ -113,14 +138,15 @@ function buildProgram(version: string, onChosen: Chosen): Command {
         'Exit codes: 0 done · 1 the work failed · 2 wrong usage, recipe or data · 3 a refutation fails · 130 Ctrl-C',
     );
   const globalNames = new Set(program.options.map((option) => option.attributeName()));
-  for (const command of commands) {
-    const child = program.command(command.name).description(command.summary);
-    command.define(child);
+  for (const entry of commands) {
+    const child = program.command(entry.name).description(entry.summary);
+    if (loaded?.entry === entry) loaded.command.define(child);
+    else child.helpOption(false).allowUnknownOption().allowExcessArguments();
     child.action(() => {
       const all = child.optsWithGlobals<Record<string, unknown>>();
       const entries = Object.entries(all);
       onChosen(
-        command,
+        entry,
         child.args,
         Object.fromEntries(entries.filter(([key]) => !globalNames.has(key))),
         Object.fromEntries(entries.filter(([key]) => globalNames.has(key))),

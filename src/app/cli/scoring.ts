@@ -1,14 +1,17 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
+
+import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import type { Retrieval } from '../../method/retrieval/choose.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
+import { effectCache } from '../files/effect-cache.ts';
 import { readRows, type SplitChoice } from '../files/example-rows.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
-import type { OpenedModel } from '../open/scored-model.ts';
+import { type OpenedModel, openScoredModel } from '../open/scored-model.ts';
 import type { Session } from './command.ts';
 import { required } from './flags.ts';
 
@@ -46,14 +49,12 @@ export async function openForScoring(
     onNotice: session.notice,
     signal: session.signal,
   });
-  const { openScoredModel } = await import('../open/scored-model.ts');
   const opened = await openScoredModel(model, {
     ...(flags.adapter !== undefined && { adapter: flags.adapter }),
     ...openingOf(session),
     prompt: promptOverrides(flags),
   });
   if (opened.prompt.retrieval !== 'effect') return { opened, rows, all, source };
-  const { withItemEffects } = await import('../../method/scoring/earlier-replies.ts');
   const { threads } = session.options;
   const measured = await withItemEffects(opened, rows, {
     prompt: opened.prompt,
@@ -81,7 +82,6 @@ export function neededOthers(effect?: EffectName): number {
 
 /** The cache of effects, as `--cache` asks. */
 export async function openCache({ warn }: Session): Promise<EffectCache> {
-  const { effectCache } = await import('../files/effect-cache.ts');
   return effectCache({ onWarning: warn });
 }
 

@@ -38,7 +38,7 @@ export function exampleById(examples: readonly Example[], id: string, source: st
   const near = nearestName(id, ids.slice(0, 2000));
   throw new DataError(`${source}: expected an example with the id "${id}", got none among ${ids.length}`, {
     code: 'data/no-example',
-    hint: near === undefined ? `The first id is "${ids[0]}".` : `Did you mean "${near}"?`,
+    hint: `${near === undefined ? `The first id is "${ids[0]}".` : `Did you mean "${near}"?`} "nextquill examples --data ${source}" lists them.`,
   });
 }
 

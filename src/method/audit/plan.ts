@@ -1,5 +1,7 @@
 /** @file What an audit scores: which examples, and for each its prompts with the own history, none, others', and fewer items. */
+
 import { DataError } from '../../base/errors.ts';
+import { largest } from '../../base/largest.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
@@ -63,7 +65,7 @@ function pairThatFits(
 
 /** The items of each point of the dose curve, 0 first: no point beyond what any text shows. */
 export function dosesOf(pairs: readonly PromptPair[]): number[] {
-  const most = Math.max(...pairs.map(({ historyItemsUsed }) => historyItemsUsed));
+  const most = largest(pairs.map(({ historyItemsUsed }) => historyItemsUsed));
   return [0, ...new Set(DOSES.map((items) => Math.min(items, most)))];
 }
 

@@ -1,5 +1,7 @@
 /** @file The heat map as data: the tokens of one response, what the history changes at each, and how they are shown as text. */
+
 import { DataError } from '../../base/errors.ts';
+import { largest } from '../../base/largest.ts';
 import type { Cause, HistoryItem } from '../data/example.ts';
 import { totalEffect } from '../effects/named-effects.ts';
 import type { ItemEffect } from '../scoring/item-effects.ts';
@@ -167,7 +169,7 @@ function mergeTokens(tokens: readonly EffectToken[]): EffectToken {
     values: {
       logRatio: sum((token) => token.values.logRatio),
       probability: Math.exp(withHistory) - Math.exp(withoutHistory),
-      divergence: Math.max(...tokens.map((token) => token.values.divergence)),
+      divergence: largest(tokens.map((token) => token.values.divergence)),
       ...(every((token) => token.values.generic) && { generic: sum((token) => token.values.generic!) }),
       ...(every((token) => token.values.userSpecific) && {
         userSpecific: sum((token) => token.values.userSpecific!),

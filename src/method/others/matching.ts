@@ -1,6 +1,8 @@
 /** @file Which other users' histories are compared with the own one: matched in period, domain and length, so that neither era nor topic gives the author away. */
+
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
+import { largest } from '../../base/largest.ts';
 import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { comparedForm, isSameItem } from '../data/normalise.ts';
@@ -87,7 +89,7 @@ export function matchedOthers(
   const chosen = pool
     .toSorted((a, b) => a.domainDiffers - b.domainDiffers || a.difference - b.difference)
     .slice(0, count);
-  const years = Math.max(...chosen.map((entry) => entry.years));
+  const years = largest(chosen.map((entry) => entry.years));
   return described({
     others: chosen.map((entry) => entry.other),
     own,
@@ -145,7 +147,7 @@ export function matchingOf(
   const years = matches.flatMap((match) => match.periodYears ?? []);
   const lengths = matches.map((match) => match.lengthDifference);
   const spread = (values: readonly number[]): Spread => ({
-    most: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+    most: largest(values),
     median: median(values),
   });
   return {

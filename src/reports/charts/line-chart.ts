@@ -1,5 +1,6 @@
 /** @file Curves over steps as SVG text: a static chart needs no library, and a charting library would need a DOM. */
 
+import { largest, smallest } from '../../base/largest.ts';
 import { decimal } from '../../base/number-format.ts';
 import { type Html, html } from '../text/html.ts';
 import { frame } from './frame.ts';
@@ -36,8 +37,8 @@ export function lineChart(chart: LineChart): Html {
   const points = series.flatMap((line) => line.points);
   const xs = points.map((point) => point.x).filter(Number.isFinite);
   const x = { ...axisOf(xs, width < 480 ? 4 : 6) };
-  const low = Math.min(...xs);
-  const high = Math.max(...xs);
+  const low = smallest(xs);
+  const high = largest(xs);
   const xAxis =
     low < high ? { ...x, low, high, ticks: x.ticks.filter((tick) => tick >= low && tick <= high) } : x;
   const yAxis = axisOf(

@@ -1,5 +1,6 @@
 /** @file The table of systems as aligned plain text, for terminals and logs. */
 
+import { largest } from '../../base/largest.ts';
 import { estimateText, pValueText } from '../../base/number-format.ts';
 import type { Measure, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { matchingText } from '../text/matching-text.ts';
@@ -74,7 +75,7 @@ export function alignedColumns(
   isRight: (column: number) => boolean = (column) => column > 0,
 ): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
+    largest(rows.map((row) => displayWidth(row[column] ?? ''))),
   );
   return rows.map((row) =>
     row

@@ -7,9 +7,9 @@ import { ContractError, DataError } from '../../../src/base/errors.ts';
 
 const style = { colors: pc.createColors(false), verbose: false, json: false };
 
-function failureOf(words: readonly string[]): string {
+async function failureOf(words: readonly string[]): Promise<string> {
   try {
-    parseArguments(words, '0');
+    await parseArguments(words, '0');
   } catch (error) {
     return describeFailure(error, style).text;
   }
@@ -36,8 +36,8 @@ describe('an error', () => {
     ['command', ['x'.repeat(50_000)]],
     ['flag', ['effects', `--${'x'.repeat(50_000)}`]],
     ['flag with a value', ['effects', `--${'x'.repeat(50_000)}=1`]],
-  ])('stays short for an endless %s', (_, words) => {
-    const text = failureOf(words);
+  ])('stays short for an endless %s', async (_, words) => {
+    const text = await failureOf(words);
     expect(text.length).toBeLessThan(300);
     expect(text).toContain('got an unknown one');
   });

@@ -54,10 +54,15 @@ describe('help', () => {
         'refute',
         'data',
       ],
-      ...['benchmark', 'export', 'serve', 'studio', 'doctor', 'init', 'help'],
+      ...['metrics', 'score', 'examples', 'export', 'doctor', 'help'],
     ];
     for (const name of names) expect(stdout).toMatch(new RegExp(`^ {2}${name} +\\S`, 'm'));
     expect(Math.max(...lines(stdout).map((line) => line.length))).toBeLessThanOrEqual(115);
+  });
+
+  it('lists no command that does not exist', async () => {
+    const { stdout } = await run('help');
+    expect(stdout).not.toMatch(/not yet|serve|studio/);
   });
 
   it('shows the flags of a command, and those that all commands have', async () => {
@@ -184,7 +189,18 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
       '--baseline: expected another system than the one evaluated, got base again',
       'Name another adapter',
     ],
-    ['serve', 'nextquill serve: not yet', 'nextquill generate'],
+    ['serve', 'serve: expected a command', 'nextquill'],
+    [
+      'effects --model model --data users.jsonl --example x',
+      '--example: expected a flag of effects',
+      'nextquill help effects',
+    ],
+    [
+      'explain --model model --data users.jsonl --example none',
+      'expected an example with the id',
+      'nextquill examples',
+    ],
+    ['examples --data users.jsonl --user s7u00000', '--user: expected a user', 'Did you mean "s7u000000"'],
   ];
   it.concurrent.each(cases)('%s', async (words, message, hint) => {
     const { code, stdout, stderr } = await run(words);

@@ -3,31 +3,15 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Session } from '../../../src/app/cli/command.ts';
-import { parseArguments } from '../../../src/app/cli/program.ts';
+import { runInProcess } from '../../support/run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nextquill-places-'));
 writeFileSync(join(folder, 'file'), 'old');
 writeFileSync(join(folder, 'file.jsonl'), 'old');
 writeFileSync(join(folder, 'file.html'), 'old');
 
-/** Runs a command in this process; neither model nor data exist. */
-async function run(words: string): Promise<void> {
-  const request = parseArguments(words.replaceAll('FOLDER', folder).split(' '), '0');
-  if (request.kind === 'show') throw new Error('expected a command');
-  const session: Session = {
-    options: request.globals,
-    signal: new AbortController().signal,
-    stdout: process.stdout,
-    progress: () => {},
-    helpText: () => '',
-    print: () => {},
-    warn: () => {},
-    note: () => {},
-    notice: () => {},
-  };
-  await request.run(session);
-}
+/** Neither model nor data exist. */
+const run = (words: string) => runInProcess(words.replaceAll('FOLDER', folder));
 
 const GIVEN = '--model no-such-model --data FOLDER/no-such.jsonl';
 

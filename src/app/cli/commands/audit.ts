@@ -1,9 +1,14 @@
 /** @file `nextquill audit`: does the history matter, for whom, where, and by how much more than another user's would. */
+
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { makeFolder } from '../../../base/atomic-folder.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
+import { audit } from '../../../method/audit/audit.ts';
 import type { AuditResult } from '../../../method/audit/results.ts';
+import { renderAuditHtml } from '../../../reports/audit/audit-html.ts';
+import { auditJson } from '../../../reports/audit/audit-json.ts';
+import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -32,8 +37,6 @@ interface AuditFlags extends ScoringFlags {
 }
 
 export const auditCommand: CliCommand = {
-  name: 'audit',
-  summary: 'does the history matter, for whom, where, and more than another user’s would',
   define: (command) => {
     addModelFlags(command);
     addDataFlags(command);
@@ -62,7 +65,6 @@ export const auditCommand: CliCommand = {
     warnOfLeakage(all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
     await makeFolder(folder);
-    const { audit } = await import('../../../method/audit/audit.ts');
     const { seed, threads } = session.options;
     const result = await audit(opened, rows, {
       prompt: opened.prompt,
@@ -81,9 +83,6 @@ export const auditCommand: CliCommand = {
 };
 
 async function write(folder: string, result: AuditResult, redact: boolean, session: Session): Promise<void> {
-  const { auditJson } = await import('../../../reports/audit/audit-json.ts');
-  const { renderAuditHtml } = await import('../../../reports/audit/audit-html.ts');
-  const { renderAuditTerminal } = await import('../../../reports/audit/audit-table.ts');
   const json = auditJson(result, { redact });
   const report = join(folder, REPORT_FILE);
   await writeFileAtomically(join(folder, JSON_FILE), (file) =>

@@ -22,8 +22,6 @@ interface DataFlags extends Omit<Partial<ConvertDataOptions>, 'format' | 'source
 }
 
 export const dataCommand: CliCommand = {
-  name: 'data',
-  summary: 'dumps, tables, benchmarks and chat exports to examples; describe: what a set holds',
   define: (command) => {
     command.argument('[format]', 'what the sources are (below), or describe');
     command.argument('[source...]', 'files or folders');

@@ -2,7 +2,8 @@
 
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { type ObjectiveChoice, objectiveNames } from '../../../method/objectives/objectives.ts';
-import type { EffectRow } from '../../../method/scoring/rows.ts';
+import { type EffectRow, effectRows } from '../../../method/scoring/rows.ts';
+import { checkEffectFile, writeEffectRows } from '../../files/effect-file.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
 import {
@@ -27,8 +28,6 @@ interface EffectsFlags extends ScoringFlags {
 }
 
 export const effectsCommand: CliCommand = {
-  name: 'effects',
-  summary: 'what the history changes at every token: one row per response token',
   define: (command) => {
     addModelFlags(command);
     addDataFlags(command);
@@ -48,13 +47,11 @@ export const effectsCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const { out, objective, others, withPrompts, cache: useCache, force } = flags as EffectsFlags;
-    const { checkEffectFile, writeEffectRows } = await import('../../files/effect-file.ts');
     if (out !== undefined) {
       checkEffectFile(out);
       await checkFilePlace(out, { force });
     }
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
-    const { effectRows } = await import('../../../method/scoring/rows.ts');
     const { seed, threads, json } = session.options;
     const effects = effectRows(opened, rows, {
       prompt: opened.prompt,

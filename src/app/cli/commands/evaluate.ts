@@ -5,10 +5,11 @@ import { ConfigError } from '../../../base/errors.ts';
 import { estimateText } from '../../../base/number-format.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { shownSide } from '../../../base/statistics/estimate.ts';
-import type { SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
+import { evaluate, pairedDifferences, type SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { measures, type PairedDifference, type SystemResult } from '../../../method/evaluation/results.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
+import { renderComparison } from '../../../reports/comparison/comparison-html.ts';
 import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../../reports/comparison/system-json.ts';
 import { historyAnswer } from '../../../reports/text/history-answer.ts';
@@ -17,7 +18,7 @@ import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
-import type { OpenedModel } from '../../open/scored-model.ts';
+import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
@@ -43,8 +44,6 @@ interface EvaluateFlags extends ScoringFlags {
 const BASE = 'base';
 
 export const evaluateCommand: CliCommand = {
-  name: 'evaluate',
-  summary: 'held-out likelihood with, without and with others’ histories; author identification',
   define: (command) => {
     addModelFlags(command);
     addDataFlags(command);
@@ -75,7 +74,6 @@ export const evaluateCommand: CliCommand = {
     const scoring = await openForScoring(given, 'test', session);
     warnOfLeakage(scoring.all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
-    const { evaluate, pairedDifferences } = await import('../../../method/evaluation/evaluate.ts');
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
     const others = othersOf(given);
@@ -139,7 +137,6 @@ async function openBaseline(
       },
     );
   await warnOfTrainedRows(folder ?? model!, rows, session.warn);
-  const { openScoredModel } = await import('../../open/scored-model.ts');
   return openScoredModel(model!, {
     ...(folder !== undefined && { adapter: folder }),
     ...openingOf(session),
@@ -169,7 +166,6 @@ async function writeReport(
   { opened, source }: Scoring,
   session: Session,
 ): Promise<void> {
-  const { renderComparison } = await import('../../../reports/comparison/comparison-html.ts');
   const named = (system: SystemEvaluation) => portableName(system.system.name);
   const systems = [...(baseline === undefined ? [] : [baseline]), evaluation];
   const html = renderComparison({

@@ -1,8 +1,11 @@
 /** @file `nextquill explain`: the heat map of one example, in the terminal or as HTML or JSON by the file's ending. */
+
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError, DataError } from '../../../base/errors.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { type EffectMap, type EffectName, effectKinds } from '../../../method/explain/effect-map.ts';
+import { explain } from '../../../method/explain/explain.ts';
+import { promptPair } from '../../../method/prompts/pair.ts';
 import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
 import { renderEffectMapTerminal } from '../../../reports/heat-map/heat-map-terminal.ts';
@@ -40,8 +43,6 @@ const FEW_ITEMS = 5;
 const effectNames = Object.keys(effectKinds) as EffectName[];
 
 export const explainCommand: CliCommand = {
-  name: 'explain',
-  summary: 'heat map of one example: terminal, HTML or JSON',
   define: (command) => {
     addModelFlags(command);
     addExampleFlags(command);
@@ -78,8 +79,6 @@ export const explainCommand: CliCommand = {
     if (out !== undefined) await checkFilePlace(out, { force });
     const { opened, all, source } = await openForScoring(given, 'all', session);
     const example = exampleById(all, wanted, source);
-    const { explain } = await import('../../../method/explain/explain.ts');
-    const { promptPair } = await import('../../../method/prompts/pair.ts');
     const { seed, threads } = session.options;
     const shown = promptPair(example, opened.model.tokenizer, { ...opened.prompt, reference: 'removed' });
     const count = others ?? neededOthers(effect);

@@ -1,6 +1,6 @@
 /** @file `nextquill export`: merged weights, a PEFT folder or a GGUF adapter for other tools. */
 import { ConfigError } from '../../../base/errors.ts';
-import type { ExportDtype, ExportFormat } from '../../files/export-model.ts';
+import { type ExportDtype, type ExportFormat, exportModel } from '../../files/export-model.ts';
 import { MODEL_WORDS } from '../../open/model-words.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag, addForceFlag, oneOf, required } from '../flags.ts';
@@ -20,8 +20,6 @@ const formats: readonly ExportFormat[] = ['merged', 'peft', 'gguf-lora'];
 const dtypes: readonly ExportDtype[] = ['f32', 'f16', 'bf16'];
 
 export const exportCommand: CliCommand = {
-  name: 'export',
-  summary: 'merged weights, a PEFT adapter or a GGUF adapter for other tools',
   define: (command) => {
     addFlag(command, '--model <M>', MODEL_WORDS);
     addFlag(command, '--adapter <folder>', 'LoRA adapter of a run, or one made by PEFT');
@@ -54,7 +52,6 @@ export const exportCommand: CliCommand = {
     const model = required(given.model, '--model', `Name ${MODEL_WORDS}.`);
     const out = required(given.out, '--out', 'Name a new folder, or FILE.gguf for a GGUF adapter.');
     const format = given.format ?? (out.endsWith('.gguf') ? 'gguf-lora' : 'merged');
-    const { exportModel } = await import('../../files/export-model.ts');
     const result = await exportModel(model, {
       out,
       format,

@@ -1,6 +1,12 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
-import type { CopiedText, GeneratedToken, GenerationOptions } from '../../../method/generation/generate.ts';
+import {
+  type CopiedText,
+  type GeneratedToken,
+  type GenerationOptions,
+  generateAll,
+  generationRequest,
+} from '../../../method/generation/generate.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -50,8 +56,6 @@ interface Text {
 const MUCH_COPIED = 0.2;
 
 export const generateCommand: CliCommand = {
-  name: 'generate',
-  summary: 'write a text with or without the history, or in between by --strength',
   define: (command) => {
     const number = (flags: string, description: string, low: number, high: number) =>
       addFlag(command, flags, description, (flag) => numberBetween(flag, low, high));
@@ -90,7 +94,11 @@ export const generateCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const { example: ids, withoutHistory, history: noHistory, ...given } = flags as unknown as GenerateFlags;
-    const wanted = required(ids, '--example', 'Name an example by its id.');
+    const wanted = required(
+      ids,
+      '--example',
+      'Name an example by its id; "nextquill examples --data F" lists them.',
+    );
     const history = noHistory && withoutHistory !== true;
     const { opened, all, source } = await openForScoring(given, 'all', session);
     const examples = wanted.map((id) => exampleById(all, id, source));
@@ -98,7 +106,6 @@ export const generateCommand: CliCommand = {
       if (history && example.history.length === 0)
         session.warn(`example "${example.id}" has no history: the text is what any user would get`);
     }
-    const { generateAll, generationRequest } = await import('../../../method/generation/generate.ts');
     const { seed, threads } = session.options;
     const {
       strength,

@@ -1,6 +1,12 @@
 /** @file `nextquill metrics`: predicted texts against what users wrote, by the field's metrics and ours. */
+
+import { decimal, estimateText } from '../../../base/number-format.ts';
 import type { Estimate } from '../../../base/statistics/estimate.ts';
-import type { MetricsResult } from '../../../method/metrics/metrics.ts';
+import { LAMP_1_LABELS, LAMP_2_LABELS } from '../../../method/metrics/lamp.ts';
+import { metricTable } from '../../../method/metrics/metric-table.ts';
+import { type MetricsResult, metrics } from '../../../method/metrics/metrics.ts';
+import { pairsFromJsonl } from '../../../method/metrics/read-pairs.ts';
+import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addFlag, required } from '../flags.ts';
 
@@ -16,8 +22,6 @@ interface MetricsFlags {
 const separated = () => (text: string) => text.split(',').map((name) => name.trim());
 
 export const metricsCommand: CliCommand = {
-  name: 'metrics',
-  summary: 'predictions against what users wrote: ROUGE, BLEU, METEOR, style, copying and more',
   define: (command) => {
     addFlag(command, '--data <F>', 'pairs: FILE.jsonl with rows {"prediction", "references": […]}');
     addFlag(
@@ -51,9 +55,6 @@ export const metricsCommand: CliCommand = {
   run: async (_operands, flags, session) => {
     const { data, labels, ...options } = flags as MetricsFlags;
     const path = required(data, '--data', 'Name a file of predictions, such as predictions.jsonl.');
-    const { pairsFromJsonl } = await import('../../../method/metrics/read-pairs.ts');
-    const { metrics } = await import('../../../method/metrics/metrics.ts');
-    const { LAMP_1_LABELS, LAMP_2_LABELS } = await import('../../../method/metrics/lamp.ts');
     const { signal } = session;
     const pairs = await pairsFromJsonl(path, { onNotice: session.notice, signal });
     const { seed } = session.options;
@@ -81,9 +82,6 @@ function metricsJson({ values, ...about }: MetricsResult): Record<string, unknow
 
 async function metricsTable(result: MetricsResult, isChosen: boolean): Promise<string> {
   const { values, rows, users, leftOut } = result;
-  const { metricTable } = await import('../../../method/metrics/metric-table.ts');
-  const { decimal, estimateText } = await import('../../../base/number-format.ts');
-  const { alignedColumns } = await import('../../../reports/comparison/comparison-table.ts');
   const valueText = (value: Estimate | number) =>
     typeof value === 'number' ? decimal(value, 3) : estimateText(value, 3);
   const measured = metricTable.filter(({ name }) => values[name] !== undefined);

@@ -5,14 +5,12 @@ import { estimateText } from '../../../base/number-format.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
 import { differencesTable, systemsTable } from '../../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../../reports/comparison/system-json.ts';
-import type { QuickstartResult } from '../../quickstart/quickstart.ts';
+import { type QuickstartResult, quickstart } from '../../quickstart/quickstart.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';
 import { clock } from '../progress.ts';
 
 export const quickstartCommand: CliCommand = {
-  name: 'quickstart',
-  summary: 'the main job on the embedded model: offline, under 3 minutes on 2 cores',
   define: (command) => {
     addFlag(command, '--out <folder>', 'where runs and report go (default: nextquill-quickstart)');
   },
@@ -20,7 +18,6 @@ export const quickstartCommand: CliCommand = {
     const { out: wanted } = flags as { out?: string };
     const out = wanted ?? freeFolder('nextquill-quickstart');
     await checkFolderPlace(out, ['runs', 'report.html']);
-    const { quickstart } = await import('../../quickstart/quickstart.ts');
     const { seed, threads, json } = session.options;
     const result = await quickstart({
       out,

@@ -1,10 +1,15 @@
 /** @file `nextquill refute`: tries to refute the effect of the histories; exit code 3 when a test fails. */
+
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { makeFolder } from '../../../base/atomic-folder.ts';
 import { ContractError } from '../../../base/errors.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
+import { refute } from '../../../method/refutation/refute.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
+import { renderRefutationHtml } from '../../../reports/refutation/refutation-html.ts';
+import { refutationJson } from '../../../reports/refutation/refutation-json.ts';
+import { refutationTable } from '../../../reports/refutation/refutation-summary.ts';
 import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
@@ -24,9 +29,6 @@ interface RefuteFlags extends ScoringFlags {
 }
 
 export const refuteCommand: CliCommand = {
-  name: 'refute',
-  summary:
-    'tests that the effect of the histories must pass: strangers’ histories, shuffled items, wrong targets …',
   define: (command) => {
     addModelFlags(command);
     addDataFlags(command);
@@ -45,7 +47,6 @@ export const refuteCommand: CliCommand = {
     const { out, force } = given;
     if (out !== undefined) await checkFolderPlace(out, [PAGE_FILE, JSON_FILE], { force });
     const scoring = await openForScoring(given, 'test', session);
-    const { refute } = await import('../../../method/refutation/refute.ts');
     const { opened, rows, all } = scoring;
     warnOfLeakage(all, session.warn);
     await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
@@ -59,12 +60,10 @@ export const refuteCommand: CliCommand = {
       signal: session.signal,
       onProgress: session.progress,
     });
-    const { refutationJson } = await import('../../../reports/refutation/refutation-json.ts');
     const document = `${JSON.stringify(refutationJson(opened.name, refutation))}\n`;
     if (out !== undefined) await writeFolder(out, document, refutation, scoring, session);
     if (json) session.print(document);
     else {
-      const { refutationTable } = await import('../../../reports/refutation/refutation-summary.ts');
       session.print(`${opened.name}: ${refutationTable(refutation)}`);
     }
     throwWhereItFails(refutation);
@@ -78,7 +77,6 @@ async function writeFolder(
   { opened, source }: Scoring,
   session: Session,
 ): Promise<void> {
-  const { renderRefutationHtml } = await import('../../../reports/refutation/refutation-html.ts');
   const html = renderRefutationHtml(refutation, [
     ['Model', `${portableName(opened.name)}, hash ${opened.model.hash.slice(0, 12)}`],
     ['Data', portableName(source)],

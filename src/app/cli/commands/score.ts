@@ -1,8 +1,11 @@
 /** @file `nextquill score`: does a text sound like its author, sentence by sentence. */
-import { signed } from '../../../base/number-format.ts';
-import type { TextAuthorship } from '../../../method/authorship/text-authorship.ts';
+
+import { estimateText, signed } from '../../../base/number-format.ts';
+import { type TextAuthorship, textAuthorship } from '../../../method/authorship/text-authorship.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
+import * as authors from '../../files/author-texts.ts';
 import { MODEL_WORDS } from '../../open/model-words.ts';
+import { openScoredModel } from '../../open/scored-model.ts';
 import type { CliCommand } from '../command.ts';
 import { addFlag, addModelFlags, required, wholeNumber } from '../flags.ts';
 import { openingOf, type ScoringFlags } from '../scoring.ts';
@@ -20,8 +23,6 @@ interface ScoreFlags extends Pick<ScoringFlags, 'model' | 'adapter' | 'maxHistor
 const OTHERS = 4;
 
 export const scoreCommand: CliCommand = {
-  name: 'score',
-  summary: 'does a text sound like its author: yours, anybody’s or somebody else’s, by sentence',
   define: (command) => {
     addModelFlags(command);
     addFlag(command, '--text <file>', 'the text, UTF-8');
@@ -56,14 +57,12 @@ export const scoreCommand: CliCommand = {
     } = flags as ScoreFlags;
     const model = required(given.model, '--model', `Name ${MODEL_WORDS}.`);
     const path = required(textFile, '--text', 'Name the file with the text.');
-    const authors = await import('../../files/author-texts.ts');
     const text = await authors.readAuthorText(path);
     const history = await authors.readAuthorTexts(
       required(historyPath, '--history', 'Name a folder or file with earlier texts of the author.'),
     );
     const { seed = 0, threads } = session.options;
     const otherHistories = await authors.readOtherAuthors(others, placebo, seed);
-    const { openScoredModel } = await import('../../open/scored-model.ts');
     const opened = await openScoredModel(model, {
       ...(given.adapter !== undefined && { adapter: given.adapter }),
       ...openingOf(session),
@@ -72,7 +71,6 @@ export const scoreCommand: CliCommand = {
         ...(given.maxTokens !== undefined && { maxTokens: given.maxTokens }),
       },
     });
-    const { textAuthorship } = await import('../../../method/authorship/text-authorship.ts');
     const result = await textAuthorship(opened, text, history, otherHistories, {
       prompt: opened.prompt,
       bootstrap: { seed },
@@ -91,7 +89,6 @@ export const scoreCommand: CliCommand = {
 };
 
 async function authorshipText(result: TextAuthorship, text: string): Promise<string> {
-  const { estimateText } = await import('../../../base/number-format.ts');
   const { sentences, total, userSpecific, verdict, others, historyItems } = result;
   const rows = sentences.map((sentence) => [
     sentence.verdict,

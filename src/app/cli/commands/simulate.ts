@@ -22,8 +22,6 @@ interface SimulateFlags {
 }
 
 export const simulateCommand: CliCommand = {
-  name: 'simulate',
-  summary: 'users with known causes, as a file of examples',
   define: (command) => {
     const share = (flag: string) => numberBetween(flag, 0, 1);
     addFlag(command, '--users <n>', 'number of users', (flag) => wholeNumber(flag, 1));

@@ -1,4 +1,10 @@
 /** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
+import { effectCache } from '../../files/effect-cache.ts';
+import { openEstimator } from '../../open/estimator-source.ts';
+import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
+import { train, resume } from '../../../method/runs/train.ts';
+import { lastingModelSource, openModel } from '../../open/model-source.ts';
+import { checkFree } from '../../../method/runs/run-folder.ts';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { breathe } from '../../../base/breathe.ts';
@@ -7,7 +13,7 @@ import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
-import type { TrainSummary } from '../../../method/runs/manifest.ts';
+import { type TrainSummary, readManifest } from '../../../method/runs/manifest.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -21,8 +27,6 @@ interface ResumeFlag {
 }
 
 export const trainCommand: CliCommand = {
-  name: 'train',
-  summary: 'fine-tune by a recipe or by flags; --resume RUN continues',
   define: (command: Command) => {
     command
       .argument('[recipe]', 'RECIPE.yaml')
@@ -53,7 +57,6 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
 async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
   // Before data are read or a model is downloaded.
-  const { checkFree } = await import('../../../method/runs/run-folder.ts');
   await checkFree(spec.out);
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
@@ -64,10 +67,8 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
   await breathe(session.signal);
   warnOfLeakage(all, session.warn);
   await breathe(session.signal);
-  const { lastingModelSource, openModel } = await import('../../open/model-source.ts');
   const modelSource = await lastingModelSource(spec.model, openingOf(session));
   const model = await openModel(modelSource, openingOf(session));
-  const { train } = await import('../../../method/runs/train.ts');
   const { signal } = session;
   const { estimatorModel } = settings;
   const events = train({
@@ -106,11 +107,7 @@ async function resumeRun(
         hint: 'A run continues with the recipe and seed of its manifest; start a new run to change them.',
       },
     );
-  const { resume } = await import('../../../method/runs/train.ts');
-  const { readManifest } = await import('../../../method/runs/manifest.ts');
-  const { openModel } = await import('../../open/model-source.ts');
   const { signal, notice } = session;
-  const { hasRunReport } = await import('../../files/run-report.ts');
   const { recipe } = await readManifest(run);
   let model: Model | undefined;
   let examples: readonly Example[] = [];
@@ -137,8 +134,6 @@ async function resumeRun(
 /** How effects that are needed before training are computed: by which model, and kept where. */
 async function estimating(session: Session) {
   const { warn, progress } = session;
-  const { openEstimator } = await import('../../open/estimator-source.ts');
-  const { effectCache } = await import('../../files/effect-cache.ts');
   return {
     openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session)),
     cache: effectCache({ onWarning: warn }),
@@ -152,7 +147,6 @@ async function report(
   examples: readonly Example[],
   { signal, progress, notice }: Session,
 ): Promise<void> {
-  const { writeRunReport } = await import('../../files/run-report.ts');
   await writeRunReport(run, { model, examples, signal, onProgress: progress, onNotice: notice });
 }
 

@@ -1,6 +1,8 @@
 /** @file Refuses a run that the machine has no memory for, with the settings that would fit. */
+
 import { mebibytes } from '../../../base/bytes.ts';
 import { ConfigError } from '../../../base/errors.ts';
+import { largest } from '../../../base/largest.ts';
 import { blockModules } from '../../../engine/lora/layers.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import { withPlannedBase } from '../../../engine/quantisation/quantised-base.ts';
@@ -86,7 +88,7 @@ function alternatives(settings: ResolvedSettings, model: Model, pairs: readonly 
     const fewer: Alternative = { words: 'lora.baseBits=4', changes: { baseBits: 4 } };
     list.push(fewer, both(recompute ? fewer : both(fewer, again), single));
   }
-  const longest = Math.max(...pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length));
+  const longest = largest(pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length));
   const half = Math.ceil(longest / 2);
   list.push({
     words: `prompt.maxTokens=${half}`,

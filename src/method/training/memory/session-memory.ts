@@ -1,4 +1,5 @@
 /** @file What one session needs, whatever its graph: the values of its largest run, its weights and the graph itself. */
+import { largest } from '../../../base/largest.ts';
 import { peakBytes } from '../../../engine/memory/liveness.ts';
 import { nodesInOrder, type TensorType, type Value } from '../../../engine/ops/value.ts';
 import { type HostTensor, symbolSizes } from '../../../engine/runtime/session.ts';
@@ -45,7 +46,7 @@ export function sessionMemory(
   });
   return {
     weights,
-    activations: Math.round(ARENA.share * Math.max(...peaks)) + ARENA.bytes,
+    activations: Math.round(ARENA.share * largest(peaks)) + ARENA.bytes,
     graph: NODE_BYTES * nodes.length,
   };
 }

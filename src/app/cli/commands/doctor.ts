@@ -1,0 +1,50 @@
+/** @file `nextquill doctor`: what this machine can do, for people and for reports of faults. */
+import { mebibytes } from '../../../base/bytes.ts';
+import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
+import { terminalText } from '../../../reports/text/terminal-text.ts';
+import { type MachineReport, machineReport, type PythonReport } from '../../doctor/machine-report.ts';
+import type { CliCommand } from '../command.ts';
+
+export const doctorCommand: CliCommand = {
+  define: (command) => {
+    command.addHelpText(
+      'after',
+      '\nNothing is sent or changed. No secret is printed: of a token, whether there is one.\n' +
+        'NEXTQUILL_PYTHON names a Python whose packages are listed too.',
+    );
+  },
+  run: async (_operands, _flags, session) => {
+    const report = await machineReport(process.env);
+    session.print(session.options.json ? `${JSON.stringify(report)}\n` : table(report));
+  },
+};
+
+function table(report: MachineReport): string {
+  const { memory, onnxRuntime, cache, embeddedModel, hub, proxies, python } = report;
+  const list = (values: readonly string[]) => values.join(', ') || 'none';
+  const rows: [string, string][] = [
+    ['nextquill', report.nextquill],
+    ['node', `${report.node}, ${report.platform}`],
+    ['processor', `${report.cpu.cores} cores, ${report.cpu.model}`],
+    ['memory', `${mebibytes(memory.availableBytes)} available of ${mebibytes(memory.totalBytes)}`],
+    ['ONNX Runtime', `${onnxRuntime.version}; ${list(onnxRuntime.providers)}`],
+    ['  not bundled', list(onnxRuntime.providersNotBundled)],
+    ['cache', `${cache.folder}: ${mebibytes(cache.bytes)} in ${cache.files} files`],
+    ['embedded model', embeddedModel.isPresent ? embeddedModel.folder : `missing: ${embeddedModel.folder}`],
+    ['hub', `${hub.endpoint}${hub.isOffline ? ', offline' : ''}, cache ${hub.cache}`],
+    ['hub token', hub.message === undefined ? hub.token : `${hub.token}: ${hub.message}`],
+    ['proxies', list(Object.entries(proxies).map(([name, address]) => `${name}=${address}`))],
+    ['Python', python === undefined ? 'none (NEXTQUILL_PYTHON is not set)' : pythonLine(python)],
+  ];
+  const lines = alignedColumns(
+    rows.map(([name, value]) => [name, terminalText(value)]),
+    () => false,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function pythonLine(python: PythonReport): string {
+  if ('error' in python) return `${python.executable} does not work: ${python.error}`;
+  const packages = Object.entries(python.packages).map(([name, version]) => `${name} ${version ?? 'none'}`);
+  return `${python.version} (${python.executable}); ${packages.join(', ')}`;
+}
