@@ -1,11 +1,11 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 
-import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import type { Retrieval } from '../../method/retrieval/choose.ts';
+import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { effectCache } from '../files/effect-cache.ts';
 import { readRows, type SplitChoice } from '../files/example-rows.ts';

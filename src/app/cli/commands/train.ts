@@ -1,10 +1,5 @@
 /** @file `nextquill train`: fine-tunes by a recipe or by flags, and continues runs. */
-import { effectCache } from '../../files/effect-cache.ts';
-import { openEstimator } from '../../open/estimator-source.ts';
-import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
-import { train, resume } from '../../../method/runs/train.ts';
-import { lastingModelSource, openModel } from '../../open/model-source.ts';
-import { checkFree } from '../../../method/runs/run-folder.ts';
+
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { breathe } from '../../../base/breathe.ts';
@@ -13,9 +8,15 @@ import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
-import { type TrainSummary, readManifest } from '../../../method/runs/manifest.ts';
+import { readManifest, type TrainSummary } from '../../../method/runs/manifest.ts';
+import { checkFree } from '../../../method/runs/run-folder.ts';
+import { resume, train } from '../../../method/runs/train.ts';
 import type { RunSpec } from '../../config/recipe.ts';
+import { effectCache } from '../../files/effect-cache.ts';
 import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
+import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
+import { openEstimator } from '../../open/estimator-source.ts';
+import { lastingModelSource, openModel } from '../../open/model-source.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addFlag } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
