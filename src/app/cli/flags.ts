@@ -1,6 +1,7 @@
 /** @file Flags that several commands share, and how the texts of flags become values. */
 import { type Command, Option } from 'commander';
 import { ConfigError, nearestName } from '../../base/errors.ts';
+import { othersRules } from '../../method/others/similar.ts';
 import { referenceValues } from '../../method/prompts/template.ts';
 import { DEFAULT_RETRIEVAL, retrievalNames } from '../../method/retrieval/choose.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
@@ -109,6 +110,12 @@ export function addExampleFlags(command: Command): void {
 export function addOthersFlag(command: Command, fallback = '', least = 1): void {
   addFlag(command, '--placebo, --others <K>', `compare with K other users’ histories${fallback}`, (flag) =>
     wholeNumber(flag, least),
+  );
+  addFlag(
+    command,
+    '--others-by <rule>',
+    'which other users: matched in domain, period and length (default), or similar in words, the harder comparison',
+    (flag) => oneOf(flag, othersRules),
   );
 }
 

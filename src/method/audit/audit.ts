@@ -11,6 +11,7 @@ import type { Example } from '../data/example.ts';
 import { type ExplainOptions, explainAll } from '../explain/explain.ts';
 import { matchingOf } from '../others/matching.ts';
 import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
+import type { OthersBy } from '../others/similar.ts';
 import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -29,6 +30,8 @@ export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPer
   readonly modelName: string;
   /** Other users' histories for each text; 3 by default, or fewer where fewer users have one. */
   readonly others?: number;
+  /** Which other users; `matched` by default. */
+  readonly othersBy?: OthersBy;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
   /** Heat maps of the most and the least personal texts, with the effects of their items; 4 by default. */
@@ -57,7 +60,7 @@ export async function audit(
   examples: readonly Example[],
   options: AuditOptions,
 ): Promise<AuditResult> {
-  const { prompt, pool = examples, others: asked, seed = 0, resamples, store: path } = options;
+  const { prompt, pool = examples, others: asked, othersBy, seed = 0, resamples, store: path } = options;
   const { onProgress, signal, threads, tokensPerRun } = options;
   if (prompt.reference === 'placebo')
     throw new ConfigError('reference: expected removed or none-text for an audit, got placebo', {
@@ -70,7 +73,7 @@ export async function audit(
   const compared = used
     .map((example) => ({
       example,
-      ...comparedPrompts(example, tokenizer, prompt, { pool, others, seed }),
+      ...comparedPrompts(example, tokenizer, prompt, { pool, others, seed, ...(othersBy && { othersBy }) }),
     }))
     .filter((each) => !lacksOthers(each));
   if (compared.length === 0) throw noneToCompare(prompt);

@@ -59,7 +59,7 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, pool = examples, seed = 0, onProgress, onNotice } = options;
+  const { prompt, pool = examples, seed = 0, othersBy, onProgress, onNotice } = options;
   const bootstrap = { ...options.bootstrap, seed };
   const { tokenizer } = scored.model;
   // Whether an item fits does not depend on the reference value.
@@ -70,7 +70,12 @@ export async function evaluate(
   const count = othersOf(showing, pool, options);
   const compared = showing.map((example) => ({
     example,
-    ...comparedPrompts(example, tokenizer, prompt, { pool, others: count, seed }),
+    ...comparedPrompts(example, tokenizer, prompt, {
+      pool,
+      others: count,
+      seed,
+      ...(othersBy && { othersBy }),
+    }),
   }));
   const lacking = compared.filter(lacksOthers).map(({ example }) => example);
   const notice = hiddenOthers(lacking, showing.length, prompt, 'left-out');

@@ -41,6 +41,8 @@ export interface MatchedOthers {
   readonly sameDomain?: number;
   /** Largest relative difference in words between another user's history and the example's own. */
   readonly lengthDifference: number;
+  /** Cosine between the words of the own history and of the least similar of the others; of similar users only. */
+  readonly similarity?: number;
 }
 
 /** Users beyond the pool that are looked at when they are exactly as near as its last one. */
@@ -90,7 +92,7 @@ export function matchedOthers(
     .toSorted((a, b) => a.domainDiffers - b.domainDiffers || a.difference - b.difference)
     .slice(0, count);
   const years = largest(chosen.map((entry) => entry.years));
-  return described({
+  return lengthsCompared({
     others: chosen.map((entry) => entry.other),
     own,
     ...(Number.isFinite(years) && { periodYears: years }),
@@ -107,7 +109,7 @@ export function cutTo(
   choose: ItemChooser,
 ): MatchedOthers {
   const cut = (history: readonly HistoryItem[]) => choose(history, items);
-  return described({
+  return lengthsCompared({
     ...matched,
     others: others.map(({ user, history }) => ({ user, history: cut(history) })),
     own: cut(own),
@@ -115,7 +117,7 @@ export function cutTo(
 }
 
 /** Adds how closely histories are matched. */
-function described(match: Omit<MatchedOthers, 'lengthDifference'>): MatchedOthers {
+export function lengthsCompared(match: Omit<MatchedOthers, 'lengthDifference'>): MatchedOthers {
   const { others, own } = match;
   const words = wordsOf(own);
   const lengthDifference = Math.max(
@@ -132,6 +134,8 @@ export interface Matching {
   readonly years?: Spread;
   /** Share by which the length in words differs; absent where nothing was matched. */
   readonly length?: Spread;
+  /** Cosine between words, where the most similar users were asked for. */
+  readonly similarity?: { readonly least: number; readonly median: number };
 }
 
 export interface Spread {
@@ -141,10 +145,14 @@ export interface Spread {
 
 /** The {@link Matching} of some examples. */
 export function matchingOf(
-  matches: readonly Pick<MatchedOthers, 'others' | 'sameDomain' | 'periodYears' | 'lengthDifference'>[],
+  matches: readonly Pick<
+    MatchedOthers,
+    'others' | 'sameDomain' | 'periodYears' | 'lengthDifference' | 'similarity'
+  >[],
 ): Matching {
   const domains = matches.flatMap((match) => match.sameDomain ?? []);
   const years = matches.flatMap((match) => match.periodYears ?? []);
+  const similarities = matches.flatMap((match) => match.similarity ?? []);
   const lengths = matches.map((match) => match.lengthDifference);
   const spread = (values: readonly number[]): Spread => ({
     most: largest(values),
@@ -159,6 +167,12 @@ export function matchingOf(
     }),
     ...(years.length > 0 && { years: spread(years) }),
     ...(lengths.length > 0 && { length: spread(lengths) }),
+    ...(similarities.length > 0 && {
+      similarity: {
+        least: similarities.reduce((least, value) => Math.min(least, value)),
+        median: median(similarities),
+      },
+    }),
   };
 }
 

@@ -4,6 +4,7 @@
  *
  * 1. B and C compare an example's own history with those of `others` other users, one history each (3 by default).
  * 2. These are the nearest users by domain, then by period, and of those the nearest in words (matching.ts).
+ *    By `similar` they are the users whose words are most like the own ones instead (similar.ts).
  * 3. No history of another user holds the response, an item of the own history, or what the user co-wrote.
  * 4. All of them have one number of items, the latest or those that the prompt's retrieval ranks first: as many as the prompt shows of the own history, or fewer.
  * 5. A user of whose items the prompt shows fewer gives way to the next nearest; where none is left, all histories,
@@ -20,6 +21,7 @@ import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { type ItemChooser, itemChooser } from '../retrieval/choose.ts';
 import { checkOthers, cutTo, type MatchedOthers, matchedOthers, type OtherHistory } from './matching.ts';
+import { type OthersBy, similarOthers } from './similar.ts';
 
 /** Other users' histories for each example where nothing else is asked for, and enough users have one. */
 export const DEFAULT_OTHERS = 3;
@@ -29,6 +31,8 @@ export interface OthersOptions {
   readonly seed?: number;
   /** How many items of a history a prompt of the example shows; all by default. */
   readonly itemsShown?: (history: readonly HistoryItem[]) => number;
+  /** Which users are asked: `matched` by default. */
+  readonly by?: OthersBy;
   /** Which items those are; the latest by default. */
   readonly choose?: ItemChooser;
   /** Users that are not asked, such as the one that stands for no history. */
@@ -87,16 +91,17 @@ function shownAlike(
   example: Example,
   count: number,
   take: (others: readonly OtherHistory[]) => readonly OtherHistory[],
-  { seed = 0, itemsShown = ({ length }) => length, choose, without }: OthersOptions,
+  { seed = 0, itemsShown = ({ length }) => length, choose, without, by }: OthersOptions,
 ): MatchedOthers | undefined {
   const maxItems = itemsShown(example.history);
   if (maxItems === 0 && example.history.length > 0) return undefined;
+  const nearest = by === 'similar' ? similarOthers : matchedOthers;
   const passedOver = new Set(without);
   let best: { readonly matched: MatchedOthers; readonly items: number } | undefined;
   for (let round = 0; round < ROUNDS; round++) {
     let matched: MatchedOthers;
     try {
-      matched = matchedOthers(pool, example, count, {
+      matched = nearest(pool, example, count, {
         seed,
         maxItems,
         without: passedOver,

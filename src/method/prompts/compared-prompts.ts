@@ -4,6 +4,7 @@ import type { Example, HistoryItem } from '../data/example.ts';
 import type { HiddenOthers } from '../data/notice.ts';
 import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories, referenceHistory } from '../others/others-histories.ts';
+import type { OthersBy } from '../others/similar.ts';
 import { itemChooser } from '../retrieval/choose.ts';
 import {
   type PromptPair,
@@ -30,6 +31,8 @@ export interface ComparingOptions {
   readonly pool: readonly Example[];
   /** Number of other users' histories; beside them one more is drawn where the reference value is `placebo`. */
   readonly others: number;
+  /** Which other users; `matched` by default. */
+  readonly othersBy?: OthersBy;
   /** Draws them; default 0. */
   readonly seed?: number;
 }
@@ -43,7 +46,7 @@ export function comparedPrompts(
   example: Example,
   tokenizer: Tokenizer,
   settings: PromptSettings,
-  { pool, others: count, seed = 0 }: ComparingOptions,
+  { pool, others: count, othersBy, seed = 0 }: ComparingOptions,
 ): ComparedPrompts {
   const alone = () => ({ pair: promptPair(example, tokenizer, settings), others: [] });
   const isCompared = count > 0 || settings.reference === 'placebo';
@@ -70,7 +73,13 @@ export function comparedPrompts(
   if (count === 0) return { pair, others: [] };
 
   const without = new Set(reference && [reference.user]);
-  const matched = othersHistories(pool, example, count, { seed, itemsShown, choose, without });
+  const matched = othersHistories(pool, example, count, {
+    seed,
+    itemsShown,
+    choose,
+    without,
+    ...(othersBy && { by: othersBy }),
+  });
   if (matched === undefined) return { pair, others: [] };
   // All that is shown of the own history is shown of that cut to as many items.
   const own = matched.own.length < pair.historyItemsUsed ? matched.own : example.history;

@@ -9,6 +9,7 @@ import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
 import { checkOthers, matchingOf } from '../others/matching.ts';
 import { DEFAULT_OTHERS } from '../others/others-histories.ts';
+import type { OthersBy } from '../others/similar.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -24,6 +25,8 @@ export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'ob
   readonly prompt: PromptSettings;
   /** Other users' histories for each example, at least 2: one stranger is compared with the rest; {@link DEFAULT_OTHERS} by default. */
   readonly others?: number;
+  /** Which other users; `matched` by default. */
+  readonly othersBy?: OthersBy;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
   /** Tests to run; all of {@link refutationTests} by default. */
@@ -61,7 +64,13 @@ export async function refuteScores(
   const bootstrap = { ...options.bootstrap, seed };
   const { tests = refutationTests } = options;
   checkOthers(others, 2);
-  const made = refutationSubjects(examples, tokenizer, { prompt, others, pool, seed });
+  const made = refutationSubjects(examples, tokenizer, {
+    prompt,
+    others,
+    pool,
+    seed,
+    ...(options.othersBy && { othersBy: options.othersBy }),
+  });
   const { subjects } = made;
   const total: Plan = subjects.map(({ example, own }) =>
     contrast(made.prompt(example, own), [made.prompt(example, [])]),

@@ -5,6 +5,7 @@ import type { Example, HistoryItem } from '../data/example.ts';
 import { irrelevantNote } from '../others/controls.ts';
 import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories } from '../others/others-histories.ts';
+import type { OthersBy } from '../others/similar.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { itemChooser } from '../retrieval/choose.ts';
@@ -33,6 +34,8 @@ export interface SubjectOptions {
   readonly prompt: PromptSettings;
   /** Other users' histories for each example. */
   readonly others: number;
+  /** Which other users; `matched` by default. */
+  readonly othersBy?: OthersBy;
   /** Where they come from. */
   readonly pool: readonly Example[];
   readonly seed: number;
@@ -45,7 +48,7 @@ export interface SubjectOptions {
 export function refutationSubjects(
   examples: readonly Example[],
   tokenizer: Tokenizer,
-  { prompt: settings, others, pool, seed }: SubjectOptions,
+  { prompt: settings, others, othersBy, pool, seed }: SubjectOptions,
 ): SubjectPrompts {
   // Shown without a history section: what a refutation asks of does not depend on the reference value.
   const pairOf = (example: Example, history: readonly HistoryItem[], template = settings.template) =>
@@ -69,6 +72,7 @@ export function refutationSubjects(
       seed,
       itemsShown,
       choose: chooser(example),
+      ...(othersBy && { by: othersBy }),
     });
     return matched === undefined ? [] : [{ example, ...matched }];
   });

@@ -70,7 +70,7 @@ export async function* exampleEffects(
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
-  const { prompt, others: count = 0, pool = examples, seed = 0, onProgress, onNotice } = options;
+  const { prompt, others: count = 0, pool = examples, othersBy, seed = 0, onProgress, onNotice } = options;
   checkOthers(count, 0);
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
@@ -80,7 +80,12 @@ export async function* exampleEffects(
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
     const group = examples.slice(start, start + EXAMPLES_TOGETHER);
     const compared = group.map((example) =>
-      comparedPrompts(example, tokenizer, prompt, { pool, others: count, seed }),
+      comparedPrompts(example, tokenizer, prompt, {
+        pool,
+        others: count,
+        seed,
+        ...(othersBy && { othersBy }),
+      }),
     );
     shown.push(...compared.map(({ pair: { hasHistory } }) => ({ hasHistory })));
     if (count > 0) lacking.push(...group.filter((_, i) => lacksOthers(compared[i]!)));

@@ -11,6 +11,7 @@ import type { NoticeListener } from '../data/notice.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
+import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
@@ -42,6 +43,8 @@ export interface ComparingScorerOptions extends ScorerOptions {
   readonly prompt: PromptSettings;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
+  /** Which other users; `matched` by default. */
+  readonly othersBy?: OthersBy;
   /** Draws other users' histories, that of the reference value `placebo` too; 0 by default. */
   readonly seed?: number;
   readonly onProgress?: ProgressListener;

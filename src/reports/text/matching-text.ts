@@ -2,7 +2,7 @@
 import type { Matching } from '../../method/others/matching.ts';
 
 /** `domain, period ±12 years (median 4), length ±20 % (median 5)`; `none` where nothing was matched. */
-export function matchingText({ domain, years, length }: Matching): string {
+export function matchingText({ domain, years, length, similarity }: Matching): string {
   const parts: string[] = [];
   if (domain !== undefined)
     parts.push(domain.same === domain.all ? 'domain' : `domain (${domain.same} of ${domain.all} candidates)`);
@@ -14,6 +14,10 @@ export function matchingText({ domain, years, length }: Matching): string {
     );
   if (length !== undefined)
     parts.push(`length ±${percent(length.most)} % (median ${percent(length.median)})`);
+  if (similarity !== undefined)
+    parts.push(
+      `most similar words (cosine at least ${similarity.least.toFixed(2)}, median ${similarity.median.toFixed(2)})`,
+    );
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
 

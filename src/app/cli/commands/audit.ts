@@ -6,6 +6,7 @@ import { makeFolder } from '../../../base/atomic-folder.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
 import { audit } from '../../../method/audit/audit.ts';
 import type { AuditResult } from '../../../method/audit/results.ts';
+import type { OthersBy } from '../../../method/others/similar.ts';
 import { renderAuditHtml } from '../../../reports/audit/audit-html.ts';
 import { auditJson } from '../../../reports/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
@@ -31,6 +32,7 @@ const JSON_FILE = 'audit.json';
 interface AuditFlags extends ScoringFlags {
   readonly out?: string;
   readonly others?: number;
+  readonly othersBy?: OthersBy;
   readonly maps?: number;
   readonly redact?: boolean;
   readonly force?: boolean;
@@ -58,7 +60,7 @@ export const auditCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, others, maps, redact = false, force, ...given } = flags as AuditFlags;
+    const { out, others, othersBy, maps, redact = false, force, ...given } = flags as AuditFlags;
     const folder = required(out, '--out', 'Name a folder for the report.');
     await checkFolderPlace(folder, [REPORT_FILE, JSON_FILE], { force });
     const { opened, rows, all } = await openForScoring(given, 'test', session);
@@ -72,6 +74,7 @@ export const auditCommand: CliCommand = {
       pool: all,
       store: join(folder, 'scores.jsonl'),
       ...(others !== undefined && { others }),
+      ...(othersBy && { othersBy }),
       ...(maps !== undefined && { maps }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),

@@ -2,6 +2,7 @@
 
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { type ObjectiveChoice, objectiveNames } from '../../../method/objectives/objectives.ts';
+import type { OthersBy } from '../../../method/others/similar.ts';
 import { type EffectRow, effectRows } from '../../../method/scoring/rows.ts';
 import { checkEffectFile, writeEffectRows } from '../../files/effect-file.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -21,6 +22,7 @@ import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: ObjectiveChoice;
   readonly others?: number;
+  readonly othersBy?: OthersBy;
   readonly withPrompts?: boolean;
   readonly out?: string;
   readonly cache?: boolean;
@@ -46,7 +48,7 @@ export const effectsCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, objective, others, withPrompts, cache: useCache, force } = flags as EffectsFlags;
+    const { out, objective, others, othersBy, withPrompts, cache: useCache, force } = flags as EffectsFlags;
     if (out !== undefined) {
       checkEffectFile(out);
       await checkFilePlace(out, { force });
@@ -58,6 +60,7 @@ export const effectsCommand: CliCommand = {
       pool: all,
       ...(objective !== undefined && { objective }),
       ...(others !== undefined && { others }),
+      ...(othersBy && { othersBy }),
       ...(seed !== undefined && { seed }),
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),

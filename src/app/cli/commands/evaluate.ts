@@ -8,6 +8,7 @@ import { shownSide } from '../../../base/statistics/estimate.ts';
 import { evaluate, pairedDifferences, type SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { measures, type PairedDifference, type SystemResult } from '../../../method/evaluation/results.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
+import type { OthersBy } from '../../../method/others/similar.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import { renderComparison } from '../../../reports/comparison/comparison-html.ts';
 import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
@@ -34,6 +35,7 @@ import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../s
 
 interface EvaluateFlags extends ScoringFlags {
   readonly others?: number;
+  readonly othersBy?: OthersBy;
   readonly candidates?: number;
   readonly baseline?: string;
   readonly out?: string;
@@ -82,6 +84,7 @@ export const evaluateCommand: CliCommand = {
         prompt: opened.prompt,
         pool: all,
         ...(others !== undefined && { others }),
+        ...(given.othersBy && { othersBy: given.othersBy }),
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         signal: session.signal,

@@ -5,6 +5,7 @@ import { ConfigError, DataError } from '../../../base/errors.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { type EffectMap, type EffectName, effectKinds } from '../../../method/explain/effect-map.ts';
 import { explain } from '../../../method/explain/explain.ts';
+import type { OthersBy } from '../../../method/others/similar.ts';
 import { promptPair } from '../../../method/prompts/pair.ts';
 import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
@@ -30,6 +31,7 @@ interface ExplainFlags extends ScoringFlags {
   readonly out?: string;
   readonly effect?: EffectName;
   readonly others?: number;
+  readonly othersBy?: OthersBy;
   readonly redact?: boolean;
   readonly cache?: boolean;
   readonly force?: boolean;
@@ -68,7 +70,16 @@ export const explainCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, redact = false, effect, others, example: id, items, ...rest } = flags as ExplainFlags;
+    const {
+      out,
+      redact = false,
+      effect,
+      others,
+      othersBy,
+      example: id,
+      items,
+      ...rest
+    } = flags as ExplainFlags;
     const { cache: useCache, force, ...given } = rest;
     const wanted = required(id, '--example', 'Name an example by its id.');
     if (out !== undefined && !/\.(html|json)$/.test(out))
@@ -87,6 +98,7 @@ export const explainCommand: CliCommand = {
       modelName: opened.name,
       pool: all,
       ...(count > 0 && { others: count }),
+      ...(othersBy && { othersBy }),
       ...(seed !== undefined && { seed }),
       items: items ?? shown.historyItemsUsed <= FEW_ITEMS,
       ...(threads !== undefined && { threads }),

@@ -5,6 +5,7 @@ import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { makeFolder } from '../../../base/atomic-folder.ts';
 import { ContractError } from '../../../base/errors.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
+import type { OthersBy } from '../../../method/others/similar.ts';
 import { refute } from '../../../method/refutation/refute.ts';
 import type { Refutation } from '../../../method/refutation/results.ts';
 import { renderRefutationHtml } from '../../../reports/refutation/refutation-html.ts';
@@ -24,6 +25,7 @@ const JSON_FILE = 'refutation.json';
 
 interface RefuteFlags extends ScoringFlags {
   readonly others?: number;
+  readonly othersBy?: OthersBy;
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -55,6 +57,7 @@ export const refuteCommand: CliCommand = {
       prompt: opened.prompt,
       pool: all,
       ...(given.others !== undefined && { others: given.others }),
+      ...(given.othersBy && { othersBy: given.othersBy }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
       signal: session.signal,
