@@ -16,6 +16,7 @@ import { parseExample } from '../../method/data/parse-example.ts';
 import { countWords } from '../../method/data/sentences.ts';
 import { type SplitShares, splitOfUser } from '../../method/data/splits.ts';
 import { growingStore } from './growing-store.ts';
+import { checkOptions } from './option-checks.ts';
 import type { ReadContext, Reader, ReaderOptions } from './reader.ts';
 import { readers } from './readers.ts';
 import type { StoredText } from './text-store.ts';
@@ -281,46 +282,6 @@ function readerOf(format: string): Reader {
     code: 'config/format',
     hint: near === undefined ? 'Choose one of these names.' : `Did you mean "${near}"?`,
   });
-}
-
-const FLAGS: Readonly<Partial<Record<keyof ReaderOptions, string>>> = {
-  ...{ dateOrder: '--date-order', maxItemLength: '--max-item-length', keepHtml: '--keep-html' },
-};
-
-/** @throws {ConfigError} for an option that the reader does not take: it would have no effect */
-function checkOptions(reader: Reader, options: ConvertDataOptions): void {
-  const all = [
-    'user',
-    'time',
-    'text',
-    'domain',
-    'id',
-    'name',
-    'keep',
-    'query',
-    'items',
-    'author',
-    'role',
-  ] as const;
-  for (const key of [...all, 'dateOrder', 'maxItemLength', 'keepHtml'] as const)
-    if (options[key] !== undefined && !reader.takes.includes(key))
-      throw new ConfigError(
-        `${FLAGS[key] ?? `--${key}`}: expected a flag that ${reader.name} takes, got one without effect`,
-        {
-          code: 'config/no-effect',
-          hint: `Leave it out; ${reader.name} takes ${reader.takes.length === 0 ? 'none of these flags' : reader.takes.map((name) => FLAGS[name] ?? `--${name}`).join(', ')}.`,
-        },
-      );
-  if (options.sources.length === 0)
-    throw new ConfigError(`${reader.name}: expected ${reader.sources}, got no source`, {
-      code: 'usage/source',
-      hint: 'Name the files after the format.',
-    });
-  if (reader.examples !== undefined && (options.split === 'time' || options.split === 'both'))
-    throw new ConfigError(`--split: expected user or none for ${reader.name}, got ${options.split}`, {
-      code: 'config/no-effect',
-      hint: 'Leave it out to keep the splits of the benchmark.',
-    });
 }
 
 /** A log that refuses the first fault of the source. */

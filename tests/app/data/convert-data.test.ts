@@ -177,6 +177,12 @@ describe('convertData of tables', () => {
     await expect(refused('csv', { query: 'of {titel}' })).rejects.toMatchObject({ code: 'usage/column' });
     await expect(refused('cvs', {})).rejects.toMatchObject({ code: 'config/format' });
     await expect(refused('csv', { author: 'me' })).rejects.toMatchObject({ code: 'config/no-effect' });
+    await expect(refused('csv', { shares: { test: 0.5 } })).rejects.toMatchObject({
+      code: 'config/no-effect',
+    });
+    await expect(convert('lamp', [path], { repeats: 'user' })).rejects.toMatchObject({
+      code: 'config/no-effect',
+    });
     await expect(convert('csv', [path], { text: 'review' })).rejects.toMatchObject({
       code: 'usage/missing-flag',
     });

@@ -1,0 +1,59 @@
+/** @file Options that would have no effect with a format are refused, so that nobody believes in them. */
+import { ConfigError } from '../../base/errors.ts';
+import type { ConvertDataOptions } from './convert-data.ts';
+import type { Reader, ReaderOptions } from './reader.ts';
+
+const FLAGS: Readonly<Partial<Record<keyof ReaderOptions, string>>> = {
+  ...{ dateOrder: '--date-order', maxItemLength: '--max-item-length', keepHtml: '--keep-html' },
+};
+
+/** @throws {ConfigError} for an option that the reader does not take: it would have no effect */
+export function checkOptions(reader: Reader, options: ConvertDataOptions): void {
+  const all = [
+    'user',
+    'time',
+    'text',
+    'domain',
+    'id',
+    'name',
+    'keep',
+    'query',
+    'items',
+    'author',
+    'role',
+  ] as const;
+  for (const key of [...all, 'dateOrder', 'maxItemLength', 'keepHtml'] as const)
+    if (options[key] !== undefined && !reader.takes.includes(key))
+      throw new ConfigError(
+        `${FLAGS[key] ?? `--${key}`}: expected a flag that ${reader.name} takes, got one without effect`,
+        {
+          code: 'config/no-effect',
+          hint: `Leave it out; ${reader.name} takes ${reader.takes.length === 0 ? 'none of these flags' : reader.takes.map((name) => FLAGS[name] ?? `--${name}`).join(', ')}.`,
+        },
+      );
+  if (options.sources.length === 0)
+    throw new ConfigError(`${reader.name}: expected ${reader.sources}, got no source`, {
+      code: 'usage/source',
+      hint: 'Name the files after the format.',
+    });
+  const { split, targets, repeats, maxTextLength, shares } = options;
+  const ofTexts = { '--targets': targets, '--repeats': repeats, '--max-text-length': maxTextLength };
+  const idle = Object.entries(ofTexts).find(
+    ([, value]) => reader.examples !== undefined && value !== undefined,
+  );
+  if (idle !== undefined) throw noEffect(idle[0], `${reader.name} has histories and responses of its own`);
+  if (shares !== undefined && split !== 'user' && split !== 'both')
+    throw noEffect('--split-shares', 'only --split user and both hold users out');
+  if (reader.examples !== undefined && (options.split === 'time' || options.split === 'both'))
+    throw new ConfigError(`--split: expected user or none for ${reader.name}, got ${options.split}`, {
+      code: 'config/no-effect',
+      hint: 'Leave it out to keep the splits of the benchmark.',
+    });
+}
+
+function noEffect(flag: string, why: string): ConfigError {
+  return new ConfigError(`${flag}: expected it left out, got a flag without effect: ${why}`, {
+    code: 'config/no-effect',
+    hint: `Leave ${flag} out.`,
+  });
+}
