@@ -1,7 +1,8 @@
 /** @file The public API as a table of contents; nothing else. */
 
 // Data of people's own: tables, dumps, benchmarks and chat exports to examples.
-export { type ConvertDataOptions, type ConvertedData, convertData } from './app/data/convert-data.ts';
+export { type ConvertedData, convertData } from './app/data/convert-data.ts';
+export type { ConvertDataOptions } from './app/data/convert-options.ts';
 export { type DescribeDataOptions, describeData } from './app/data/describe-data.ts';
 // Effects that were computed before, kept as Parquet.
 export { type EffectCacheOptions, effectCache } from './app/files/effect-cache.ts';

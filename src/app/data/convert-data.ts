@@ -1,12 +1,11 @@
 /** @file From what people have to examples: one reader, histories by user and time, and a file that is whole or absent. */
 
 import { ConfigError, DataError, nearestName, throwIfAborted } from '../../base/errors.ts';
-import type { ProgressListener } from '../../base/progress.ts';
 import { cleanText, wellFormed } from '../../method/corpus/clean-text.ts';
 import { examplesOfUser, type HistoryOptions } from '../../method/corpus/histories.ts';
 import { holdsName, maskNames } from '../../method/corpus/own-names.ts';
 import { type FaultLog, faultLog, type SourceFault } from '../../method/corpus/source-faults.ts';
-import { paperTargets, type SplitRule, type TargetCounts } from '../../method/corpus/target-splits.ts';
+import { paperTargets } from '../../method/corpus/target-splits.ts';
 import { type TextHashes, textHashes } from '../../method/corpus/text-hashes.ts';
 import type { UserText } from '../../method/corpus/user-text.ts';
 import type { Example, Split } from '../../method/data/example.ts';
@@ -14,47 +13,13 @@ import { exampleLine } from '../../method/data/jsonl.ts';
 import { comparedForm, isSameItem } from '../../method/data/normalise.ts';
 import { parseExample } from '../../method/data/parse-example.ts';
 import { countWords } from '../../method/data/sentences.ts';
-import { type SplitShares, splitOfUser } from '../../method/data/splits.ts';
+import { splitOfUser } from '../../method/data/splits.ts';
+import { type ConvertDataOptions, checkOptions } from './convert-options.ts';
 import { growingStore } from './growing-store.ts';
-import { checkOptions } from './option-checks.ts';
-import type { ReadContext, Reader, ReaderOptions } from './reader.ts';
+import type { ReadContext, Reader } from './reader.ts';
 import { readers } from './readers.ts';
 import type { StoredText } from './text-store.ts';
 import { writeLines } from './write-lines.ts';
-
-/** Options of {@link convertData}. */
-export interface ConvertDataOptions extends ReaderOptions {
-  /** Name of a reader, such as `csv` or `amazon`. */
-  readonly format: string;
-  readonly sources: readonly string[];
-  /** Where the examples go: `FILE.jsonl` or `FILE.jsonl.gz`. */
-  readonly out: string;
-  /** How responses are split; default `time`, and for benchmarks their own splits. */
-  readonly split?: SplitRule;
-  /** How many of a user's latest texts are responses; default 8 to train, 1 to validate, 1 to test. */
-  readonly targets?: TargetCounts;
-  /** Shares of users that `user` and `both` hold out. */
-  readonly shares?: SplitShares;
-  readonly seed?: number;
-  /** Strictly earlier texts that a response needs; default 1. */
-  readonly minHistory?: number;
-  /** Latest earlier texts that are kept; default 32. */
-  readonly maxHistory?: number;
-  /** Longer texts are left out; default 100,000 characters. */
-  readonly maxTextLength?: number;
-  /** Mask the author's own names in texts and queries. */
-  readonly maskNames?: boolean;
-  /** Repeats of at least eight words are left out across users too (`all`, the default), or within a user alone. */
-  readonly repeats?: 'all' | 'user';
-  /** Refuse the source at the first row that would be left out for a fault of its own. */
-  readonly strict?: boolean;
-  /** Bytes for texts before they go to DuckDB, and for DuckDB; default 512 MiB. */
-  readonly maxMemory?: number;
-  readonly threads?: number;
-  readonly onProgress?: ProgressListener;
-  readonly onNote?: (message: string) => void;
-  readonly signal?: AbortSignal;
-}
 
 /** What {@link convertData} wrote and left out. */
 export interface ConvertedData {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import type { ConvertDataOptions } from '../../../src/app/data/convert-data.ts';
+import type { ConvertDataOptions } from '../../../src/app/data/convert-options.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { checkLeakage } from '../../../src/method/data/leakage.ts';
 import { dataFolder } from '../../support/data-files.ts';

@@ -1,7 +1,43 @@
-/** @file Options that would have no effect with a format are refused, so that nobody believes in them. */
+/** @file Options of a conversion; those that would have no effect with a format are refused, so that nobody believes in them. */
 import { ConfigError } from '../../base/errors.ts';
-import type { ConvertDataOptions } from './convert-data.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import type { SplitRule, TargetCounts } from '../../method/corpus/target-splits.ts';
+import type { SplitShares } from '../../method/data/splits.ts';
 import type { Reader, ReaderOptions } from './reader.ts';
+
+/** Options of a conversion. */
+export interface ConvertDataOptions extends ReaderOptions {
+  /** Name of a reader, such as `csv` or `amazon`. */
+  readonly format: string;
+  readonly sources: readonly string[];
+  /** Where the examples go: `FILE.jsonl` or `FILE.jsonl.gz`. */
+  readonly out: string;
+  /** How responses are split; default `time`, and for benchmarks their own splits. */
+  readonly split?: SplitRule;
+  /** How many of a user's latest texts are responses; default 8 to train, 1 to validate, 1 to test. */
+  readonly targets?: TargetCounts;
+  /** Shares of users that `user` and `both` hold out. */
+  readonly shares?: SplitShares;
+  readonly seed?: number;
+  /** Strictly earlier texts that a response needs; default 1. */
+  readonly minHistory?: number;
+  /** Latest earlier texts that are kept; default 32. */
+  readonly maxHistory?: number;
+  /** Longer texts are left out; default 100,000 characters. */
+  readonly maxTextLength?: number;
+  /** Mask the author's own names in texts and queries. */
+  readonly maskNames?: boolean;
+  /** Repeats of at least eight words are left out across users too (`all`, the default), or within a user alone. */
+  readonly repeats?: 'all' | 'user';
+  /** Refuse the source at the first row that would be left out for a fault of its own. */
+  readonly strict?: boolean;
+  /** Bytes for texts before they go to DuckDB, and for DuckDB; default 512 MiB. */
+  readonly maxMemory?: number;
+  readonly threads?: number;
+  readonly onProgress?: ProgressListener;
+  readonly onNote?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
 
 const FLAGS: Readonly<Partial<Record<keyof ReaderOptions, string>>> = {
   ...{ dateOrder: '--date-order', maxItemLength: '--max-item-length', keepHtml: '--keep-html' },
