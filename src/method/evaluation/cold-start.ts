@@ -6,7 +6,7 @@
 
 import type { ProgressListener } from '../../base/progress.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
-import { type Estimate, sideOf } from '../../base/statistics/estimate.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import type { ColdStartRemedy, Notice } from '../data/notice.ts';
@@ -16,6 +16,7 @@ import { DEFAULT_OTHERS, isTooFewUsers, othersForAll } from '../others/others-hi
 import type { Manifest } from '../runs/manifest.ts';
 import { exampleEffects } from '../scoring/rows.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
+import { isLessLikely } from './findings.ts';
 
 /** The examples that the guard scores. */
 export interface Guard {
@@ -56,8 +57,8 @@ export interface ColdStart {
   /** C; absent where nothing could be compared. */
   readonly userSpecific?: Change;
   /**
-   * Whether text without history became less likely by its whole interval. Told of few users, too: a guard that waits for
-   * proof comes too late.
+   * Whether text without history became less likely, as {@link isLessLikely} has it. Told of few users, too: a guard that
+   * waits for proof comes too late.
    */
   readonly isWorseWithoutHistory: boolean;
   readonly remedies: readonly ColdStartRemedy[];
@@ -122,7 +123,7 @@ export async function coldStart(
     nllWithoutHistory,
     ...(shown > 0 && { total: change(({ total }) => total) }),
     ...(compared > 0 && { userSpecific: change(({ userSpecific }) => userSpecific) }),
-    isWorseWithoutHistory: sideOf(nllWithoutHistory.change) > 0,
+    isWorseWithoutHistory: isLessLikely(nllWithoutHistory.change),
     remedies: remediesFor(recipe),
   };
 }

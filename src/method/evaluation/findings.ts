@@ -1,10 +1,21 @@
 /** @file What the numbers of an evaluation show: a sign counts as shown where its interval excludes 0 (or chance). No words. */
 
-import { type Estimate, shownSide } from '../../base/statistics/estimate.ts';
+import { type Estimate, shownSide, sideOf } from '../../base/statistics/estimate.ts';
 import type { AuthorIdentification, Evaluation, Measure, PairedDifference } from './results.ts';
 
 /** `shown`: an interval supports it, good or bad; `open`: nothing was shown; `warning`: who pays, or why to distrust. */
 export type FindingKind = 'shown' | 'open' | 'warning';
+
+/**
+ * Nats a token by which text without history must have become less likely to be worth a warning; ours: 1 % of perplexity. Smaller
+ * changes have no cost that a new user could notice, and an objective that does not touch that pass makes them, too: the interval
+ * of two equal models excludes 0 where rounding alone is left.
+ */
+export const SMALLEST_WORTH_WARNING = 0.01;
+
+/** Whether text became less likely by its whole interval, and by {@link SMALLEST_WORTH_WARNING} at least. */
+export const isLessLikely = (change: Estimate): boolean =>
+  sideOf(change) > 0 && change.value >= SMALLEST_WORTH_WARNING;
 
 /** A number of a system. */
 export interface SystemEstimate<E extends Estimate = Estimate> {
@@ -111,7 +122,7 @@ function* findingsOf(evaluation: Evaluation, baseSystem: string): Generator<Eval
     const side = shownSide(difference.estimate, users);
     if (difference.measure === 'nllWithoutHistory' && difference.baseline === baseSystem)
       yield {
-        kind: side > 0 ? 'warning' : kindOf(side),
+        kind: side > 0 && isLessLikely(difference.estimate) ? 'warning' : kindOf(side),
         code: 'cold-start',
         side,
         about,

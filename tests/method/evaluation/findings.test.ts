@@ -1,7 +1,11 @@
 /** @file Findings say what the intervals say, and turn when the numbers turn. */
 import { describe, expect, it } from 'vitest';
 import type { Estimate } from '../../../src/base/statistics/estimate.ts';
-import { type EvaluationFinding, evaluationFindings } from '../../../src/method/evaluation/findings.ts';
+import {
+  type EvaluationFinding,
+  evaluationFindings,
+  SMALLEST_WORTH_WARNING,
+} from '../../../src/method/evaluation/findings.ts';
 import type { Evaluation } from '../../../src/method/evaluation/results.ts';
 import { about, difference, exampleEvaluation } from '../../reports/comparison/example-results.ts';
 
@@ -92,6 +96,14 @@ describe('differences between systems', () => {
     expect(guard(0.06)).toMatchObject({ kind: 'warning', code: 'cold-start', side: 1 });
     expect(guard(-0.06)).toMatchObject({ kind: 'shown', code: 'cold-start', side: -1 });
     expect(guard(0.01)).toMatchObject({ kind: 'open', code: 'cold-start', side: 0 });
+  });
+
+  // A bug: a warning of the cold start at "0.000 [0.000, 0.000]".
+  it('without history are no warning where they round to nothing', () => {
+    const guard = (value: number) =>
+      of({ differences: [difference('nllWithoutHistory', about(value, value / 2), 'base')] })[0]!;
+    expect(guard(0.0002)).toMatchObject({ kind: 'shown', code: 'cold-start', side: 1 });
+    expect(guard(SMALLEST_WORTH_WARNING)).toMatchObject({ kind: 'warning' });
   });
 
   it('compare with the system that training started from, whatever its name', () => {
