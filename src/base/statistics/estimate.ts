@@ -14,6 +14,11 @@ export interface Estimate {
  */
 export const FEWEST_FOR_INTERVAL = 5;
 
+/** The estimate over so many users; without an interval where they are fewer than {@link FEWEST_FOR_INTERVAL}. */
+export function intervalOfEnough({ value, low, high }: Estimate, users: number): Estimate {
+  return users < FEWEST_FOR_INTERVAL ? { value, low: value, high: value } : { value, low, high };
+}
+
 /** 1 where the whole interval lies above `reference`, −1 where below, 0 where it holds it. */
 export function sideOf({ low, high }: Estimate, reference = 0): -1 | 0 | 1 {
   if (low > reference) return 1;

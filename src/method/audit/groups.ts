@@ -2,7 +2,7 @@
 
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
-import { type Estimate, FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
+import { type Estimate, intervalOfEnough } from '../../base/statistics/estimate.ts';
 import { type NamedEffects, namedEffectsOfText, type TokenRange } from '../effects/named-effects.ts';
 import type { GroupEffects } from './results.ts';
 import type { TextScores } from './scores.ts';
@@ -36,7 +36,7 @@ export function meanEffects(
   };
 }
 
-/** Texts under a name, such as those of a domain; without intervals where there are fewer users than {@link FEWEST_FOR_INTERVAL}. */
+/** Texts under a name, such as those of a domain; with intervals where there are users enough (see {@link intervalOfEnough}). */
 export function groupEffects(
   name: string,
   texts: readonly TextEffects[],
@@ -44,8 +44,7 @@ export function groupEffects(
 ): GroupEffects {
   const users = new Set(texts.map(({ user }) => user)).size;
   const effects = meanEffects(texts, bootstrap);
-  const known = ({ value, low, high }: Estimate): Estimate =>
-    users < FEWEST_FOR_INTERVAL ? { value, low: value, high: value } : { value, low, high };
+  const known = (estimate: Estimate) => intervalOfEnough(estimate, users);
   return {
     name,
     users,
@@ -56,7 +55,7 @@ export function groupEffects(
   };
 }
 
-/** Every user, largest C first; the interval of a user is over that user's texts, if there are {@link FEWEST_FOR_INTERVAL}. */
+/** Every user, largest C first; the interval of a user is over that user's texts, if there are enough. */
 export function effectsByUser(
   texts: readonly TextEffects[],
   bootstrap?: BootstrapOptions,

@@ -2,7 +2,7 @@
 import { DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/bootstrap.ts';
-import { type Estimate, shownSide } from '../../base/statistics/estimate.ts';
+import { type Estimate, intervalOfEnough, shownSide } from '../../base/statistics/estimate.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { sentencesOf } from '../data/sentences.ts';
 import { namedEffects } from '../effects/named-effects.ts';
@@ -134,16 +134,14 @@ export async function textAuthorship(
       sum.userSpecific += named.userSpecific;
     }
   }
-  const perToken = (of: 'total' | 'userSpecific') =>
-    bootstrapUsers(
-      sums.length,
-      (counts) => {
-        const drawn = (value: (sum: (typeof sums)[number]) => number) =>
-          sums.reduce((all, sum, s) => all + counts[s]! * value(sum), 0);
-        return drawn((sum) => sum[of]) / drawn((sum) => sum.tokens);
-      },
-      bootstrap,
-    );
+  const perToken = (of: 'total' | 'userSpecific') => {
+    const ofCounts = (counts: Int32Array) => {
+      const drawn = (value: (sum: (typeof sums)[number]) => number) =>
+        sums.reduce((all, sum, s) => all + counts[s]! * value(sum), 0);
+      return drawn((sum) => sum[of]) / drawn((sum) => sum.tokens);
+    };
+    return intervalOfEnough(bootstrapUsers(sums.length, ofCounts, bootstrap), sums.length);
+  };
   const userSpecific = perToken('userSpecific');
   return {
     sentences: sums.map((sum, s): SentenceAuthorship => {

@@ -4,7 +4,7 @@ import { ConfigError, DataError, nearestName, throwIfAborted } from '../../base/
 import type { ProgressListener } from '../../base/progress.ts';
 import { strip } from '../../base/python-text.ts';
 import { bootstrapUsers } from '../../base/statistics/bootstrap.ts';
-import type { Estimate } from '../../base/statistics/estimate.ts';
+import { type Estimate, intervalOfEnough } from '../../base/statistics/estimate.ts';
 import type { AdditiveMetric, Metric, MetricSettings, TextPair } from './metric.ts';
 import { metricNames, metricTable } from './metric-table.ts';
 import { punktFromFolder } from './punkt.ts';
@@ -29,7 +29,10 @@ export interface MetricsOptions {
 
 /** Metrics of a set of predictions. */
 export interface MetricsResult {
-  /** By name: a number with its 95 % interval, or a bare number for what has none. Absent where no row can be measured. */
+  /**
+   * By name: a number with its 95 % interval (see {@link intervalOfEnough} for few users or rows), or a bare
+   * number for what has none. Absent where no row can be measured.
+   */
   readonly values: Readonly<Record<string, Estimate | number>>;
   readonly rows: number;
   /** Users that intervals draw; absent where no row has one and rows are drawn. */
@@ -189,7 +192,7 @@ function estimate(
     return metric.value(drawn, settings);
   };
   const method = units.length > MOST_FOR_BCA ? 'percentile' : 'bca';
-  return bootstrapUsers(units.length, ofCounts, { seed, method });
+  return intervalOfEnough(bootstrapUsers(units.length, ofCounts, { seed, method }), units.length);
 }
 
 function nothingToMeasure(name: string): DataError {

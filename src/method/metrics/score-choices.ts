@@ -3,7 +3,7 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
-import type { Estimate } from '../../base/statistics/estimate.ts';
+import { type Estimate, intervalOfEnough } from '../../base/statistics/estimate.ts';
 import type { Example } from '../data/example.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
@@ -100,7 +100,7 @@ export async function scoreChoices(
   });
 }
 
-/** How often a model chooses rightly; means over users with intervals. */
+/** How often a model chooses rightly; means over users, with intervals where users are enough. */
 export interface ChoiceAccuracy {
   readonly withHistory: Estimate;
   readonly withoutHistory: Estimate;
@@ -116,11 +116,11 @@ export function choiceAccuracy(
   bootstrap: BootstrapOptions = {},
 ): ChoiceAccuracy {
   const known = results.filter(({ answer }) => answer !== undefined);
-  const byUser = (value: (result: ScoredChoices) => number) =>
-    meanByUser(
-      known.map((result) => ({ user: result.user, value: value(result) })),
-      bootstrap,
-    );
+  const users = new Set(known.map(({ user }) => user)).size;
+  const byUser = (value: (result: ScoredChoices) => number) => {
+    const rows = known.map((result) => ({ user: result.user, value: value(result) }));
+    return intervalOfEnough(meanByUser(rows, bootstrap), users);
+  };
   const right = ({ chosen, answer }: ScoredChoices) => Number(chosen === answer);
   const rightWithout = ({ chosenWithoutHistory, answer }: ScoredChoices) =>
     Number(chosenWithoutHistory === answer);

@@ -47,6 +47,24 @@ describe('metrics', () => {
     expect(await width(nobodys)).toBeLessThan((await width(often)) / 2);
   });
 
+  // A bug: intervals over two users.
+  it('have no interval over fewer than five users or rows', async () => {
+    const rows = (count: number, of: (n: number) => Partial<TextPair>) =>
+      Array.from({ length: count }, (_, n): TextPair => {
+        return { prediction: n % 2 === 0 ? 'a' : 'b', references: ['a'], ...of(n) };
+      });
+    const hasInterval = async (some: readonly TextPair[]) => {
+      const { low, value, high } = estimateOf(
+        (await metrics(some, { metrics: ['accuracy'] })).values.accuracy,
+      );
+      return low < value && value < high;
+    };
+    expect(await hasInterval(rows(4, () => ({})))).toBe(false);
+    expect(await hasInterval(rows(5, () => ({})))).toBe(true);
+    expect(await hasInterval(rows(12, (n) => ({ user: `u${n % 4}` })))).toBe(false);
+    expect(await hasInterval(rows(15, (n) => ({ user: `u${n % 5}` })))).toBe(true);
+  });
+
   it('change with the stemmer, with synonyms and with Punkt, and say so', async () => {
     const plain = await metrics(pairs, { metrics: ['rouge1', 'meteor'] });
     const rich = await metrics(pairs, {

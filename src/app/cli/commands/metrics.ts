@@ -1,7 +1,7 @@
 /** @file `nextquill metrics`: predicted texts against what users wrote, by the field's metrics and ours. */
 
 import { decimal, estimateText } from '../../../base/number-format.ts';
-import type { Estimate } from '../../../base/statistics/estimate.ts';
+import { type Estimate, FEWEST_FOR_INTERVAL } from '../../../base/statistics/estimate.ts';
 import { LAMP_1_LABELS, LAMP_2_LABELS } from '../../../method/metrics/lamp.ts';
 import { metricTable } from '../../../method/metrics/metric-table.ts';
 import { type MetricsResult, metrics } from '../../../method/metrics/metrics.ts';
@@ -46,7 +46,7 @@ export const metricsCommand: CliCommand = {
     command.addHelpText(
       'after',
       '\nRows may have "user", "id" and "history": […], earlier texts of the user. Values are means over rows, BLEU that of the\n' +
-        'corpus; intervals draw users where rows have a user, and rows otherwise.\n' +
+        'corpus; intervals draw users where rows have a user, and rows otherwise; fewer than five give none.\n' +
         'Metrics: rouge1, rouge2, rougeL, rougeLsum, bleu, sentenceBleu, meteor, accuracy, macroF1, mae, rmse, copied,\n' +
         'lengthDistance, punctuationDistance, functionWordDistance, distinct1, distinct2, selfBleu.\n' +
         '\nExample: nextquill metrics --data predictions.jsonl --metrics rouge1,rougeL,meteor',
@@ -93,8 +93,13 @@ async function metricsTable(result: MetricsResult, isChosen: boolean): Promise<s
   const absent = isChosen
     ? []
     : metricTable.filter(({ name, isDefault }) => isDefault && values[name] === undefined);
+  const unit = users === undefined ? 'row' : 'user';
+  const intervals =
+    (users ?? rows) < FEWEST_FOR_INTERVAL
+      ? `no intervals: they need ${FEWEST_FOR_INTERVAL} ${unit}s`
+      : `95 % intervals by ${unit}`;
   return [
-    `${rows} rows${users === undefined ? '' : ` of ${users} users`}; means over rows, 95 % intervals by ${users === undefined ? 'row' : 'user'}`,
+    `${rows} rows${users === undefined ? '' : ` of ${users} users`}; means over rows, ${intervals}`,
     '',
     ...lines,
     ...(partly.length === 0
