@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import {
   effects,
   explain,
-  openScoredModel,
+  open,
   renderEffectMapHtml,
   renderEffectMapTerminal,
   simulate,
@@ -13,13 +13,13 @@ import {
 
 // Users whose every word has a known cause; a seed of its own, so that the embedded model has not seen them.
 const examples = simulate({ users: 8, seed: 4242 });
-const model = await openScoredModel('embedded');
+const model = await open('embedded');
 
 // One row per response token, as an async iterable: stop reading whenever you like.
 let strongest = { token: '', effect: Number.NEGATIVE_INFINITY, user: '' };
 let sum = 0;
 let tokens = 0;
-for await (const row of effects(model, examples, { prompt: model.prompt })) {
+for await (const row of effects(model, examples)) {
   sum += row.effectLogRatio;
   tokens += 1;
   if (row.effectLogRatio > strongest.effect)
@@ -31,12 +31,7 @@ console.log(
 );
 
 // The heat map of one text, with those of two other users beside it.
-const map = await explain(model, examples[0]!, {
-  prompt: model.prompt,
-  modelName: 'embedded',
-  others: 2,
-  pool: examples,
-});
+const map = await explain(model, examples[0]!, { others: 2, pool: examples });
 console.log(renderEffectMapTerminal(map, { color: process.stdout.isTTY === true, effect: 'userSpecific' }));
 const folder = await mkdtemp(join(tmpdir(), 'nextquill-example-'));
 await writeFile(join(folder, 'map.html'), renderEffectMapHtml([map]));

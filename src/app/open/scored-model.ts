@@ -1,6 +1,7 @@
 /** @file A model opened for scoring: its adapter, and the prompt settings that the adapter was trained with. */
 import { ConfigError } from '../../base/errors.ts';
 import { INFO_FILE, loadAdapter } from '../../engine/lora/adapter-folder.ts';
+import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
 import { checkChatTemplate, readRunInfo } from '../../method/runs/run-info.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
@@ -9,6 +10,8 @@ import { type OpenModelOptions, openModel } from './model-source.ts';
 export interface OpenScoredModelOptions extends OpenModelOptions {
   /** An adapter folder in PEFT's layout, such as `adapter/` of a run. */
   readonly adapter?: string;
+  /** Bits of the base under the adapter; f32 where absent. */
+  readonly baseBits?: BaseBits;
   /** Overrides of the saved settings; each that differs gives a warning. */
   readonly prompt?: Partial<PromptSettings>;
 }
@@ -39,7 +42,7 @@ export async function openScoredModel(
   if (folder !== undefined && info === undefined)
     onWarning(`${folder}: no ${INFO_FILE} beside the adapter; the prompt settings are the defaults`);
   if (info !== undefined) checkChatTemplate(info, model);
-  if (info?.baseBits !== undefined)
+  if (info?.baseBits !== undefined && info.baseBits !== options.baseBits)
     onWarning(
       `${folder ?? source}: the adapter was trained over a base of ${info.baseBits} bits and is scored over f32; its numbers differ a little`,
     );
