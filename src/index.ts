@@ -20,8 +20,20 @@ export type { Cause, CauseSpan, Example, HistoryItem, Split } from './method/dat
 export { writeExamples } from './method/data/jsonl.ts';
 export { checkLeakage, type LeakageOptions } from './method/data/leakage.ts';
 export { type ReadOptions, readExamples } from './method/data/source.ts';
-export { forEvaluation, forTraining, forValidation, type SplitShares, splitByUser } from './method/data/splits.ts';
-export { defaultPromptSettings, type PairHistories, type PromptPair, type PromptSettings, promptPair } from './method/prompts/pair.ts';
+export {
+  forEvaluation,
+  forTraining,
+  forValidation,
+  type SplitShares,
+  splitByUser,
+} from './method/data/splits.ts';
+export {
+  defaultPromptSettings,
+  type PairHistories,
+  type PromptPair,
+  type PromptSettings,
+  promptPair,
+} from './method/prompts/pair.ts';
 export type { ReferenceValue } from './method/prompts/template.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type DataHtmlOptions, renderDataHtml } from './reports/data-set/data-html.ts';
@@ -38,7 +50,10 @@ export { type ItemKind, itemKinds } from './method/scoring/item-kinds.ts';
 export type { EffectRow, EffectRowsOptions } from './method/scoring/rows.ts';
 export { type EffectMapJson, effectMapJson } from './reports/heat-map/effect-map-json.ts';
 export { type EffectMapHtmlOptions, renderEffectMapHtml } from './reports/heat-map/heat-map-html.ts';
-export { type EffectMapTerminalOptions, renderEffectMapTerminal } from './reports/heat-map/heat-map-terminal.ts';
+export {
+  type EffectMapTerminalOptions,
+  renderEffectMapTerminal,
+} from './reports/heat-map/heat-map-terminal.ts';
 
 // Audit and refutation: does the history matter, for whom, and does the effect stand?
 export { audit, refute } from './app/verbs.ts';
@@ -57,26 +72,69 @@ export { refutationTable } from './reports/refutation/refutation-summary.ts';
 // Evaluation: does it personalise, and do texts sound like their author?
 export { evaluate } from './app/verbs.ts';
 export type { Estimate } from './base/statistics/estimate.ts';
-export { type AuthorshipVerdict, type SentenceAuthorship, type TextAuthorship, type TextAuthorshipOptions, textAuthorship } from './method/authorship/text-authorship.ts';
-export { type EvaluationOptions, type ExampleScore, pairedDifferences, type SystemEvaluation } from './method/evaluation/evaluate.ts';
-export { evaluateGenerated, type GeneratedEvaluation, type GeneratedText } from './method/evaluation/generated-text.ts';
+export {
+  type AuthorshipVerdict,
+  type SentenceAuthorship,
+  type TextAuthorship,
+  type TextAuthorshipOptions,
+  textAuthorship,
+} from './method/authorship/text-authorship.ts';
+export {
+  type EvaluationOptions,
+  type ExampleScore,
+  pairedDifferences,
+  type SystemEvaluation,
+} from './method/evaluation/evaluate.ts';
+export {
+  evaluateGenerated,
+  type GeneratedEvaluation,
+  type GeneratedText,
+} from './method/evaluation/generated-text.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/evaluation/results.ts';
 export { type CopiedRun, type CopiedRuns, copiedRuns } from './method/metrics/copied-runs.ts';
 export type { TextPair } from './method/metrics/metric.ts';
 export { metricNames } from './method/metrics/metric-table.ts';
 export { type MetricsOptions, type MetricsResult, metrics } from './method/metrics/metrics.ts';
 export { pairsFromJsonl } from './method/metrics/read-pairs.ts';
-export { type ChoiceAccuracy, type ChoiceItem, type ChoiceRule, choiceAccuracy, type ScoreChoicesOptions, type ScoredChoice, type ScoredChoices, scoreChoices } from './method/metrics/score-choices.ts';
+export {
+  type ChoiceAccuracy,
+  type ChoiceItem,
+  type ChoiceRule,
+  choiceAccuracy,
+  type ScoreChoicesOptions,
+  type ScoredChoice,
+  type ScoredChoices,
+  scoreChoices,
+} from './method/metrics/score-choices.ts';
 
 // Training: by any objective, full or LoRA, resumable.
 export { train, type FineTuningOptions } from './app/verbs.ts';
 export { type RunReportOptions, writeRunReport } from './app/files/run-report.ts';
 export { type ObjectiveOptions, objectiveOptionTable } from './method/objectives/objective-options.ts';
-export { DEFAULT_OBJECTIVE, describeObjective, type ObjectiveChoice, type ObjectiveName, objectiveNames } from './method/objectives/objectives.ts';
-export { type EstimatorName, estimatorNames, type ObjectivePlan, planObjective } from './method/objectives/plan.ts';
+export {
+  DEFAULT_OBJECTIVE,
+  describeObjective,
+  type ObjectiveChoice,
+  type ObjectiveName,
+  objectiveNames,
+} from './method/objectives/objectives.ts';
+export {
+  type EstimatorName,
+  estimatorNames,
+  type ObjectivePlan,
+  planObjective,
+} from './method/objectives/plan.ts';
 export { type Manifest, readManifest, type TrainSummary } from './method/runs/manifest.ts';
 export type { TrainEvent } from './method/runs/run.ts';
-export { type ContinueOptions, type ResumeOptions, resume, resumePairs, type TrainOptions, type TrainPairsOptions, trainPairs } from './method/runs/train.ts';
+export {
+  type ContinueOptions,
+  type ResumeOptions,
+  resume,
+  resumePairs,
+  type TrainOptions,
+  type TrainPairsOptions,
+  trainPairs,
+} from './method/runs/train.ts';
 export type { MemoryRecord } from './method/training/memory/memory-check.ts';
 export type { TrainingSettings } from './method/training/settings.ts';
 
@@ -85,7 +143,13 @@ export { generate, type GenerateOptions } from './app/verbs.ts';
 export type { GeneratedToken, GenerationOptions } from './method/generation/generate.ts';
 
 // Around it: exports, the quickstart, notices, progress, errors.
-export { type ExportDtype, type ExportFormat, type ExportOptions, type ExportResult, exportModel } from './app/files/export-model.ts';
+export {
+  type ExportDtype,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportResult,
+  exportModel,
+} from './app/files/export-model.ts';
 export { type QuickstartOptions, type QuickstartResult, quickstart } from './app/quickstart/quickstart.ts';
 export * from './base/errors.ts';
 export type { Notice, NoticeListener } from './method/data/notice.ts';
