@@ -251,3 +251,28 @@ describe('purity', () => {
     ).toEqual([]);
   });
 });
+
+describe('the method', () => {
+  /** Literals of code that read as a sentence of a report; those of errors (their hints) and of data are something else. */
+  const sentence = /(?<!hint: )(?<![\w$])['"`][A-Z][a-z]+(?: [^'"`\n]+){3,}\.['"`]/g;
+  const markup = /['"`]<\/?(?:p|td|tr|th|li|ul|ol|div|span|svg|section|h\d|b|details)[ >]/g;
+  const speaks = /^method\/(evaluation|audit|refutation|explain|scoring|runs|effects|authorship)\//;
+
+  it('holds numbers and codes: no words for a page or a terminal, no markup', () => {
+    expect(
+      offences(({ path, code, imports }) => {
+        if (!path.startsWith('method/')) return [];
+        return [
+          ...imports.filter((specifier) => specifier.endsWith('base/number-format.ts')),
+          ...(code.match(markup) ?? []),
+          ...(speaks.test(path) ? (code.replace(/hint:\s*[^;]*?,\n/g, '').match(sentence) ?? []) : []),
+        ];
+      }),
+    ).toEqual([]);
+  });
+
+  it('would be caught with a sentence or a tag', () => {
+    expect("text: 'The history hurts the text here.'".match(sentence)).toHaveLength(1);
+    expect('"<td>"'.match(markup)).toHaveLength(1);
+  });
+});

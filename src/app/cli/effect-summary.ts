@@ -53,7 +53,7 @@ export async function effectSummary(rows: AsyncIterable<EffectRow>): Promise<str
   const specific = compared.reduce((total, sum) => total + sum.userSpecific!, 0) / comparedTokens;
   const userSpecific =
     compared.length > 0
-      ? `, ${compared.length < sums.length ? `and of the ${compared.length} that are compared with others` : 'of it'} user-specific (C) ${signed(specific, 3)}`
+      ? `, user-specific effect (C) ${signed(specific, 3)}${compared.length < sums.length ? ` over the ${compared.length} that are compared with others` : ''}`
       : '; --others K shows what of it only the user’s own history gives (C)';
   return [
     'Mean log-probability of a response token, nats; effect (A) = with − without history\n',

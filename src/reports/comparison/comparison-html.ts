@@ -22,6 +22,7 @@ import {
   scrollTable,
 } from '../text/html-parts.ts';
 import { count } from '../text/lists.ts';
+import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { comparisonAnswer } from './comparison-answer.ts';
 import { effectsChart, evaluationCharts } from './comparison-charts.ts';
@@ -78,15 +79,16 @@ ${answerHtml({
   question,
   facts: textHtml(report.facts),
   ...comparisonAnswer(evaluations, system),
-  warnings: [
-    ...(report.warnings ?? []),
-    ...findings.filter(({ code, kind }) => code === 'cold-start' && kind === 'warning').map(findingText),
-  ],
+  warnings: [...(report.warnings ?? []), ...new Set(findings.filter(isColdStart).map(findingText))],
   picture: parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles[0]}`,
-  table: html`${evaluations.length > 1 && html`<h3>${textHtml(first.name)}</h3>`}${systemsTableHtml(first)}
+  table: html`${evaluations.length > 1 && html`<h2 class="title">${textHtml(first.name)}</h2>`}${systemsTableHtml(first)}
 <p class="facts">${systemsNote(first)}</p>`,
 })}
-${foldedSection('What was found', byEvaluation(findings, evaluations), { open: true })}
+${foldedSection(
+  'What was found',
+  html`${byEvaluation(findings, evaluations)}${findings.some(isColdStart) && html`<p class="facts">${remedyText([{ code: 'stop-gradient' }, { code: 'anchor', above: 0 }])}</p>`}`,
+  { open: true },
+)}
 ${
   introduction.length > 0 &&
   foldedSection(
@@ -116,6 +118,8 @@ function systemOrder({ evaluations, lossCurves = [] }: ComparisonReport): string
   return [...new Set(names)];
 }
 
+const isColdStart = ({ code, kind }: EvaluationFinding) => code === 'cold-start' && kind === 'warning';
+
 /** Findings under the names of their evaluations, where there are several. */
 function byEvaluation(findings: readonly EvaluationFinding[], evaluations: readonly Evaluation[]): HtmlPart {
   return evaluations.map(({ name }) => {
@@ -139,7 +143,7 @@ ${differencesHtml(evaluation)}`,
   );
 }
 
-function differencesHtml({ differences = [] }: Evaluation): HtmlPart {
+function differencesHtml({ name, differences = [] }: Evaluation): HtmlPart {
   if (differences.length === 0) return undefined;
   const rows = differences.map(({ system, baseline, measure, estimate, pValue }) => {
     const { label, unit, reading } = measureWords[measure];
@@ -147,7 +151,7 @@ function differencesHtml({ differences = [] }: Evaluation): HtmlPart {
   });
   return html`<h3>Differences, paired by user</h3>
 <p class="facts">p: paired permutation test by user, two-sided, not corrected for the number of comparisons.</p>
-${scrollTable('Differences between systems', ['systems', { label: 'measure', isText: true }, 'difference', 'p'], rows)}`;
+${scrollTable(`Differences between systems, ${name}`, ['systems', { label: 'measure', isText: true }, 'difference', 'p'], rows)}`;
 }
 
 function lossHtml(curves: readonly LossCurve[], systems: readonly string[]): HtmlPart {

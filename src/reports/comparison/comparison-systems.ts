@@ -9,7 +9,7 @@ import { matchingText } from '../text/matching-text.ts';
 import { systemHeads, systemMeasures } from './comparison-table.ts';
 
 /** One row a system. */
-export function systemsTableHtml({ systems, historyEffects = [] }: Evaluation): Html {
+export function systemsTableHtml({ name, systems, historyEffects = [] }: Evaluation): Html {
   const columns = systemMeasures.filter((measure) => systems.some((system) => system[measure] !== undefined));
   const hasEffects = historyEffects.length > 0;
   const rows = systems.map((system) => {
@@ -17,7 +17,11 @@ export function systemsTableHtml({ systems, historyEffects = [] }: Evaluation): 
     return html`<tr><th scope="row">${textHtml(system.name)}</th>${columns.map((measure) => estimateCell(system[measure]))}${hasEffects && estimateCell(effect?.userSpecific, signed)}</tr>`;
   });
   const heads = columns.map((measure) => systemHeads[measure]);
-  return scrollTable('Systems', ['system', ...heads, ...(hasEffects ? ['C own − other'] : [])], rows);
+  return scrollTable(
+    `Systems, ${name}`,
+    ['system', ...heads, ...(hasEffects ? ['C own − other'] : [])],
+    rows,
+  );
 }
 
 /** How its columns are read. */

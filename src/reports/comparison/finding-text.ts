@@ -3,7 +3,6 @@ import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import type { EvaluationFinding, Moved, SystemEstimate } from '../../method/evaluation/findings.ts';
 import type { Measure, PairedDifference } from '../../method/evaluation/results.ts';
 import { listed } from '../text/lists.ts';
-import { remedyText } from '../text/notice-text.ts';
 import { measureWords } from './measure-words.ts';
 
 /** The sentence of a finding; the name of the evaluation is left to what stands around it. */
@@ -93,7 +92,7 @@ function reasonText(measure: Measure, side: number, moved: Moved | undefined): s
 
 function coldStartText(side: number, { system, baseline }: PairedDifference, users: number): string {
   if (side > 0)
-    return `Users without a history pay: their text is less likely under ${system} than under ${baseline}. ${remedyText([{ code: 'stop-gradient' }, { code: 'anchor', above: 0 }])}`;
+    return `Users without a history pay: their text is less likely under ${system} than under ${baseline}.`;
   if (side < 0)
     return `Users without a history gain, too: their text is likelier under ${system} than under ${baseline}.`;
   return `For users without a history we found no change between ${baseline} and ${system}${unless(users)}`;

@@ -118,7 +118,7 @@ export function effectMapParts(
 <fieldset><legend>Colour by</legend>${names.map((name) => choice(name, name === chosen))}</fieldset>${causes}
 ${names.map((name) => legend(name, limits[name]))}
 </div>`,
-    articles: shown.map((map, i) => article(map, names, limits, titles, i === firstWithItems)),
+    articles: shown.map((map, i) => article(map, i + 1, names, limits, titles, i === firstWithItems)),
     note: html`${kinds && firstWithItems >= 0 && kindsHtml(shown.flatMap(({ items = [] }) => items.map(({ kind }) => kind)))}
 <p class="note">${effectCaveat}</p>`,
   };
@@ -149,6 +149,8 @@ ${ticks.map((tick) => html`<span>${tick}</span>`)}
 
 function article(
   map: EffectMap,
+  /** Of the map on its page, from 1. */
+  number: number,
   names: readonly EffectName[],
   limits: EffectLimits,
   titled: boolean,
@@ -162,19 +164,19 @@ function article(
     return piecesHtml;
   });
   return html`<article class="map">
-${titled && html`<h3 class="title">${textHtml(map.title)}</h3>\n<p class="said">${mapAnswer(map)}</p>`}
+${titled && html`<h2 class="title">${textHtml(map.title)}</h2>\n<p class="said">${mapAnswer(map)}</p>`}
 <p class="query"><b>Query</b><bdi>${textHtml(map.query)}</bdi></p>
 <p class="prose" dir="auto" role="group" aria-label="Response; arrow keys move from token to token">${prose}</p>
 ${hasCauses(map) && causeKey()}
-${sumHtml(map)}
-${historyHtml(map, explainsItems)}
-${tableHtml(pieces, names, hasItems(map) ? map.history.length : 0)}
+${sumHtml(map, number)}
+${historyHtml(map, explainsItems, titled ? 'h3' : 'h2')}
+${tableHtml(pieces, number, names, hasItems(map) ? map.history.length : 0)}
 <details><summary>About this text</summary>${factsHtml(mapFacts(map))}</details>
 </article>\n`;
 }
 
 /** The text's likelihood both ways, in nats. */
-function sumHtml(map: EffectMap): Html {
+function sumHtml(map: EffectMap, number: number): Html {
   const sum = (of: (token: EffectMap['tokens'][number]) => number) =>
     map.tokens.reduce((all, token) => all + of(token), 0);
   const [own, none] = [sum((token) => token.logProbWithHistory), sum((token) => token.logProbWithoutHistory)];
@@ -182,7 +184,7 @@ function sumHtml(map: EffectMap): Html {
   const row = (label: string, value: number, format = decimal) =>
     html`<tr><th scope="row">${label}</th><td>${format(value, 1)}</td><td>${format(perToken(value), 3)}</td></tr>`;
   return scrollTable(
-    'Log-likelihood of the text',
+    `Log-likelihood of text ${number}`,
     ['log-likelihood', 'nats', 'a token'],
     [row('with the history', own), row('without', none), row('difference', own - none, signed)],
   );
@@ -250,7 +252,12 @@ function causeKey(): Html {
   return html`<p class="causes">Known cause of each token: ${entries}</p>`;
 }
 
-function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[], items: number): HtmlPart {
+function tableHtml(
+  pieces: readonly DisplayPiece[],
+  number: number,
+  names: readonly EffectName[],
+  items: number,
+): HtmlPart {
   const rows = pieces.filter((piece) => piece.token !== undefined);
   if (rows.length === 0) return undefined;
   const terms = [...new Set(rows.flatMap((piece) => pieceFacts(piece, names).map(([term]) => term)))];
@@ -266,7 +273,7 @@ function tableHtml(pieces: readonly DisplayPiece[], names: readonly EffectName[]
   for (let i = 0; i < items; i++) titles.push(html`<th scope="col">item ${i + 1} adds</th>`);
   return fold(
     `All ${rows.length} tokens as a table`,
-    html`<div class="scroll" role="region" tabindex="0" aria-label="Tokens"><table>
+    html`<div class="scroll" role="region" tabindex="0" aria-label="Tokens of text ${number}"><table>
 <caption>Natural logarithms; effects in nats, the probability difference from −1 to 1.</caption>
 <thead><tr><th scope="col">position</th><th scope="col" class="text">token</th>${titles}</tr></thead>
 <tbody>${cells}</tbody></table></div>`,

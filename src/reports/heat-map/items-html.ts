@@ -3,7 +3,7 @@
 import { signed } from '../../base/number-format.ts';
 import type { DisplayPiece, EffectMap, EffectMapItem } from '../../method/explain/effect-map.ts';
 import { itemKinds } from '../../method/scoring/item-kinds.ts';
-import { type Html, type HtmlPart, html } from '../text/html.ts';
+import { constantHtml, type Html, type HtmlPart, html } from '../text/html.ts';
 import { textHtml } from '../text/html-page.ts';
 import { levelOf } from './colour-scale.ts';
 import { itemKindWords, nearZeroText } from './effect-words.ts';
@@ -21,8 +21,9 @@ export const hasItems = (map: EffectMap) => (map.items?.length ?? 0) > 0;
 /**
  * The history of a map: plain texts, or items with their effects, each a button that colours the tokens.
  * @param isFirst whether to say how the items are read: once a page
+ * @param heading the level below the map's title, or the page's
  */
-export function historyHtml(map: EffectMap, isFirst: boolean): Html {
+export function historyHtml(map: EffectMap, isFirst: boolean, heading: 'h2' | 'h3'): Html {
   const { length } = map.history;
   if (length === 0)
     return html`<p class="facts">No history: both passes are the same and every effect is 0.</p>`;
@@ -37,7 +38,7 @@ export function historyHtml(map: EffectMap, isFirst: boolean): Html {
 <span class="kind ${item.kind}">${itemKindWords[item.kind].label}</span> <span class="number">${itemNumbers(item)}</span>${twinText(map, item)}</p>
 ${itemText(map, i)}</li>\n`,
   );
-  return html`<section class="carriers"><h4>Which item carries it: ${count}</h4>
+  return html`<section class="carriers"><${constantHtml(heading)} class="title">Which item carries it: ${count}</${constantHtml(heading)}>
 ${isFirst && html`<p class="facts">${reading}</p>`}
 <ol class="items">${items}</ol>
 <p class="facts by-item" role="status"></p></section>`;

@@ -108,7 +108,7 @@ ${levels
   .filter((level) => level >= 0)
   .map((level) => `.n${level}{fill:var(--m${level})}`)
   .join('')}
-.map{padding:2rem 0 1.25rem;border-bottom:1px solid var(--line);break-inside:avoid-page}
+.map{padding:1rem 0 1.25rem;border-bottom:1px solid var(--line);break-inside:avoid-page}
 .map:last-of-type{border-bottom:0}
 .facts{margin:0 0 1rem}
 .facts bdi{color:var(--ink)}

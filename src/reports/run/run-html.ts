@@ -18,6 +18,7 @@ import {
   scrollTable,
 } from '../text/html-parts.ts';
 import { count } from '../text/lists.ts';
+import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { runProvenance } from './run-provenance.ts';
 import { guardText, runAnswer, runFindings, runWarnings } from './run-words.ts';
@@ -43,7 +44,7 @@ ${answerHtml({
   picture: coldStart && changesChart(coldStart),
   table: coldStart && changesTable(coldStart),
 })}
-${coldStart && foldedSection('What else changed', findingsHtml(runFindings(coldStart)), { open: true })}
+${coldStart && foldedSection('What else changed', html`${findingsHtml(runFindings(coldStart))}${coldStart.isWorseWithoutHistory && html`<p class="facts">${remedyText(coldStart.remedies)}</p>`}`, { open: true })}
 ${steps.length > 0 && foldedSection('Training loss', lossHtml(recipe.objective, steps))}
 ${foldedSection('What this does not say', html`<p>Whether the model personalises better than before: run nextquill evaluate on users that were not trained on.</p>`)}
 ${provenanceHtml(runProvenance(manifest), 'This file holds no text of a user.')}

@@ -1,11 +1,9 @@
 /** @file What training did, in sentences: the answer of a run's report. */
 import { shownSide } from '../../base/statistics/estimate.ts';
 import type { ColdStart } from '../../method/evaluation/cold-start.ts';
-import { coldStartNotice } from '../../method/evaluation/cold-start.ts';
 import type { FindingKind } from '../../method/evaluation/findings.ts';
 import type { Sentence } from '../text/html-parts.ts';
 import { count } from '../text/lists.ts';
-import { noticeText } from '../text/notice-text.ts';
 
 /** One sentence on text with its history, before training and after. */
 export function runAnswer(cold: ColdStart | undefined): { kind: FindingKind; sentence: string } {
@@ -27,9 +25,10 @@ export function runAnswer(cold: ColdStart | undefined): { kind: FindingKind; sen
 /** What must be known before the answer is believed. */
 export function runWarnings(cold: ColdStart | undefined): string[] {
   if (cold === undefined) return [];
-  const notice = coldStartNotice(cold);
   return [
-    ...(notice === undefined ? [] : [noticeText(notice)]),
+    ...(cold.isWorseWithoutHistory
+      ? ['Users without a history pay: text without one became less likely.']
+      : []),
     ...(cold.kind === 'training'
       ? ['Nothing here is held out: the data have no validation rows, so these texts were trained on.']
       : []),

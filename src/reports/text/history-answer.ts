@@ -5,7 +5,7 @@ import type { Side } from '../../method/evaluation/findings.ts';
 export function historyAnswer(total: Side, userSpecific: Side): string {
   if (total > 0) {
     if (userSpecific > 0)
-      return 'Yes: a user’s own history helps the model predict what the user writes, and another user’s history helps less.';
+      return 'Yes: a user’s own history helps the model predict what the user writes, and does more than another user’s.';
     if (userSpecific < 0) return 'A history helps, but another user’s helps more than the user’s own.';
     return 'A history helps, but we found no evidence that it has to be the user’s own.';
   }

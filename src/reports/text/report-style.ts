@@ -50,6 +50,7 @@ header>p{max-width:44rem}
 .facts-list div{min-width:0}
 .facts-list dt{color:var(--soft)}
 .facts-list dd{margin:0;overflow-wrap:anywhere}
+.title{font:600 1rem/1.4 var(--sans);margin:1rem 0 .1rem}
 .said{margin:.1rem 0 .5rem;color:var(--soft)}
 figure{margin:1.25rem 0}
 figcaption{max-width:44rem;margin-top:.4rem}

@@ -140,7 +140,8 @@ describe('the report of a run', () => {
     } as const;
     const notices: Notice[] = [];
     const html = await reportOf('cold', writtenUsers, shared, 'lora', (notice) => notices.push(notice));
-    expect(html.slice(0, html.indexOf('<details'))).toContain('stopGradient=true');
+    expect(html.slice(0, html.indexOf('<details'))).toContain('Users without a history pay');
+    expect(html).toContain('stopGradient=true');
     expect(notices).toMatchObject([
       {
         code: 'evaluation/cold-start',

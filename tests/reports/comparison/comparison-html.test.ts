@@ -65,7 +65,7 @@ describe('renderReport', () => {
     const first = html.slice(html.indexOf('<main>'), html.indexOf('<details class="section"'));
     expect(first.match(/<p class="answer/g)).toHaveLength(1);
     expect(first.match(/<article class="map"/g)).toHaveLength(1);
-    expect(first.match(/aria-label="Systems"/g)).toHaveLength(1);
+    expect(first.match(/aria-label="Systems, /g)).toHaveLength(1);
   });
 
   // A bug: the warning that users without history got worse stood under what was not found.
