@@ -39,7 +39,7 @@ export interface Frame {
 export const EFFECT_SERIES = { total: 1, generic: 0, userSpecific: 2 } as const;
 
 /** The colour of the i-th system. */
-export const systemSeries = (i: number) => 3 + (i % 3);
+export const systemSeries = (i: number) => 3 + (Math.max(i, 0) % 3);
 
 /** The chart with its marks. */
 export function frame(
