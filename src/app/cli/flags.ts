@@ -119,6 +119,14 @@ export function addOthersFlag(command: Command, fallback = '', least = 1): void 
   );
 }
 
+/** Adds `--strict`. */
+export function addStrictFlag(command: Command): void {
+  command.option(
+    '--strict',
+    'refuse an example that is too long, in place of leaving it out and counting it',
+  );
+}
+
 /** Adds `--cache`. */
 export function addCacheFlag(command: Command): void {
   command.option(

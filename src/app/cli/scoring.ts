@@ -25,6 +25,7 @@ export interface ScoringFlags {
   readonly retrieval?: Retrieval;
   readonly maxTokens?: number;
   readonly reference?: ReferenceValue;
+  readonly strict?: boolean;
 }
 
 /** A model, the rows to score, and all examples of the data. */

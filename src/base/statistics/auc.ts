@@ -72,7 +72,7 @@ function concordanceByUser(rows: readonly UserScore[]): {
     rows.map((row) => row.score),
   );
   const index = new Map<string, number>();
-  for (const { user } of rows) if (!index.has(user)) index.set(user, index.size);
+  for (const user of [...new Set(rows.map((row) => row.user))].sort()) index.set(user, index.size);
   const users = index.size;
   const positiveCounts = new Int32Array(users);
   const negativeCounts = new Int32Array(users);

@@ -17,7 +17,7 @@ export type IntervalMethod = 'bca' | 'percentile';
 export interface BootstrapOptions {
   /** Seed of the resampling; default 0. */
   readonly seed?: number;
-  /** Number of random resamples of the users (default 2000), or the resamples: indices of users as they first occur. */
+  /** Number of random resamples of the users (default 2000), or the resamples: indices of users in the order of their names. */
   readonly resamples?: number | readonly (readonly number[])[];
   /** Coverage of the interval, in (0, 1); default 0.95. */
   readonly level?: number;

@@ -14,7 +14,15 @@ export interface ExampleValue extends UserValue {
   readonly example: string;
 }
 
-/** The mean of each user's values, users as they first occur; f64[U]. @throws {DataError} when there are no rows or a value is not finite */
+/**
+ * The groups of users in the order of their names: what is drawn by place, such as a resample, then does not depend on the
+ * order of the rows.
+ */
+export function inOrderOfUsers<T>(groups: ReadonlyMap<string, T>): [user: string, group: T][] {
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The mean of each user's values, users in the order of their names; f64[U]. @throws {DataError} when there are no rows or a value is not finite */
 export function meansOfUsers(rows: readonly UserValue[]): Float64Array {
   requireFinite(
     'mean by user',
@@ -27,7 +35,7 @@ export function meansOfUsers(rows: readonly UserValue[]): Float64Array {
     entry.count += 1;
     sums.set(user, entry);
   }
-  return Float64Array.from([...sums.values()], ({ sum, count }) => sum / count);
+  return Float64Array.from(inOrderOfUsers(sums), ([, { sum, count }]) => sum / count);
 }
 
 /**

@@ -3,22 +3,21 @@
  * another user's history would. The named effects A, B, C and D_i (effects/named-effects.ts), with intervals by user.
  */
 
-import { ConfigError, DataError } from '../../base/errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { type ExplainOptions, explainAll } from '../explain/explain.ts';
 import { matchingOf } from '../others/matching.ts';
-import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
-import { comparedPrompts, lacksOthers } from '../prompts/compared-prompts.ts';
+import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { ScorerOptions } from '../scoring/scorer.ts';
 import { doseCurve } from './dose.ts';
 import { effectsByDomain, effectsByUser, meanEffects, textEffects } from './groups.ts';
-import { auditText, dosesOf, usable } from './plan.ts';
+import { auditText, dosesOf } from './plan.ts';
 import type { AuditResult } from './results.ts';
 import { scoreFile } from './score-store.ts';
 import { scoreTexts, type TextScores } from './scores.ts';
@@ -34,6 +33,8 @@ export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPer
   readonly othersBy?: OthersBy;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
+  /** Refuses a text that is too long in place of leaving it out; false by default. */
+  readonly strict?: boolean;
   /** Heat maps of the most and the least personal texts, with the effects of their items; 4 by default. */
   readonly maps?: number;
   /** Random subsets of the other items for each item of those texts; 16 by default. */
@@ -68,15 +69,15 @@ export async function audit(
       hint: 'Another user’s history is what the audit compares with; choose the reference removed.',
     });
   const { tokenizer, hash } = scored.model;
-  const { used, leftOut } = usable(examples, tokenizer, prompt);
-  const others = othersForAll(used, pool, asked ?? DEFAULT_OTHERS, asked);
-  const compared = used
-    .map((example) => ({
-      example,
-      ...comparedPrompts(example, tokenizer, prompt, { pool, others, seed, ...(othersBy && { othersBy }) }),
-    }))
-    .filter((each) => !lacksOthers(each));
-  if (compared.length === 0) throw noneToCompare(prompt);
+  const { compared, others, leftOut } = await comparedExamples(examples, tokenizer, prompt, {
+    pool,
+    others: asked,
+    othersBy,
+    seed,
+    strict: options.strict,
+    signal,
+    caller: 'audit',
+  });
   const doses = dosesOf(compared.map(({ pair }) => pair));
   const texts = compared.map((each) => auditText(each.example, each, doses, tokenizer, prompt));
   const running = {
@@ -113,16 +114,9 @@ export async function audit(
     byDomain: effectsByDomain(scores, bootstrap),
     dose: doseCurve(scores, doses, bootstrap),
     where: whereInText(scores, tokenText(scored), bootstrap),
-    leftOut: { ...leftOut, othersDoNotFit: used.length - compared.length },
+    leftOut,
     maps,
   };
-}
-
-function noneToCompare({ maxTokens }: PromptSettings): DataError {
-  return new DataError(
-    `audit: expected another user’s history of which an item fits into ${maxTokens} tokens beside query and response, got none for any example`,
-    { code: 'data/no-history', hint: 'Raise maxTokens, or give users with shorter items.' },
-  );
 }
 
 /** A token of a response as it was written; the end of turn as the tokenizer calls it. */

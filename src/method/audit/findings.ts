@@ -2,9 +2,10 @@
 
 import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
 import { FEW_USERS, type FindingKind, type Side } from '../evaluation/findings.ts';
+import { type LeftOutReason, leftOutReasons } from '../prompts/left-out.ts';
 import { type ItemKind, itemKinds } from '../scoring/item-kinds.ts';
 import { LARGEST_DOSE } from './plan.ts';
-import type { AuditResult, LeftOut } from './results.ts';
+import type { AuditResult } from './results.ts';
 
 /** Discriminated by `code`. */
 export type AuditFinding = { readonly kind: FindingKind } & (
@@ -46,7 +47,13 @@ export type AuditFinding = { readonly kind: FindingKind } & (
       readonly items: number;
       readonly texts: number;
     }
-  | { readonly code: 'left-out'; readonly reason: keyof LeftOut; readonly count: number }
+  | {
+      readonly code: 'left-out';
+      readonly reason: LeftOutReason;
+      readonly count: number;
+      /** Id of the first one; absent where the audit is redacted. */
+      readonly first?: string;
+    }
   | { readonly code: 'few-users'; readonly users: number }
   | { readonly code: 'items-differ'; readonly own: number; readonly others: number }
   | { readonly code: 'one-other' }
@@ -66,8 +73,17 @@ export function auditFindings(audit: AuditResult): AuditFinding[] {
 }
 
 function* leftOutFindings({ leftOut }: AuditResult): Generator<AuditFinding> {
-  for (const [reason, count] of Object.entries(leftOut) as [keyof LeftOut, number][])
-    if (count > 0) yield { kind: 'warning', code: 'left-out', reason, count };
+  for (const reason of leftOutReasons) {
+    const first = leftOut.first[reason];
+    if (leftOut[reason] > 0)
+      yield {
+        kind: 'warning',
+        code: 'left-out',
+        reason,
+        count: leftOut[reason],
+        ...(first !== undefined && { first }),
+      };
+  }
 }
 
 function* answerFindings(audit: AuditResult): Generator<AuditFinding> {

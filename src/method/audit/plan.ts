@@ -1,6 +1,5 @@
 /** @file What an audit scores: which examples, and for each its prompts with the own history, none, others', and fewer items. */
 
-import { DataError } from '../../base/errors.ts';
 import { largest } from '../../base/largest.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
@@ -8,7 +7,6 @@ import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { ComparedPrompts } from '../prompts/compared-prompts.ts';
 import { type PromptPair, type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { itemChooser } from '../retrieval/choose.ts';
-import type { LeftOut } from './results.ts';
 
 /** An example with all prompts that its response is scored after. */
 export interface AuditText {
@@ -24,44 +22,6 @@ const DOSES = [1, 2, 4, 8];
 
 /** A text may show more items than this, where the prompt settings let it. */
 export const LARGEST_DOSE = Math.max(...DOSES);
-
-/**
- * The examples that show some of their history.
- * @throws {DataError} when there is none
- */
-export function usable(
-  examples: readonly Example[],
-  tokenizer: Tokenizer,
-  prompt: PromptSettings,
-): { readonly used: readonly Example[]; readonly leftOut: Omit<LeftOut, 'othersDoNotFit'> } {
-  const used: Example[] = [];
-  const leftOut = { withoutHistory: 0, historyDoesNotFit: 0, tooLong: 0 };
-  for (const example of examples) {
-    const pair = pairThatFits(example, tokenizer, prompt);
-    if (pair === undefined) leftOut.tooLong += 1;
-    else if (pair.hasHistory) used.push(example);
-    else if (example.history.length === 0) leftOut.withoutHistory += 1;
-    else leftOut.historyDoesNotFit += 1;
-  }
-  if (used.length > 0) return { used, leftOut };
-  throw new DataError(
-    `audit: expected examples with a history that fits into ${prompt.maxTokens} tokens, got none among ${examples.length}: ${leftOut.withoutHistory} without a history, ${leftOut.historyDoesNotFit} whose history does not fit, ${leftOut.tooLong} that do not fit at all`,
-    { code: 'data/no-history', hint: 'Give examples with histories, or raise maxTokens.' },
-  );
-}
-
-function pairThatFits(
-  example: Example,
-  tokenizer: Tokenizer,
-  prompt: PromptSettings,
-): PromptPair | undefined {
-  try {
-    return promptPair(example, tokenizer, prompt);
-  } catch (error) {
-    if (error instanceof DataError && error.code === 'data/too-long') return undefined;
-    throw error;
-  }
-}
 
 /** The items of each point of the dose curve, 0 first: no point beyond what any text shows. */
 export function dosesOf(pairs: readonly PromptPair[]): number[] {

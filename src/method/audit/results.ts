@@ -3,6 +3,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { NamedEffects } from '../effects/named-effects.ts';
 import type { EffectMap } from '../explain/effect-map.ts';
 import type { Matching } from '../others/matching.ts';
+import type { LeftOut } from '../prompts/left-out.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 
 /**
@@ -59,18 +60,6 @@ export interface WhereInText {
     /** The strongest, largest first. */
     readonly strongest: readonly PersonalToken[];
   };
-}
-
-/** Examples that say nothing here. */
-export interface LeftOut {
-  /** No history at all. */
-  readonly withoutHistory: number;
-  /** No item of the history fits beside query and response. */
-  readonly historyDoesNotFit: number;
-  /** No item of another user's history does. */
-  readonly othersDoNotFit: number;
-  /** Query and response do not fit even without a history. */
-  readonly tooLong: number;
 }
 
 /** Everything that an audit found; `version` rises when a field changes its meaning. */

@@ -23,7 +23,26 @@ export interface HiddenOthers {
   readonly example: string;
   readonly maxTokens: number;
   /** What becomes of them. */
-  readonly consequence: 'left-out' | 'weighted-by-total' | 'effects-unknown';
+  readonly consequence: 'weighted-by-total' | 'effects-unknown';
+}
+
+/** Examples that are left out: query and response do not fit, even without a history. */
+export interface TooLongExamples {
+  readonly code: 'prompts/too-long';
+  readonly count: number;
+  readonly total: number;
+  readonly example: string;
+  readonly maxTokens: number;
+}
+
+/** Examples without any history, where an effect of it is asked for. */
+export interface NoHistories {
+  readonly code: 'prompts/no-history';
+  readonly count: number;
+  readonly total: number;
+  readonly example: string;
+  /** What becomes of them. */
+  readonly consequence: 'trained-plainly' | 'effects-zero';
 }
 
 /** A checkpoint that is removed, and an earlier one used. */
@@ -38,6 +57,8 @@ export interface DamagedCheckpoint {
 export type Notice =
   | HiddenHistories
   | HiddenOthers
+  | TooLongExamples
+  | NoHistories
   | {
       readonly code: 'data/unknown-keys';
       readonly path: string;

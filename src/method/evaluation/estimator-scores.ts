@@ -2,7 +2,7 @@
 
 import { aucByUser, type UserScore } from '../../base/statistics/auc.ts';
 import { type BootstrapOptions, bootstrapUsers } from '../../base/statistics/bootstrap.ts';
-import { meanByUser, meansOfUsers } from '../../base/statistics/by-user.ts';
+import { inOrderOfUsers, meanByUser, meansOfUsers } from '../../base/statistics/by-user.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import { userSpecificEffect } from '../effects/named-effects.ts';
@@ -181,5 +181,5 @@ function groupByUser<T extends { readonly user: string }>(rows: readonly T[]): T
     if (group === undefined) groups.set(row.user, [row]);
     else group.push(row);
   }
-  return [...groups.values()];
+  return inOrderOfUsers(groups).map(([, group]) => group);
 }

@@ -1,6 +1,5 @@
 /** @file Does a system personalise? Held-out likelihood with the user's history, without, and with other users'. */
 
-import { DataError } from '../../base/errors.ts';
 import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { type ExampleValue, meanByUser, pairedDifferenceByUser } from '../../base/statistics/by-user.ts';
 import { mean } from '../../base/statistics/mean.ts';
@@ -8,17 +7,18 @@ import { pairedPermutationByUser } from '../../base/statistics/permutation.ts';
 import type { Example } from '../data/example.ts';
 import { type NamedEffects, namedEffects } from '../effects/named-effects.ts';
 import { matchingOf } from '../others/matching.ts';
-import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import { promptOf } from '../prompts/collate.ts';
-import { comparedPrompts, hiddenOthers, lacksOthers } from '../prompts/compared-prompts.ts';
-import { type PromptSettings, promptPair } from '../prompts/pair.ts';
+import { comparedExamples } from '../prompts/compared-examples.ts';
+import type { LeftOut } from '../prompts/left-out.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
 export interface EvaluationOptions extends ComparingScorerOptions {
-  /** Other users' histories for each example; {@link DEFAULT_OTHERS} by default, or fewer where fewer users have one. */
+  /** Other users' histories for each example; 3 by default, or fewer where fewer users have one. */
   readonly others?: number;
+  /** Refuses a text that is too long in place of leaving it out; false by default. */
+  readonly strict?: boolean;
   /** How intervals are made; they are drawn by `seed`, too. */
   readonly bootstrap?: Omit<BootstrapOptions, 'seed'>;
 }
@@ -41,10 +41,8 @@ export interface SystemEvaluation {
   readonly system: SystemResult;
   readonly historyEffect: HistoryEffect;
   readonly scores: readonly ExampleScore[];
-  /** Examples without a history that fits, which these measures say nothing about. */
-  readonly withoutHistory: number;
-  /** Examples whose history shows, and no other user's: left out too. */
-  readonly withoutOthers: number;
+  /** Examples that these measures say nothing about. */
+  readonly leftOut: LeftOut;
 }
 
 /**
@@ -59,29 +57,18 @@ export async function evaluate(
   examples: readonly Example[],
   options: EvaluationOptions,
 ): Promise<SystemEvaluation> {
-  const { prompt, pool = examples, seed = 0, othersBy, onProgress, onNotice } = options;
+  const { prompt, pool = examples, seed = 0, others: asked, othersBy, strict, signal, onProgress } = options;
   const bootstrap = { ...options.bootstrap, seed };
-  const { tokenizer } = scored.model;
-  // Whether an item fits does not depend on the reference value.
-  const showing = examples.filter(
-    (example) => promptPair(example, tokenizer, { ...prompt, reference: 'removed' }).hasHistory,
-  );
-  if (showing.length === 0) throw noHistories(examples.length, prompt);
-  const count = othersOf(showing, pool, options);
-  const compared = showing.map((example) => ({
-    example,
-    ...comparedPrompts(example, tokenizer, prompt, {
-      pool,
-      others: count,
-      seed,
-      ...(othersBy && { othersBy }),
-    }),
-  }));
-  const lacking = compared.filter(lacksOthers).map(({ example }) => example);
-  const notice = hiddenOthers(lacking, showing.length, prompt, 'left-out');
-  if (notice !== undefined) onNotice?.(notice);
-  const used = compared.filter((each) => !lacksOthers(each));
-  if (used.length === 0) throw noHistories(examples.length, prompt);
+  const compared = await comparedExamples(examples, scored.model.tokenizer, prompt, {
+    pool,
+    others: asked,
+    othersBy,
+    seed,
+    strict,
+    signal,
+    caller: 'evaluate',
+  });
+  const { compared: used, others: count, leftOut } = compared;
   const matches = used.flatMap(({ matched }) => matched ?? []);
   // For each example: own history, none, then the candidates of author identification with the true one first.
   const prompts = used.flatMap(({ pair, own, others }) => [
@@ -138,31 +125,8 @@ export async function evaluate(
       userSpecific: byUser(measureOf.userSpecificEffect),
     },
     scores,
-    withoutHistory: examples.length - showing.length,
-    withoutOthers: lacking.length,
+    leftOut,
   };
-}
-
-/** Other users' histories of every example: as many as asked for, or else as every example can be given. */
-function othersOf(
-  examples: readonly Example[],
-  pool: readonly Example[],
-  { others, prompt }: EvaluationOptions,
-): number {
-  // One more user's history stands for none.
-  const reference = prompt.reference === 'placebo' ? 1 : 0;
-  const most = (others ?? DEFAULT_OTHERS) + reference;
-  return othersForAll(examples, pool, most, others === undefined ? 1 + reference : most) - reference;
-}
-
-function noHistories(examples: number, { maxTokens }: PromptSettings): DataError {
-  return new DataError(
-    `evaluate: expected examples with a history that fits into ${maxTokens} tokens, and another user's beside it, got ${examples} without`,
-    {
-      code: 'data/no-history',
-      hint: 'Give examples whose history is not empty and fits the budget.',
-    },
-  );
 }
 
 /** What each measure is of one example. */

@@ -7,7 +7,7 @@ import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
-export interface ExplainOptions extends EffectRowsOptions {
+export interface ExplainOptions extends Omit<EffectRowsOptions, 'strict' | 'onLeftOut'> {
   /** How the model is called in the map. */
   readonly modelName: string;
   readonly title?: string;
@@ -32,7 +32,9 @@ export async function explainAll(
   options: ExplainOptions,
 ): Promise<EffectMap[]> {
   const scoredExamples: ExampleEffects[] = [];
-  for await (const each of exampleEffects(scored, examples, options)) scoredExamples.push(each);
+  const strict = true; // a map was asked for by name: it is drawn or refused
+  for await (const each of exampleEffects(scored, examples, { ...options, strict }))
+    scoredExamples.push(each);
   const items: ExampleItemEffects[] = [];
   if (options.items) {
     const { objective: _, objectiveOptions: __, ...shared } = options;

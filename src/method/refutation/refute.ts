@@ -29,6 +29,8 @@ export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'ob
   readonly othersBy?: OthersBy;
   /** Where other users' histories come from; the examples themselves by default. */
   readonly pool?: readonly Example[];
+  /** Refuses a text that is too long in place of leaving it out; false by default. */
+  readonly strict?: boolean;
   /** Tests to run; all of {@link refutationTests} by default. */
   readonly tests?: readonly RefutationTest[];
   /** Draws others' histories, controls and intervals; 0 by default. */
@@ -64,11 +66,13 @@ export async function refuteScores(
   const bootstrap = { ...options.bootstrap, seed };
   const { tests = refutationTests } = options;
   checkOthers(others, 2);
-  const made = refutationSubjects(examples, tokenizer, {
+  const made = await refutationSubjects(examples, tokenizer, {
     prompt,
     others,
     pool,
     seed,
+    strict: options.strict,
+    signal: options.signal,
     ...(options.othersBy && { othersBy: options.othersBy }),
   });
   const { subjects } = made;
@@ -105,7 +109,8 @@ export async function refuteScores(
     strangers: distanceOfStrangers,
     users: new Set(claim.map(({ user }) => user)).size,
     examples: claim.length,
-    withoutHistory: examples.length - subjects.length,
+    leftOut: made.leftOut,
+    maxTokens: prompt.maxTokens,
     others,
     matching: matchingOf(subjects),
     tests: results,

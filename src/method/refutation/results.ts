@@ -1,6 +1,7 @@
 /** @file What a refutation found: plain numbers and verdicts, before any table or page. */
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Matching } from '../others/matching.ts';
+import type { LeftOut } from '../prompts/left-out.ts';
 import type { Leaves, Reason, Verdict } from './refutation-test.ts';
 
 /** One test and what came of it. */
@@ -29,8 +30,10 @@ export interface Refutation {
   readonly strangers: number;
   readonly users: number;
   readonly examples: number;
-  /** Examples without a history that fits, which the suite says nothing about. */
-  readonly withoutHistory: number;
+  /** Examples that the suite says nothing about. */
+  readonly leftOut: LeftOut;
+  /** Tokens of prompt and response at most. */
+  readonly maxTokens: number;
   /** Other users' histories for each example. */
   readonly others: number;
   readonly matching: Matching;

@@ -1,12 +1,19 @@
 /** @file The examples of a refutation: each with the items of its history that fit, and as many of every other user's. */
-import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { irrelevantNote } from '../others/controls.ts';
 import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
-import type { ScoredPrompt } from '../prompts/collate.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
+import { noHistories } from '../prompts/compared-examples.ts';
+import {
+  type LeavingOutOptions,
+  type LeftOut,
+  leftOutCounter,
+  pauses,
+  unlessTooLong,
+} from '../prompts/left-out.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { itemChooser } from '../retrieval/choose.ts';
 
@@ -21,6 +28,7 @@ export interface Subject extends MatchedOthers {
 /** How the prompts of a subject are made, and what its controls may draw from. */
 export interface SubjectPrompts {
   readonly subjects: readonly Subject[];
+  readonly leftOut: LeftOut;
   readonly seed: number;
   readonly template: string;
   /**
@@ -30,7 +38,7 @@ export interface SubjectPrompts {
   prompt(example: Example, history: readonly HistoryItem[], template?: string): ScoredPrompt | undefined;
 }
 
-export interface SubjectOptions {
+export interface SubjectOptions extends LeavingOutOptions {
   readonly prompt: PromptSettings;
   /** Other users' histories for each example. */
   readonly others: number;
@@ -43,13 +51,13 @@ export interface SubjectOptions {
 
 /**
  * The examples that can be used: those of which an item fits.
- * @throws {DataError} when there is none, a prompt does not fit even without history, or too few users have one
+ * @throws {DataError} when there is none, or too few users have a history
  */
-export function refutationSubjects(
+export async function refutationSubjects(
   examples: readonly Example[],
   tokenizer: Tokenizer,
-  { prompt: settings, others, othersBy, pool, seed }: SubjectOptions,
-): SubjectPrompts {
+  { prompt: settings, others, othersBy, pool, seed, strict = false, signal }: SubjectOptions,
+): Promise<SubjectPrompts> {
   // Shown without a history section: what a refutation asks of does not depend on the reference value.
   const pairOf = (example: Example, history: readonly HistoryItem[], template = settings.template) =>
     promptPair(
@@ -65,32 +73,32 @@ export function refutationSubjects(
     const shown = chooser(example)(history, settings.maxHistory);
     return Math.max(0, pairOf(example, [...shown, note]).historyItemsUsed - 1);
   };
-  const subjects = examples.flatMap((example): Subject[] => {
-    if (fitting(example, example.history) === 0) return [];
+  const subjects: Subject[] = [];
+  const leftOut = leftOutCounter();
+  const pause = pauses(signal);
+  for (const example of examples) {
     const itemsShown = (history: readonly HistoryItem[]) => fitting(example, history);
-    const matched = othersHistories(pool, example, others, {
-      seed,
-      itemsShown,
-      choose: chooser(example),
-      ...(othersBy && { by: othersBy }),
-    });
-    return matched === undefined ? [] : [{ example, ...matched }];
-  });
-  if (subjects.length === 0)
-    throw new DataError(
-      `refute: expected examples with a history that fits into ${settings.maxTokens} tokens, got ${examples.length} without`,
-      {
-        code: 'data/no-history',
-        hint: 'Give examples whose history is not empty and fits the budget.',
-      },
-    );
+    const own = unlessTooLong(() => itemsShown(example.history), strict);
+    const choose = chooser(example);
+    const by = othersBy && { by: othersBy };
+    const matched = own
+      ? othersHistories(pool, example, others, { seed, itemsShown, choose, ...by })
+      : undefined;
+    if (matched !== undefined) subjects.push({ example, ...matched });
+    else if (own === undefined) leftOut.add('tooLong', example);
+    else if (example.history.length === 0) leftOut.add('withoutHistory', example);
+    else leftOut.add(own === 0 ? 'historyDoesNotFit' : 'othersDoNotFit', example);
+    await pause();
+  }
+  if (subjects.length === 0) throw noHistories('refute', examples.length, leftOut.result(), settings);
   return {
     subjects,
+    leftOut: leftOut.result(),
     seed,
     template: settings.template,
     prompt: (example, history, template) => {
-      const { withHistoryIds, responseIds, historyItemsUsed } = pairOf(example, history, template);
-      return historyItemsUsed === history.length ? { promptIds: withHistoryIds, responseIds } : undefined;
+      const pair = unlessTooLong(() => pairOf(example, history, template), false);
+      return pair?.historyItemsUsed === history.length ? promptOf(pair) : undefined;
     },
   };
 }

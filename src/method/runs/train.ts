@@ -6,6 +6,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
 import { forTraining } from '../data/splits.ts';
+import { examplesThatFit, tooLongNotice } from '../prompts/left-out.ts';
 import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import type { FixedEstimates } from '../training/estimators.ts';
 import { graphOptions } from '../training/memory/memory-check.ts';
@@ -48,6 +49,8 @@ export interface TrainOptions extends FreshOptions {
   readonly examples: readonly Example[];
   /** How prompts are made; {@link defaultPromptSettings} for what is left out. */
   readonly prompt?: Partial<PromptSettings>;
+  /** Refuses a text that is too long in place of leaving it out; false by default. */
+  readonly strict?: boolean;
 }
 
 /** Options of {@link trainPairs}. */
@@ -84,11 +87,16 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   throwIfAborted(signal);
   await checkFree(options.out);
   const settings = resolveSettings(options, model);
-  const examples = itemsOfRun(forTraining(given), settings);
+  const chosen = itemsOfRun(forTraining(given), settings);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...options.prompt };
+  const fitting = await examplesThatFit(chosen, model.tokenizer, prompt, { strict: options.strict, signal });
+  const examples = fitting.used;
+  const tooLong = tooLongNotice(fitting.leftOut, chosen.length, prompt);
+  if (tooLong !== undefined) yield { type: 'notice', notice: tooLong };
   const { notices, ...prompts } = await trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
     others: othersOf(settings),
+    isAboutHistory: isAboutHistory(settings),
     onProgress,
     signal,
   });
@@ -156,6 +164,9 @@ const pairItem = (pair: PromptPair, index: number) => ({ id: String(index), cont
 /** Other users' histories for each example: where weights are made of C. */
 const othersOf = ({ objective }: ResolvedSettings): number | undefined =>
   objective.needs.generic ? objective.options.others : undefined;
+
+/** Whether the objective compares the pass with the history to that without it. */
+const isAboutHistory = ({ objective }: ResolvedSettings): boolean => objective.passes === 'pair';
 
 /** The settings of a run that is there, on as many threads as the caller wants. */
 function resumedSettings(

@@ -4,7 +4,20 @@ import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
 import { checkOthers } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
-import { comparedPrompts, hiddenOthers, lacksOthers } from '../prompts/compared-prompts.ts';
+import {
+  type ComparedPrompts,
+  comparedPrompts,
+  hiddenOthers,
+  lacksOthers,
+} from '../prompts/compared-prompts.ts';
+import {
+  type LeftOut,
+  leftOutCounter,
+  noHistoryNotice,
+  pauses,
+  tooLongNotice,
+  unlessTooLong,
+} from '../prompts/left-out.ts';
 import { hiddenHistories, type PromptPair, type Prompts, type ShownItems } from '../prompts/pair.ts';
 import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
@@ -46,6 +59,10 @@ export interface EffectRowsOptions extends ComparingScorerOptions {
   /** Other users' histories for each example, matched in period, domain and length; 0 by default. */
   readonly others?: number;
   readonly withPrompts?: boolean;
+  /** Refuses a text that is too long in place of leaving it out; false by default. */
+  readonly strict?: boolean;
+  /** Told at the end which examples were left out: those whose texts are too long. */
+  readonly onLeftOut?: (leftOut: LeftOut) => void;
 }
 
 /** An example with its prompts and the effects of its tokens. */
@@ -64,29 +81,46 @@ export interface ExampleEffects {
 /** Examples scored together, so that runs are full and rows still come while later examples are computed. */
 const EXAMPLES_TOGETHER = 64;
 
-/** Scores examples and yields them in order. @throws {DataError} when a prompt does not fit or too few users have a history */
+/**
+ * Scores examples and yields them in order, except for those whose texts are too long.
+ * @throws {DataError} when none fits, one does not and the caller is strict, or too few users have a history
+ */
 export async function* exampleEffects(
   scored: ScoredModel,
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<ExampleEffects> {
   const { prompt, others: count = 0, pool = examples, othersBy, seed = 0, onProgress, onNotice } = options;
+  const { strict = false, signal } = options;
   checkOthers(count, 0);
   await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
   const { tokenizer } = scored.model;
   // Of all examples no more is kept than the notices need.
   const shown: Pick<Prompts, 'hasHistory'>[] = [];
   const lacking: Example[] = [];
+  const used: Example[] = [];
+  const leftOut = leftOutCounter();
+  const pause = pauses(signal);
+  const comparing = (example: Example) =>
+    comparedPrompts(example, tokenizer, prompt, {
+      pool,
+      others: count,
+      seed,
+      ...(othersBy && { othersBy }),
+    });
   for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
-    const group = examples.slice(start, start + EXAMPLES_TOGETHER);
-    const compared = group.map((example) =>
-      comparedPrompts(example, tokenizer, prompt, {
-        pool,
-        others: count,
-        seed,
-        ...(othersBy && { othersBy }),
-      }),
-    );
+    const group: Example[] = [];
+    const compared: ComparedPrompts[] = [];
+    for (const example of examples.slice(start, start + EXAMPLES_TOGETHER)) {
+      const prompts = unlessTooLong(() => comparing(example), strict);
+      if (prompts === undefined) leftOut.add('tooLong', example);
+      else {
+        group.push(example);
+        compared.push(prompts);
+      }
+      await pause();
+    }
+    used.push(...group);
     shown.push(...compared.map(({ pair: { hasHistory } }) => ({ hasHistory })));
     if (count > 0) lacking.push(...group.filter((_, i) => lacksOthers(compared[i]!)));
     const scoredBefore = start;
@@ -116,9 +150,13 @@ export async function* exampleEffects(
     }
   }
   const notices = [
-    hiddenHistories(examples, shown, prompt),
-    hiddenOthers(lacking, examples.length, prompt, 'effects-unknown'),
+    tooLongNotice(leftOut.result(), examples.length, prompt),
+    noHistoryNotice(used, 'effects-zero'),
+    hiddenHistories(used, shown, prompt),
+    hiddenOthers(lacking, used.length, prompt, 'effects-unknown'),
   ];
+  if (used.length === 0 && examples.length > 0) comparing(examples[0]!);
+  options.onLeftOut?.(leftOut.result());
   for (const notice of notices) if (notice !== undefined) onNotice?.(notice);
 }
 

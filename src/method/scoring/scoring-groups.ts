@@ -9,7 +9,7 @@ const TOKENS_PER_RUN = 4096;
  * Multiplications of one run at most, but for a longer single prompt: a run cannot be stopped, and this many take about a
  * second on two cores. It follows from the model alone, so that the same prompts are scored together on every machine.
  */
-const MULTIPLICATIONS_PER_RUN = 2 ** 36;
+const MULTIPLICATIONS_PER_RUN = 2 ** 35;
 
 /** Padded tokens of one run at most: fewer for larger models, so that whoever stops the work is heard. */
 export function tokensOfOneRun({ parameters }: Pick<Model, 'parameters'>): number {

@@ -12,6 +12,7 @@ import {
   hiddenOthers,
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
+import { noHistoryNotice } from '../prompts/left-out.ts';
 import { hiddenHistories, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import { withItemEffects } from '../scoring/earlier-replies.ts';
 
@@ -21,6 +22,8 @@ export interface TrainingPromptsOptions {
   readonly seed: number;
   /** Other users' histories for each example, where weights are made of C; none by default. */
   readonly others?: number | undefined;
+  /** Whether the objective compares text with the history and without it; false by default. */
+  readonly isAboutHistory?: boolean | undefined;
   readonly onProgress?: ProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,7 +51,7 @@ export async function trainingPrompts(
   given: readonly Example[],
   model: Model,
   settings: PromptSettings,
-  { seed, others: count = 0, onProgress, signal }: TrainingPromptsOptions,
+  { seed, others: count = 0, isAboutHistory = false, onProgress, signal }: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
   const { tokenizer, config } = model;
   if (settings.maxTokens > config.maxPositions)
@@ -56,6 +59,11 @@ export async function trainingPrompts(
       `maxTokens: expected at most the model's ${config.maxPositions} positions, got ${settings.maxTokens}`,
       { code: 'training/max-tokens', hint: 'Lower maxTokens.' },
     );
+  if (isAboutHistory && given.length > 0 && given.every(({ history }) => history.length === 0))
+    throw new DataError(`examples: expected some with a history, got none among ${given.length}`, {
+      code: 'data/no-history',
+      hint: 'Give examples with histories, or train with the objective sft-no-history.',
+    });
   // By the model that training begins from, on resuming as well.
   const examples =
     settings.retrieval === 'effect'
@@ -80,6 +88,7 @@ export async function trainingPrompts(
   const pairs = compared.map(({ pair }) => pair);
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
   const notices = [
+    isAboutHistory ? noHistoryNotice(examples, 'trained-plainly') : undefined,
     hiddenHistories(examples, pairs, settings),
     hiddenOthers(lacking, examples.length, settings, 'weighted-by-total'),
   ];

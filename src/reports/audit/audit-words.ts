@@ -1,4 +1,5 @@
 /** @file What an audit found, a short sentence each; and what is true of every audit. */
+
 import { decimal } from '../../base/number-format.ts';
 import { FEWEST_FOR_INTERVAL } from '../../base/statistics/estimate.ts';
 import { type AuditFinding, auditFindings } from '../../method/audit/findings.ts';
@@ -6,6 +7,7 @@ import type { AuditResult } from '../../method/audit/results.ts';
 import { itemKinds } from '../../method/scoring/item-kinds.ts';
 import { effectCaveat } from '../heat-map/effect-words.ts';
 import { historyAnswer } from '../text/history-answer.ts';
+import { leftOutText } from '../text/left-out-text.ts';
 import { count } from '../text/lists.ts';
 
 /** `12%`: by how much e^nats is above 1, or below. */
@@ -78,7 +80,7 @@ function findingText(finding: AuditFinding, { prompt }: AuditResult): string {
       return `Of ${count(items, 'history item')} taken out one at a time, each for the one text it precedes (${count(texts, 'text')}): ${said.join(', ')}.`;
     }
     case 'left-out':
-      return `${count(finding.count, 'example')} left out: ${leftOutReason(finding.reason, prompt.maxTokens)}.`;
+      return leftOutText(finding.reason, finding.count, finding.first, prompt.maxTokens);
     case 'few-users':
       return `The intervals rest on only ${count(finding.users, 'user')} and are too narrow; other users may differ.`;
     case 'items-differ':
@@ -90,14 +92,4 @@ function findingText(finding: AuditFinding, { prompt }: AuditResult): string {
     case 'one-domain':
       return `All ${count(finding.texts, 'text')} are of one domain: nothing here says how domains differ.`;
   }
-}
-
-function leftOutReason(reason: keyof AuditResult['leftOut'], maxTokens: number): string {
-  const room = `${maxTokens.toLocaleString('en')} tokens`;
-  return {
-    withoutHistory: 'they have no history',
-    historyDoesNotFit: `no history item fits in ${room} with the query and response`,
-    othersDoNotFit: `no item of another user’s history fits in ${room} beside them`,
-    tooLong: `query and response do not fit in ${room}`,
-  }[reason];
 }

@@ -13,6 +13,7 @@ export function redactAudit(audit: AuditResult): AuditResult {
     groups.map((group, i) => ({ ...group, name: name(i) }));
   return {
     ...audit,
+    leftOut: { ...audit.leftOut, first: {} },
     model: portableName(audit.model),
     byUser: renamed(audit.byUser, (i) => `user ${i + 1}`),
     byDomain: renamed(audit.byDomain, (i) => `domain ${i + 1}`),

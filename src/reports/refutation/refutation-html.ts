@@ -17,6 +17,7 @@ import {
   provenanceHtml,
   scrollTable,
 } from '../text/html-parts.ts';
+import { leftOutTexts } from '../text/left-out-text.ts';
 import { count } from '../text/lists.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { refutationSummary } from './refutation-summary.ts';
@@ -24,7 +25,7 @@ import { expectationText, reasonText, testWords } from './test-words.ts';
 
 /** The whole report as an HTML document that loads nothing and holds no text of a user. */
 export function renderRefutationHtml(refutation: Refutation, provenance: Provenance): string {
-  const { examples, users, withoutHistory, tests } = refutation;
+  const { examples, users, leftOut, maxTokens, tests } = refutation;
   const question = 'Does the effect of the histories hold?';
   const body = html`<main>
 ${answerHtml({
@@ -32,10 +33,7 @@ ${answerHtml({
   facts: `${count(examples, 'text')} of ${count(users, 'user')} · means over users, 95% intervals by user`,
   kind: refutationFinding(refutation).kind,
   sentence: refutationSummary(refutation),
-  warnings:
-    withoutHistory === 0
-      ? []
-      : [`${count(withoutHistory, 'text')} left out: no history of theirs or of another user fits.`],
+  warnings: leftOutTexts(leftOut, maxTokens, { names: false }),
   picture: figure(
     'The effect under every control, nats a token: A, own history against none; C, own history against another user’s, under each test.',
     (width) => chart(refutation, width),

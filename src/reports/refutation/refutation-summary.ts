@@ -3,6 +3,7 @@ import { estimateText } from '../../base/number-format.ts';
 import { refutationFinding } from '../../method/refutation/outcome.ts';
 import type { Refutation, RefutationResult } from '../../method/refutation/results.ts';
 import { alignedColumns } from '../comparison/comparison-table.ts';
+import { leftOutTexts } from '../text/left-out-text.ts';
 import { listed } from '../text/lists.ts';
 import { terminalText } from '../text/terminal-text.ts';
 import { expectationText, reasonText, testWords } from './test-words.ts';
@@ -41,6 +42,7 @@ export function refutationTable(refutation: Refutation): string {
   const open = tests.filter(({ verdict }) => verdict !== 'passes');
   return [
     refutationSummary(refutation),
+    ...leftOutTexts(refutation.leftOut, refutation.maxTokens).map((text) => `! ${text}`),
     '',
     `A  own history against none            ${estimateText(total)}`,
     `C  own history against another user’s  ${estimateText(userSpecific)}`,

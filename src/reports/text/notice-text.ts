@@ -5,7 +5,6 @@ import type { ColdStartRemedy, HiddenOthers, Notice } from '../../method/data/no
 import { quotedText } from './visible-text.ts';
 
 const consequences: Readonly<Record<HiddenOthers['consequence'], string>> = {
-  'left-out': 'They are left out.',
   'weighted-by-total': 'Their weights are made of A.',
   'effects-unknown': 'Their B and C are not known.',
 };
@@ -24,6 +23,18 @@ export function noticeText(notice: Notice): string {
     case 'prompts/others-hidden': {
       const { count, total, example, maxTokens, consequence } = notice;
       return `${count} of ${total} examples (such as ${quotedText(example)}) cannot be compared with another user: no nearby user has a recent item that fits in ${grouped(maxTokens)} tokens with the query and response. ${consequences[consequence]}`;
+    }
+    case 'prompts/too-long': {
+      const { count, total, example, maxTokens } = notice;
+      return `${count} of ${total} examples (such as ${quotedText(example)}) are left out: query and response do not fit in ${grouped(maxTokens)} tokens.`;
+    }
+    case 'prompts/no-history': {
+      const { count, total, example, consequence } = notice;
+      const what =
+        consequence === 'trained-plainly'
+          ? 'They are trained by plain cross-entropy.'
+          : 'Every effect of theirs is 0.';
+      return `${count} of ${total} examples (such as ${quotedText(example)}) have no history. ${what}`;
     }
     case 'data/unknown-keys': {
       const names = notice.keys.map(({ key, count }) => `${quotedText(key)} (${count})`).join(', ');

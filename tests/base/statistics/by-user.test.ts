@@ -48,9 +48,23 @@ describe('meanByUser', () => {
   });
 
   it('repeats for a seed and changes with it', () => {
-    const rows = Array.from({ length: 20 }, (_, i) => ({ user: `u${i}`, value: (i * 7919) % 13 }));
+    const stream = randomStream(2, 'test');
+    const rows = Array.from({ length: 20 }, (_, i) => ({ user: `u${i}`, value: stream.normal() }));
     expect(meanByUser(rows, { seed: 3 })).toEqual(meanByUser(rows, { seed: 3 }));
     expect(meanByUser(rows, { seed: 3 })).not.toEqual(meanByUser(rows, { seed: 4 }));
+  });
+
+  it('has one interval whatever the order of the rows', () => {
+    // Resamples were once drawn by the place of a user in the file.
+    const stream = randomStream(3, 'test');
+    const rows = Array.from({ length: 60 }, (_, i) => ({
+      user: `u${i % 24}`,
+      value: Math.round(8 * stream.normal()),
+    }));
+    const { low, high } = meanByUser(rows);
+    const other = meanByUser(stream.shuffle(rows));
+    expect(other.low).toBeCloseTo(low, 12);
+    expect(other.high).toBeCloseTo(high, 12);
   });
 
   it('has no width when there is one user only', () => {

@@ -106,7 +106,13 @@ describe('an audit', () => {
     const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2000) };
     const { leftOut, texts } = await audit(scored, [newUser, ...writtenUsers, long], options);
     expect({ leftOut, texts }).toEqual({
-      leftOut: { withoutHistory: 1, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 1 },
+      leftOut: {
+        withoutHistory: 1,
+        historyDoesNotFit: 0,
+        othersDoNotFit: 0,
+        tooLong: 1,
+        first: { withoutHistory: newUser.id, tooLong: 'long' },
+      },
       texts: 4,
     });
     const kettles = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];

@@ -38,10 +38,16 @@ it('nothing is shown by fewer than five users', () => {
 
 // A bug: "11 examples left out" stood as the fifth of seven notes.
 it('what was left out comes first, each reason by itself', () => {
-  const leftOut = { withoutHistory: 4, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 7 };
+  const leftOut = {
+    withoutHistory: 4,
+    historyDoesNotFit: 0,
+    othersDoNotFit: 0,
+    tooLong: 7,
+    first: { tooLong: 'l1' },
+  };
   expect(found({ leftOut }).slice(0, 3)).toMatchObject([
     { kind: 'warning', code: 'left-out', reason: 'withoutHistory', count: 4 },
-    { kind: 'warning', code: 'left-out', reason: 'tooLong', count: 7 },
+    { kind: 'warning', code: 'left-out', reason: 'tooLong', count: 7, first: 'l1' },
     { code: 'history' },
   ]);
 });

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import type { Notice } from '../../../src/method/data/notice.ts';
 import {
   type EvaluationOptions,
   evaluate,
@@ -118,11 +117,11 @@ describe('evaluation', () => {
     const kettles = { id: 'l', query: '', text: 'kettle '.repeat(1100) };
     // Both were scored as no history: the first shows nothing, the second one item only.
     const pool = [me, { ...second, history: [second.history[0]!, kettles] }, ...others];
-    const { scores, withoutOthers } = await evaluated([me], { pool, others: 2 });
+    const { scores, leftOut } = await evaluated([me], { pool, others: 2 });
     const strangers = others.map(({ history }) => history);
     const [a, b] = await nllAfter(me, strangers);
     expect(scores[0]!.nllOtherHistory).toBeCloseTo((a! + b!) / 2, DIGITS);
-    expect(withoutOthers).toBe(0);
+    expect(leftOut.othersDoNotFit).toBe(0);
 
     const short = [me, { ...second, history: [kettles, second.history[1]!] }, ...others];
     const cut = await evaluated([me], { pool: short, others: 3 });
@@ -133,21 +132,19 @@ describe('evaluation', () => {
       DIGITS,
     );
 
-    const notices: Notice[] = [];
     const alone = { ...newUser, id: 'alone', user: 'alone', history: me.history, query: 'so '.repeat(700) };
     const wide = others.map((other, i) => ({
       ...other,
       history: [{ id: `w${i}`, query: '', text: 'lamp '.repeat(150) }],
     }));
-    const some = await evaluated([me, alone], {
-      pool: wide,
-      others: 1,
-      onNotice: (notice) => notices.push(notice),
+    const some = await evaluated([me, alone], { pool: wide, others: 1 });
+    expect(some.leftOut).toMatchObject({
+      historyDoesNotFit: 0,
+      othersDoNotFit: 1,
+      first: { othersDoNotFit: 'alone' },
     });
-    expect(some).toMatchObject({ withoutHistory: 0, withoutOthers: 1 });
     expect(some.scores.map(({ example }) => example)).toEqual([me.id]);
-    expect(notices[0]).toMatchObject({ code: 'prompts/others-hidden', count: 1, total: 2, example: 'alone' });
-    await expect(evaluated([alone], { pool: wide, others: 1 })).rejects.toThrow('and another user');
+    await expect(evaluated([alone], { pool: wide, others: 1 })).rejects.toThrow('expected another user');
   });
 
   it('draws other users’ histories by the seed', async () => {
@@ -166,10 +163,22 @@ describe('evaluation', () => {
     expect(await others(1)).not.toEqual(await others(0));
   });
 
-  it('leaves out examples without a history, and counts them', async () => {
-    const { scores, withoutHistory } = await evaluated([newUser, ...writtenUsers]);
+  // One text that was too long was once the end of an evaluation, and of a refutation, where an audit left it out.
+  it('leaves out a text that is too long, names it, and refuses it where it is asked to be strict', async () => {
+    const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2000) };
+    const { scores, leftOut } = await evaluated([...writtenUsers, long]);
     expect(scores.map(({ example }) => example)).toEqual(writtenUsers.map(({ id }) => id));
-    expect(withoutHistory).toBe(1);
+    expect(leftOut).toMatchObject({ tooLong: 1, first: { tooLong: 'long' } });
+    await expect(evaluated([...writtenUsers, long], { strict: true })).rejects.toMatchObject({
+      code: 'data/too-long',
+      message: expect.stringContaining('example long'),
+    });
+  });
+
+  it('leaves out examples without a history, and counts them', async () => {
+    const { scores, leftOut } = await evaluated([newUser, ...writtenUsers]);
+    expect(scores.map(({ example }) => example)).toEqual(writtenUsers.map(({ id }) => id));
+    expect(leftOut).toMatchObject({ withoutHistory: 1, first: { withoutHistory: newUser.id } });
     await expect(evaluated([newUser])).rejects.toThrow(DataError);
   });
 

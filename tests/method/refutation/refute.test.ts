@@ -42,7 +42,7 @@ describe('the refutation suite', { timeout: 240_000 }, () => {
       refutationTests.map(({ name }) => `${name} passes`),
     );
     expect(refutation.verdict).toBe('passes');
-    expect(refutation).toMatchObject({ users: 10, examples: 10, withoutHistory: 0, others: 2 });
+    expect(refutation).toMatchObject({ users: 10, examples: 10, leftOut: { withoutHistory: 0 }, others: 2 });
     expect(refutation.userSpecific.low).toBeGreaterThan(0);
     const own = refutation.tests.find(({ name }) => name === 'own-history')!;
     expect(own.effect).toEqual(refutation.userSpecific);

@@ -16,9 +16,9 @@ const prompt: PromptSettings = { template: 'default', reference: 'removed', maxT
 const options = { prompt, others: 3, pool: writtenUsers, seed: 1 };
 
 describe('subjects', () => {
-  it('show as many items of their own as of every other user, with room for a note', () => {
+  it('show as many items of their own as of every other user, with room for a note', async () => {
     for (const maxTokens of [512, 200, 170]) {
-      const made = refutationSubjects(writtenUsers, tokenizer, {
+      const made = await refutationSubjects(writtenUsers, tokenizer, {
         ...options,
         prompt: { ...prompt, maxTokens },
       });
@@ -31,14 +31,35 @@ describe('subjects', () => {
     }
   });
 
-  it('leave out examples without a history, and refuse when none is left', () => {
-    const { subjects } = refutationSubjects([newUser, ...writtenUsers], tokenizer, options);
+  it('leave out examples without a history, and refuse when none is left', async () => {
+    const { subjects } = await refutationSubjects([newUser, ...writtenUsers], tokenizer, options);
     expect(subjects.map(({ example }) => example.id)).toEqual(writtenUsers.map(({ id }) => id));
-    expect(() => refutationSubjects([newUser], tokenizer, options)).toThrow(DataError);
+    await expect(refutationSubjects([newUser], tokenizer, options)).rejects.toThrow(DataError);
   });
 
-  it('have no prompt where not all items fit', () => {
-    const made = refutationSubjects(writtenUsers, tokenizer, options);
+  it('leave out a text that is too long and count every reason by itself, unless they are to be strict', async () => {
+    const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2000) };
+    const { leftOut } = await refutationSubjects([newUser, ...writtenUsers, long], tokenizer, options);
+    expect(leftOut).toEqual({
+      tooLong: 1,
+      withoutHistory: 1,
+      historyDoesNotFit: 0,
+      othersDoNotFit: 0,
+      first: { tooLong: 'long', withoutHistory: newUser.id },
+    });
+    // Others whose histories do not fit were once counted as having no history.
+    const kettles = [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }];
+    const pool = writtenUsers.map((each, i) => (i === 0 ? each : { ...each, history: kettles }));
+    await expect(
+      refutationSubjects(writtenUsers.slice(0, 1), tokenizer, { ...options, pool }),
+    ).rejects.toThrow('1 beside which no other’s does');
+    await expect(
+      refutationSubjects([...writtenUsers, long], tokenizer, { ...options, strict: true }),
+    ).rejects.toMatchObject({ code: 'data/too-long' });
+  });
+
+  it('have no prompt where not all items fit', async () => {
+    const made = await refutationSubjects(writtenUsers, tokenizer, options);
     const { example, own } = made.subjects[0]!;
     const endless = Array.from({ length: 30 }, () => own).flat();
     expect(made.prompt(example, endless)).toBeUndefined();
@@ -48,10 +69,10 @@ describe('subjects', () => {
   });
 });
 
-describe('controls', () => {
-  const made = refutationSubjects(writtenUsers, tokenizer, options);
+describe('controls', async () => {
+  const made = await refutationSubjects(writtenUsers, tokenizer, options);
 
-  it('of every test score the text that belongs to them', () => {
+  it('of every test score the text that belongs to them', async () => {
     for (const test of refutationTests) {
       for (const subject of made.subjects) {
         const control = test.control(subject, made)!;
@@ -63,9 +84,9 @@ describe('controls', () => {
     }
   });
 
-  it('that need two items are not made of one', () => {
+  it('that need two items are not made of one', async () => {
     const single = writtenUsers.map((example) => ({ ...example, history: example.history.slice(-1) }));
-    const few = refutationSubjects(single, tokenizer, { ...options, pool: single });
+    const few = await refutationSubjects(single, tokenizer, { ...options, pool: single });
     const without = refutationTests
       .filter((test) => test.control(few.subjects[0]!, few) === undefined)
       .map(({ name }) => name);

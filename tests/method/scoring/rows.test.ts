@@ -9,6 +9,7 @@ import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
 import type { Notice } from '../../../src/method/data/notice.ts';
 import { matchedOthers } from '../../../src/method/others/matching.ts';
 import { referenceHistory } from '../../../src/method/others/others-histories.ts';
+import type { LeftOut } from '../../../src/method/prompts/left-out.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import { type EffectRow, type EffectRowsOptions, effectRows } from '../../../src/method/scoring/rows.ts';
 import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
@@ -155,6 +156,18 @@ describe('rows of effects', () => {
     }
   });
 
+  it('leave out a text that is too long, and refuse it where they are asked to be strict', async () => {
+    const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2000) };
+    const counts: LeftOut[] = [];
+    const onLeftOut = (leftOut: LeftOut) => counts.push(leftOut);
+    const rows = await rowsOf([long, writtenUsers[0]!], { onLeftOut });
+    expect(new Set(rows.map(({ example }) => example))).toEqual(new Set([writtenUsers[0]!.id]));
+    expect(counts).toMatchObject([{ tooLong: 1, withoutHistory: 0, first: { tooLong: 'long' } }]);
+    const tooLong = { code: 'data/too-long', message: expect.stringContaining('example long') };
+    await expect(rowsOf([long, writtenUsers[0]!], { strict: true })).rejects.toMatchObject(tooLong);
+    await expect(rowsOf([long])).rejects.toMatchObject(tooLong);
+  });
+
   it('are zero where no item of the history fits, and the caller is told once', async () => {
     const long = { ...writtenUsers[1]!, history: [{ id: 'l', query: '', text: 'kettle '.repeat(1100) }] };
     const notices: Notice[] = [];
@@ -171,8 +184,17 @@ describe('rows of effects', () => {
         maxHistory: 8,
       },
     ]);
+    // Effects that are all 0 were once written without a word.
     await rowsOf([newUser, writtenUsers[0]!], { onNotice });
-    expect(notices).toHaveLength(1);
+    expect(notices.slice(1)).toEqual([
+      {
+        code: 'prompts/no-history',
+        count: 1,
+        total: 2,
+        example: newUser.id,
+        consequence: 'effects-zero',
+      },
+    ]);
   });
 });
 
@@ -260,7 +282,7 @@ describe('placebo histories', () => {
     expect(row).not.toHaveProperty('effectPlacebo');
     expect(row).not.toHaveProperty('effectUserSpecific');
     expect(row!.effectLogRatio).not.toBe(0);
-    expect(notices).toMatchObject([
+    expect(notices.filter(({ code }) => code === 'prompts/others-hidden')).toMatchObject([
       { code: 'prompts/others-hidden', count: 1, total: 2, example: 'e0', consequence: 'effects-unknown' },
     ]);
   });

@@ -7,6 +7,7 @@ import type { Progress } from '../../../src/base/progress.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
 import { comparedPrompts } from '../../../src/method/prompts/compared-prompts.ts';
+import { examplesThatFit } from '../../../src/method/prompts/left-out.ts';
 import { defaultPromptSettings } from '../../../src/method/prompts/pair.ts';
 import { trainingPrompts } from '../../../src/method/training/pairs.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
@@ -88,5 +89,31 @@ it('another history that does not fit is no empty history: its weights are told 
     total: 4,
     example: 'e0',
     consequence: 'weighted-by-total',
+  });
+});
+
+it('an objective that compares text with the history and without is refused where no example has one', async () => {
+  // Such a run trained as sft, without a word.
+  const bare = writtenUsers.map((example) => ({ ...example, history: [] }));
+  const options = { seed: 0, isAboutHistory: true };
+  await expect(trainingPrompts(bare, model, prompt, options)).rejects.toMatchObject({
+    code: 'data/no-history',
+  });
+  expect((await trainingPrompts(bare, model, prompt, { seed: 0 })).notices).toEqual([]);
+  const { notices } = await trainingPrompts([writtenUsers[0]!, bare[1]!], model, prompt, options);
+  expect(notices).toMatchObject([
+    { code: 'prompts/no-history', count: 1, total: 2, example: bare[1]!.id, consequence: 'trained-plainly' },
+  ]);
+});
+
+it('texts that are too long are told from those that fit, without their histories', async () => {
+  const long = { ...writtenUsers[1]!, id: 'long', response: 'x '.repeat(2 * prompt.maxTokens) };
+  const { used, leftOut } = await examplesThatFit([...writtenUsers, long], model.tokenizer, prompt);
+  expect(used).toEqual(writtenUsers);
+  expect(leftOut).toMatchObject({ tooLong: 1, first: { tooLong: 'long' } });
+  const strict = examplesThatFit([...writtenUsers, long], model.tokenizer, prompt, { strict: true });
+  await expect(strict).rejects.toMatchObject({ code: 'data/too-long' });
+  await expect(examplesThatFit([long], model.tokenizer, prompt)).rejects.toMatchObject({
+    code: 'data/too-long',
   });
 });

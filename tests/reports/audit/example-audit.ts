@@ -65,7 +65,13 @@ export function exampleAudit(extra: Partial<AuditResult> = {}): AuditResult {
         ],
       },
     },
-    leftOut: { withoutHistory: 2, historyDoesNotFit: 0, othersDoNotFit: 0, tooLong: 1 },
+    leftOut: {
+      withoutHistory: 2,
+      historyDoesNotFit: 0,
+      othersDoNotFit: 0,
+      tooLong: 1,
+      first: { withoutHistory: 'n1', tooLong: 'l1' },
+    },
     maps: { most: [{ ...map, tokens }], least: [{ ...map, tokens, user: 'Ulf Secondname' }] },
     ...extra,
   };

@@ -22,7 +22,14 @@ const refutation = (verdict: Verdict, tests: readonly RefutationResult[]): Refut
   strangers: 0.1,
   users: 12,
   examples: 14,
-  withoutHistory: 2,
+  leftOut: {
+    withoutHistory: 2,
+    historyDoesNotFit: 0,
+    othersDoNotFit: 0,
+    tooLong: 0,
+    first: { withoutHistory: 'n1' },
+  },
+  maxTokens: 512,
   others: 3,
   matching: { length: { most: 0.08, median: 0.04 } },
   tests,
@@ -61,7 +68,8 @@ describe('a refutation', () => {
   it('as a table answers first, shows A beside C, every test, and why those that do not pass do not', () => {
     const lines = refutationTable(mixed).split('\n');
     expect(lines[0]).toBe(refutationSummary(mixed));
-    expect(lines.slice(2, 4).map((line) => /\d\.\d\d \[.*\]$/.exec(line)?.[0])).toEqual([
+    expect(lines[1]).toContain('2 examples left out (the first is');
+    expect(lines.slice(3, 5).map((line) => /\d\.\d\d \[.*\]$/.exec(line)?.[0])).toEqual([
       '0.40 [0.30, 0.50]',
       '0.30 [0.20, 0.40]',
     ]);
@@ -79,7 +87,8 @@ describe('a refutation', () => {
     expect(html).not.toMatch(/(src|href)=/);
     const first = html.slice(html.indexOf('<main>'), html.indexOf('<details'));
     expect(first).toContain('<p class="answer warning">');
-    expect(first).toContain('2 texts left out');
+    expect(first).toContain('2 examples left out');
+    expect(html).not.toContain('n1');
     expect(first).toContain('<span class="verdict fails">fails</span>');
     expect(html.match(/<svg/g)).toHaveLength(2);
   });

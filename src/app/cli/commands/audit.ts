@@ -21,6 +21,7 @@ import {
   addOthersFlag,
   addRedactFlag,
   addSplitFlag,
+  addStrictFlag,
   required,
   wholeNumber,
 } from '../flags.ts';
@@ -43,6 +44,7 @@ export const auditCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
+    addStrictFlag(command);
     addFlag(command, '--out <folder>', 'where report.html, audit.json and the scores go');
     addForceFlag(command);
     addOthersFlag(command, ' (default: 3, or as many as there are users)');
@@ -72,6 +74,7 @@ export const auditCommand: CliCommand = {
       prompt: opened.prompt,
       modelName: opened.name,
       pool: all,
+      ...(given.strict && { strict: true }),
       store: join(folder, 'scores.jsonl'),
       ...(others !== undefined && { others }),
       ...(othersBy && { othersBy }),

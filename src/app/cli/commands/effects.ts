@@ -4,6 +4,7 @@ import { checkFilePlace } from '../../../base/output-place.ts';
 import { type ObjectiveChoice, objectiveNames } from '../../../method/objectives/objectives.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
 import { type EffectRow, effectRows } from '../../../method/scoring/rows.ts';
+import { leftOutTexts } from '../../../reports/text/left-out-text.ts';
 import { checkEffectFile, writeEffectRows } from '../../files/effect-file.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
@@ -15,6 +16,7 @@ import {
   addModelFlags,
   addOthersFlag,
   addSplitFlag,
+  addStrictFlag,
   oneOf,
 } from '../flags.ts';
 import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
@@ -34,6 +36,7 @@ export const effectsCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'all');
+    addStrictFlag(command);
     addFlag(command, '--out <file>', 'write rows to FILE.jsonl or FILE.parquet');
     addForceFlag(command);
     addFlag(command, '--objective <name>', 'whose token weights are reported (default: uniform)', (flag) =>
@@ -48,14 +51,26 @@ export const effectsCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, objective, others, othersBy, withPrompts, cache: useCache, force } = flags as EffectsFlags;
+    const {
+      out,
+      objective,
+      others,
+      othersBy,
+      withPrompts,
+      cache: useCache,
+      force,
+      strict,
+    } = flags as EffectsFlags;
     if (out !== undefined) {
       checkEffectFile(out);
       await checkFilePlace(out, { force });
     }
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { seed, threads, json } = session.options;
+    const left: string[] = [];
     const effects = effectRows(opened, rows, {
+      ...(strict && { strict }),
+      onLeftOut: (leftOut) => left.push(...leftOutTexts(leftOut, opened.prompt.maxTokens)),
       prompt: opened.prompt,
       pool: all,
       ...(objective !== undefined && { objective }),
@@ -72,10 +87,13 @@ export const effectsCommand: CliCommand = {
     if (out !== undefined) {
       const count = await writeEffectRows(out, effects);
       if (json) session.print(`${JSON.stringify({ out, examples: rows.length, rows: count })}\n`);
-      else session.print(`${count} rows of ${rows.length} examples: ${out}\n`);
+      else session.print([...left, `${count} rows of ${rows.length} examples: ${out}`, ''].join('\n'));
       session.note(`${out} holds users’ texts.`);
     } else if (json) await printLines(effects, session);
-    else session.print(await effectSummary(effects));
+    else {
+      const summary = await effectSummary(effects);
+      session.print([...left.map((text) => `! ${text}`), summary].join('\n'));
+    }
   },
 };
 

@@ -14,7 +14,7 @@ import { renderComparison } from '../../../reports/comparison/comparison-html.ts
 import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../../reports/comparison/system-json.ts';
 import { historyAnswer } from '../../../reports/text/history-answer.ts';
-import { count } from '../../../reports/text/lists.ts';
+import { leftOutTexts } from '../../../reports/text/left-out-text.ts';
 import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
@@ -29,6 +29,7 @@ import {
   addModelFlags,
   addOthersFlag,
   addSplitFlag,
+  addStrictFlag,
   wholeNumber,
 } from '../flags.ts';
 import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
@@ -50,6 +51,7 @@ export const evaluateCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
+    addStrictFlag(command);
     addOthersFlag(command, ' (default: 3, or as many as there are users)');
     addFlag(
       command,
@@ -83,6 +85,7 @@ export const evaluateCommand: CliCommand = {
       evaluate(system.name, system, rows, {
         prompt: opened.prompt,
         pool: all,
+        ...(given.strict && { strict: true }),
         ...(others !== undefined && { others }),
         ...(given.othersBy && { othersBy: given.othersBy }),
         ...(seed !== undefined && { seed }),
@@ -191,7 +194,7 @@ async function writeReport(
         }),
       },
     ],
-    warnings: leftOutTexts(evaluation),
+    warnings: leftOutTexts(evaluation.leftOut, opened.prompt.maxTokens),
     provenance: [
       ['Model', `${named(evaluation)}, hash ${opened.model.hash.slice(0, 12)}`],
       ['Data', portableName(source)],
@@ -211,15 +214,15 @@ interface Comparison {
 
 function printEvaluation(
   evaluation: SystemEvaluation,
-  { reference }: PromptSettings,
+  { reference, maxTokens }: PromptSettings,
   comparison: Comparison | undefined,
   session: Session,
 ): void {
-  const { system, historyEffect, scores, withoutHistory, withoutOthers } = evaluation;
+  const { system, historyEffect, scores, leftOut } = evaluation;
   const users = new Set(scores.map(({ user }) => user)).size;
   const { system: _, ...effects } = historyEffect;
   if (session.options.json) {
-    const counts = { users, examples: scores.length, withoutHistory, withoutOthers };
+    const counts = { users, examples: scores.length, leftOut };
     const document = {
       ...systemJson(system),
       historyEffect: effects,
@@ -234,7 +237,7 @@ function printEvaluation(
   const { name, nllWithHistory, nllWithoutHistory, nllOtherHistory, authorIdentification: author } = system;
   const lines = [
     historyAnswer(shownSide(effects.total, users), shownSide(effects.userSpecific, users)),
-    ...leftOutTexts(evaluation).map((text) => `! ${text}`),
+    ...leftOutTexts(leftOut, maxTokens).map((text) => `! ${text}`),
     '',
     `${name}: ${scores.length} texts of ${users} users; mean over users [95% interval by user]`,
     '',
@@ -272,16 +275,4 @@ function printEvaluation(
         ]),
   ];
   session.print(`${lines.join('\n')}\n`);
-}
-
-/** Examples that the numbers say nothing about. */
-function leftOutTexts({ withoutHistory, withoutOthers }: SystemEvaluation): string[] {
-  return [
-    ...(withoutHistory > 0
-      ? [`${count(withoutHistory, 'example')} left out: no history of theirs is shown.`]
-      : []),
-    ...(withoutOthers > 0
-      ? [`${count(withoutOthers, 'example')} left out: no other user’s history fits beside them.`]
-      : []),
-  ];
 }

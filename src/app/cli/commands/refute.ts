@@ -17,7 +17,15 @@ import { settingsText } from '../../../reports/text/settings-text.ts';
 import { warnOfLeakage } from '../../files/example-rows.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addDataFlags, addFlag, addForceFlag, addModelFlags, addOthersFlag, addSplitFlag } from '../flags.ts';
+import {
+  addDataFlags,
+  addFlag,
+  addForceFlag,
+  addModelFlags,
+  addOthersFlag,
+  addSplitFlag,
+  addStrictFlag,
+} from '../flags.ts';
 import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 const PAGE_FILE = 'refutation.html';
@@ -35,6 +43,7 @@ export const refuteCommand: CliCommand = {
     addModelFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
+    addStrictFlag(command);
     addOthersFlag(command, ' (default: 3)', 2);
     addFlag(command, '--out <folder>', 'write refutation.html and refutation.json there');
     addForceFlag(command);
@@ -56,6 +65,7 @@ export const refuteCommand: CliCommand = {
     const refutation = await refute(opened, rows, {
       prompt: opened.prompt,
       pool: all,
+      ...(given.strict && { strict: true }),
       ...(given.others !== undefined && { others: given.others }),
       ...(given.othersBy && { othersBy: given.othersBy }),
       ...(seed !== undefined && { seed }),

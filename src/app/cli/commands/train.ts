@@ -18,13 +18,15 @@ import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
 import { openEstimator } from '../../open/estimator-source.ts';
 import { lastingModelSource, openModel } from '../../open/model-source.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addFlag } from '../flags.ts';
+import { addFlag, addStrictFlag } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 import { addTrainFlags, flagName, objectivesHelp, specOf, type TrainFlags } from '../train-flags.ts';
 import { printSummary, showTraining } from '../training-output.ts';
 
-interface ResumeFlag {
+/** Flags beside those of the recipe. */
+interface RunFlags {
   readonly resume?: string;
+  readonly strict?: boolean;
 }
 
 export const trainCommand: CliCommand = {
@@ -33,6 +35,7 @@ export const trainCommand: CliCommand = {
       .argument('[recipe]', 'RECIPE.yaml')
       .argument('[overrides...]', 'key=value, such as training.learningRate=1e-4; with and without a recipe');
     addTrainFlags(command);
+    addStrictFlag(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
     command.addHelpText(
       'after',
@@ -46,16 +49,20 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
     );
   },
   run: async (operands, flags, session) => {
-    const { resume: folder, ...given } = flags as TrainFlags & ResumeFlag;
+    const { resume: folder, strict, ...given } = flags as TrainFlags & RunFlags;
     const summary =
       folder === undefined
-        ? await trainFresh(await specOf(operands, given, session), session)
-        : await resumeRun(folder, operands, given, session);
+        ? await trainFresh(await specOf(operands, given, session), strict, session)
+        : await resumeRun(folder, operands, { ...given, ...(strict && { strict }) }, session);
     printSummary(summary, session);
   },
 };
 
-async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary> {
+async function trainFresh(
+  spec: RunSpec,
+  strict: boolean | undefined,
+  session: Session,
+): Promise<TrainSummary> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
   // Before data are read or a model is downloaded.
   await checkFree(spec.out);
@@ -79,6 +86,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
     }),
     ...(await estimating(session)),
     prompt,
+    ...(strict && { strict }),
     model,
     modelSource,
     dataSource,
@@ -95,7 +103,7 @@ async function trainFresh(spec: RunSpec, session: Session): Promise<TrainSummary
 async function resumeRun(
   run: string,
   operands: readonly string[],
-  flags: TrainFlags,
+  flags: TrainFlags & Pick<RunFlags, 'strict'>,
   session: Session,
 ): Promise<TrainSummary> {
   const { seed, threads } = session.options;
