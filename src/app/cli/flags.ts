@@ -129,10 +129,7 @@ export function addStrictFlag(command: Command): void {
 
 /** Adds `--cache`. */
 export function addCacheFlag(command: Command): void {
-  command.option(
-    '--cache',
-    'look effects up first, and keep them: users’ texts stay as token ids in the cache',
-  );
+  command.option('--cache', 'reuse cached effects and cache new ones (stores users’ texts as token ids)');
 }
 
 /** Adds `--force`, of every command that writes results to a place that its user names. */

@@ -33,7 +33,7 @@ export interface Override {
 
 /**
  * The object of a YAML text, and the line of every key.
- * @throws {ConfigError} when it is no YAML, or no map
+ * @throws {ConfigError} when it is not YAML, or not a map
  */
 export function readRecipe(text: string, file: string): SourcedRecipe {
   const lines = new LineCounter();
@@ -89,7 +89,7 @@ function plainValue(document: Document, file: string): unknown {
 
 /**
  * An override as it is typed: `key=value`, the value in YAML; `key=` or `key=null` takes the key out.
- * @throws {ConfigError} when there is no `=` or the value is no YAML
+ * @throws {ConfigError} when there is no `=` or the value is not YAML
  */
 export function parseOverride(text: string): Override {
   const at = text.indexOf('=');
@@ -104,7 +104,7 @@ export function parseOverride(text: string): Override {
   try {
     return { key, value: parse(text.slice(at + 1)) ?? undefined, place: text };
   } catch {
-    throw wrong('a value that is no YAML');
+    throw wrong('a value that is not YAML');
   }
 }
 

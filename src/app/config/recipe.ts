@@ -142,13 +142,13 @@ export const recipeSchema = z
       .enum(estimatorNames as [EstimatorName, ...EstimatorName[]])
       .optional()
       .describe(
-        'whose effects weights are made of: the model in training (dynamic), a frozen one (fixed), or moving-average; default dynamic',
+        'which model’s effects set the token weights: the model in training (dynamic), a frozen one (fixed), or moving-average; default dynamic',
       ),
     estimatorModel: z
       .string()
       .min(1)
       .optional()
-      .describe('of a fixed estimator: an adapter folder or a model; default: the starting model'),
+      .describe('model or adapter used by a fixed estimator; default: the starting model'),
     estimatorDecay: share
       .optional()
       .describe(`of a moving average: share that each step keeps; default ${d.estimatorDecay}`),

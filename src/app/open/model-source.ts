@@ -29,7 +29,7 @@ export const embeddedModelFolder = fileURLToPath(new URL('../../../models/embedd
 /**
  * Opens a model by what a user types.
  * @param source a folder in Hugging Face's layout, a `.gguf` file, `embedded`, or a hub id such as `owner/name@revision`
- * @throws {ConfigError} for a model that the hub does not have or show, or a name that is nothing
+ * @throws {ConfigError} for a model that the hub does not have or show, or a name that is neither a path nor an id
  * @throws {WeightsError} when a file of the model is missing, truncated or unsupported
  * @throws {EngineError} when a download fails
  * @throws {AbortedError} when `signal` is aborted
@@ -64,8 +64,8 @@ export async function lastingModelSource(source: string, options: OpenModelOptio
 }
 
 /**
- * The hub id that a source is. What is here is no id, and neither is a name in a folder that is here, which is a path
- * with a mistake in it; with a revision it is meant for the hub.
+ * The hub id that a source is. An existing path is not an id. Neither is a name inside an existing folder: that is a
+ * mistyped path, unless it has a revision.
  */
 async function hubIdOf(source: string): Promise<HubId | undefined> {
   const id = parseHubId(source);

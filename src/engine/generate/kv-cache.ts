@@ -91,7 +91,7 @@ export function cacheAttention(): { attention: Attention; outputs: Record<string
 }
 
 /**
- * The feeds of {@link cacheAttention} but for the cache itself.
+ * The feeds of {@link cacheAttention} except for the cache itself.
  * @param lengths tokens of each row, those of this pass included
  */
 export function cacheFeeds(lengths: readonly number[]): Record<string, HostTensor> {

@@ -1,4 +1,4 @@
-/** @file The parts of a layer that decoders share, but for attention. */
+/** @file The parts of a layer that decoders share, except for attention. */
 import { multiplyDims } from '../ops/dimension.ts';
 import { input, mul, recompute, reshape } from '../ops/operators.ts';
 import { nodesInOrder, type Value } from '../ops/value.ts';

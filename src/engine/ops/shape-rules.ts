@@ -260,7 +260,8 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
       if (other.dtype !== dtype) fail(`expected ${dtype}, got ${other.dtype}`);
       const fits =
         other.shape.length === shape.length && other.shape.every((d, i) => i === axis || d === shape[i]);
-      if (!fits) fail(`expected [${shape.join(', ')}] but for axis ${axis}, got [${other.shape.join(', ')}]`);
+      if (!fits)
+        fail(`expected [${shape.join(', ')}] except for axis ${axis}, got [${other.shape.join(', ')}]`);
     }
     const total = inputs.reduce<Dim>((sum, input) => addDims(sum, input.shape[axis]!), 0);
     return [{ dtype, shape: shape.map((dim, i) => (i === axis ? total : dim)) }];

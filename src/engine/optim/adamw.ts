@@ -4,7 +4,7 @@ import { add, div, input, mul, reduceSum, sqrt, sub } from '../ops/operators.ts'
 import { createSession, scalar } from '../runtime/session.ts';
 import type { FlatParameters } from './flat-parameters.ts';
 
-/** Numbers of AdamW; PyTorch's names and defaults, but for the decay. */
+/** Numbers of AdamW; PyTorch's names and defaults, except for the decay. */
 export interface AdamWOptions {
   readonly beta1?: number;
   readonly beta2?: number;

@@ -30,7 +30,7 @@ export const quantisedNames = (layer: string) => ({
 /** Of the scales, which stand before the numbers. */
 export const scaleBytes = ({ out, inputs, blockSize }: QuantisedLayer) => (4 * out * inputs) / blockSize;
 
-/** Bytes of the base's file, but for its header. */
+/** Bytes of the base's file, except for its header. */
 export function bytesOfBase(
   { bits, layers }: Pick<QuantisedBase, 'bits' | 'layers'>,
   parameters: readonly ModelParameter[],

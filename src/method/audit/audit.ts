@@ -25,7 +25,7 @@ import { whereInText } from './where.ts';
 
 export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal'> {
   readonly prompt: PromptSettings;
-  /** How the model is called in the result. */
+  /** The name of the model in the result. */
   readonly modelName: string;
   /** Other users' histories for each text; 3 by default, or fewer where fewer users have one. */
   readonly others?: number;

@@ -174,7 +174,7 @@ function sentenceSpans(text: string): Span[] {
   });
 }
 
-/** Stretches of whole sentences of at most `most` tokens, but for a single longer sentence. */
+/** Stretches of whole sentences of at most `most` tokens, except for a single longer sentence. */
 function passagesOf(
   spans: readonly Span[],
   text: string,

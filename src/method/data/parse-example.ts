@@ -33,7 +33,7 @@ const CAUSES: readonly Cause[] = ['user', 'query', 'both', 'neither'];
 
 /**
  * The example that a JSON value spells, checked in every field.
- * A history item without `id` is called `h1`, `h2`, … by its place, without `query` it has an empty one. `null` in a field that
+ * A history item without `id` is named `h1`, `h2`, … by its place, without `query` it has an empty one. `null` in a field that
  * may be absent is absence; ids and users may be numbers; times may have any form of {@link readTime} and become ISO 8601.
  * `domain` and an item's `authors` are found in `meta` too.
  * @param value what a line of a file parses to
@@ -212,7 +212,7 @@ export function checker(where: string) {
     if (field === null) throw problem(where, path, 'a string', null, 'Fill it in, or remove the row.');
     if (typeof field !== 'string') throw problem(where, path, 'a string', field, 'Write it in quotes.');
     if (/\p{Surrogate}/u.test(field))
-      throw problem(where, path, 'well-formed Unicode', 'half of a surrogate pair', 'Mend its \\u escapes.');
+      throw problem(where, path, 'well-formed Unicode', 'half of a surrogate pair', 'Fix its \\u escapes.');
     return field;
   };
   const filled = (value: Json, key: string, path: string): string => {

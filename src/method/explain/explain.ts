@@ -8,7 +8,7 @@ import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
 export interface ExplainOptions extends Omit<EffectRowsOptions, 'strict' | 'onLeftOut'> {
-  /** How the model is called in the map. */
+  /** The name of the model in the map. */
   readonly modelName: string;
   readonly title?: string;
   /** What each item of the history does, too; false by default. */

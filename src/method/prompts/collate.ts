@@ -10,7 +10,7 @@ export interface PromptWithResponse {
   readonly responseIds: readonly number[];
   /** Which response tokens have a row and a target; all when absent. */
   readonly fitted?: readonly boolean[];
-  /** What is scored at the places of the response's tokens: these themselves, but for a control that shifts the labels. */
+  /** What is scored at the places of the response's tokens: these themselves, except for a control that shifts the labels. */
   readonly targetIds?: readonly number[];
 }
 

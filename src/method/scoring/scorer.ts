@@ -27,7 +27,7 @@ export interface ScorerOptions {
   /** Whose weights `effects` reports; uniform when absent. */
   readonly objective?: ObjectiveChoice;
   readonly objectiveOptions?: ObjectiveOptions;
-  /** Padded tokens of one run at most, but for a longer single prompt; fewer for larger models by default. */
+  /** Padded tokens of one run at most, except for a longer single prompt; fewer for larger models by default. */
   readonly tokensPerRun?: number;
   /** Where scores are looked up first, and kept. */
   readonly cache?: EffectCache;
@@ -203,7 +203,7 @@ function cut(values: HostTensor, lengths: readonly number[]): Float32Array[] {
   });
 }
 
-/** What is no number would be drawn as no effect, kept by a cache, and told as an error of the data. */
+/** Without this check a NaN would be drawn as "no effect", cached, and later reported as bad data. */
 function notFinite(values: Float32Array, place: () => string): EngineError | undefined {
   const token = values.findIndex((value) => !Number.isFinite(value));
   if (token < 0) return undefined;

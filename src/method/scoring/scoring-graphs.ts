@@ -26,7 +26,7 @@ import type { PromptPair } from '../prompts/pair.ts';
 export interface ScoringGraph<T> {
   /** Each f32[S]. */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** The feeds of some rows, but for parameters that are inputs. */
+  /** The feeds of some rows, except for parameters that are inputs. */
   feeds(rows: readonly T[]): Record<string, HostTensor>;
 }
 

@@ -2,11 +2,11 @@
 import type { Model } from '../../engine/models/model.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 
-/** Padded tokens of one run at most, but for a longer single prompt. */
+/** Padded tokens of one run at most, except for a longer single prompt. */
 const TOKENS_PER_RUN = 4096;
 
 /**
- * Multiplications of one run at most, but for a longer single prompt: a run cannot be stopped, and this many take about a
+ * Multiplications of one run at most, except for a longer single prompt: a run cannot be stopped, and this many take about a
  * second on two cores. It follows from the model alone, so that the same prompts are scored together on every machine.
  */
 const MULTIPLICATIONS_PER_RUN = 2 ** 35;

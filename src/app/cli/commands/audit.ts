@@ -58,7 +58,7 @@ export const auditCommand: CliCommand = {
     command.addHelpText(
       'after',
       '\nExample: nextquill audit --model embedded --data sotu --max-examples 100 --out audits/sotu\n' +
-        'A stopped audit goes on where it was: run it again with the same --out.',
+        'To resume a stopped audit, run it again with the same --out.',
     );
   },
   run: async (_operands, flags, session) => {

@@ -203,7 +203,7 @@ function formatsText(): string {
   const rows = readers.map(
     ({ name, summary, sources }) => `  ${name.padEnd(width)}  ${summary} · ${sources}`,
   );
-  return `Formats:\n${rows.join('\n')}\nTables may end in .gz, but for Parquet; each format of a table reads the others too, by the ending.`;
+  return `Formats:\n${rows.join('\n')}\nTables may end in .gz, except for Parquet; each format of a table reads the others too, by the ending.`;
 }
 
 const EXAMPLES = [

@@ -56,7 +56,7 @@ export const evaluateCommand: CliCommand = {
     addFlag(
       command,
       '--candidates <K>',
-      'histories that identification chooses among, the others’ and the own one: --others K − 1',
+      'number of histories to identify the author among, the own one included: --others K − 1',
       (flag) => wholeNumber(flag, 2),
     );
     addFlag(

@@ -1,4 +1,4 @@
-/** @file `nextquill quickstart`: the main job on the embedded model, offline, in under three minutes on two cores. */
+/** @file `nextquill quickstart`: trains and compares two small models offline and writes a report, in under three minutes on two cores. */
 
 import { existsSync } from 'node:fs';
 import { estimateText } from '../../../base/number-format.ts';

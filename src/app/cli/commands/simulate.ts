@@ -44,7 +44,7 @@ export const simulateCommand: CliCommand = {
       'how much the domain decides user and item, 0 to 1 (default: 0)',
       share,
     );
-    addFlag(command, '--name-prefix <text>', 'users are called PREFIX000000 and so on (default: s<seed>u)');
+    addFlag(command, '--name-prefix <text>', 'users are named PREFIX000000 and so on (default: s<seed>u)');
     addFlag(command, '--start-index <n>', 'index of the first user (default: 0)', (flag) =>
       wholeNumber(flag, 0),
     );

@@ -106,7 +106,7 @@ async function moveTo(path: string, partial: string, size: number): Promise<void
   });
 }
 
-/** @throws {EngineError} when the content has another hash; it is removed, as going on from it would not mend it */
+/** @throws {EngineError} when the content has another hash; it is removed, since resuming from it would not fix it */
 async function checkHash(file: RemoteFile, path: string): Promise<void> {
   const isGit = file.hash.length === 40;
   const hash = createHash(isGit ? 'sha1' : 'sha256');
@@ -130,5 +130,5 @@ const tooLong = (file: RemoteFile) =>
 const tooShort = (file: RemoteFile, done: number) =>
   new EngineError(`${file.name}: expected ${file.size} bytes, got ${done} and no more`, {
     code: 'hub/unreachable',
-    hint: 'Check the network, then run again: the download goes on where it stopped.',
+    hint: 'Check the network, then run again: the download continues where it stopped.',
   });

@@ -12,7 +12,7 @@ export function hubEndpoint({ HF_ENDPOINT }: Environment): string {
   if (/^https?:\/\/[^/]/.test(endpoint)) return endpoint;
   throw new ConfigError(`HF_ENDPOINT: expected an address that begins with https://, got "${endpoint}"`, {
     code: 'hub/endpoint',
-    hint: 'Mend HF_ENDPOINT, or unset it.',
+    hint: 'Fix HF_ENDPOINT, or unset it.',
   });
 }
 

@@ -59,13 +59,13 @@ export function describeHubFailure(error: unknown, asked: Asked): unknown {
     case 429:
       return new EngineError(`${what}: expected an answer, got ${got}: too many requests`, {
         code: 'hub/busy',
-        hint: `Wait${retryAfter === undefined ? '' : ` ${retryAfter} seconds`}, then run again: a download goes on where it stopped.`,
+        hint: `Wait${retryAfter === undefined ? '' : ` ${retryAfter} seconds`}, then run again: a download continues where it stopped.`,
         cause: error,
       });
     default:
       return new EngineError(`${what}: expected an answer, got ${got}`, {
         code: 'hub/failed',
-        hint: 'Run again later: a download goes on where it stopped.',
+        hint: 'Run again later: a download continues where it stopped.',
         cause: error,
       });
   }
