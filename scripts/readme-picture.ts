@@ -9,7 +9,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
-import { type Example, explain, openScoredModel, renderEffectMapHtml } from '../src/index.ts';
+import { type Example, explain, open, renderEffectMapHtml } from '../src/index.ts';
 
 interface Release {
   readonly id: string;
@@ -28,27 +28,28 @@ const releases = gunzipSync(await readFile(file))
   .split('\n')
   .map((line) => JSON.parse(line) as Release);
 
-const model = await openScoredModel(modelName);
-const map = await explain(model, exampleOf('Grassley-2007-12-14-40a6d7'), {
-  prompt: model.prompt,
-  modelName: 'SmolLM2-135M-Instruct',
-});
+const model = await open(modelName);
+const map = await explain(model, exampleOf('Grassley-2007-12-14-40a6d7'));
 const browser = await chromium.launch({
   executablePath: process.env.NEXTQUILL_CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu'],
 });
-const page = await browser.newPage({ viewport: { width: 1000, height: 800 }, deviceScaleFactor: 2 });
+const page = await browser.newPage({ viewport: { width: 840, height: 800 }, deviceScaleFactor: 2 });
 await page.setContent(renderEffectMapHtml([map]));
 // The text, its query and the scale: without the controls that a picture cannot offer.
-await page.locator('.tools fieldset').evaluate((controls) => controls.remove());
+await page.locator('.tools fieldset').evaluate((controls) => {
+  controls.style.visibility = 'hidden';
+});
 const boxes = await Promise.all(
-  ['.tools', '.query', '.prose'].map((part) => page.locator(part).first().boundingBox()),
+  ['.legend[data-effect=logRatio]', '.query', '.prose'].map((part) =>
+    page.locator(part).first().boundingBox(),
+  ),
 );
 const [top, bottom] = [
   Math.min(...boxes.map((box) => box!.y)),
   Math.max(...boxes.map((box) => box!.y + box!.height)),
 ];
-await page.screenshot({ path: image, clip: { x: 0, y: top - 16, width: 1000, height: bottom - top + 32 } });
+await page.screenshot({ path: image, clip: { x: 0, y: top - 16, width: 840, height: bottom - top + 32 } });
 await browser.close();
 
 /** A release after its first dozen words, which are its headline, with the six before it as the history. */

@@ -59,12 +59,15 @@ function shellWords(line: string): string[] {
   return end < 0 ? words : words.slice(0, end);
 }
 
-/** The calls of `nextquill` in the shell blocks of a document, as words after its name. */
-const callsOf = ({ blocks }: Document) =>
-  blocks
-    .filter(({ language }) => language === 'sh')
-    .flatMap(({ code }) => code.replaceAll('\\\n', ' ').split('\n'))
-    .flatMap((line) => line.split('&&'))
+/** The calls of `nextquill` in the shell blocks and the inline code of a document, as words after its name. */
+const callsOf = ({ text, blocks }: Document) =>
+  [
+    ...blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ code }) => code.replaceAll('\\\n', ' ').split('\n'))
+      .flatMap((line) => line.split('&&')),
+    ...[...text.matchAll(/`((?:npx )?nextquill [^`]+)`/g)].map(([, code]) => code!.replace(' …', '')),
+  ]
     .map(shellWords)
     .map((words) => words.slice(words[0] === 'npx' ? 1 : 0))
     .filter(([name]) => name === 'nextquill')
