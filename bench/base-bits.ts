@@ -22,7 +22,7 @@ import { trainPairs } from '../src/method/runs/train.ts';
 import type { PairEffects } from '../src/method/scoring/pair-effects.ts';
 import type { ScoredModel } from '../src/method/scoring/scored-model.ts';
 import { createScorer } from '../src/method/scoring/scorer.ts';
-import { markdownTable } from './markdown.ts';
+import { markdownTable } from '../src/reports/text/markdown.ts';
 import { commit, machine } from './report.ts';
 
 /** What is measured of one base. */

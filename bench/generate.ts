@@ -9,7 +9,7 @@ import { frozenParameters } from '../src/engine/models/parameters.ts';
 import { createPasses, openSession } from '../src/engine/models/pass.ts';
 import { architectureOf } from '../src/engine/models/registry.ts';
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
-import { markdownTable } from './markdown.ts';
+import { markdownTable } from '../src/reports/text/markdown.ts';
 import { commit, machine, median } from './report.ts';
 import { randomWeights, smolLm2 } from './shape.ts';
 

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ObjectiveName } from '../src/method/objectives/objectives.ts';
 import type { MemoryPrediction } from '../src/method/training/memory/training-memory.ts';
-import { markdownRow, markdownTable } from './markdown.ts';
+import { markdownRow, markdownTable } from '../src/reports/text/markdown.ts';
 import type { MemoryRecord } from './memory.ts';
 import { commit, machine } from './report.ts';
 import { randomWeights, smolLm2 } from './shape.ts';

@@ -1,5 +1,5 @@
 /** @file The step bench as a table for people. */
-import { markdownTable } from './markdown.ts';
+import { markdownTable } from '../src/reports/text/markdown.ts';
 import type { StepReport } from './step.ts';
 
 const gigabytes = (bytes: number | undefined) => (bytes === undefined ? '–' : (bytes / 1e9).toFixed(2));

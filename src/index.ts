@@ -107,6 +107,13 @@ export {
   scoreChoices,
 } from './method/metrics/score-choices.ts';
 
+// Benchmarks: systems side by side on held-out users.
+export { type BenchmarkOptions, benchmark } from './app/benchmark/benchmark.ts';
+export type { BenchmarkRecipe } from './app/config/benchmark-recipe.ts';
+export type { BenchmarkBoard, BenchmarkResult } from './method/benchmark/results.ts';
+export { type SystemName, systemNames as benchmarkSystemNames } from './method/benchmark/systems.ts';
+export { benchmarkMarkdown } from './reports/benchmark/benchmark-markdown.ts';
+
 // Training: by any objective, full or LoRA, resumable.
 export { train, type FineTuningOptions } from './app/verbs.ts';
 export { type RunReportOptions, writeRunReport } from './app/files/run-report.ts';

@@ -1,10 +1,11 @@
 /** @file Configurations side by side: means with intervals by user, and differences from a baseline, as JSON and Markdown. */
-import { markdownTable } from '../../bench/markdown.ts';
+
 import { estimateText, pValueText, signed } from '../../src/base/number-format.ts';
 import { type ExampleValue, meanByUser } from '../../src/base/statistics/by-user.ts';
 import type { Estimate } from '../../src/base/statistics/estimate.ts';
 import { type ExampleScore, measureOf, pairedDifferences } from '../../src/method/evaluation/evaluate.ts';
 import type { Measure, PairedDifference } from '../../src/method/evaluation/results.ts';
+import { markdownTable } from '../../src/reports/text/markdown.ts';
 
 /** One evaluation of one run. */
 export interface Scores {

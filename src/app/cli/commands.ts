@@ -61,6 +61,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/score.ts')).scoreCommand,
   },
   {
+    name: 'benchmark',
+    summary: 'systems side by side on held-out users: the leaderboard of a recipe; resumes',
+    load: async () => (await import('./commands/benchmark.ts')).benchmarkCommand,
+  },
+  {
     name: 'export',
     summary: 'merged weights, a PEFT adapter or a GGUF adapter for other tools',
     load: async () => (await import('./commands/export.ts')).exportCommand,

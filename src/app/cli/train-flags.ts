@@ -1,5 +1,4 @@
 /** @file The flags of `nextquill train`, each for a key of the recipe, and the run that recipe, flags and overrides describe. */
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../../base/errors.ts';
 import { describeObjectiveOption, objectiveOptionRows } from '../../method/objectives/objective-options.ts';
@@ -9,6 +8,7 @@ import { defaultSettings } from '../../method/training/settings.ts';
 import type { RunSpec } from '../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../config/recipe-source.ts';
 import { resolveRecipe } from '../config/resolve-recipe.ts';
+import { recipeText } from '../files/recipe-text.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import type { Session } from './command.ts';
 import {
@@ -191,17 +191,4 @@ export async function specOf(
   const adapted = overrides.some(({ key }) => key.startsWith('lora'));
   const value = adapted ? {} : { full: true };
   return resolveRecipe({ value, places: new Map([['', 'flags']]) }, overrides);
-}
-
-async function recipeText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(
-      `${path}: expected a recipe, got ${cause.code === 'ENOENT' ? 'no such file' : cause.code}`,
-      {
-        code: 'recipe/missing-file',
-        hint: 'Name a YAML file, such as one of the folder recipes/.',
-        cause,
-      },
-    );
-  });
 }

@@ -10,25 +10,38 @@ import { applyOverrides, describe, type Override, placeOf, type SourcedRecipe } 
  */
 export function resolveRecipe(recipe: SourcedRecipe, overrides: readonly Override[] = []): RunSpec {
   const merged = applyOverrides(recipe, overrides);
-  const parsed = recipeSchema.safeParse(merged.value);
-  if (parsed.success) return runSpec(parsed.data, placeOf(merged, []));
-  // An unknown key first: it is often the reason why another is missing.
-  const { issues } = parsed.error;
-  throw issueError(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!, merged);
+  return runSpec(parseRecipe(merged, recipeSchema, recipeJsonSchema), placeOf(merged, []));
 }
 
-function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe): ConfigError {
+/**
+ * A sourced recipe as its schema reads it.
+ * @param keys the schema's keys, asked for when one of the recipe is unknown
+ * @throws {ConfigError} for the first key that is unknown, missing or of the wrong type or range
+ */
+export function parseRecipe<T>(recipe: SourcedRecipe, schema: z.ZodType<T>, keys: () => object): T {
+  const parsed = schema.safeParse(recipe.value);
+  if (parsed.success) return parsed.data;
+  // An unknown key first: it is often the reason why another is missing.
+  const { issues } = parsed.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
+  throw issueError(issue, recipe, keys() as SchemaNode);
+}
+
+function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe, schema: SchemaNode): ConfigError {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
-    const siblings = keysOf(path);
+    const siblings = keysOf(path, schema);
     const near = nearestName(key, siblings);
     const where = placeOf(recipe, [...path, key]);
     return new ConfigError(
       `${where}: ${[...path, key].join('.')}: expected a key of a recipe, got an unknown one`,
       {
         code: 'recipe/unknown-key',
-        hint: near === undefined ? elsewhere(key, siblings) : `Did you mean "${[...path, near].join('.')}"?`,
+        hint:
+          near === undefined
+            ? elsewhere(key, siblings, schema)
+            : `Did you mean "${[...path, near].join('.')}"?`,
       },
     );
   }
@@ -77,29 +90,31 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 /** When a key is known in another group, where it belongs. */
-function elsewhere(key: string, siblings: readonly string[]): string {
-  const places = allKeys().filter((dotted) => dotted.split('.').at(-1) === key);
+function elsewhere(key: string, siblings: readonly string[], schema: SchemaNode): string {
+  const places = allKeys(schema).filter((dotted) => dotted.split('.').at(-1) === key);
   if (places.length > 0) return `Did you mean "${places[0]}"?`;
   return `Use one of ${siblings.join(', ')}.`;
 }
 
 interface SchemaNode {
+  readonly items?: SchemaNode;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
 }
 
-function keysOf(path: readonly string[]): string[] {
-  let node = recipeJsonSchema() as SchemaNode;
-  for (const name of path) node = node.properties?.[name] ?? {};
+function keysOf(path: readonly string[], schema: SchemaNode): string[] {
+  let node = schema;
+  for (const name of path)
+    node = node.properties?.[name] ?? (/^\d+$/.test(name) ? node.items : undefined) ?? {};
   return Object.keys(node.properties ?? {});
 }
 
-function allKeys(): string[] {
+function allKeys(schema: SchemaNode): string[] {
   const dotted = (node: SchemaNode, prefix: string): string[] =>
     Object.entries(node.properties ?? {}).flatMap(([name, child]) => [
       prefix + name,
       ...dotted(child, `${prefix}${name}.`),
     ]);
-  return dotted(recipeJsonSchema() as SchemaNode, '');
+  return dotted(schema, '');
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {

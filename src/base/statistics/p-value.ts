@@ -74,13 +74,7 @@ function countBelow(sorted: Float64Array, bound: number, including: boolean): nu
  */
 export function falseDiscoveryRates(ps: ArrayLike<number>): Float64Array {
   const n = ps.length;
-  for (let i = 0; i < n; i++) {
-    if (!(ps[i]! >= 0 && ps[i]! <= 1))
-      throw new DataError(`p-value ${i}: expected a number from 0 to 1, got ${ps[i]}`, {
-        code: 'data/p-value',
-        hint: 'Give p-values, not test statistics.',
-      });
-  }
+  requirePValues(ps);
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => ps[a]! - ps[b]!);
   const rates = new Float64Array(n);
   let smallest = 1;
@@ -90,4 +84,35 @@ export function falseDiscoveryRates(ps: ArrayLike<number>): Float64Array {
     rates[index] = smallest;
   }
   return rates;
+}
+
+/**
+ * P-values adjusted by Holm (1979): the chance of one false finding or more among all tests stays below the level, whatever their
+ * dependence.
+ *
+ * $$ a_{(i)} = max_{j ≤ i} min(1, (N − j + 1) p_{(j)}) $$
+ * @param ps in [0, 1]
+ * @returns in [0, 1], in the order of `ps`; f64[N]
+ * @throws {DataError} when a p-value is not in [0, 1]
+ */
+export function holmAdjusted(ps: ArrayLike<number>): Float64Array {
+  requirePValues(ps);
+  const n = ps.length;
+  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => ps[a]! - ps[b]!);
+  const adjusted = new Float64Array(n);
+  let largest = 0;
+  order.forEach((index, rank) => {
+    largest = Math.max(largest, Math.min(1, (n - rank) * ps[index]!));
+    adjusted[index] = largest;
+  });
+  return adjusted;
+}
+
+function requirePValues(ps: ArrayLike<number>): void {
+  for (let i = 0; i < ps.length; i++)
+    if (!(ps[i]! >= 0 && ps[i]! <= 1))
+      throw new DataError(`p-value ${i}: expected a number from 0 to 1, got ${ps[i]}`, {
+        code: 'data/p-value',
+        hint: 'Give p-values, not test statistics.',
+      });
 }

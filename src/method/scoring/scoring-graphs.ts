@@ -5,7 +5,7 @@
 import type { Model } from '../../engine/models/model.ts';
 import type { ParameterSource } from '../../engine/models/parameters.ts';
 import { createPasses } from '../../engine/models/pass.ts';
-import { input, selectedLogProbability } from '../../engine/ops/operators.ts';
+import { add, constant, input, mul, selectedLogProbability, sub } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import { tokenEffects } from '../effects/effects.ts';
@@ -74,6 +74,34 @@ export function effectGraph(
         ...groupFeeds(withHistory.exampleOf, hasHistory, pairs.length),
         ...targetFeed(withHistory),
       };
+    },
+  };
+}
+
+/** `strength0`, `strength1`, …: log-probabilities of the response tokens of pairs at z_∅ + s (z_h − z_∅), for each s. */
+export function strengthGraph(
+  model: Decoder,
+  source: ParameterSource,
+  strengths: readonly number[],
+): ScoringGraph<PromptPair> {
+  const passes = createPasses(model, source);
+  const withHistory = passes.logits('withHistory', 'T');
+  const withoutHistory = passes.logits('withoutHistory', 'U');
+  const targets = targetInput();
+  const difference = sub(withHistory, withoutHistory);
+  const at = (strength: number) =>
+    selectedLogProbability(add(withoutHistory, mul(difference, constant(strength))), targets);
+  return {
+    outputs: Object.fromEntries(strengths.map((strength, s) => [`strength${s}`, at(strength)])),
+    feeds: (pairs) => {
+      const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
+        batchOf(
+          pairs.map((pair) => promptOf(pair, ids)),
+          model,
+        );
+      const batches = { withHistory: pass('withHistoryIds'), withoutHistory: pass('withoutHistoryIds') };
+      checkAligned(batches.withHistory, batches.withoutHistory);
+      return { ...passes.feeds(passRows(batches)), ...targetFeed(batches.withHistory) };
     },
   };
 }

@@ -1,4 +1,4 @@
-/** @file Tables in Markdown, as benches and experiments print them. */
+/** @file Tables in Markdown, as benchmarks, benches and experiments print them. */
 
 export const markdownRow = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 

@@ -1,0 +1,95 @@
+/** @file The recipe of a benchmark: systems, data, models and seeds, every key with its default. */
+import { z } from 'zod';
+import { type SystemName, systemNames } from '../../method/benchmark/systems.ts';
+import { MODEL_WORDS } from '../open/model-words.ts';
+
+const count = z.int().min(1);
+
+const data = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of small letters, digits and dashes')
+      .describe('in tables and file names'),
+    source: z.string().min(1).optional().describe('FILE.jsonl, sotu or acl:PATH'),
+    simulated: z
+      .strictObject({
+        seed: z.int().min(0).describe('of the users; others train and others are scored'),
+        historyItems: count.optional().describe('earlier texts of each user; default 6'),
+      })
+      .optional()
+      .describe('users with known habits, in place of source'),
+    cutCharacters: count
+      .optional()
+      .describe('texts and items are cut to at most so many characters, in whole words; default: not cut'),
+    train: count.describe('texts trained on at most'),
+    validation: count.describe('texts that rates and strengths are chosen on, at most'),
+    test: count.describe('texts scored, at most'),
+  })
+  .describe('One set of users.');
+
+/** The schema of a benchmark's recipe. */
+export const benchmarkSchema = z
+  .strictObject({
+    out: z.string().min(1).describe('folder of the results; a benchmark that was stopped continues there'),
+    models: z
+      .array(z.strictObject({ name: z.string().min(1), source: z.string().min(1).describe(MODEL_WORDS) }))
+      .min(1)
+      .describe('models, each with a name for tables'),
+    data: z.array(data).min(1),
+    systems: z
+      .array(z.enum(systemNames as readonly [SystemName, ...SystemName[]]))
+      .min(1)
+      .describe('rows of the leaderboard'),
+    baseline: z
+      .enum(systemNames as readonly [SystemName, ...SystemName[]])
+      .optional()
+      .describe('the system that all others are tested against; default: the first'),
+    seeds: z
+      .array(z.int().min(0))
+      .min(1)
+      .optional()
+      .describe('of training; systems that are not trained have one run; default [1]'),
+    prompt: z
+      .strictObject({
+        maxTokens: z
+          .int()
+          .min(8)
+          .optional()
+          .describe('tokens of prompt and response; default: 2048 or what the model holds'),
+        maxHistory: count.optional().describe('history items shown at most; default 8'),
+      })
+      .optional(),
+    training: z
+      .strictObject({
+        learningRates: z
+          .array(z.number().positive())
+          .min(1)
+          .optional()
+          .describe('tried for each trained system; the best on validation users is used; default [5e-4]'),
+        maxSteps: count.optional().describe('steps of every trained system; default 20'),
+        batchSize: count.optional().describe('examples of a step; default 8'),
+        loraRank: count.optional().describe('default 16'),
+      })
+      .optional(),
+    strengths: z
+      .array(z.number())
+      .min(1)
+      .optional()
+      .describe('tried for steering on validation users; default [0.5, 0.75, 1, 1.25, 1.5]'),
+    others: count.optional().describe('matched strangers for each text; default 3'),
+    generate: z
+      .strictObject({
+        texts: z.int().min(0).optional().describe('texts written by each system; default 0'),
+        maxNewTokens: count.optional().describe('tokens of each; default 60'),
+      })
+      .optional(),
+    threads: count.optional().describe('of the engine; default: all processors'),
+  })
+  .describe('A benchmark of NextQuill: systems × data × models × seeds.');
+
+/** A benchmark as it is written. */
+export type BenchmarkRecipe = z.infer<typeof benchmarkSchema>;
+
+/** The JSON Schema of benchmark recipes, for editors. */
+export const benchmarkJsonSchema = (): object => z.toJSONSchema(benchmarkSchema, { io: 'input' });

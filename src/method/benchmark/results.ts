@@ -1,0 +1,50 @@
+/** @file What a benchmark gives: leaderboards, and what each system chose and cost. */
+import type { PromptSettings } from '../prompts/pair.ts';
+import type { Leaderboard } from './leaderboard.ts';
+import type { BenchmarkScore } from './score-system.ts';
+import type { ChosenStrength } from './strength.ts';
+import type { WrittenTexts } from './write-texts.ts';
+
+/** One system under one seed. */
+export interface Cell {
+  readonly seed: number;
+  readonly scores: readonly BenchmarkScore[];
+  readonly scoringSeconds: number;
+  /** Absent for systems that are not trained. */
+  readonly trainingSeconds?: number;
+  readonly peakMemoryBytes?: number;
+  readonly written?: WrittenTexts;
+}
+
+/** A system on one set of users with one model. */
+export interface SystemRun<C = Cell> {
+  readonly system: string;
+  readonly what: string;
+  /** The learning rate of the least loss on validation users; `nll` is null where training broke down. */
+  readonly rate?: {
+    readonly chosen: number;
+    readonly tried: readonly { readonly rate: number; readonly nll: number | null }[];
+  };
+  readonly strength?: ChosenStrength;
+  readonly cells: readonly C[];
+}
+
+/** One model on one set of users. */
+export interface BenchmarkBoard {
+  readonly model: string;
+  readonly modelHash: string;
+  readonly data: string;
+  /** Texts of each part. */
+  readonly counts: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly prompt: PromptSettings;
+  readonly leaderboard: Leaderboard;
+  readonly systems: readonly SystemRun<Omit<Cell, 'scores'>>[];
+}
+
+export interface BenchmarkResult {
+  readonly format: 'nextquill/benchmark';
+  readonly version: 1;
+  /** As it was written. */
+  readonly recipe: unknown;
+  readonly boards: readonly BenchmarkBoard[];
+}

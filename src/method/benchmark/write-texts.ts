@@ -1,0 +1,82 @@
+/** @file Texts that a system writes for held-out queries, and what metrics say of them: the likeliest token at every step. */
+import type { ProgressListener } from '../../base/progress.ts';
+import type { Example } from '../data/example.ts';
+import { generateAll } from '../generation/generate.ts';
+import type { TextPair } from '../metrics/metric.ts';
+import { type MetricsResult, metrics } from '../metrics/metrics.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
+import type { ScoredModel } from '../scoring/scored-model.ts';
+import { promptOfSystem } from './score-system.ts';
+import type { BenchmarkSystem } from './systems.ts';
+
+/** Metrics of generated texts, beside each other: none of them decides alone. */
+export const writtenMetrics = [
+  'rouge1',
+  'rougeL',
+  'meteor',
+  'bleu',
+  'copied',
+  'lengthDistance',
+  'punctuationDistance',
+  'functionWordDistance',
+] as const;
+
+export interface WrittenTexts {
+  readonly texts: readonly { readonly example: string; readonly user: string; readonly text: string }[];
+  readonly empty: number;
+  readonly metrics: MetricsResult['values'];
+}
+
+export interface WriteTextsOptions {
+  readonly prompt: PromptSettings;
+  readonly maxNewTokens: number;
+  readonly strength?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: ProgressListener;
+}
+
+/** Writes for every example and measures what was written; copying is held back for all systems alike (engine/generate/copy-guard.ts). */
+export async function writeTexts(
+  scored: ScoredModel,
+  system: BenchmarkSystem,
+  examples: readonly Example[],
+  { prompt, maxNewTokens, strength, threads, signal, onProgress }: WriteTextsOptions,
+): Promise<WrittenTexts> {
+  const texts = examples.map(() => '');
+  const tokens = generateAll(
+    scored,
+    examples.map((example) => ({ example })),
+    {
+      prompt: promptOfSystem(system, prompt),
+      history: system.retrieval !== undefined,
+      temperature: 0,
+      maxNewTokens,
+      ...(strength !== undefined && { strength }),
+      ...(threads !== undefined && { threads }),
+      ...(signal && { signal }),
+    },
+  );
+  let done = 0;
+  for await (const { example, text, finish } of tokens) {
+    texts[example] += text;
+    if (finish === undefined) continue;
+    done += 1;
+    onProgress?.({ stage: 'writing', done, total: examples.length, unit: 'texts' });
+  }
+  const pairs = examples.map(
+    ({ id, user, response, history }, i): TextPair => ({
+      id,
+      user,
+      prediction: texts[i]!,
+      references: [response],
+      history: history.map((item) => item.text),
+    }),
+  );
+  const { values } = await metrics(pairs, { metrics: writtenMetrics, ...(signal && { signal }) });
+  return {
+    texts: examples.map(({ id, user }, i) => ({ example: id, user, text: texts[i]! })),
+    empty: texts.filter((text) => text.trim() === '').length,
+    metrics: values,
+  };
+}

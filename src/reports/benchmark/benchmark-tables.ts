@@ -1,0 +1,107 @@
+/** @file A leaderboard as tables of texts: what Markdown prints and the page shows, in one place. */
+import { decimal, estimateText, signed } from '../../base/number-format.ts';
+import type { Estimate } from '../../base/statistics/estimate.ts';
+import { mean } from '../../base/statistics/mean.ts';
+import type { BenchmarkMeasure } from '../../method/benchmark/leaderboard.ts';
+import type { BenchmarkBoard } from '../../method/benchmark/results.ts';
+import { writtenMetrics } from '../../method/benchmark/write-texts.ts';
+
+/** Cells of a table; the first of each row names it. */
+export interface TextTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const columns: readonly (readonly [BenchmarkMeasure, string])[] = [
+  ['nllWithHistory', 'NLL as used'],
+  ['nllWithoutHistory', 'without'],
+  ['nllOtherHistory', 'strangers’'],
+  ['nllSimilarHistory', 'most similar’s'],
+  ['total', 'A'],
+  ['generic', 'B'],
+  ['userSpecific', 'C'],
+  ['userSpecificBesideSimilar', 'C beside most similar'],
+  ['identified', 'author'],
+];
+
+const dash = '–';
+
+/** The tables of one model on one set of users. */
+export function benchmarkTables({ leaderboard, systems }: BenchmarkBoard): TextTable[] {
+  const { rows, tests, baseline } = leaderboard;
+  const systemOf = (name: string) => systems.find(({ system }) => system === name)!;
+  const likelihood: TextTable = {
+    title: 'Likelihood, nats a token; means over users, 95 % intervals by user',
+    head: ['system', ...columns.map(([, label]) => label)],
+    rows: rows.map(({ system, means }) => [
+      system,
+      ...columns.map(([measure]) => estimateText(means[measure], 3)),
+    ]),
+  };
+  const differences: TextTable = {
+    title: `Differences from ${baseline}, paired by user; p of the permutation test, corrected for all ${tests.length} tests (Holm)`,
+    head: ['system', 'NLL as used', 'p', 'NLL without history', 'p', 'C', 'p'],
+    rows: [...new Set(tests.map(({ system }) => system))].map((system) => [
+      system,
+      ...(['nllWithHistory', 'nllWithoutHistory', 'userSpecific'] as const).flatMap((measure) => {
+        const { difference, adjusted } = tests.find(
+          (test) => test.system === system && test.measure === measure,
+        )!;
+        return [signedText(difference), decimal(adjusted, 3)];
+      }),
+    ]),
+  };
+  const cost: TextTable = {
+    title: 'Choices and cost; seconds are those of the machine that ran it',
+    head: ['system', 'rate', 'strength', 'prompt tokens', 'training s', 'scoring s', 'seeds: NLL as used'],
+    rows: rows.map(({ system, promptTokens, nllBySeed }) => {
+      const { rate, strength, cells } = systemOf(system);
+      const training = cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []);
+      return [
+        system,
+        rate === undefined ? dash : String(rate.chosen),
+        strength === undefined ? dash : String(strength.chosen),
+        decimal(promptTokens, 0),
+        training.length === 0 ? dash : decimal(mean(training), 0),
+        decimal(mean(cells.map(({ scoringSeconds }) => scoringSeconds)), 0),
+        nllBySeed.map((value) => decimal(value, 3)).join(' '),
+      ];
+    }),
+  };
+  const written = writtenTable(systems);
+  return [likelihood, differences, cost, ...(written ? [written] : [])];
+}
+
+function writtenTable(systems: BenchmarkBoard['systems']): TextTable | undefined {
+  const having = systems.filter(({ cells }) => cells.some(({ written }) => written !== undefined));
+  if (having.length === 0) return undefined;
+  const texts = having[0]!.cells[0]!.written!.texts.length;
+  return {
+    title: `Written texts: ${texts} a system and seed, the likeliest token at every step; style is a distance from the history, 0 the same`,
+    head: [
+      'system',
+      'ROUGE-1',
+      'ROUGE-L',
+      'METEOR',
+      'BLEU',
+      'copied',
+      'length',
+      'punctuation',
+      'function words',
+    ],
+    rows: having.map(({ system, cells }) => [
+      system,
+      ...writtenMetrics.map((name) => {
+        const values = cells.flatMap(({ written }) => written?.metrics[name] ?? []);
+        if (values.length === 0) return dash;
+        const [only] = values;
+        if (values.length === 1 && typeof only === 'object') return estimateText(only, 3);
+        return decimal(mean(values.map((value) => (typeof value === 'number' ? value : value.value))), 3);
+      }),
+    ]),
+  };
+}
+
+const signedText = ({ value, low, high }: Estimate) =>
+  `${signed(value, 3)} [${signed(low, 3)}, ${signed(high, 3)}]`;
