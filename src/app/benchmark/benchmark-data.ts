@@ -2,8 +2,8 @@
 import { DataError } from '../../base/errors.ts';
 import { firstWords } from '../../method/corpus/first-words.ts';
 import type { Example, Split } from '../../method/data/example.ts';
-import { readExamples, takeOfSource } from '../../method/data/source.ts';
-import { splitByUser } from '../../method/data/splits.ts';
+import { readExamples } from '../../method/data/source.ts';
+import { splitByUser, takeAcrossUsers } from '../../method/data/splits.ts';
 import { simulate } from '../../method/simulation/simulate.ts';
 import type { BenchmarkRecipe } from '../config/benchmark-recipe.ts';
 
@@ -40,8 +40,7 @@ export async function benchmarkData(
             seed: SIMULATED[part] + simulated!.seed,
             historyItems: simulated!.historyItems ?? 6,
           })
-        : takeOfSource(
-            source!,
+        : takeAcrossUsers(
             split.filter((example) => example.split === part && example.history.length > 0),
             spec[part],
           );

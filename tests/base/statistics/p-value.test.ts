@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import { falseDiscoveryRates, pValues } from '../../../src/base/statistics/p-value.ts';
+import { falseDiscoveryRates, holmAdjusted, pValues } from '../../../src/base/statistics/p-value.ts';
 
 const golden = JSON.parse(
   readFileSync(new URL('../../golden/statistics-scipy.json', import.meta.url), 'utf8'),
@@ -72,5 +72,18 @@ describe('false discovery rates', () => {
     );
     expect(() => falseDiscoveryRates([Number.NaN])).toThrow(DataError);
     expect([...falseDiscoveryRates([])]).toEqual([]);
+  });
+});
+
+describe('Holm’s adjustment', () => {
+  it('multiplies by the tests that are left, and never falls', () => {
+    // statsmodels.stats.multitest.multipletests(method='holm') gives the same.
+    const adjusted = holmAdjusted([0.01, 0.04, 0.03, 0.005]);
+    [0.03, 0.06, 0.06, 0.02].forEach((value, i) => {
+      expect(adjusted[i]).toBeCloseTo(value, EXACT);
+    });
+    expect([...holmAdjusted([0.9, 0.8])]).toEqual([1, 1]);
+    expect([...holmAdjusted([])]).toEqual([]);
+    expect(() => holmAdjusted([2])).toThrow(DataError);
   });
 });

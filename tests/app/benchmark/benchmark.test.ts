@@ -1,0 +1,96 @@
+/** @file A benchmark from its recipe to its files, killed on the way and resumed; recipes that contradict themselves. */
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { benchmark } from '../../../src/app/benchmark/benchmark.ts';
+import type { BenchmarkRecipe } from '../../../src/app/config/benchmark-recipe.ts';
+import type { BenchmarkResult } from '../../../src/method/benchmark/results.ts';
+import { runCli } from '../../support/run-cli.ts';
+
+const home = await mkdtemp(join(tmpdir(), 'nextquill-benchmark-'));
+const recipe: BenchmarkRecipe = {
+  out: 'out',
+  models: [{ name: 'embedded', source: 'embedded' }],
+  data: [{ name: 'simulated', simulated: { seed: 1, historyItems: 3 }, train: 6, validation: 4, test: 5 }],
+  systems: ['no-history', 'latest', 'effect', 'sft'],
+  baseline: 'latest',
+  prompt: { maxTokens: 256, maxHistory: 1 },
+  training: { learningRates: [0.001], maxSteps: 3, batchSize: 2, loraRank: 2 },
+  others: 1,
+  generate: { texts: 1, maxNewTokens: 4 },
+  threads: 1,
+};
+
+/** Times of all finished parts. */
+async function timesOf(folder: string) {
+  const names = existsSync(folder) ? (await readdir(folder)).filter((name) => name.endsWith('.json')) : [];
+  return new Map(names.map((name) => [name, statSync(join(folder, name)).mtimeMs]));
+}
+
+describe('a benchmark', () => {
+  it('continues after a kill with what was finished, and then does nothing twice', async () => {
+    writeFileSync(join(home, 'recipe.yaml'), JSON.stringify(recipe)); // JSON is YAML
+    const cells = join(home, 'out/cells/embedded-simulated');
+    const words = ['benchmark', 'recipe.yaml', '--json', '--quiet'];
+    let watch: NodeJS.Timeout | undefined;
+    const killed = await runCli(words, {
+      cwd: home,
+      onStart: (child) => {
+        watch = setInterval(() => {
+          if (existsSync(join(cells, 'latest-0.json'))) child.kill('SIGKILL');
+        }, 20);
+      },
+    });
+    clearInterval(watch);
+    expect(killed.code).toBeNull();
+    const before = await timesOf(cells);
+    expect([...before.keys()]).toContain('no-history-0.json');
+    expect(before.size).toBeLessThan(4);
+
+    const resumed = await runCli(words, { cwd: home });
+    expect(resumed.code).toBe(0);
+    const after = await timesOf(cells);
+    for (const [name, time] of before) expect(after.get(name)).toBe(time);
+    const result = JSON.parse(resumed.stdout) as BenchmarkResult;
+    const { leaderboard, systems } = result.boards[0]!;
+    expect(leaderboard.rows.map(({ system }) => system)).toEqual(recipe.systems);
+    expect(leaderboard.examples).toBe(5);
+    expect(leaderboard.tests).toHaveLength(9);
+    const [bare, latest, , trained] = leaderboard.rows;
+    expect(bare!.means.total.value).toBe(0);
+    expect(bare!.means.identified.value).toBe(0.5);
+    // The embedded model has learnt to read simulated users' histories.
+    expect(latest!.means.total.value).toBeGreaterThan(0.05);
+    expect(trained!.seeds).toEqual([1]);
+    expect(systems[3]!.cells[0]!.trainingSeconds).toBeGreaterThan(0);
+    expect(systems[1]!.cells[0]!.written!.texts).toHaveLength(1);
+    expect(resumed.stdout).not.toContain('"scores"');
+
+    const again = await benchmark({ ...recipe, out: join(home, 'out') });
+    expect(again.boards).toEqual(result.boards);
+    expect(await timesOf(cells)).toEqual(after);
+    for (const name of ['leaderboard.md', 'leaderboard.html', 'leaderboard.json'])
+      expect(readFileSync(join(home, 'out', name), 'utf8')).toContain('no-history');
+  });
+
+  it('refuses a recipe that contradicts itself, before any work', async () => {
+    const folder = join(home, 'refused');
+    const refused = (change: Partial<BenchmarkRecipe>) =>
+      expect(benchmark({ ...recipe, out: folder, ...change })).rejects;
+    await refused({ baseline: 'cft' }).toMatchObject({ code: 'benchmark/baseline' });
+    const [set] = recipe.data;
+    await refused({ data: [{ ...set!, source: 'sotu' }] }).toMatchObject({ code: 'benchmark/data' });
+    await refused({ data: [{ ...set!, simulated: undefined }] }).toMatchObject({ code: 'benchmark/data' });
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('names the system that there is none of, and the nearest', async () => {
+    writeFileSync(join(home, 'wrong.yaml'), JSON.stringify({ ...recipe, systems: ['bm52'] }));
+    const { code, stderr } = await runCli(['benchmark', 'wrong.yaml'], { cwd: home });
+    expect(code).toBe(2);
+    expect(stderr).toContain('systems.0');
+    expect(stderr).toContain('"bm25"');
+  });
+});
