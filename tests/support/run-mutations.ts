@@ -44,6 +44,8 @@ export const exampleManifest: Manifest = {
       threads: 1,
       checkpointEvery: 2,
       checkpointMinutes: 10,
+      evalEvery: 2,
+      evalExamples: 8,
       keepCheckpoints: 2,
     },
     { template: 'default', reference: 'removed', maxTokens: 100, maxHistory: 2 },
@@ -56,6 +58,10 @@ export const exampleManifest: Manifest = {
     exampleHashes: ['a'.repeat(12), 'b'.repeat(12)],
     promptsHash: hash,
   },
+  validation: {
+    ...{ source: 'd.jsonl', hash, promptsHash: hash },
+    ...{ examples: ['e3'], exampleHashes: ['c'.repeat(12)] },
+  },
   estimates: { hash, modelHash: hash },
   versions: { nextquill: '0.1.0', node: '20.19.0', onnxruntime: '1.30.0' },
   machine: { platform: 'linux-x64', processor: 'p', threads: 1 },
@@ -65,6 +71,7 @@ export const exampleManifest: Manifest = {
     tokensPerSecond: 1,
     peakMemoryBytes: 1,
     finalLoss: 1,
+    validationLoss: 1,
     adapter: 'a',
   },
 };

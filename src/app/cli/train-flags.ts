@@ -34,6 +34,7 @@ const recipeKeys = {
   batchSize: 'training.batchSize',
   maxSteps: 'training.maxSteps',
   checkpointEvery: 'training.checkpointEvery',
+  evalEvery: 'training.evalEvery',
   recompute: 'training.recompute',
   loraRank: 'lora.rank',
   loraAlpha: 'lora.loraAlpha',
@@ -65,8 +66,15 @@ export const flagName = (name: string) =>
 export function addTrainFlags(command: Command): void {
   const count = (flag: string) => wholeNumber(flag, 1);
   const positive = (flag: string) => numberBetween(flag, 0, Number.POSITIVE_INFINITY);
-  const { learningRateWithLora, learningRateOfAll, epochs, batchSize, checkpointEvery, checkpointMinutes } =
-    defaultSettings;
+  const {
+    learningRateWithLora,
+    learningRateOfAll,
+    epochs,
+    batchSize,
+    checkpointEvery,
+    checkpointMinutes,
+    evalExamples,
+  } = defaultSettings;
   addFlag(command, '--model <M>', MODEL_WORDS);
   addDataFlags(command);
   addFlag(command, '--out <folder>', 'folder of the run; must not hold a run yet');
@@ -103,6 +111,12 @@ export function addTrainFlags(command: Command): void {
     '--checkpoint-every <n>',
     `steps between checkpoints (default: ${checkpointEvery}); there is one every ${checkpointMinutes} minutes, too`,
     count,
+  );
+  addFlag(
+    command,
+    '--eval-every <n>',
+    `steps between measurements of the loss on validation rows, at most ${evalExamples} of them (default: none)`,
+    (flag) => wholeNumber(flag, 0),
   );
   addFlag(
     command,

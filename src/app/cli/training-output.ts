@@ -15,11 +15,12 @@ export async function showTraining(
   objective: string,
   session: Session,
 ): Promise<TrainSummary> {
+  const show = showEvents(`training ${objective}`, session);
   try {
     for (;;) {
       const next = await events.next();
       if (next.done) return next.value;
-      showEvent(next.value, `training ${objective}`, session);
+      show(next.value);
     }
   } catch (error) {
     // Stopped before the folder was made, there is nothing to resume.
@@ -29,32 +30,34 @@ export async function showTraining(
   }
 }
 
-function showEvent(event: TrainEvent, stage: string, session: Session): void {
-  if (event.type === 'notice') session.notice(event.notice);
-  else if (event.type === 'started') {
-    const { steps, startStep, isResumed, examples, trainedParameters, run } = event;
-    const from = isResumed
-      ? `, resumed ${startStep === 0 ? 'from the beginning' : `after step ${startStep}`}`
-      : '';
-    session.note(
-      `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
-    );
-    const { memory } = event;
-    if (memory !== undefined) session.note(memoryLine(memory));
-    session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
-  } else if (event.type === 'step')
-    session.progress({
-      stage,
-      done: event.step,
-      total: event.totalSteps,
-      unit: 'steps',
-      detail: `loss ${event.loss.toFixed(3)} · ${Math.round(event.tokensPerSecond)} tokens/s`,
-    });
+function showEvents(stage: string, session: Session): (event: TrainEvent) => void {
+  let heldOut = '';
+  return (event) => {
+    if (event.type === 'evaluation') heldOut = `held-out ${event.validationLoss.toFixed(3)} · `;
+    if (event.type === 'notice') session.notice(event.notice);
+    else if (event.type === 'started') {
+      const { steps, startStep, isResumed, examples, trainedParameters, run } = event;
+      const from = isResumed
+        ? `, resumed ${startStep === 0 ? 'from the beginning' : `after step ${startStep}`}`
+        : '';
+      session.note(
+        `${run}: ${examples} examples, ${steps} steps${from}, ${trainedParameters.toLocaleString('en')} trained parameters`,
+      );
+      const { memory } = event;
+      if (memory !== undefined) session.note(memoryLine(memory));
+      session.progress({ stage, done: startStep, total: steps, unit: 'steps' });
+    } else if (event.type === 'step') {
+      const { step: done, totalSteps: total, loss, validationLoss, tokensPerSecond } = event;
+      if (validationLoss !== undefined) heldOut = `held-out ${validationLoss.toFixed(3)} · `;
+      const detail = `loss ${loss.toFixed(3)} · ${heldOut}${Math.round(tokensPerSecond)} tokens/s`;
+      session.progress({ stage, done, total, unit: 'steps', detail });
+    }
+  };
 }
 
 function memoryLine(memory: MemoryRecord): string {
-  const { total, limit, activations, trained, estimator, mappedWeights, process } = memory;
-  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
+  const { total, limit, activations, trained, estimator, evaluation, mappedWeights, process } = memory;
+  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}${evaluation > 0 ? `evaluation ${mebibytes(evaluation)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
 }
 
 /** Prints the summary of a run. */
@@ -63,8 +66,8 @@ export function printSummary(summary: TrainSummary, session: Session): void {
     session.print(`${JSON.stringify(summary)}\n`);
     return;
   }
-  const { run, steps, finalLoss, examplesPerSecond, tokensPerSecond, peakMemoryBytes, adapter, weights } =
-    summary;
+  const { run, steps, finalLoss, validationLoss, examplesPerSecond, tokensPerSecond } = summary;
+  const { peakMemoryBytes, adapter, weights } = summary;
   session.print(
     [
       `run          ${run}`,
@@ -72,6 +75,9 @@ export function printSummary(summary: TrainSummary, session: Session): void {
       `steps        ${steps}`,
       `report       ${join(run, 'report.html')}`,
       `final loss   ${finalLoss.toFixed(4)} nats`,
+      ...(validationLoss === undefined
+        ? []
+        : [`held-out     ${validationLoss.toFixed(4)} nats a token, of validation rows`]),
       `speed        ${examplesPerSecond.toFixed(2)} examples/s, ${Math.round(tokensPerSecond)} tokens/s`,
       `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
       '',

@@ -125,6 +125,16 @@ const training = z
     keepCheckpoints: count
       .optional()
       .describe(`newest checkpoints that are kept; default ${d.keepCheckpoints}`),
+    evalEvery: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        `steps between measurements of the loss on validation rows, and one at the end; default ${d.evalEvery}: none`,
+      ),
+    evalExamples: count
+      .optional()
+      .describe(`validation rows that are measured at most, spread over users; default ${d.evalExamples}`),
   })
   .describe('The loop.');
 

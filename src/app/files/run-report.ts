@@ -1,7 +1,6 @@
 /** @file report.html of a training run: the loss, and the cold-start guard on held-out text, before training and after. */
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import { DataError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
@@ -10,10 +9,10 @@ import type { Example } from '../../method/data/example.ts';
 import type { NoticeListener } from '../../method/data/notice.ts';
 import { takeAcrossUsers } from '../../method/data/splits.ts';
 import { coldStart, coldStartNotice, type Guard } from '../../method/evaluation/cold-start.ts';
-import { promptPair } from '../../method/prompts/pair.ts';
 import { type Manifest, readManifest } from '../../method/runs/manifest.ts';
 import { readStepLog } from '../../method/runs/step-log.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import { takeFitting } from '../../method/training/held-out.ts';
 import { renderRunReport } from '../../reports/run/run-html.ts';
 
 export interface RunReportOptions {
@@ -59,29 +58,20 @@ export async function writeRunReport(run: string, options: RunReportOptions): Pr
 const reportOf = (run: string) => join(run, 'report.html');
 
 function guardExamples(examples: readonly Example[], { data, recipe }: Manifest, model: Model): Guard {
-  // Validation rows were never checked against the budget: one that is too long must not fail a run that is done.
-  const fits = (example: Example) => {
-    try {
-      promptPair(example, model.tokenizer, { ...recipe.prompt!, reference: 'removed' });
-      return true;
-    } catch (error) {
-      if (error instanceof DataError) return false;
-      throw error;
-    }
-  };
   if (recipe.prompt === undefined) return { rows: [], kind: 'training', pool: [] };
-  const validation = examples.filter((example) => example.split === 'validation' && fits(example));
-  const guard = (rows: readonly Example[], kind: Guard['kind']): Guard => ({
-    rows: takeAcrossUsers(rows, GUARD_EXAMPLES),
-    kind,
-    pool: examples,
-  });
-  if (validation.length > 0) return guard(validation, 'validation');
-  const trained = new Set(data.examples);
-  return guard(
-    examples.filter(({ id }) => trained.has(id)),
-    'training',
+  const validation = takeFitting(
+    examples.filter(({ split }) => split === 'validation'),
+    GUARD_EXAMPLES,
+    model.tokenizer,
+    recipe.prompt,
   );
+  if (validation.length > 0) return { rows: validation, kind: 'validation', pool: examples };
+  const trained = new Set(data.examples);
+  const rows = takeAcrossUsers(
+    examples.filter(({ id }) => trained.has(id)),
+    GUARD_EXAMPLES,
+  );
+  return { rows, kind: 'training', pool: examples };
 }
 
 async function trainedModel(run: string, { recipe }: Manifest, model: Model): Promise<ScoredModel> {

@@ -10,7 +10,7 @@ import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
-import { defaultSettings, type ResolvedSettings } from '../training/settings.ts';
+import { newerSettings, type ResolvedSettings } from '../training/settings.ts';
 import { checkManifest } from './record-check.ts';
 
 /** How far a run is. A killed run stays `running`. */
@@ -29,6 +29,8 @@ export interface TrainSummary {
   readonly peakMemoryBytes: number;
   /** Loss of the last step, nats. */
   readonly finalLoss: number;
+  /** Loss on the held-out rows after the last step, nats a response token; where it was measured. */
+  readonly validationLoss?: number;
   /** Folder of the adapter, in PEFT's layout. */
   readonly adapter?: string;
   /** Folder of the model, in Hugging Face's layout. */
@@ -65,6 +67,8 @@ export interface Manifest {
   readonly recipe: RunRecipe;
   readonly model: { readonly source: string; readonly hash: string; readonly tokenizerHash: string };
   readonly data: DataRecord;
+  /** The held-out rows that the run measures its loss on, where it does. */
+  readonly validation?: DataRecord;
   /** Effects that were computed before training. */
   readonly estimates?: {
     /** Of their numbers. */
@@ -96,10 +100,8 @@ export function settingsOf(recipe: RunRecipe): ResolvedSettings {
   const { objective, objectiveRequested, objectiveOptions, estimator, prompt: _, ...numbers } = recipe;
   // Options that are newer than the run are off.
   const options = resolveObjectiveOptions(objectiveOptions);
-  const { checkpointMinutes } = defaultSettings;
   return {
-    // Newer than some runs.
-    ...{ checkpointMinutes },
+    ...newerSettings,
     ...numbers,
     objective: planOf({ objective, objectiveRequested, objectiveOptions: options, estimator }),
   };

@@ -8,6 +8,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
 import type { EffectCache } from '../scoring/effect-cache.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type FixedEstimates, fixedEstimates } from '../training/estimators.ts';
+import type { HeldOut } from '../training/held-out.ts';
 import { checkMemory, type MemoryRecord } from '../training/memory/memory-check.ts';
 import type { TrainingPrompts } from '../training/pairs.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
@@ -34,6 +35,8 @@ export interface RunData extends Pick<TrainingPrompts, 'pairs' | 'others'> {
   readonly record: DataRecord;
   /** How the prompts were made; absent for token ids. */
   readonly prompt?: PromptSettings;
+  /** What the loss is measured on beside, where the run asks for it. */
+  readonly heldOut?: HeldOut & { readonly record: DataRecord };
 }
 
 /** What training starts from. */
@@ -54,7 +57,7 @@ export interface Prepared {
 export async function prepare(
   settings: ResolvedSettings,
   opened: Model,
-  { pairs, others }: RunData,
+  { pairs, others, heldOut }: RunData,
   options: RunOptions,
 ): Promise<Prepared> {
   const { signal, onProgress, cache, maxMemory, openEstimator } = options;
@@ -65,7 +68,7 @@ export async function prepare(
       hint: 'Pass openEstimator, so that estimatorModel can be opened.',
     });
   await breathe(signal);
-  const memory = checkMemory(settings, opened, pairs, maxMemory);
+  const memory = checkMemory(settings, opened, { pairs, heldOut: heldOut?.pairs }, maxMemory);
   const working = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
   // All passes see the same base: those of training, of its anchor and of its estimators.
   const model =

@@ -5,7 +5,7 @@ import { objectiveNames, objectiveTable } from '../objectives/objectives.ts';
 import { estimatorNames } from '../objectives/plan.ts';
 import { promptTemplates, referenceValues } from '../prompts/template.ts';
 import { retrievalNames } from '../retrieval/choose.ts';
-import { checkSettings, type SettingNumbers } from '../training/settings.ts';
+import { checkSettings, newerSettings, type SettingNumbers } from '../training/settings.ts';
 
 /** Refuses the value of a key unless it is right. */
 export type RecordCheck = (key: string, value: unknown, isRight: boolean, expected: string) => void;
@@ -63,11 +63,13 @@ export function checkManifest(json: Readonly<Record<string, unknown>>, fail: Rec
   check('totalSteps', totalSteps, isCount(totalSteps, 1), 'a whole number above 0');
   check('reason', reason, reason === undefined || isText(reason), 'a text');
   texts('model', ['source', 'hash', 'tokenizerHash']);
-  texts('data', ['source', 'hash', 'promptsHash']);
-  const { examples, exampleHashes } = group('data');
-  check('data.examples', examples, isTexts(examples) && examples.length > 0, 'a list of ids');
-  const isSameLength = isTexts(exampleHashes) && exampleHashes.length === (examples as string[]).length;
-  check('data.exampleHashes', exampleHashes, isSameLength, 'a hash for each of data.examples');
+  for (const key of json.validation === undefined ? ['data'] : ['data', 'validation']) {
+    texts(key, ['source', 'hash', 'promptsHash']);
+    const { examples, exampleHashes } = group(key);
+    check(`${key}.examples`, examples, isTexts(examples) && examples.length > 0, 'a list of ids');
+    const isSameLength = isTexts(exampleHashes) && exampleHashes.length === (examples as string[]).length;
+    check(`${key}.exampleHashes`, exampleHashes, isSameLength, `a hash for each of ${key}.examples`);
+  }
   texts('estimates', ['hash', 'modelHash'], true);
   texts('versions', ['nextquill', 'node', 'onnxruntime']);
   texts('machine', ['platform', 'processor']);
@@ -84,6 +86,9 @@ function checkSummary(summary: Record<string, unknown>, isThere: boolean, check:
   const numbers = ['steps', 'examplesPerSecond', 'tokensPerSecond', 'peakMemoryBytes', 'finalLoss'];
   for (const name of isThere ? numbers : [])
     check(`summary.${name}`, summary[name], isNumber(summary[name]), 'a number');
+  const { validationLoss } = summary;
+  const isLoss = validationLoss === undefined || isNumber(validationLoss);
+  check('summary.validationLoss', validationLoss, isLoss, 'a number');
 }
 
 function checkRecipe(recipe: Record<string, unknown>, check: RecordCheck, fail: RecordFailure): void {
@@ -111,7 +116,7 @@ function checkRecipe(recipe: Record<string, unknown>, check: RecordCheck, fail: 
   if (prompt !== undefined) checkPrompt(prompt, 'recipe.prompt', check);
   try {
     resolveObjectiveOptions(objectiveOptions as ObjectiveOptions);
-    checkSettings(recipe as unknown as SettingNumbers);
+    checkSettings({ ...newerSettings, ...recipe } as unknown as SettingNumbers);
   } catch (error) {
     if (error instanceof NextQuillError) throw fail(`recipe.${error.message}`);
     throw error;

@@ -5,6 +5,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Notice } from '../data/notice.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
+import { createValidation, type HeldOut } from '../training/held-out.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { peakMemoryBytes } from '../training/memory/training-memory.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
@@ -35,6 +36,15 @@ export type TrainEvent =
         /** Since the first step of this process. */
         readonly elapsedSeconds: number;
       })
+  | {
+      /** The loss on held-out rows; that of a step is in its own event, too. */
+      readonly type: 'evaluation';
+      readonly step: number;
+      /** Mean over users, nats a response token. */
+      readonly validationLoss: number;
+      readonly examples: number;
+      readonly users: number;
+    }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
   | { readonly type: 'notice'; readonly notice: Notice }
   | { readonly type: 'done'; readonly summary: TrainSummary };
@@ -49,6 +59,8 @@ export interface OpenedRun {
   readonly pairs: readonly PromptPair[];
   /** Effects that were computed before training. */
   readonly fixed: FixedEstimates | undefined;
+  /** What the loss is measured on beside, where the run asks for it. */
+  readonly heldOut: HeldOut | undefined;
   readonly signal: AbortSignal | undefined;
   /** Milliseconds of a clock that only runs forward; `performance.now` by default. */
   readonly clock: (() => number) | undefined;
@@ -75,7 +87,8 @@ export async function* runSteps(
   graph: TrainingGraph,
   { startStep, lines: before, isResumed = false }: StepsBefore,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { run, manifest, settings, model, pairs, fixed, signal, clock = () => performance.now() } = opened;
+  const { run, manifest, settings, model, pairs, fixed, heldOut, signal } = opened;
+  const { clock = () => performance.now() } = opened;
   const { totalSteps } = manifest;
   const lines = [...before];
   let step = startStep;
@@ -87,6 +100,15 @@ export async function* runSteps(
     pairs,
     threads: settings.threads,
     ...(signal && { signal }),
+  });
+  await using validation = heldOut && createValidation(settings, graph.parameters, model, heldOut, signal);
+  const isEvaluated = (at: number) => at % settings.evalEvery === 0 || at === totalSteps;
+  const evaluation = (validationLoss: number) => ({
+    type: 'evaluation' as const,
+    step,
+    validationLoss,
+    examples: heldOut!.pairs.length,
+    users: new Set(heldOut!.users).size,
   });
   const checkpoint = async () => {
     await log.sync();
@@ -117,6 +139,19 @@ export async function* runSteps(
       trainedParameters: graph.parameters.tensors.reduce((sum, { size }) => sum + size, 0),
       ...(manifest.memory && { memory: manifest.memory }),
     };
+    const last = lines.at(-1);
+    // Stopped between the step and its evaluation: the weights are still those of the step.
+    if (
+      validation &&
+      last?.step === startStep &&
+      last.validationLoss === undefined &&
+      isEvaluated(startStep)
+    ) {
+      const line = { ...last, validationLoss: await validation.loss() };
+      await log.replaceLast(last, line);
+      lines[lines.length - 1] = line;
+      yield evaluation(line.validationLoss);
+    }
     const start = clock();
     let stepStart = start;
     const steps = trainingLoop(graph, pairs, {
@@ -128,11 +163,18 @@ export async function* runSteps(
     });
     for await (const { totalSteps: _, ...record } of steps) {
       const now = clock();
-      const line = lineOf(record, (now - stepStart) / 1000);
-      await log.append(line);
-      lines.push(line);
-      step = record.step;
+      let line = lineOf(record, (now - stepStart) / 1000);
+      try {
+        if (validation && isEvaluated(record.step))
+          line = { ...line, validationLoss: await validation.loss() };
+      } finally {
+        // The step is taken, whatever becomes of its evaluation.
+        await log.append(line);
+        lines.push(line);
+        step = record.step;
+      }
       yield { type: 'step', totalSteps, ...line, elapsedSeconds: (now - start) / 1000 };
+      if (line.validationLoss !== undefined) yield evaluation(line.validationLoss);
       // The last step's weights are written right away, as the result.
       if (isCheckpointDue(now) && step < totalSteps)
         yield { type: 'checkpoint', step, path: await checkpoint() };
@@ -161,13 +203,15 @@ const lineOf = (record: Omit<StepRecord, 'totalSteps'>, seconds: number): StepLi
 export function summarise(run: string, manifest: Manifest, lines: readonly StepLine[]): TrainSummary {
   const sum = (of: (line: StepLine) => number) => lines.reduce((total, line) => total + of(line), 0);
   const seconds = sum((line) => line.seconds);
+  const last = lines.at(-1)!;
   return {
     run,
     steps: lines.length,
     examplesPerSecond: sum((line) => line.examples) / seconds,
     tokensPerSecond: sum((line) => line.tokens) / seconds,
     peakMemoryBytes: lines.reduce((most, line) => Math.max(most, line.peakMemoryBytes), peakMemoryBytes()),
-    finalLoss: lines.at(-1)!.loss,
+    finalLoss: last.loss,
+    ...(last.validationLoss !== undefined && { validationLoss: last.validationLoss }),
     ...resultOf(run, manifest),
   };
 }

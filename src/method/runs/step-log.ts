@@ -12,11 +12,15 @@ export interface StepLine extends Omit<StepRecord, 'totalSteps'> {
   readonly tokensPerSecond: number;
   /** Of the process, since it began. */
   readonly peakMemoryBytes: number;
+  /** Mean negative log-likelihood of the held-out rows after the step, nats a response token; at the steps that measure it. */
+  readonly validationLoss?: number;
 }
 
 export interface StepLog extends AsyncDisposable {
   /** @throws {EngineError} when the disk is full; the file then ends with the line before */
   append(line: StepLine): Promise<void>;
+  /** Writes `line` in the place of the last line, which is `last`. */
+  replaceLast(last: StepLine, line: StepLine): Promise<void>;
   /** Flushes to disk, so that no checkpoint is ever ahead of the log. */
   sync(): Promise<void>;
 }
@@ -30,22 +34,30 @@ export async function openStepLog(run: string): Promise<StepLog> {
     throw describeFileError(path, error);
   });
   let size = (await file.stat()).size;
+  const append = async (line: StepLine) => {
+    const bytes = bytesOf(line);
+    try {
+      await writeAll(file, bytes);
+      size += bytes.byteLength;
+    } catch (error) {
+      // Part of the line may have found room.
+      await file.truncate(size).catch(() => undefined);
+      throw describeFileError(path, error);
+    }
+  };
   return {
-    append: async (line) => {
-      const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-      try {
-        await writeAll(file, bytes);
-        size += bytes.byteLength;
-      } catch (error) {
-        // Part of the line may have found room.
-        await file.truncate(size).catch(() => undefined);
-        throw describeFileError(path, error);
-      }
+    append,
+    replaceLast: async (last, line) => {
+      size -= bytesOf(last).byteLength;
+      await file.truncate(size);
+      await append(line);
     },
     sync: () => file.sync(),
     [Symbol.asyncDispose]: () => file.close(),
   };
 }
+
+const bytesOf = (line: StepLine) => new TextEncoder().encode(`${JSON.stringify(line)}\n`);
 
 /** The lines of a run's log, up to the first that is torn. @returns none where there is no log */
 export async function readStepLog(run: string): Promise<StepLine[]> {
@@ -94,7 +106,10 @@ const NUMBERS = [
 function parseLine(text: string): StepLine | undefined {
   try {
     const line = JSON.parse(text) as Partial<Record<keyof StepLine, unknown>> | null;
-    return line !== null && NUMBERS.every((name) => typeof line[name] === 'number')
+    const isNumber = (name: keyof StepLine) => typeof line?.[name] === 'number';
+    return line !== null &&
+      NUMBERS.every(isNumber) &&
+      (line.validationLoss === undefined || isNumber('validationLoss'))
       ? (line as unknown as StepLine)
       : undefined;
   } catch {

@@ -9,6 +9,7 @@ import { forTraining } from '../data/splits.ts';
 import { examplesThatFit, tooLongNotice } from '../prompts/left-out.ts';
 import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import type { FixedEstimates } from '../training/estimators.ts';
+import { heldOutRows, noValidation, takeFitting } from '../training/held-out.ts';
 import { graphOptions } from '../training/memory/memory-check.ts';
 import { checkPairs, trainingPrompts } from '../training/pairs.ts';
 import { itemsOfRun } from '../training/plan.ts';
@@ -56,6 +57,8 @@ export interface TrainOptions extends FreshOptions {
 /** Options of {@link trainPairs}. */
 export interface TrainPairsOptions extends FreshOptions {
   readonly pairs: readonly PromptPair[];
+  /** Held-out pairs for `evalEvery`, the first `evalExamples` of them; each counts as a user's. */
+  readonly validation?: readonly PromptPair[];
 }
 
 /** What every way to resume a run takes. */
@@ -75,10 +78,12 @@ export interface ResumeOptions extends ContinueOptions {
 
 /**
  * Fine-tunes a model on examples: on the `train` rows where they name splits, else on all; where `maxSteps` ends the run
- * within its first epoch, on a random part of them that is drawn by the seed.
+ * within its first epoch, on a random part of them that is drawn by the seed. With `evalEvery` the loss is measured on their
+ * `validation` rows: on at most `evalExamples` that fit, taken in turn from every user.
  * Yields events, and returns the summary; leaving the loop early stops the run with a checkpoint, as the signal does.
  * @throws {ConfigError} a setting is wrong, or `out` is in use; nothing has been written then
- * @throws {DataError} there is nothing to train on, or an example does not fit; nothing has been written then
+ * @throws {DataError} there is nothing to train on or, with `evalEvery`, to measure on, or an example does not fit; nothing has
+ *   been written then
  * @throws {AbortedError} stopped by the signal, after a checkpoint
  * @throws {EngineError} NaN loss or gradient, a full disk; the last checkpoint is whole
  */
@@ -89,6 +94,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const settings = resolveSettings(options, model);
   const chosen = itemsOfRun(forTraining(given), settings);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...options.prompt };
+  const measured = settings.evalEvery > 0 ? heldOutRows(given) : undefined;
   const fitting = await examplesThatFit(chosen, model.tokenizer, prompt, { strict: options.strict, signal });
   const examples = fitting.used;
   const tooLong = tooLongNotice(fitting.leftOut, chosen.length, prompt);
@@ -102,16 +108,28 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   });
   for (const notice of notices) yield { type: 'notice', notice };
   const record = dataRecord(dataSource, examples.map(asItem), prompts.pairs);
-  return yield* begin(options, settings, { ...prompts, record, prompt });
+  const heldOut =
+    measured &&
+    (await heldOutPrompts(
+      takeFitting(measured, settings.evalExamples, model.tokenizer, prompt),
+      { model, source: dataSource, prompt, seed: settings.seed },
+      options,
+    ));
+  return yield* begin(options, settings, { ...prompts, record, prompt, ...(heldOut && { heldOut }) });
 }
 
 /** Fine-tunes a model on token ids, for callers who make their own; see {@link train}. */
 export async function* trainPairs(options: TrainPairsOptions): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { pairs, dataSource, model } = options;
+  const { pairs, validation, dataSource, model } = options;
   throwIfAborted(options.signal);
   await checkFree(options.out);
   const record = dataRecord(dataSource, pairs.map(pairItem), pairs);
-  return yield* begin(options, resolveSettings(options, model), { pairs, record });
+  const settings = resolveSettings(options, model);
+  const heldOut =
+    settings.evalEvery > 0
+      ? heldOutPairs((validation ?? []).slice(0, settings.evalExamples), dataSource)
+      : undefined;
+  return yield* begin(options, settings, { pairs, record, ...(heldOut && { heldOut }) });
 }
 
 /**
@@ -133,7 +151,8 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
       hint: 'Resume it from TypeScript by resumePairs, with the same token ids.',
     });
   const model = await open.model(manifest.model.source);
-  const examples = recordedItems(manifest.data, await open.examples(manifest.data.source));
+  const found = await open.examples(manifest.data.source);
+  const examples = recordedItems(manifest.data, found);
   const { pairs, others } = await trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
     others: othersOf(settings),
@@ -141,22 +160,60 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
     signal,
   });
   const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
-  const data = { pairs, ...(others && { others }), record, prompt };
+  const heldOut =
+    manifest.validation &&
+    (await heldOutPrompts(
+      recordedItems(manifest.validation, found),
+      { model, source: manifest.data.source, prompt, seed: settings.seed },
+      options,
+    ));
+  const data = { pairs, ...(others && { others }), record, prompt, ...(heldOut && { heldOut }) };
   return yield* continueRun(run, manifest, settings, model, data, options);
 }
 
 /** Resumes a run of {@link trainPairs}; see {@link resume}. */
 export async function* resumePairs(
   run: string,
-  options: ContinueOptions & { readonly model: Model; readonly pairs: readonly PromptPair[] },
+  options: ContinueOptions & Pick<TrainPairsOptions, 'model' | 'pairs' | 'validation'>,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   throwIfAborted(options.signal);
   const manifest = await readManifest(run);
-  const { model, pairs } = options;
-  const record = dataRecord(manifest.data.source, pairs.map(pairItem), pairs);
+  const { model, pairs, validation = [] } = options;
+  const { source } = manifest.data;
+  const record = dataRecord(source, pairs.map(pairItem), pairs);
   const settings = resumedSettings(manifest, options);
-  return yield* continueRun(run, manifest, settings, model, { pairs, record }, options);
+  const heldOut = manifest.validation && heldOutPairs(validation.slice(0, settings.evalExamples), source);
+  const data = { pairs, record, ...(heldOut && { heldOut }) };
+  return yield* continueRun(run, manifest, settings, model, data, options);
 }
+
+/** Held-out rows as a run shows them: with the history, chosen as for the rows that are trained on. */
+async function heldOutPrompts(
+  rows: readonly Example[],
+  {
+    model,
+    source,
+    prompt,
+    seed,
+  }: {
+    readonly model: Model;
+    readonly source: string;
+    readonly prompt: PromptSettings;
+    readonly seed: number;
+  },
+  { onProgress, signal }: RunOptions,
+): Promise<RunData['heldOut']> {
+  // The prompt without history is not asked for: another user's in its place neither.
+  const settings: PromptSettings = { ...prompt, reference: 'removed' };
+  const { pairs } = await trainingPrompts(rows, model, settings, { seed, onProgress, signal });
+  return { pairs, users: rows.map(({ user }) => user), record: dataRecord(source, rows.map(asItem), pairs) };
+}
+
+const heldOutPairs = (pairs: readonly PromptPair[], source: string): RunData['heldOut'] => ({
+  pairs,
+  users: pairs.map((_, index) => String(index)),
+  record: dataRecord(source, pairs.map(pairItem), pairs),
+});
 
 const asItem = (example: Example) => ({ id: example.id, content: example });
 const pairItem = (pair: PromptPair, index: number) => ({ id: String(index), content: pair });
@@ -183,8 +240,12 @@ async function* begin(
   data: RunData,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { modelSource, out, signal, clock } = options;
-  const { pairs, record } = data;
+  const { pairs, record, heldOut } = data;
   checkPairs(pairs, record.examples, options.model);
+  if (heldOut !== undefined) {
+    if (heldOut.pairs.length === 0) throw noValidation('got none');
+    checkPairs(heldOut.pairs, heldOut.record.examples, options.model);
+  }
   const { model, fixed, memory } = await prepare(settings, options.model, data, options);
   const manifest: Manifest = {
     formatVersion: 1,
@@ -194,6 +255,7 @@ async function* begin(
     recipe: recipeOf(settings, data.prompt),
     model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
     data: record,
+    ...(heldOut && { validation: heldOut.record }),
     ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
     versions: await currentVersions(),
     machine: currentMachine(settings.threads),
@@ -205,7 +267,7 @@ async function* begin(
   await checkFree(out);
   await createRunFolder(out, manifest);
   await using _lock = await lockRun(out);
-  const opened = { run: out, manifest, settings, model, pairs, fixed, signal, clock };
+  const opened = { run: out, manifest, settings, model, pairs, fixed, heldOut, signal, clock };
   return yield* runSteps(opened, graph, { startStep: 0, lines: [] });
 }
 
@@ -220,6 +282,8 @@ async function* continueRun(
   const { signal, clock } = options;
   checkSameModel(manifest, opened);
   checkUnchanged(manifest.data, data.record);
+  const { pairs, heldOut } = data;
+  if (manifest.validation && heldOut) checkUnchanged(manifest.validation, heldOut.record);
   if (await isFinished(run, manifest)) {
     const summary = { run, ...manifest.summary! };
     yield { type: 'done', summary };
@@ -247,7 +311,7 @@ async function* continueRun(
   if (lines.length < step)
     yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
   await writeManifest(run, { ...current, step });
-  const resumed = { run, manifest: current, settings, model, pairs: data.pairs, fixed, signal, clock };
+  const resumed = { run, manifest: current, settings, model, pairs, fixed, heldOut, signal, clock };
   return yield* runSteps(resumed, graph, { startStep: step, lines, isResumed: true });
 }
 

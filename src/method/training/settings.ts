@@ -58,6 +58,10 @@ export interface TrainingSettings {
   readonly checkpointMinutes?: number;
   /** The newest so many checkpoints are kept, older ones removed once a new one is in place; 2. */
   readonly keepCheckpoints?: number;
+  /** Steps between measurements of the loss on held-out rows, and one at the end; 0: none. */
+  readonly evalEvery?: number;
+  /** Held-out rows at most, taken in turn from every user; 32. */
+  readonly evalExamples?: number;
 }
 
 /** What a setting is where the caller leaves it out; those of the objective are in objective-options.ts. */
@@ -77,7 +81,14 @@ export const defaultSettings = {
   checkpointEvery: 50,
   checkpointMinutes: 10,
   keepCheckpoints: 2,
+  evalEvery: 0,
+  evalExamples: 32,
 } as const;
+
+const { checkpointMinutes, evalEvery, evalExamples } = defaultSettings;
+
+/** Settings that manifests of earlier runs do not hold. */
+export const newerSettings = { checkpointMinutes, evalEvery, evalExamples };
 
 /** Settings with nothing left open, except for what may be absent. */
 export interface ResolvedSettings
@@ -129,6 +140,8 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     checkpointEvery: settings.checkpointEvery ?? defaults.checkpointEvery,
     checkpointMinutes: settings.checkpointMinutes ?? defaults.checkpointMinutes,
     keepCheckpoints: settings.keepCheckpoints ?? defaults.keepCheckpoints,
+    evalEvery: settings.evalEvery ?? defaults.evalEvery,
+    evalExamples: settings.evalExamples ?? defaults.evalExamples,
   };
   checkEstimatorSettings(resolved, settings);
   checkThreads(resolved.threads);
@@ -154,17 +167,15 @@ export function checkSettings(resolved: SettingNumbers): void {
     'threads',
     'checkpointEvery',
     'keepCheckpoints',
+    'evalExamples',
   ] as const;
   for (const name of wholeNumbers)
     if (name !== 'maxSteps' || resolved.maxSteps !== undefined)
       check(name, resolved[name], 'a whole number of 1 or more', (v) => Number.isSafeInteger(v) && v >= 1);
+  const isStepCount = (v: number) => Number.isSafeInteger(v) && v >= 0;
+  check('evalEvery', resolved.evalEvery, 'a whole number of 0 or more', isStepCount);
   check('estimatorDecay', resolved.estimatorDecay, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
-  check(
-    'checkpointMinutes',
-    resolved.checkpointMinutes ?? defaultSettings.checkpointMinutes,
-    'a positive number',
-    (v) => v > 0,
-  );
+  check('checkpointMinutes', resolved.checkpointMinutes, 'a positive number', (v) => v > 0);
   check('seed', resolved.seed, 'a whole number', Number.isSafeInteger);
   check('learningRate', resolved.learningRate, 'a positive number', (v) => v > 0 && Number.isFinite(v));
   check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);

@@ -26,7 +26,11 @@ import { guardText, runAnswer, runFindings, runWarnings } from './run-words.ts';
 /** Everything that the report shows. */
 export interface RunReport {
   readonly manifest: Manifest;
-  readonly steps: readonly { readonly step: number; readonly loss: number }[];
+  readonly steps: readonly {
+    readonly step: number;
+    readonly loss: number;
+    readonly validationLoss?: number;
+  }[];
   /** Absent where no text could be scored. */
   readonly coldStart?: ColdStart | undefined;
 }
@@ -45,7 +49,7 @@ ${answerHtml({
   table: coldStart && changesTable(coldStart),
 })}
 ${coldStart && foldedSection('What else changed', html`${findingsHtml(runFindings(coldStart))}${coldStart.isWorseWithoutHistory && html`<p class="facts">${remedyText(coldStart.remedies)}</p>`}`, { open: true })}
-${steps.length > 0 && foldedSection('Training loss', lossHtml(recipe.objective, steps))}
+${steps.length > 0 && foldedSection('Loss', lossHtml(manifest, steps))}
 ${foldedSection('What this does not say', html`<p>Whether the model personalises better than before: run nextquill evaluate on users that were not trained on.</p>`)}
 ${provenanceHtml(runProvenance(manifest), 'This file holds no text of a user.')}
 </main>`;
@@ -91,15 +95,26 @@ function changesTable(cold: ColdStart): Html {
 <p class="facts">${guardText(cold)}</p>`;
 }
 
-function lossHtml(system: string, steps: RunReport['steps']): Html {
+function lossHtml({ recipe, validation }: Manifest, steps: RunReport['steps']): Html {
+  const trained = steps.map(({ step, loss }) => ({ x: step, y: loss }));
+  const heldOut = steps.flatMap(({ step, validationLoss }) =>
+    validationLoss === undefined ? [] : [{ x: step, y: validationLoss }],
+  );
+  const about =
+    heldOut.length > 0 && validation !== undefined
+      ? ` Held-out: negative log-likelihood of ${count(validation.examples.length, 'validation example')} given the history, the same at every point; it turns up where the model overfits. The training loss is the objective’s, so the two compare in direction only.`
+      : '';
   return figure(
-    'Loss of each step, faint, and its running mean. Every step is another batch, so single steps do not compare.',
+    `Loss of each step, faint, and its running mean. Every step is another batch, so single steps do not compare.${about}`,
     (width) =>
       lineChart({
-        title: 'Training loss',
+        title: 'Loss',
         xLabel: 'step',
         yLabel: 'loss, nats',
-        series: [{ label: system, series: 3, points: steps.map(({ step, loss }) => ({ x: step, y: loss })) }],
+        series: [
+          { label: recipe.objective, series: 3, points: trained },
+          ...(heldOut.length > 0 ? [{ label: 'held-out', series: 4, points: heldOut }] : []),
+        ],
         width,
       }),
   );

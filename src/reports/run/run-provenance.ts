@@ -8,10 +8,12 @@ import { settingsText } from '../text/settings-text.ts';
 /** Settings that the objective does not use are left out. */
 export function runProvenance({ recipe, model, data, versions, machine }: Manifest): Provenance {
   const { prompt, lora, objective, objectiveRequested, baseBits, ...others } = recipe;
-  const { objectiveOptions: _, estimator, estimatorDecay, estimatorModel, ...numbers } = others;
+  const { objectiveOptions: _, estimator, estimatorDecay, estimatorModel, ...rest } = others;
+  const { evalEvery, evalExamples, ...numbers } = rest;
   const plan = settingsOf(recipe).objective;
   const settings = settingsText({
     ...numbers,
+    ...(evalEvery > 0 && { evalEvery, evalExamples }),
     ...(plan.rule !== 'uniform' && { estimator }),
     ...(estimator === 'moving-average' && { estimatorDecay }),
     ...(estimatorModel !== undefined && { estimatorModel: portableName(estimatorModel) }),

@@ -22,6 +22,7 @@ it('flags stand for keys of the recipe', async () => {
       batchSize: 8,
       maxSteps: 9,
       checkpointEvery: 5,
+      evalEvery: 3,
       loraRank: 4,
       loraAlpha: 16,
       loraTargets: ['q_proj', 'v_proj'],
@@ -34,6 +35,7 @@ it('flags stand for keys of the recipe', async () => {
     batchSize: 8,
     maxSteps: 9,
     checkpointEvery: 5,
+    evalEvery: 3,
     lora: { rank: 4, loraAlpha: 16, targetModules: ['q_proj', 'v_proj'] },
   });
 });

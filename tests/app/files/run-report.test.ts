@@ -79,7 +79,9 @@ describe('the report of a run', () => {
     const [first, second, ...rest] = writtenUsers.map((example) => ({ ...example, split: 'train' as const }));
     const held = rest.map((example) => ({ ...example, split: 'validation' as const }));
     const tooLong = { ...held[0]!, id: 'long', response: 'mug '.repeat(2000) };
-    const html = await reportOf('validation', [first!, second!, ...held, tooLong]);
+    const html = await reportOf('validation', [first!, second!, ...held, tooLong], { evalEvery: 1 });
+    expect(html).toMatch(/aria-label="Loss; sft from .*held-out from /);
+    expect(html).toContain('of 2 validation examples given the history');
     const before = (await nllWithoutHistory(held)).toFixed(3);
     expect(rowOf(html, 'NLL without history')[0]).toBe(before);
     expect(html).toContain('2 validation examples of 2 users');

@@ -11,6 +11,7 @@ import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
 import { readManifest, type TrainSummary } from '../../../method/runs/manifest.ts';
 import { checkFree } from '../../../method/runs/run-folder.ts';
 import { resume, train } from '../../../method/runs/train.ts';
+import { heldOutRows } from '../../../method/training/held-out.ts';
 import type { RunSpec } from '../../config/recipe.ts';
 import { effectCache } from '../../files/effect-cache.ts';
 import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
@@ -72,6 +73,8 @@ async function trainFresh(
     onNotice: session.notice,
     signal: session.signal,
   });
+  // Before a model is downloaded.
+  if ((settings.evalEvery ?? 0) > 0) heldOutRows(all);
   await breathe(session.signal);
   warnOfLeakage(all, session.warn);
   await breathe(session.signal);
@@ -90,7 +93,7 @@ async function trainFresh(
     model,
     modelSource,
     dataSource,
-    examples: rows,
+    examples: [...rows, ...all.filter(({ split }) => split === 'validation')],
     out: spec.out,
     ...(maxMemory !== undefined && { maxMemory }),
     signal,

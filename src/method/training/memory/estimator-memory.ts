@@ -1,4 +1,5 @@
-/** @file The memory of a run's estimators: their sessions run before the first step, or beside the training graph. */
+/** @file The memory of sessions that score for a run: its estimators', before the first step or beside the training graph, and that of its held-out loss. */
+import type { Model } from '../../../engine/models/model.ts';
 import { frozenParameters, loraParameters, trainedParameters } from '../../../engine/models/parameters.ts';
 import { promptOf } from '../../prompts/collate.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
@@ -20,50 +21,64 @@ export interface EstimatorMemory {
  * @param microbatches the largest ones of training
  */
 export function estimatorMemory(
-  { model, objective, lora }: TrainingGraphOptions,
+  options: TrainingGraphOptions,
   pairs: readonly PromptPair[],
   microbatches: readonly (readonly PromptPair[])[],
 ): EstimatorMemory {
+  const { model, objective } = options;
   const base = frozenParameters(model.quantised);
-  const average = () => (lora === undefined ? trainedParameters() : loraParameters(lora, { base }));
   const { needs, estimator } = objective;
-  const scored = (batch: readonly PromptPair[]) =>
-    scoringGroups(
-      batch.map((pair) => promptOf(pair)),
-      model.config.vocabularySize,
-      tokensOfOneRun(model),
-    ).map((group) => group.map((i) => batch[i]!));
-  const bytesOf = <T>(graph: ScoringGraph<T>, groups: readonly (readonly T[])[]) => {
-    const {
-      weights,
-      activations,
-      graph: own,
-    } = sessionMemory(
-      graph.outputs,
-      groups.map((rows) => ({ feeds: graph.feeds(rows) })),
-    );
-    // Where all weights are trained, training maps none.
-    return { weights: lora === undefined ? weights : 0, own: activations + own };
-  };
   const sessions = [];
-  if (estimator === 'fixed') sessions.push(bytesOf(effectGraph(model, base), largest(scored(pairs))));
+  if (estimator === 'fixed')
+    sessions.push(bytesOf(options, effectGraph(model, base), largest(scored(model, pairs))));
   if (needs.generic)
     // Prompts with others' histories are as long as those with the user's own.
-    sessions.push(
-      bytesOf(
-        promptGraph(model, base),
-        largest(scored(pairs)).map((group) => group.map((pair) => promptOf(pair))),
-      ),
-    );
+    sessions.push(bytesOf(options, promptGraph(model, base), largest(scored(model, pairs)).map(asPrompts)));
   return {
     before:
       Math.max(0, ...sessions.map(({ weights }) => weights)) +
       sessions.reduce((sum, { own }) => sum + own, 0),
     during:
       estimator === 'moving-average'
-        ? bytesOf(effectGraph(model, average()), microbatches.flatMap(scored)).own
+        ? bytesOf(
+            options,
+            effectGraph(model, trainedSource(options)),
+            microbatches.flatMap((batch) => scored(model, batch)),
+          ).own
         : 0,
   };
+}
+
+/** Bytes of the session that scores held-out rows by the weights in training, which it is fed; 0 where there are none. */
+export function evaluationMemory(options: TrainingGraphOptions, heldOut: readonly PromptPair[]): number {
+  if (heldOut.length === 0) return 0;
+  const { model } = options;
+  const groups = largest(scored(model, heldOut)).map(asPrompts);
+  return bytesOf(options, promptGraph(model, trainedSource(options)), groups).own;
+}
+
+const trainedSource = ({ model, lora }: TrainingGraphOptions) =>
+  lora === undefined
+    ? trainedParameters()
+    : loraParameters(lora, { base: frozenParameters(model.quantised) });
+
+const asPrompts = (group: readonly PromptPair[]) => group.map((pair) => promptOf(pair));
+
+/** Pairs in the groups that are scored together. */
+const scored = (model: Model, batch: readonly PromptPair[]) =>
+  scoringGroups(asPrompts(batch), model.config.vocabularySize, tokensOfOneRun(model)).map((group) =>
+    group.map((i) => batch[i]!),
+  );
+
+function bytesOf<T>(
+  { lora }: TrainingGraphOptions,
+  graph: ScoringGraph<T>,
+  groups: readonly (readonly T[])[],
+): { weights: number; own: number } {
+  const runs = groups.map((rows) => ({ feeds: graph.feeds(rows) }));
+  const { weights, activations, graph: own } = sessionMemory(graph.outputs, runs);
+  // Where all weights are trained, training maps none.
+  return { weights: lora === undefined ? weights : 0, own: activations + own };
 }
 
 /** The groups with the most padded tokens and with the most response tokens. */

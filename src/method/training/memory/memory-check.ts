@@ -17,6 +17,12 @@ export interface MemoryRecord extends MemoryPrediction {
   readonly limit: number;
 }
 
+/** What a run trains on, and what it measures its held-out loss on. */
+export interface MeasuredData {
+  readonly pairs: readonly PromptPair[];
+  readonly heldOut?: readonly PromptPair[] | undefined;
+}
+
 /** The graph of a run, by its settings. */
 export function graphOptions(settings: ResolvedSettings, model: Model): TrainingGraphOptions {
   return {
@@ -34,19 +40,19 @@ export function graphOptions(settings: ResolvedSettings, model: Model): Training
 export function checkMemory(
   settings: ResolvedSettings,
   model: Model,
-  pairs: readonly PromptPair[],
+  data: MeasuredData,
   maxMemory?: number,
 ): MemoryRecord {
   const limit = maxMemory ?? memoryLimit();
-  const needed = predicted(settings, model, pairs);
+  const needed = predicted(settings, model, data);
   if (needed.total <= limit) return { ...needed, limit };
-  const fitting = alternatives(settings, model, pairs).flatMap(({ words, changes, shorter }) => {
-    const { total } = predicted({ ...settings, ...changes }, model, shorter ?? pairs);
+  const fitting = alternatives(settings, model, data).flatMap(({ words, changes, shorter }) => {
+    const { total } = predicted({ ...settings, ...changes }, model, shorter ?? data);
     return total <= limit ? `${words} (${mebibytes(total)})` : [];
   });
-  const { mappedWeights, trained, activations, estimator, process } = needed;
+  const { mappedWeights, trained, activations, estimator, evaluation, process } = needed;
   throw new ConfigError(
-    `memory: expected at most ${mebibytes(limit)}, ${maxMemory === undefined ? 'which the machine has left' : 'as maxMemory says'}, got ${mebibytes(needed.total)} predicted: ${mebibytes(activations)} of activations, ${mebibytes(trained)} for what is trained, ${mebibytes(mappedWeights)} of frozen weights, ${estimator > 0 ? `${mebibytes(estimator)} of the estimator, ` : ''}${mebibytes(process)} of the process itself`,
+    `memory: expected at most ${mebibytes(limit)}, ${maxMemory === undefined ? 'which the machine has left' : 'as maxMemory says'}, got ${mebibytes(needed.total)} predicted: ${mebibytes(activations)} of activations, ${mebibytes(trained)} for what is trained, ${mebibytes(mappedWeights)} of frozen weights, ${estimator > 0 ? `${mebibytes(estimator)} of the estimator, ` : ''}${evaluation > 0 ? `${mebibytes(evaluation)} of evaluation, ` : ''}${mebibytes(process)} of the process itself`,
     {
       code: 'training/memory',
       hint:
@@ -57,23 +63,29 @@ export function checkMemory(
   );
 }
 
-function predicted(settings: ResolvedSettings, model: Model, pairs: readonly PromptPair[]): MemoryPrediction {
+function predicted(settings: ResolvedSettings, model: Model, data: MeasuredData): MemoryPrediction {
   const { baseBits } = settings;
   const base = baseBits === undefined ? model : withPlannedBase(model, baseBits);
-  return predictMemory(graphOptions(settings, base), pairs, settings);
+  const heldOut = settings.evalEvery > 0 ? data.heldOut : undefined;
+  return predictMemory(graphOptions(settings, base), data.pairs, settings, heldOut);
 }
 
 interface Alternative {
   /** As keys of a recipe. */
   readonly words: string;
   readonly changes: Partial<ResolvedSettings>;
-  readonly shorter?: readonly PromptPair[];
+  readonly shorter?: MeasuredData;
 }
 
 /** Changes that leave the step what it is come first, then those that change the model that is trained or its texts. */
-function alternatives(settings: ResolvedSettings, model: Model, pairs: readonly PromptPair[]): Alternative[] {
+function alternatives(
+  settings: ResolvedSettings,
+  model: Model,
+  { pairs, heldOut = [] }: MeasuredData,
+): Alternative[] {
   const { batchSize, gradientAccumulation, lora, baseBits, recompute } = settings;
   const list: Alternative[] = [];
+  if (heldOut.length > 0) list.push({ words: 'training.evalEvery=0', changes: { evalEvery: 0 } });
   const again: Alternative = { words: 'training.recompute=true', changes: { recompute: true } };
   if (!recompute) list.push(again);
   const single: Alternative = {
@@ -93,7 +105,10 @@ function alternatives(settings: ResolvedSettings, model: Model, pairs: readonly 
   list.push({
     words: `prompt.maxTokens=${half}`,
     changes: {},
-    shorter: pairs.map((pair) => cut(pair, half)),
+    shorter: {
+      pairs: pairs.map((pair) => cut(pair, half)),
+      heldOut: heldOut.map((pair) => cut(pair, half)),
+    },
   });
   return list;
 }

@@ -6,7 +6,7 @@ import type { PassBatch, TrainingBatch } from '../batch.ts';
 import { planEpoch } from '../plan.ts';
 import { trainingBatch } from '../trainer.ts';
 import { type TrainingGraphOptions, trainingExpressions } from '../training-graph.ts';
-import { estimatorMemory } from './estimator-memory.ts';
+import { estimatorMemory, evaluationMemory } from './estimator-memory.ts';
 import { sessionMemory } from './session-memory.ts';
 
 /**
@@ -31,6 +31,8 @@ export interface MemoryPrediction {
   readonly graph: number;
   /** What the sessions of an estimator add to the peak; 0 without one. */
   readonly estimator: number;
+  /** What the session that measures the held-out loss adds; 0 without one. */
+  readonly evaluation: number;
   readonly total: number;
 }
 
@@ -47,12 +49,14 @@ export interface BatchShape {
 
 /**
  * Predicts the peak of a run from its graph and its largest microbatches.
+ * @param heldOut what its held-out loss is measured on
  * Cost: builds the graph's expressions, and walks them for each of three microbatches at most.
  */
 export function predictMemory(
   options: TrainingGraphOptions,
   pairs: readonly PromptPair[],
   shape: BatchShape,
+  heldOut: readonly PromptPair[] = [],
 ): MemoryPrediction {
   const { model } = options;
   const { outputs, trainable, passes, feeds } = trainingExpressions(options);
@@ -75,9 +79,10 @@ export function predictMemory(
     graph,
   };
   const { during, before } = estimatorMemory(options, pairs, microbatches);
+  const evaluation = evaluationMemory(options, heldOut);
   // What runs before the first step is gone by then.
-  const sessions = during + Math.max(0, before - during - parts.trained - activations - graph);
-  const all = { ...parts, estimator: sessions };
+  const sessions = during + Math.max(0, before - during - evaluation - parts.trained - activations - graph);
+  const all = { ...parts, estimator: sessions, evaluation };
   return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
 }
 
