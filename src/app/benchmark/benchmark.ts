@@ -14,8 +14,8 @@ import type { BenchmarkResult, Cell, SystemRun } from '../../method/benchmark/re
 import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
 import { strengthOf } from '../../method/benchmark/strength.ts';
 import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
-import { type WrittenTexts, writeTexts } from '../../method/benchmark/write-texts.ts';
 import type { Example } from '../../method/data/example.ts';
+import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
 import { lockRun } from '../../method/runs/run-lock.ts';
 import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
@@ -209,9 +209,10 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
     const seconds = (clock() - start) / 1000;
     let written: WrittenTexts | undefined;
     if (texts > 0)
-      written = await writeTexts(scored, system, test.slice(0, texts), {
+      written = await writeTexts(scored, test.slice(0, texts), {
         ...running(bench, name),
-        prompt: bench.prompt,
+        prompt: promptOfSystem(system, bench.prompt),
+        history: system.retrieval !== undefined,
         maxNewTokens,
         ...(strength !== undefined && { strength }),
       });

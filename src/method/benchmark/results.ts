@@ -1,9 +1,10 @@
 /** @file What a benchmark gives: leaderboards, and what each system chose and cost. */
+
+import type { WrittenTexts } from '../generation/write-texts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Leaderboard } from './leaderboard.ts';
 import type { BenchmarkScore } from './score-system.ts';
 import type { ChosenStrength } from './strength.ts';
-import type { WrittenTexts } from './write-texts.ts';
 
 /** One system under one seed. */
 export interface Cell {

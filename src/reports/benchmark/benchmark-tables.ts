@@ -4,7 +4,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { BenchmarkMeasure } from '../../method/benchmark/leaderboard.ts';
 import type { BenchmarkBoard } from '../../method/benchmark/results.ts';
-import { writtenMetrics } from '../../method/benchmark/write-texts.ts';
+import { writtenMetrics } from '../../method/generation/write-texts.ts';
 
 /** Cells of a table; the first of each row names it. */
 export interface TextTable {

@@ -2,11 +2,12 @@
 
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
 import { ConfigError } from '../../../base/errors.ts';
-import { estimateText } from '../../../base/number-format.ts';
+import { decimal, estimateText } from '../../../base/number-format.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { shownSide } from '../../../base/statistics/estimate.ts';
 import { evaluate, pairedDifferences, type SystemEvaluation } from '../../../method/evaluation/evaluate.ts';
 import { measures, type PairedDifference, type SystemResult } from '../../../method/evaluation/results.ts';
+import { type WrittenTexts, writeTexts, writtenMetrics } from '../../../method/generation/write-texts.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
@@ -39,6 +40,8 @@ interface EvaluateFlags extends ScoringFlags {
   readonly othersBy?: OthersBy;
   readonly candidates?: number;
   readonly baseline?: string;
+  readonly generate?: number;
+  readonly maxNewTokens?: number;
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -64,6 +67,15 @@ export const evaluateCommand: CliCommand = {
       '--baseline <adapter>',
       `compare with another adapter of the model, or with ${BASE}, the model without one: paired differences with p-values`,
     );
+    addFlag(
+      command,
+      '--generate <N>',
+      'let it write the texts of the first N examples, and score them: ROUGE, METEOR, BLEU, style, share copied',
+      (flag) => wholeNumber(flag, 1),
+    );
+    addFlag(command, '--max-new-tokens <n>', 'tokens of each of those (default: 100)', (flag) =>
+      wholeNumber(flag, 1),
+    );
     addFlag(command, '--out <file>', 'write the report to FILE.html, too');
     addForceFlag(command);
     command.addHelpText(
@@ -73,6 +85,14 @@ export const evaluateCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const given = flags as EvaluateFlags;
+    if (given.maxNewTokens !== undefined && given.generate === undefined)
+      throw new ConfigError(
+        `--max-new-tokens: expected --generate beside it, got ${given.maxNewTokens} alone`,
+        {
+          code: 'usage/generate',
+          hint: 'Add --generate N.',
+        },
+      );
     requireHtml(given.out);
     if (given.out !== undefined) await checkFilePlace(given.out, { force: given.force });
     const scoring = await openForScoring(given, 'test', session);
@@ -106,7 +126,8 @@ export const evaluateCommand: CliCommand = {
       session.warn(
         `authors are identified among ${k} histories, not ${DEFAULT_OTHERS + 1}: too few users have one`,
       );
-    printEvaluation(evaluation, opened.prompt, comparison, session);
+    const written = await writtenTexts(given, scoring, session);
+    printEvaluation(evaluation, opened.prompt, comparison, written, session);
     if (given.out !== undefined)
       await writeReport(
         given.out,
@@ -116,6 +137,31 @@ export const evaluateCommand: CliCommand = {
       );
   },
 };
+
+/** Shares above this are reported as a warning: users hardly repeat five words of their own (docs/results.md, "Copying"). */
+const MUCH_COPIED = 0.1;
+
+/** Texts of the first examples, greedily written, as `--generate` asks. */
+async function writtenTexts(
+  { generate, maxNewTokens = 100 }: EvaluateFlags,
+  { opened, rows }: Scoring,
+  { options: { threads }, signal, progress, warn }: Session,
+): Promise<WrittenTexts | undefined> {
+  if (generate === undefined) return undefined;
+  const written = await writeTexts(opened, rows.slice(0, generate), {
+    prompt: opened.prompt,
+    maxNewTokens,
+    ...(threads !== undefined && { threads }),
+    signal,
+    onProgress: progress,
+  });
+  const { copied } = written.metrics;
+  if (typeof copied === 'object' && copied.value > MUCH_COPIED)
+    warn(
+      `${(100 * copied.value).toFixed(0)} % of the written words stand in runs of five and more of the history: overlap with what users wrote may be copied, not learnt`,
+    );
+  return written;
+}
 
 /** Others by either flag. @throws {ConfigError} for both with different numbers */
 function othersOf({ others, candidates }: EvaluateFlags): number | undefined {
@@ -216,6 +262,7 @@ function printEvaluation(
   evaluation: SystemEvaluation,
   { reference, maxTokens }: PromptSettings,
   comparison: Comparison | undefined,
+  written: WrittenTexts | undefined,
   session: Session,
 ): void {
   const { system, historyEffect, scores, leftOut } = evaluation;
@@ -229,6 +276,9 @@ function printEvaluation(
       reference,
       ...counts,
       ...(comparison && { ...comparison, baseline: systemJson(comparison.baseline) }),
+      ...(written && {
+        generated: { texts: written.texts.length, empty: written.empty, ...written.metrics },
+      }),
     };
     session.print(`${JSON.stringify(document)}\n`);
     return;
@@ -274,5 +324,34 @@ function printEvaluation(
           differencesTable(comparison.differences).trimEnd(),
         ]),
   ];
+  if (written !== undefined) lines.push('', ...writtenLines(written));
   session.print(`${lines.join('\n')}\n`);
 }
+
+function writtenLines({ texts, empty, metrics }: WrittenTexts): string[] {
+  return [
+    `${texts.length} texts written with the history, the likeliest token at every step, ${empty} of them empty`,
+    '',
+    ...alignedColumns(
+      writtenMetrics.flatMap((name) => {
+        const value = metrics[name];
+        if (value === undefined) return [];
+        return [
+          [name, typeof value === 'number' ? decimal(value, 3) : estimateText(value, 3), metricWords[name]],
+        ];
+      }),
+      () => false,
+    ),
+  ];
+}
+
+const metricWords: Readonly<Record<(typeof writtenMetrics)[number], string>> = {
+  rouge1: 'of 1, beside what the user wrote',
+  rougeL: 'of 1',
+  meteor: 'of 1',
+  bleu: 'of 100',
+  copied: 'share of words in runs of five and more of the history',
+  lengthDistance: 'from the history, 0 the same',
+  punctuationDistance: 'from the history',
+  functionWordDistance: 'from the history',
+};

@@ -1,13 +1,11 @@
-/** @file Texts that a system writes for held-out queries, and what metrics say of them: the likeliest token at every step. */
+/** @file Texts that a model writes for held-out queries, and what metrics say of them: the likeliest token at every step. */
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Example } from '../data/example.ts';
-import { generateAll } from '../generation/generate.ts';
 import type { TextPair } from '../metrics/metric.ts';
 import { type MetricsResult, metrics } from '../metrics/metrics.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
-import { promptOfSystem } from './score-system.ts';
-import type { BenchmarkSystem } from './systems.ts';
+import { generateAll } from './generate.ts';
 
 /** Metrics of generated texts, beside each other: none of them decides alone. */
 export const writtenMetrics = [
@@ -29,6 +27,8 @@ export interface WrittenTexts {
 
 export interface WriteTextsOptions {
   readonly prompt: PromptSettings;
+  /** Whether the history is shown; true by default. */
+  readonly history?: boolean;
   readonly maxNewTokens: number;
   readonly strength?: number;
   readonly threads?: number;
@@ -36,20 +36,19 @@ export interface WriteTextsOptions {
   readonly onProgress?: ProgressListener;
 }
 
-/** Writes for every example and measures what was written; copying is held back for all systems alike (engine/generate/copy-guard.ts). */
+/** Writes for every example and measures what was written; copying is held back as `generate` does (engine/generate/copy-guard.ts). */
 export async function writeTexts(
   scored: ScoredModel,
-  system: BenchmarkSystem,
   examples: readonly Example[],
-  { prompt, maxNewTokens, strength, threads, signal, onProgress }: WriteTextsOptions,
+  { prompt, history: isShown = true, maxNewTokens, strength, threads, signal, onProgress }: WriteTextsOptions,
 ): Promise<WrittenTexts> {
   const texts = examples.map(() => '');
   const tokens = generateAll(
     scored,
     examples.map((example) => ({ example })),
     {
-      prompt: promptOfSystem(system, prompt),
-      history: system.retrieval !== undefined,
+      prompt,
+      history: isShown,
       temperature: 0,
       maxNewTokens,
       ...(strength !== undefined && { strength }),
