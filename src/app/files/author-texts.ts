@@ -80,7 +80,8 @@ export async function readOtherAuthors(
 ): Promise<HistoryItem[][]> {
   const byUser = new Map<string, readonly HistoryItem[]>();
   if (path === undefined) {
-    const { sotuPassages } = await import('../../method/data/sotu-passages.ts');
+    const { prepareSotuPassages, sotuPassages } = await import('../../method/data/sotu-passages.ts');
+    await prepareSotuPassages();
     for (const { user, opening, text, id } of sotuPassages())
       byUser.set(user, [...(byUser.get(user) ?? []), { id, query: '', text: `${opening} ${text}` }]);
   } else {

@@ -1,7 +1,7 @@
 /** @file Which rows of the data a command works on: the split that was asked for, the number that was asked for, one by its id. */
 import { DataError, nearestName } from '../../base/errors.ts';
 import type { Example } from '../../method/data/example.ts';
-import { checkLeakage } from '../../method/data/leakage.ts';
+import { checkLeakageWithPauses } from '../../method/data/leakage.ts';
 import { type ReadOptions, readExamples, takeOfSource } from '../../method/data/source.ts';
 import { forEvaluation, forTraining, forValidation } from '../../method/data/splits.ts';
 
@@ -46,9 +46,13 @@ export function exampleById(examples: readonly Example[], id: string, source: st
  * Tells of responses that a history, another split or the training rows give away. A warning and no error: users do
  * write the same short text twice.
  */
-export function warnOfLeakage(examples: readonly Example[], onWarning: (message: string) => void): void {
+export async function warnOfLeakage(
+  examples: readonly Example[],
+  onWarning: (message: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   try {
-    checkLeakage(examples);
+    await checkLeakageWithPauses(examples, { signal });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     onWarning(`${error.message}. Numbers on these examples are too good. ${error.hint ?? ''}`.trim());

@@ -9,8 +9,9 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Example } from '../../method/data/example.ts';
-import { checkLeakage } from '../../method/data/leakage.ts';
+import { checkLeakageWithPauses } from '../../method/data/leakage.ts';
 import type { NoticeListener } from '../../method/data/notice.ts';
+import { prepareSotuPassages } from '../../method/data/sotu-passages.ts';
 import { evaluate, pairedDifferences, type SystemEvaluation } from '../../method/evaluation/evaluate.ts';
 import type { Evaluation, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { effectAuc } from '../../method/evaluation/token-causes.ts';
@@ -94,8 +95,9 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     maxTokens: model.config.maxPositions,
     maxHistory: 3,
   };
+  await prepareSotuPassages(signal);
   const data = quickstartData(seed, sizes);
-  checkLeakage([...data.train, ...data.simulated, ...data.speeches]);
+  await checkLeakageWithPauses([...data.train, ...data.simulated, ...data.speeches], { signal });
   await makeFolder(out);
   const shared = {
     prompt,

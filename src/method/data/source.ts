@@ -30,7 +30,9 @@ const SOURCES: readonly ExampleSource[] = [
     form: 'sotu',
     isOrdered: false,
     match: (source) => (source === 'sotu' ? source : undefined),
-    read: async (_, { seed = 0, limit = Number.POSITIVE_INFINITY }) => {
+    read: async (_, { seed = 0, limit = Number.POSITIVE_INFINITY, signal }) => {
+      const { prepareSotuPassages } = await import('./sotu-passages.ts');
+      await prepareSotuPassages(signal);
       const { sotuExamples } = await import('./sotu.ts');
       return takeAcrossUsers(sotuExamples({ seed }), limit);
     },

@@ -1,17 +1,12 @@
 /** @file The examples that an evaluation or an audit can use, each with the prompts that its own history is compared in. */
+import { pauses } from '../../base/breathe.ts';
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
 import { DEFAULT_OTHERS, othersForAll } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { type ComparedPrompts, comparedPrompts, lacksOthers } from './compared-prompts.ts';
-import {
-  type LeavingOutOptions,
-  type LeftOut,
-  leftOutCounter,
-  pairUnlessTooLong,
-  pauses,
-} from './left-out.ts';
+import { type LeavingOutOptions, type LeftOut, leftOutCounter, pairUnlessTooLong } from './left-out.ts';
 import type { PromptSettings } from './pair.ts';
 
 export interface ComparedExample extends ComparedPrompts {

@@ -2,7 +2,7 @@
  * @file Examples that cannot be used, and the one rule for them: training, effects, evaluation, audits and refutations leave
  * them out, count them by reason and name the first; where the caller is strict, a text that is too long is refused.
  */
-import { breathe } from '../../base/breathe.ts';
+import { pauses } from '../../base/breathe.ts';
 import { DataError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example } from '../data/example.ts';
@@ -114,19 +114,6 @@ export async function examplesThatFit(
   }
   if (used.length === 0 && examples.length > 0) pairUnlessTooLong(examples[0]!, tokenizer, bare, true);
   return { used, leftOut: counter.result() };
-}
-
-/** Milliseconds of work between pauses, in which the process hears Ctrl-C. */
-const PAUSE_MS = 250;
-
-/** A function to call after each piece of work: it lets the process breathe where it is time to. */
-export function pauses(signal: AbortSignal | undefined): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < PAUSE_MS) return;
-    await breathe(signal);
-    last = performance.now();
-  };
 }
 
 /** Tells of examples that are left out because they are too long; undefined where none is. */

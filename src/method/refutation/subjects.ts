@@ -1,4 +1,5 @@
 /** @file The examples of a refutation: each with the items of its history that fit, and as many of every other user's. */
+import { pauses } from '../../base/breathe.ts';
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import { irrelevantNote } from '../others/controls.ts';
@@ -7,13 +8,7 @@ import { othersHistories } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import { noHistories } from '../prompts/compared-examples.ts';
-import {
-  type LeavingOutOptions,
-  type LeftOut,
-  leftOutCounter,
-  pauses,
-  unlessTooLong,
-} from '../prompts/left-out.ts';
+import { type LeavingOutOptions, type LeftOut, leftOutCounter, unlessTooLong } from '../prompts/left-out.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import { itemChooser } from '../retrieval/choose.ts';
 

@@ -1,4 +1,5 @@
 /** @file The effects of every response token of some examples as flat rows: what the `effects` command writes. */
+import { pauses } from '../../base/breathe.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
@@ -14,7 +15,6 @@ import {
   type LeftOut,
   leftOutCounter,
   noHistoryNotice,
-  pauses,
   tooLongNotice,
   unlessTooLong,
 } from '../prompts/left-out.ts';

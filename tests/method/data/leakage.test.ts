@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import type { Example, HistoryItem } from '../../../src/method/data/example.ts';
-import { checkLeakage } from '../../../src/method/data/leakage.ts';
+import { checkLeakage, checkLeakageWithPauses } from '../../../src/method/data/leakage.ts';
 import { sotuExamples } from '../../../src/method/data/sotu.ts';
 
 const words = (name: string) => `${name} wrote these eight words and a few more`;
@@ -118,13 +118,14 @@ describe('checkLeakage', () => {
     ).toThrow(DataError);
   });
 
-  it('counts all leaks and shows the first five', () => {
+  it('counts all leaks and shows the first five', async () => {
     const leaking = Array.from({ length: 8 }, (_, i) => ({
       ...train,
       id: `e${i}`,
       history: [item('h', { text: train.response })],
     }));
     expect(() => checkLeakage(leaking)).toThrow(/expected no leakage, got 8: .*"e4".*; and 3 more$/);
+    await expect(checkLeakageWithPauses(leaking)).rejects.toThrow('expected no leakage, got 8: ');
   });
 
   it('finds a test passage planted in the training history of the real addresses', () => {

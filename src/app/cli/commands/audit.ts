@@ -66,7 +66,7 @@ export const auditCommand: CliCommand = {
     const folder = required(out, '--out', 'Name a folder for the report.');
     await checkFolderPlace(folder, [REPORT_FILE, JSON_FILE], { force });
     const { opened, rows, all } = await openForScoring(given, 'test', session);
-    warnOfLeakage(all, session.warn);
+    await warnOfLeakage(all, session.warn, session.signal);
     await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
     await makeFolder(folder);
     const { seed, threads } = session.options;

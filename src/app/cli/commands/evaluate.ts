@@ -96,7 +96,7 @@ export const evaluateCommand: CliCommand = {
     requireHtml(given.out);
     if (given.out !== undefined) await checkFilePlace(given.out, { force: given.force });
     const scoring = await openForScoring(given, 'test', session);
-    warnOfLeakage(scoring.all, session.warn);
+    await warnOfLeakage(scoring.all, session.warn, session.signal);
     await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;

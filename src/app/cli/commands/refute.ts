@@ -59,7 +59,7 @@ export const refuteCommand: CliCommand = {
     if (out !== undefined) await checkFolderPlace(out, [PAGE_FILE, JSON_FILE], { force });
     const scoring = await openForScoring(given, 'test', session);
     const { opened, rows, all } = scoring;
-    warnOfLeakage(all, session.warn);
+    await warnOfLeakage(all, session.warn, session.signal);
     await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
     const { seed, threads, json } = session.options;
     const refutation = await refute(opened, rows, {

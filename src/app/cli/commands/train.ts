@@ -76,7 +76,7 @@ async function trainFresh(
   // Before a model is downloaded.
   if ((settings.evalEvery ?? 0) > 0) heldOutRows(all);
   await breathe(session.signal);
-  warnOfLeakage(all, session.warn);
+  await warnOfLeakage(all, session.warn, session.signal);
   await breathe(session.signal);
   const modelSource = await lastingModelSource(spec.model, openingOf(session));
   const model = await openModel(modelSource, openingOf(session));
