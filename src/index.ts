@@ -34,6 +34,8 @@ export {
   type PromptSettings,
   promptPair,
 } from './method/prompts/pair.ts';
+export type { Retrieval } from './method/retrieval/choose.ts';
+export { measuredFor } from './method/scoring/measured-retrieval.ts';
 export type { ReferenceValue } from './method/prompts/template.ts';
 export { type SimulationOptions, simulate } from './method/simulation/simulate.ts';
 export { type DataHtmlOptions, renderDataHtml } from './reports/data-set/data-html.ts';

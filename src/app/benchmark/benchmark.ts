@@ -14,11 +14,10 @@ import type { BenchmarkResult, Cell, SystemRun } from '../../method/benchmark/re
 import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
 import { strengthOf } from '../../method/benchmark/strength.ts';
 import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
-import type { Example } from '../../method/data/example.ts';
 import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
 import { lockRun } from '../../method/runs/run-lock.ts';
-import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
+import { measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import type { BenchmarkRecipe } from '../config/benchmark-recipe.ts';
 import { lastingModelSource, type OpenModelOptions, openModel } from '../open/model-source.ts';
@@ -199,7 +198,10 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
   return bench.cells.result(`${name}-${seed}`, depends, async () => {
     const trained = rate === undefined ? undefined : await trainedBy(bench, name, system, rate, seed);
     const scored: ScoredModel = trained?.scored ?? { model: bench.model };
-    const test = await asRetrieved(bench, system, scored, data.test);
+    const test = await measuredFor(scored, data.test, {
+      ...running(bench, name),
+      prompt: promptOfSystem(system, bench.prompt),
+    });
     const asked = { ...running(bench, name), pool: test, others, seed: 0, prompt: bench.prompt };
     const start = clock();
     const scores = await scoreSystem(scored, system, test, {
@@ -279,17 +281,6 @@ function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem)
       prompt: promptOfSystem(system, prompt),
     }),
   );
-}
-
-/** A rule that ranks by measured effects needs them: by the model that will read the items. */
-async function asRetrieved(
-  bench: Bench,
-  { retrieval }: BenchmarkSystem,
-  scored: ScoredModel,
-  examples: readonly Example[],
-): Promise<readonly Example[]> {
-  if (retrieval !== 'effect') return examples;
-  return withItemEffects(scored, examples, { ...running(bench, 'effect'), prompt: bench.prompt });
 }
 
 const trainingOf = ({ maxSteps, batchSize, loraRank }: Plan) => ({ maxSteps, batchSize, loraRank });

@@ -5,8 +5,8 @@ import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import type { Retrieval } from '../../method/retrieval/choose.ts';
-import { withItemEffects } from '../../method/scoring/earlier-replies.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
+import { isMeasured, measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import { effectCache } from '../files/effect-cache.ts';
 import { readRows, type SplitChoice } from '../files/example-rows.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
@@ -55,9 +55,9 @@ export async function openForScoring(
     ...openingOf(session),
     prompt: promptOverrides(flags),
   });
-  if (opened.prompt.retrieval !== 'effect') return { opened, rows, all, source };
+  if (!isMeasured(opened.prompt)) return { opened, rows, all, source };
   const { threads } = session.options;
-  const measured = await withItemEffects(opened, rows, {
+  const measured = await measuredFor(opened, rows, {
     prompt: opened.prompt,
     ...(threads !== undefined && { threads }),
     signal: session.signal,
@@ -65,7 +65,7 @@ export async function openForScoring(
   });
   if (all.length > rows.length)
     session.warn(
-      `retrieval effect: other users’ histories come from the ${rows.length} examples scored, not from all ${all.length}: only their items are measured`,
+      `retrieval ${opened.prompt.retrieval}: other users’ histories come from the ${rows.length} examples scored, not from all ${all.length}: only their items are measured`,
     );
   return { opened, rows: measured, all: measured, source };
 }

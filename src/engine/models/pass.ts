@@ -58,6 +58,8 @@ export interface Passes {
    * @returns f32[S, V]: logits at its rows
    */
   logits(name: string, length: string): Value;
+  /** The same pass up to its last norm. @returns f32[S, D]: hidden states at its rows */
+  hidden(name: string, length: string): Value;
   /** The feeds of declared passes, by their names. */
   feeds(passes: Readonly<Record<string, PassRows>>): Record<string, HostTensor>;
 }
@@ -73,16 +75,18 @@ export function createPasses(
 ): Passes {
   const rotary = rotaryInputs(config);
   const tables = growingRotaryTables(config);
+  const hidden = (name: string, length: string) => {
+    const tokens = tokenInputs(name, 'B', length);
+    const { tokenIds, positions } = tokens;
+    const rows = input(`${name}.rows`, 'i64', ['S']);
+    const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };
+    const layers = source.dropping?.(passNoise(name, tokenIds)) ?? source;
+    return architecture.hidden(config, layers, inputs, rows);
+  };
   return {
     logits: (name, length) =>
-      withScope(name, () => {
-        const tokens = tokenInputs(name, 'B', length);
-        const { tokenIds, positions } = tokens;
-        const rows = input(`${name}.rows`, 'i64', ['S']);
-        const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };
-        const layers = source.dropping?.(passNoise(name, tokenIds)) ?? source;
-        return architecture.logits(config, source, architecture.hidden(config, layers, inputs, rows));
-      }),
+      withScope(name, () => architecture.logits(config, source, hidden(name, length))),
+    hidden: (name, length) => withScope(name, () => hidden(name, length)),
     feeds: (passes) => {
       const feeds: Record<string, HostTensor> = {};
       for (const [name, pass] of Object.entries(passes)) {

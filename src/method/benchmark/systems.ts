@@ -21,6 +21,10 @@ const table = {
   'no-history': { what: 'the model as it comes, shown the query alone' },
   latest: { what: 'the model as it comes, shown the latest items as examples', retrieval: 'latest' },
   bm25: { what: 'the same, shown the items that BM25 finds', retrieval: 'bm25' },
+  dense: {
+    what: 'the same, shown the items nearest to the query in the model’s own hidden states',
+    retrieval: 'dense',
+  },
   random: { what: 'the same, shown random items', retrieval: 'random' },
   effect: {
     what: 'the same, shown the items that made earlier replies likeliest',

@@ -13,6 +13,8 @@ export interface HistoryItem {
   readonly authors?: readonly string[];
   /** What it did for later replies of its user, nats a response token, where it was measured (scoring/earlier-replies.ts). */
   readonly effect?: number;
+  /** Mean hidden state of a model, f32[D], where it was measured (scoring/embeddings.ts). */
+  readonly embedding?: Float32Array;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
@@ -42,5 +44,7 @@ export interface Example {
   readonly domain?: string;
   readonly split?: Split;
   readonly causes?: readonly CauseSpan[];
+  /** Mean hidden state of the query, f32[D], where it was measured (scoring/embeddings.ts). */
+  readonly queryEmbedding?: Float32Array;
   readonly meta?: Readonly<Record<string, unknown>>;
 }

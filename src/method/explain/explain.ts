@@ -81,7 +81,7 @@ export function effectMapOf(
     user: example.user,
     query: example.query,
     response: example.response,
-    history: pair.shown,
+    history: pair.shown.map(({ embedding: _, ...item }) => item),
     ...(ofItems && {
       items: ofItems.items.map(({ effect, mean, low, high, kind, twin }) => ({
         effect,

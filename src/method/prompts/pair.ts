@@ -108,7 +108,7 @@ export interface ResponseRoom {
  *   `placebo` and no item of one is given or fits
  */
 export function promptsFor(
-  example: Pick<Example, 'id' | 'query' | 'history'>,
+  example: Pick<Example, 'id' | 'query' | 'history' | 'queryEmbedding'>,
   tokenizer: Tokenizer,
   settings: PromptSettings,
   { least, most }: ResponseRoom,

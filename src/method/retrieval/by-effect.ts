@@ -15,7 +15,7 @@ export const byEffect: RetrievalRule = {
         `example ${id}: retrieval effect: expected items with a measured effect, got none`,
         {
           code: 'retrieval/unmeasured',
-          hint: 'Measure the examples with withItemEffects first, or use another retrieval.',
+          hint: 'Measure the examples with measuredFor first, or use another retrieval.',
         },
       );
     const neutral = measured.length === 0 ? 0 : mean(measured);

@@ -3,12 +3,13 @@ import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { HistoryItem } from '../data/example.ts';
 import { bm25 } from './bm25.ts';
 import { byEffect } from './by-effect.ts';
+import { dense } from './dense.ts';
 import { latest } from './latest.ts';
 import { random } from './random.ts';
 import type { Asker, RetrievalRule } from './rule.ts';
 
 /** Every rule, the default first. */
-export const retrievalRules = { latest, bm25, random, effect: byEffect } as const satisfies Record<
+export const retrievalRules = { latest, bm25, dense, random, effect: byEffect } as const satisfies Record<
   string,
   RetrievalRule
 >;

@@ -2,7 +2,7 @@
 import type { Example, HistoryItem } from '../data/example.ts';
 
 /** Whom items are chosen for: everything of an example that may be known before its response is written. */
-export type Asker = Pick<Example, 'id' | 'query'>;
+export type Asker = Pick<Example, 'id' | 'query' | 'queryEmbedding'>;
 
 /** Ranks the items of a history, the user's own or another's. */
 export interface RetrievalRule {

@@ -14,7 +14,7 @@ import {
 } from '../prompts/compared-prompts.ts';
 import { noHistoryNotice } from '../prompts/left-out.ts';
 import { hiddenHistories, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
-import { withItemEffects } from '../scoring/earlier-replies.ts';
+import { measuredFor } from '../scoring/measured-retrieval.ts';
 
 /** How the prompts of many examples are made. */
 export interface TrainingPromptsOptions {
@@ -65,14 +65,11 @@ export async function trainingPrompts(
       hint: 'Give examples with histories, or train with the objective sft-no-history.',
     });
   // By the model that training begins from, on resuming as well.
-  const examples =
-    settings.retrieval === 'effect'
-      ? await withItemEffects({ model }, given, {
-          prompt: settings,
-          ...(onProgress && { onProgress }),
-          ...(signal && { signal }),
-        })
-      : given;
+  const examples = await measuredFor({ model }, given, {
+    prompt: settings,
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
   const compared: ComparedPrompts[] = [];
   let reportedAt = performance.now();
   let isReported = false;

@@ -6,9 +6,15 @@ import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/p
 import { itemChooser, retrievalNames } from '../../../src/method/retrieval/choose.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 
+const vector = (place: number) => Float32Array.from([Math.sin(place), Math.cos(place), 0.3]);
 const withEffects = simulate({ users: 3, seed: 77, historyItems: 7 }).map((example) => ({
   ...example,
-  history: example.history.map((item, i) => (i === 6 ? item : { ...item, effect: ((i * 5) % 7) / 10 })),
+  queryEmbedding: vector(1),
+  history: example.history.map((item, i) => ({
+    ...item,
+    embedding: vector(i),
+    ...(i < 6 && { effect: ((i * 5) % 7) / 10 }),
+  })),
 }));
 
 describe('every retrieval rule', () => {
