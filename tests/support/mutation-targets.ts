@@ -1,4 +1,6 @@
 /** @file Every kind of file that the mutation tests damage, for scripts/mutation.ts. */
+
+import { dataTargets } from './data-mutations.ts';
 import type { MutationTarget } from './mutations.ts';
 import { recipeTargets } from './recipe-mutations.ts';
 import { runTargets } from './run-mutations.ts';
@@ -10,4 +12,5 @@ export const mutationTargets: readonly MutationTarget[] = [
   ...weightsTargets,
   ...runTargets,
   ...recipeTargets,
+  ...dataTargets,
 ];

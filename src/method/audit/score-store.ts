@@ -44,7 +44,7 @@ export async function scoreFile(path: string, scored: ScoredModel): Promise<Scor
       );
       for (const [name, values] of kept) known.set(name, values);
       // A cut-off line before ours must not swallow it.
-      const lines = kept.map(([name, values]) => `\n${JSON.stringify([name, encode(values)])}`);
+      const lines = kept.map(([name, values]) => `\n${lineOf(name, encode(values))}`);
       try {
         await writeAll(file, new TextEncoder().encode(lines.join('')));
       } catch (error) {
@@ -58,12 +58,15 @@ export async function scoreFile(path: string, scored: ScoredModel): Promise<Scor
 const encode = (values: Float32Array) =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 
+/** A line with its own checksum: one changed byte would be another score. */
+const lineOf = (name: string, scores: string) =>
+  JSON.stringify([name, scores, sha256(`${name} ${scores}`).slice(0, 8)]);
+
 function parseLine(line: string): [string, Float32Array][] {
-  const [, name, text] = /^\["([0-9a-f]{64})","([A-Za-z0-9+/]*={0,2})"\]$/.exec(line) ?? [];
-  if (name === undefined || text === undefined) return [];
+  const [, name, text] = /^\["([0-9a-f]{64})","([A-Za-z0-9+/]*={0,2})","[0-9a-f]{8}"\]$/.exec(line) ?? [];
+  // A line that is damaged is computed again.
+  if (name === undefined || text === undefined || line !== lineOf(name, text)) return [];
   const bytes = Buffer.from(text, 'base64');
   if (bytes.length === 0 || bytes.length % 4 !== 0) return [];
-  const values = new Float32Array(Uint8Array.from(bytes).buffer);
-  // A line that is damaged so is computed again.
-  return values.every(Number.isFinite) ? [[name, values]] : [];
+  return [[name, new Float32Array(Uint8Array.from(bytes).buffer)]];
 }

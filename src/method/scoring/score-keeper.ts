@@ -69,7 +69,7 @@ export async function scoresThroughKeeper<T extends { readonly responseIds: read
   };
   for (const { key, item } of distinct) {
     const kept = await keeper?.get(key);
-    if (kept === undefined) continue;
+    if (kept === undefined || isDamaged(kept, item.responseIds)) continue;
     checkTokens(kept, item.responseIds);
     find(key, kept.values);
   }
@@ -92,10 +92,13 @@ export async function scoresThroughKeeper<T extends { readonly responseIds: read
   return keys.map((key) => found.get(key)!);
 }
 
+/** Whether there is not one number for each token, which is computed again. */
+const isDamaged = ({ tokenIds = [], values }: KeptScores, { length }: readonly number[]): boolean =>
+  tokenIds.length === 0 && Object.values(values).some((each) => each.length !== length);
+
 /** @throws {WeightsError} when the ids that were scored are not the ids asked for */
-function checkTokens({ tokenIds, values }: KeptScores, wanted: readonly number[]): void {
-  if (tokenIds === undefined && Object.values(values).every(({ length }) => length === wanted.length)) return;
-  const found = tokenIds ?? [];
+function checkTokens({ tokenIds: found }: KeptScores, wanted: readonly number[]): void {
+  if (found === undefined) return;
   const at = wanted.findIndex((id, t) => id !== found[t]);
   if (at < 0 && found.length === wanted.length) return;
   throw new WeightsError(

@@ -86,7 +86,7 @@ it('work that breaks off has kept every run that was over', async () => {
   expect([...keeper.known.keys()]).toEqual(items.slice(0, 4).map(promptKey));
 });
 
-it('scores of other tokens are refused', async () => {
+it('scores of other tokens are refused, and those of other lengths computed again', async () => {
   const tokenIds = [2];
   const known = new Map([
     [promptKey(item(7)), { tokenIds, values: { logProbability: Float32Array.of(-1) } }],
@@ -94,7 +94,9 @@ it('scores of other tokens are refused', async () => {
   const asked = scoresThroughKeeper([item(7)], scoring(), memoryKeeper(known));
   await expect(asked).rejects.toMatchObject({ code: 'cache/tokens' });
   const long = new Map([[promptKey(item(7)), { values: { logProbability: new Float32Array(2) } }]]);
-  await expect(scoresThroughKeeper([item(7)], scoring(), memoryKeeper(long))).rejects.toMatchObject({
-    code: 'cache/tokens',
-  });
+  const keeper = memoryKeeper(long);
+  expect(await scoresThroughKeeper([item(7)], scoring(), keeper)).toEqual([
+    { logProbability: Float32Array.of(-7) },
+  ]);
+  expect(keeper.known.get(promptKey(item(7)))!.values.logProbability).toHaveLength(1);
 });
