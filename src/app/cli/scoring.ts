@@ -8,10 +8,11 @@ import type { Retrieval } from '../../method/retrieval/choose.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { isMeasured, measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import { effectCache } from '../files/effect-cache.ts';
-import { readRows, type SplitChoice } from '../files/example-rows.ts';
+import { readRows, type SplitChoice, warnOfLeakage } from '../files/example-rows.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import { type OpenedModel, openScoredModel } from '../open/scored-model.ts';
+import { warnOfTrainedRows } from '../open/trained-on.ts';
 import type { Session } from './command.ts';
 import { required } from './flags.ts';
 
@@ -34,6 +35,21 @@ export interface Scoring {
   readonly rows: readonly Example[];
   readonly all: readonly Example[];
   readonly source: string;
+}
+
+/**
+ * As {@link openForScoring}, for numbers that should be held out: warns of rows that a history, another split or the
+ * training rows give away, and of those that the model was trained on.
+ */
+export async function openHeldOut(
+  flags: ScoringFlags,
+  defaultSplit: SplitChoice,
+  session: Session,
+): Promise<Scoring> {
+  const scoring = await openForScoring(flags, defaultSplit, session);
+  await warnOfLeakage(scoring.all, session.warn, session.signal);
+  await warnOfTrainedRows(flags.adapter ?? flags.model!, scoring.rows, session.warn);
+  return scoring;
 }
 
 /** Opens what `--model`, `--adapter` and `--data` name. @throws {ConfigError} when one is missing or unknown */

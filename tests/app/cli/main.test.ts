@@ -497,6 +497,9 @@ describe('train', () => {
       differences: { system: string; baseline: string; measure: string; pValue: number }[];
     };
     expect(baseline.name).toBe('model');
+    const read = await run(`${evaluate} --baseline base`);
+    expect(read.stdout).toMatch(/^baseline +-?\d/m);
+    expect(read.stdout).toContain('evaluated − baseline');
     expect(differences.map(({ measure }) => measure)).toContain('userSpecificEffect');
     for (const difference of differences) {
       expect(difference).toMatchObject({ system: 'model + run-a/adapter', baseline: 'model' });

@@ -10,8 +10,6 @@ import type { OthersBy } from '../../../method/others/similar.ts';
 import { renderAuditHtml } from '../../../reports/audit/audit-html.ts';
 import { auditJson } from '../../../reports/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
-import { warnOfLeakage } from '../../files/example-rows.ts';
-import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
@@ -25,7 +23,7 @@ import {
   required,
   wholeNumber,
 } from '../flags.ts';
-import { openForScoring, type ScoringFlags } from '../scoring.ts';
+import { openHeldOut, type ScoringFlags } from '../scoring.ts';
 
 const REPORT_FILE = 'report.html';
 const JSON_FILE = 'audit.json';
@@ -65,9 +63,7 @@ export const auditCommand: CliCommand = {
     const { out, others, othersBy, maps, redact = false, force, ...given } = flags as AuditFlags;
     const folder = required(out, '--out', 'Name a folder for the report.');
     await checkFolderPlace(folder, [REPORT_FILE, JSON_FILE], { force });
-    const { opened, rows, all } = await openForScoring(given, 'test', session);
-    await warnOfLeakage(all, session.warn, session.signal);
-    await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
+    const { opened, rows, all } = await openHeldOut(given, 'test', session);
     await makeFolder(folder);
     const { seed, threads } = session.options;
     const result = await audit(opened, rows, {

@@ -12,14 +12,17 @@ import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
 import type { PromptSettings } from '../../../method/prompts/pair.ts';
 import { renderComparison } from '../../../reports/comparison/comparison-html.ts';
-import { alignedColumns, differencesTable } from '../../../reports/comparison/comparison-table.ts';
+import {
+  alignedColumns,
+  differencesTable,
+  systemsTable,
+} from '../../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../../reports/comparison/system-json.ts';
 import { historyAnswer } from '../../../reports/text/history-answer.ts';
 import { leftOutTexts } from '../../../reports/text/left-out-text.ts';
 import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
-import { warnOfLeakage } from '../../files/example-rows.ts';
 import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
@@ -33,7 +36,7 @@ import {
   addStrictFlag,
   wholeNumber,
 } from '../flags.ts';
-import { openForScoring, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
+import { openHeldOut, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags {
   readonly others?: number;
@@ -95,9 +98,7 @@ export const evaluateCommand: CliCommand = {
       );
     requireHtml(given.out);
     if (given.out !== undefined) await checkFilePlace(given.out, { force: given.force });
-    const scoring = await openForScoring(given, 'test', session);
-    await warnOfLeakage(scoring.all, session.warn, session.signal);
-    await warnOfTrainedRows(given.adapter ?? given.model!, scoring.rows, session.warn);
+    const scoring = await openHeldOut(given, 'test', session);
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
     const others = othersOf(given);
@@ -320,8 +321,15 @@ function printEvaluation(
       ? []
       : [
           '',
+          `baseline: ${comparison.baseline.name}`,
+          systemsTable([
+            { ...system, name: 'evaluated' },
+            { ...comparison.baseline, name: 'baseline' },
+          ]),
           'Differences, paired by user; p of the permutation test, not corrected for their number',
-          differencesTable(comparison.differences).trimEnd(),
+          differencesTable(
+            comparison.differences.map((each) => ({ ...each, system: 'evaluated', baseline: 'baseline' })),
+          ).trimEnd(),
         ]),
   ];
   if (written !== undefined) lines.push('', ...writtenLines(written));

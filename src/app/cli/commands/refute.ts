@@ -14,8 +14,6 @@ import { refutationTable } from '../../../reports/refutation/refutation-summary.
 import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
-import { warnOfLeakage } from '../../files/example-rows.ts';
-import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
@@ -26,7 +24,7 @@ import {
   addSplitFlag,
   addStrictFlag,
 } from '../flags.ts';
-import { openForScoring, type Scoring, type ScoringFlags } from '../scoring.ts';
+import { openHeldOut, type Scoring, type ScoringFlags } from '../scoring.ts';
 
 const PAGE_FILE = 'refutation.html';
 const JSON_FILE = 'refutation.json';
@@ -57,10 +55,8 @@ export const refuteCommand: CliCommand = {
     const given = flags as RefuteFlags;
     const { out, force } = given;
     if (out !== undefined) await checkFolderPlace(out, [PAGE_FILE, JSON_FILE], { force });
-    const scoring = await openForScoring(given, 'test', session);
+    const scoring = await openHeldOut(given, 'test', session);
     const { opened, rows, all } = scoring;
-    await warnOfLeakage(all, session.warn, session.signal);
-    await warnOfTrainedRows(given.adapter ?? given.model!, rows, session.warn);
     const { seed, threads, json } = session.options;
     const refutation = await refute(opened, rows, {
       prompt: opened.prompt,
