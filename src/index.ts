@@ -1,4 +1,5 @@
 /** @file The public API as a table of contents, ordered by hand; nothing else. */
+/// <reference lib="esnext.disposable" preserve="true" />
 
 // Open: a model, an adapter, a run or a quantised base, for everything below.
 export type { Subject, VerbOptions } from './app/verbs.ts';
