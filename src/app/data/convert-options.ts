@@ -35,6 +35,7 @@ export interface ConvertDataOptions extends ReaderOptions {
   readonly maxMemory?: number;
   readonly threads?: number;
   readonly onProgress?: ProgressListener;
+  /** Hears what is left out, and of files that were found. */
   readonly onNote?: (message: string) => void;
   readonly signal?: AbortSignal;
 }

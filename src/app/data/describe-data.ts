@@ -7,6 +7,7 @@ import { readLines } from '../../method/data/lines.ts';
 import { parseExample } from '../../method/data/parse-example.ts';
 import { readExamples } from '../../method/data/source.ts';
 
+/** How a set of examples is described. */
 export interface DescribeDataOptions {
   /** `FILE.jsonl`, `FILE.jsonl.gz`, `sotu` or `acl:PATH`. */
   readonly data: string;

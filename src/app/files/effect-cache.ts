@@ -13,6 +13,7 @@ import { describeFileError } from '../../base/file-error.ts';
 import { sha256 } from '../../base/hash.ts';
 import type { CachedScores, CachedSystem, EffectCache } from '../../method/scoring/effect-cache.ts';
 
+/** Where cached effects are, and who hears of damage. */
 export interface EffectCacheOptions {
   /** `effects/` in the folder of all caches by default. */
   readonly folder?: string;

@@ -15,8 +15,10 @@ import { lastingModelSource, type OpenModelOptions, openModel } from '../open/mo
 /** `merged`: Hugging Face's layout, the adapter in the weights; `peft`: an adapter folder; `gguf-lora`: an adapter for llama.cpp. */
 export type ExportFormat = 'merged' | 'peft' | 'gguf-lora';
 
+/** Element types of merged weights. */
 export type ExportDtype = 'f32' | 'f16' | 'bf16';
 
+/** What is exported, and where. */
 export interface ExportOptions extends OpenModelOptions {
   /** A folder for `merged` and `peft`, a file for `gguf-lora`. */
   readonly out: string;

@@ -15,6 +15,7 @@ import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { takeFitting } from '../../method/training/held-out.ts';
 import { renderRunReport } from '../../reports/run/run-html.ts';
 
+/** What the report of a run is made of. */
 export interface RunReportOptions {
   /** The model that training began from. */
   readonly model: Model;

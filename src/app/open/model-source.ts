@@ -11,6 +11,7 @@ import { modelFolderOfGguf } from '../../engine/gguf/model-folder-of.ts';
 import { loadModel, type Model } from '../../engine/models/model.ts';
 import { hubModel } from './hub/hub-model.ts';
 
+/** How a model is opened. */
 export interface OpenModelOptions {
   /** Never use the network: models of the hub come from its cache, or not at all. */
   readonly offline?: boolean;

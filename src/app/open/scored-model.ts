@@ -7,6 +7,7 @@ import { checkChatTemplate, readRunInfo } from '../../method/runs/run-info.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 
+/** How a model is opened for scoring. */
 export interface OpenScoredModelOptions extends OpenModelOptions {
   /** An adapter folder in PEFT's layout, such as `adapter/` of a run. */
   readonly adapter?: string;

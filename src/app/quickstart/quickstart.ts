@@ -27,6 +27,7 @@ import { openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
 import { introduction, provenance } from './words.ts';
 
+/** How the quickstart runs. */
 export interface QuickstartOptions {
   /** Folder for the report and the two runs; made when it is not there. */
   readonly out: string;

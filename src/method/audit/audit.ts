@@ -23,6 +23,7 @@ import { scoreFile } from './score-store.ts';
 import { scoreTexts, type TextScores } from './scores.ts';
 import { whereInText } from './where.ts';
 
+/** How an audit is made. */
 export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal'> {
   readonly prompt: PromptSettings;
   /** The name of the model in the result. */

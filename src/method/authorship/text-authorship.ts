@@ -42,6 +42,7 @@ export interface TextAuthorship {
   readonly historyItems: number;
 }
 
+/** How a text is compared with authors. */
 export interface TextAuthorshipOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
   /** What the text answers, such as a title; empty by default. */

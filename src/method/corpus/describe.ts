@@ -16,6 +16,7 @@ export interface NamedRows {
   readonly first: readonly string[];
 }
 
+/** What a set of examples holds. */
 export interface DataDescription {
   readonly examples: number;
   readonly users: number;

@@ -30,6 +30,7 @@ export interface CauseSpan {
   readonly logRatio?: number;
 }
 
+/** What rows are for. */
 export type Split = 'train' | 'validation' | 'test';
 
 /** One example: history is oldest first, each item strictly before the response. */

@@ -103,4 +103,5 @@ export type ColdStartRemedy =
   | { readonly code: 'stop-gradient' }
   | { readonly code: 'anchor'; readonly above: number };
 
+/** Receives notices; must not throw. */
 export type NoticeListener = (notice: Notice) => void;

@@ -14,6 +14,7 @@ import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
+/** How a system is evaluated. */
 export interface EvaluationOptions extends ComparingScorerOptions {
   /** Other users' histories for each example; 3 by default, or fewer where fewer users have one. */
   readonly others?: number;

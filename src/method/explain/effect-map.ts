@@ -20,6 +20,7 @@ export interface EffectValues {
   readonly userSpecific?: number;
 }
 
+/** Names of the effects that a map can be coloured by. */
 export type EffectName = keyof EffectValues;
 
 /** How an effect is measured. */

@@ -162,4 +162,5 @@ export const metricTable: readonly Metric[] = [
   },
 ];
 
+/** Names of all metrics. */
 export const metricNames: readonly string[] = metricTable.map(({ name }) => name);

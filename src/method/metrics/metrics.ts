@@ -10,6 +10,7 @@ import { metricNames, metricTable } from './metric-table.ts';
 import { punktFromFolder } from './punkt.ts';
 import { wordNetFromFolder } from './wordnet.ts';
 
+/** Which metrics are computed, and how. */
 export interface MetricsOptions {
   /** Names of {@link metricNames}; those that are computed by default otherwise. */
   readonly metrics?: readonly string[];

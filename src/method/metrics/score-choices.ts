@@ -47,6 +47,7 @@ export interface ScoredChoices {
   readonly answer?: number;
 }
 
+/** How answers to choose from are scored. */
 export interface ScoreChoicesOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
   /** Default `likelihood`. */

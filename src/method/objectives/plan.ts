@@ -26,6 +26,7 @@ import type { WeightRule } from './weight-rules.ts';
 /** Whose effects token weights are made of: the model in training, a frozen one, or a moving average of the first. */
 export type EstimatorName = 'dynamic' | 'fixed' | 'moving-average';
 
+/** Names of the estimators of effects. */
 export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'moving-average'];
 
 /** Which passes a training step takes. */

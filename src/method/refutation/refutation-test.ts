@@ -57,6 +57,7 @@ export interface RefutationTest {
   readonly leaves?: Leaves;
   /** Undefined for an example that the test cannot use, such as one whose history cannot be halved. */
   control(subject: Subject, prompts: SubjectPrompts): Control | undefined;
+  /** The verdict over what was measured, with its reason. */
   judge(measured: Measured): Judgement;
 }
 

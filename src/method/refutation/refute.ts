@@ -21,6 +21,7 @@ import { refutationSubjects } from './subjects.ts';
 import { refutationTests } from './suite.ts';
 import { ROUNDING } from './verdict.ts';
 
+/** How effects are tried. */
 export interface RefutationOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
   /** Other users' histories for each example, at least 2: one stranger is compared with the rest; {@link DEFAULT_OTHERS} by default. */

@@ -9,6 +9,7 @@ import type { RefutationTest } from './refutation-test.ts';
 import { templateWording } from './template-wording.ts';
 import { wrongTargetScored } from './wrong-target.ts';
 
+/** All tests of a refutation, in their order. */
 export const refutationTests: readonly RefutationTest[] = [
   labelAlignment,
   ownHistory,

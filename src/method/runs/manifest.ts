@@ -56,6 +56,7 @@ export interface RunRecipe extends Omit<ResolvedSettings, 'objective'>, Objectiv
   readonly prompt?: PromptSettings;
 }
 
+/** What manifest.json of a run holds: all that decides its result. */
 export interface Manifest {
   readonly formatVersion: 1;
   readonly status: RunStatus;

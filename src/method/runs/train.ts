@@ -71,7 +71,9 @@ export interface ContinueOptions extends RunOptions {
 export interface ResumeOptions extends ContinueOptions {
   /** How model and data are opened again by the names in the manifest. */
   readonly open: {
+    /** The model that the run began from. */
     model(source: string): Promise<Model>;
+    /** All examples of the data. */
     examples(source: string): Promise<readonly Example[]>;
   };
 }

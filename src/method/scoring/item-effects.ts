@@ -45,6 +45,7 @@ export interface ExampleItemEffects {
   readonly total: number;
 }
 
+/** How effects of items are computed. */
 export interface ItemEffectsOptions extends Omit<ScorerOptions, 'objective' | 'objectiveOptions'> {
   readonly prompt: PromptSettings;
   /** Random subsets for each item; all of them where there are no more; 16 by default. */

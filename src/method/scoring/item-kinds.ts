@@ -1,5 +1,6 @@
 /** @file What an item of a history is to a response: useful, idle, harmful or redundant, each defined here and nowhere else. */
 
+/** What an item does; {@link itemKinds} defines each. */
 export type ItemKind = 'useful' | 'idle' | 'harmful' | 'redundant';
 
 /** Nats a response token within which an effect counts as near 0; ours: a response of 100 tokens is then likelier by e at most. */

@@ -23,6 +23,7 @@ import { domainsHtml, doseHtml, effectsChart, effectsTable, usersHtml, whereHtml
 import { generalCaveats, isAnswer, saidFindings } from './audit-words.ts';
 import { redactAudit } from './redact-audit.ts';
 
+/** How the page of an audit is drawn. */
 export interface AuditHtmlOptions {
   /** Texts replaced by their lengths, names by numbers; default false. */
   readonly redact?: boolean;

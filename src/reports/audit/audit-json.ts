@@ -19,7 +19,7 @@ export interface AuditJson extends Omit<AuditResult, 'maps' | 'matching'> {
 
 /**
  * The audit as a plain object for JSON.stringify.
- * @param options.redact texts replaced by their lengths, names by numbers; default false
+ * @param options - `redact`: texts replaced by their lengths, names by numbers; default false
  */
 export function auditJson(audit: AuditResult, { redact = false }: { redact?: boolean } = {}): AuditJson {
   const shown = redact ? redactAudit(audit) : audit;

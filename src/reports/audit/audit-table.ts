@@ -14,7 +14,7 @@ const NAME_WIDTH = 32;
 
 /**
  * The audit as lines of text; ends with a line feed.
- * @param options.redact names by numbers; default false
+ * @param options - `redact`: names by numbers; default false
  */
 export function renderAuditTerminal(
   audit: AuditResult,

@@ -9,6 +9,7 @@ import { figure } from '../text/html-parts.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { dataRows } from './data-rows.ts';
 
+/** How the page of a data set is drawn. */
 export interface DataHtmlOptions {
   /** What the data are named, such as the file. */
   readonly name: string;

@@ -32,7 +32,7 @@ export interface EffectMapJson extends Omit<EffectMap, 'tokens'> {
 
 /**
  * The map as a plain object for JSON.stringify, one entry for each token (nothing merged).
- * @param options.redact texts replaced by their lengths, names by numbers; default false
+ * @param options - `redact`: texts replaced by their lengths, names by numbers; default false
  */
 export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boolean } = {}): EffectMapJson {
   const shown = redact ? redactEffectMaps([map])[0]! : map;

@@ -25,6 +25,7 @@ import { redactEffectMaps } from './redact-maps.ts';
 import { effectMapScript } from './script.ts';
 import { effectMapStyle, levelAttributes, pageStyle } from './style.ts';
 
+/** How heat maps are drawn as a page. */
 export interface EffectMapHtmlOptions {
   /** Heading of the page; default that of the only map, or `What the history changes`. */
   readonly title?: string;

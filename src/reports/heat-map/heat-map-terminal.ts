@@ -17,6 +17,7 @@ import { effectWords, itemKindWords } from './effect-words.ts';
 import { ITEMS_NAMED, itemNumbers, WORTH_NAMING } from './item-numbers.ts';
 import { redactEffectMaps } from './redact-maps.ts';
 
+/** How a heat map is drawn in a terminal. */
 export interface EffectMapTerminalOptions {
   /** Columns; default 80, at least 20. */
   readonly width?: number;
