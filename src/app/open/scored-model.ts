@@ -3,6 +3,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { INFO_FILE, loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
+import { DEFAULT_RETRIEVAL } from '../../method/retrieval/choose.ts';
 import { checkChatTemplate, readRunInfo } from '../../method/runs/run-info.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
@@ -57,10 +58,12 @@ export async function openScoredModel(
       `maxTokens: expected at most the model's ${model.config.maxPositions} positions, got ${prompt.maxTokens}`,
       { code: 'config/max-tokens', hint: 'Lower --max-tokens.' },
     );
+  // Folders of before there was a choice say nothing of their retrieval.
+  const trained = saved && { retrieval: DEFAULT_RETRIEVAL, ...saved };
   for (const key of Object.keys(overrides) as (keyof PromptSettings)[])
-    if (saved !== undefined && saved[key] !== prompt[key])
+    if (trained !== undefined && trained[key] !== prompt[key])
       onWarning(
-        `${key}: ${prompt[key]} overrides ${saved[key]}, which ${folder ?? source} was trained with; its numbers may not be comparable`,
+        `${key}: ${prompt[key]} overrides ${trained[key]}, which ${folder ?? source} was trained with; its numbers may not be comparable`,
       );
   return {
     model,

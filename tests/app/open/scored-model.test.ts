@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openScoredModel } from '../../../src/app/open/scored-model.ts';
 import { ConfigError, WeightsError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
+import type { Retrieval } from '../../../src/method/retrieval/choose.ts';
 import { train } from '../../../src/method/runs/train.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { allEvents } from '../../support/train-runs.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
     examples: writtenUsers,
     objective: 'sft' as const,
     threads: 1,
-    prompt: { maxHistory: 1, maxTokens: 300 },
+    prompt: { maxHistory: 1, maxTokens: 300, retrieval: 'bm25' as const },
     maxSteps: 1,
   };
   const lora = { rank: 2, loraAlpha: 4, targetModules: ['q_proj'] };
@@ -36,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function opened(prompt: { maxHistory?: number } = {}, from = source) {
+async function opened(prompt: { maxHistory?: number; retrieval?: Retrieval } = {}, from = source) {
   const warnings: string[] = [];
   const model = await openScoredModel(from, {
     adapter,
@@ -71,6 +72,7 @@ describe('prompt settings', () => {
         reference: 'removed',
         maxTokens: 300,
         maxHistory: 1,
+        retrieval: 'bm25',
       });
       expect(given.warnings).toEqual([]);
     }
@@ -80,7 +82,9 @@ describe('prompt settings', () => {
     const { model, warnings } = await opened({ maxHistory: 2 });
     expect(model.prompt.maxHistory).toBe(2);
     expect(warnings).toEqual([expect.stringContaining('maxHistory: 2 overrides 1')]);
-    expect((await opened({ maxHistory: 1 })).warnings).toEqual([]);
+    expect((await opened({ maxHistory: 1, retrieval: 'bm25' })).warnings).toEqual([]);
+    const other = await opened({ retrieval: 'latest' });
+    expect(other.warnings).toEqual([expect.stringContaining('retrieval: latest overrides bm25')]);
   });
 
   it('are the defaults for a model that nothing is known of, as far as its positions go', async () => {
