@@ -1,5 +1,5 @@
 /** @file Folders that are whole or absent: filled under another name, flushed to disk, then renamed into place. */
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { syncFolder } from './atomic-file.ts';
 import { exists } from './exists.ts';
@@ -33,15 +33,37 @@ export async function writeFolderAtomically(
 }
 
 /**
- * Makes a folder and those above it, where they are missing.
+ * Makes a folder and those above it, where they are missing: one by one, so that the reason of a refusal is the system's own.
+ * (Node's recursive mkdir says ENOENT for a read-only file system, and below /proc it never ends.)
  * @param mode of what is made, less what the process's mask takes away
  * @throws {EngineError} `file/cannot-write` when the system refuses
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode });
+    for (const folder of await missingFolders(path)) await makeOne(folder, mode);
   } catch (error) {
-    throw describeFileError(path, await reasonAgainst(path, error as NodeJS.ErrnoException));
+    throw describeFileError(path, error);
+  }
+}
+
+/** The folders from the topmost missing one down to `path`; `path` alone where nothing is missing. */
+async function missingFolders(path: string): Promise<string[]> {
+  const topmost = await topmostMissing(path);
+  const folders = [resolve(path)];
+  while (folders[0] !== topmost) folders.unshift(dirname(folders[0]!));
+  return folders;
+}
+
+/** A folder that is there, or that another process makes meanwhile, is as good as one that was made. */
+async function makeOne(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    const isFolder = await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw error;
   }
 }
 
@@ -50,19 +72,6 @@ export async function topmostMissing(path: string): Promise<string> {
   let missing = resolve(path);
   while (dirname(missing) !== missing && !(await exists(dirname(missing)))) missing = dirname(missing);
   return missing;
-}
-
-/** Node's recursive mkdir says ENOENT for a read-only file system: the topmost missing folder is made alone to hear why. */
-async function reasonAgainst(path: string, error: NodeJS.ErrnoException): Promise<NodeJS.ErrnoException> {
-  if (error.code !== 'ENOENT') return error;
-  const missing = await topmostMissing(path);
-  try {
-    await mkdir(missing);
-    await rmdir(missing);
-    return error;
-  } catch (reason) {
-    return reason as NodeJS.ErrnoException;
-  }
 }
 
 /** Removes what killed writes have left in a folder: names that end in `.tmp`. */

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { removeTemporaries, writeFolderAtomically } from '../../src/base/atomic-folder.ts';
+import { makeFolder, removeTemporaries, writeFolderAtomically } from '../../src/base/atomic-folder.ts';
 import { DataError, EngineError } from '../../src/base/errors.ts';
 
 const fresh = async () => join(await mkdtemp(join(tmpdir(), 'nextquill-folder-')), 'folder');
@@ -59,4 +59,19 @@ it('a place that cannot be written to is an error that names it', async () => {
   const failing = writeFolderAtomically(path, async () => {});
   await expect(failing).rejects.toThrow(EngineError);
   await expect(failing).rejects.toThrow(path);
+});
+
+it('folders are made one by one, those that are there and those that another process makes are kept', async () => {
+  const path = join(await fresh(), 'a/b');
+  await Promise.all([makeFolder(path), makeFolder(path), makeFolder(join(path, '../c'))]);
+  await makeFolder(path);
+  expect(files(path)).toEqual(['b', 'c']);
+  await writeFile(join(path, 'file'), '1');
+  for (const below of ['file', 'file/c'])
+    await expect(makeFolder(join(path, below))).rejects.toMatchObject({ code: 'file/cannot-write' });
+});
+
+// Node's recursive mkdir never comes back from there.
+it.skipIf(!existsSync('/proc/self'))('a folder below /proc is refused at once', async () => {
+  await expect(makeFolder('/proc/nope/deeper')).rejects.toMatchObject({ code: 'file/cannot-write' });
 });

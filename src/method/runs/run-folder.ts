@@ -52,7 +52,9 @@ export async function createRunFolder(run: string, manifest: Manifest): Promise<
  */
 export async function tidyRunFolder(run: string): Promise<void> {
   try {
-    await mkdir(join(run, CHECKPOINTS), { recursive: true });
+    await mkdir(join(run, CHECKPOINTS)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     await removeTemporaries(run);
     await removeTemporaries(join(run, CHECKPOINTS));
   } catch (cause) {
