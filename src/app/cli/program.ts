@@ -1,11 +1,12 @@
 /** @file The command line as a whole: its commands, the flags that all have, and wrong usage told in our words. */
 import { Command, CommanderError } from 'commander';
+import { deviceChoices } from '../../base/device.ts';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { CliCommand, GlobalOptions, Session } from './command.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import { usageError, WORD_SHOWN } from './failure.ts';
-import { addFlag, wholeNumber } from './flags.ts';
+import { addFlag, oneOf, wholeNumber } from './flags.ts';
 import { oneLine } from './terminal.ts';
 
 /** What was asked for: a command with its words and flags, or a text to show. */
@@ -127,6 +128,12 @@ function buildProgram(
     checkThreads(threads, flag);
     return threads;
   });
+  addFlag(
+    program,
+    '--device <name>',
+    `what models are computed on: ${deviceChoices.join(', ')} (default: cpu)`,
+    (flag) => oneOf(flag, deviceChoices),
+  );
   program
     .option('--quiet', 'no progress and no notes on stderr; warnings stay')
     .option('--offline', 'never use the network')

@@ -1,5 +1,6 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 
+import type { DeviceTaken } from '../../engine/models/device-check.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
@@ -86,10 +87,34 @@ export async function openForScoring(
   return { opened, rows: measured, all: measured, source };
 }
 
-/** What the opening of a model takes from the command line: flags, progress, warnings, and the way to be stopped. */
-export function openingOf({ options, progress, signal, warn }: Session): OpenModelOptions {
+/**
+ * What the opening of a model takes from the command line: flags, progress, warnings, and the way to be stopped.
+ * @param device that of `--device` by default
+ */
+export function openingOf(
+  { options, progress, signal, warn, note }: Session,
+  device = options.device,
+): OpenModelOptions {
   const { offline } = options;
-  return { ...(offline !== undefined && { offline }), onProgress: progress, onWarning: warn, signal };
+  return {
+    ...(offline !== undefined && { offline }),
+    ...(device !== undefined && { device }),
+    onDevice: (taken) => note(deviceLine(taken)),
+    onProgress: progress,
+    onWarning: warn,
+    signal,
+  };
+}
+
+/** Which device was taken, and why. */
+export function deviceLine({ device, because, reason }: DeviceTaken): string {
+  if (because === undefined) return `device: ${device}`;
+  const why = {
+    passed: 'its self-check passed',
+    failed: 'the self-check of webgpu failed',
+    none: 'there is no other',
+  }[because];
+  return `device: ${device}, taken by auto: ${why}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 /** Other users' histories that must be drawn for an effect to be shown, even where none were asked for. */

@@ -50,6 +50,7 @@ const recipeKeys = {
   reference: 'prompt.reference',
   seed: 'seed',
   threads: 'threads',
+  device: 'compute.device',
 } as const;
 
 type FlagValue = string | number | boolean | readonly string[];
@@ -175,7 +176,7 @@ export async function specOf(
   flags: TrainFlags,
   session: Session,
 ): Promise<RunSpec> {
-  const { seed, threads } = session.options;
+  const { seed, threads, device } = session.options;
   const [first, ...rest] = operands;
   const isRecipe = first !== undefined && !first.includes('=');
   const words = isRecipe ? rest : operands;
@@ -183,6 +184,7 @@ export async function specOf(
     ...flags,
     ...(seed !== undefined && { seed }),
     ...(threads !== undefined && { threads }),
+    ...(device !== undefined && { device }),
   };
   const overrides: Override[] = Object.entries(recipeKeys).flatMap(([flag, key]) => {
     const value = all[flag as keyof typeof recipeKeys];

@@ -1,5 +1,6 @@
 /** @file The training recipe: every key with its type, unit, default and where the default comes from. */
 import { z } from 'zod';
+import { type DeviceChoice, deviceChoices } from '../../base/device.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
@@ -177,6 +178,15 @@ export const recipeSchema = z
       })
       .optional()
       .describe('Bounds of the data and of the memory.'),
+    compute: z
+      .strictObject({
+        device: z
+          .enum(deviceChoices)
+          .optional()
+          .describe(`what the model is computed on: ${deviceChoices.join(', ')}; default cpu`),
+      })
+      .optional()
+      .describe('What the run is computed on.'),
     seed: z.int().min(0).optional().describe(`of every random draw; default ${d.seed}`),
     threads: count.optional().describe('of the engine; default: all processors'),
     out: z.string().min(1).describe('folder of the run'),
@@ -194,6 +204,7 @@ export interface RunSpec {
   readonly maxExamples?: number;
   /** Bytes. */
   readonly maxMemory?: number;
+  readonly device?: DeviceChoice;
   readonly prompt: Partial<PromptSettings>;
   readonly settings: TrainingSettings;
 }
@@ -220,6 +231,7 @@ export function runSpec(recipe: Recipe, where: string): RunSpec {
     out,
     ...(limits?.maxExamples !== undefined && { maxExamples: limits.maxExamples }),
     ...(limits?.maxMemory !== undefined && { maxMemory: bytesOfSize(limits.maxMemory) }),
+    ...(recipe.compute?.device !== undefined && { device: recipe.compute.device }),
     prompt: withoutUndefined(recipe.prompt ?? {}),
     settings: {
       ...(objective !== undefined && { objective }),

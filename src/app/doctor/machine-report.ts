@@ -5,7 +5,9 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
+import type { Device, DeviceChoice } from '../../base/device.ts';
 import { exists } from '../../base/exists.ts';
+import { checkOnDevice, type DeviceCheck, takeDevice } from '../../engine/models/device-check.ts';
 import { runtimeProviders, runtimeVersion } from '../../engine/runtime/version.ts';
 import { memoryLimit } from '../../method/training/memory/training-memory.ts';
 import {
@@ -38,6 +40,8 @@ export interface MachineReport {
     readonly providers: readonly string[];
     readonly providersNotBundled: readonly string[];
   };
+  /** One tiny training step on the device that was asked for, and on the processor; absent where none was. */
+  readonly selfCheck?: DeviceCheck & { readonly device: Device };
   readonly cache: { readonly folder: string; readonly files: number; readonly bytes: number };
   readonly embeddedModel: { readonly folder: string; readonly isPresent: boolean };
   readonly hub: {
@@ -54,8 +58,13 @@ export interface MachineReport {
   readonly python?: PythonReport;
 }
 
-/** Looks at this machine; nothing is sent, and nothing is changed. */
-export async function machineReport(env: Environment): Promise<MachineReport> {
+/**
+ * Looks at this machine; nothing is sent, and nothing is changed.
+ * @param choice a device to check
+ * @throws {EngineError} `engine/device` when it is not there, or cannot run the step
+ */
+export async function machineReport(env: Environment, choice?: DeviceChoice): Promise<MachineReport> {
+  const device = choice === 'auto' ? (await takeDevice(choice)).device : choice;
   const [first] = cpus();
   const { bundled, notBundled } = runtimeProviders();
   const packageFile = new URL('../../../package.json', import.meta.url);
@@ -68,6 +77,7 @@ export async function machineReport(env: Environment): Promise<MachineReport> {
     cpu: { model: first?.model.trim() || 'unknown', cores: cpus().length },
     memory: { totalBytes: totalmem(), availableBytes: memoryLimit() },
     onnxRuntime: { version: runtimeVersion, providers: bundled, providersNotBundled: notBundled },
+    ...(device && { selfCheck: { device, ...(await checkOnDevice(device)) } }),
     cache: { folder, ...(await sizeOfFolder(folder)) },
     embeddedModel: {
       folder: embeddedModelFolder,

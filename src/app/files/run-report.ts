@@ -77,6 +77,6 @@ function guardExamples(examples: readonly Example[], { data, recipe }: Manifest,
 
 async function trainedModel(run: string, { recipe }: Manifest, model: Model): Promise<ScoredModel> {
   return recipe.lora === undefined
-    ? { model: await loadModel(join(run, 'weights')) }
+    ? { model: { ...(await loadModel(join(run, 'weights'))), ...(model.device && { device: model.device }) } }
     : { model, adapter: await loadAdapter(join(run, 'adapter'), model) };
 }

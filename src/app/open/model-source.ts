@@ -3,11 +3,13 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
+import { checkDevice, type DeviceChoice } from '../../base/device.ts';
 import { ConfigError, nearestName, WeightsError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { type HubId, parseHubId } from '../../base/hub-id.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { modelFolderOfGguf } from '../../engine/gguf/model-folder-of.ts';
+import { type DeviceTaken, takeDevice } from '../../engine/models/device-check.ts';
 import { loadModel, type Model } from '../../engine/models/model.ts';
 import { hubModel } from './hub/hub-model.ts';
 
@@ -19,6 +21,10 @@ export interface OpenModelOptions {
   readonly onWarning?: (message: string) => void;
   /** Where weights converted to f32 are kept; default: the environment's NEXTQUILL_CACHE, or `nextquill` in the user's folder for caches. */
   readonly cacheFolder?: string;
+  /** What the model's graphs run on; `cpu` by default. `auto` is the graphics card where its self-check passes. */
+  readonly device?: DeviceChoice;
+  /** Told which device was taken, where one was asked for. */
+  readonly onDevice?: (taken: DeviceTaken) => void;
   /** Hears of weights being downloaded and converted. */
   readonly onProgress?: ProgressListener;
   readonly signal?: AbortSignal;
@@ -32,12 +38,20 @@ export const embeddedModelFolder = fileURLToPath(new URL('../../../models/embedd
  * @param source a folder in Hugging Face's layout, a `.gguf` file, `embedded`, or a hub id such as `owner/name@revision`
  * @throws {ConfigError} for a model that the hub does not have or show, or a name that is neither a path nor an id
  * @throws {WeightsError} when a file of the model is missing, truncated or unsupported
- * @throws {EngineError} when a download fails
+ * @throws {EngineError} when a download fails; `engine/device` when the device is not there
  * @throws {AbortedError} when `signal` is aborted
  */
 export async function openModel(source: string, options: OpenModelOptions = {}): Promise<Model> {
-  const { cacheFolder = defaultCacheFolder() } = options;
-  const open = (folder: string) => loadModel(folder, cacheFolder, options);
+  const { cacheFolder = defaultCacheFolder(), device: choice = 'cpu' } = options;
+  checkDevice(choice);
+  // Before anything is downloaded.
+  const taken = await takeDevice(choice);
+  if (choice !== 'cpu') options.onDevice?.(taken);
+  const { device } = taken;
+  const open = async (folder: string): Promise<Model> => {
+    const model = await loadModel(folder, cacheFolder, options);
+    return device === 'cpu' ? model : { ...model, device };
+  };
   if (source === 'embedded') {
     if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
     throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {

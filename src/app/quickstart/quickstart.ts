@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { makeFolder } from '../../base/atomic-folder.ts';
+import type { DeviceChoice } from '../../base/device.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
@@ -23,7 +24,7 @@ import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.t
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { comparisonAnswer } from '../../reports/comparison/comparison-answer.ts';
 import { type LossCurve, renderComparison } from '../../reports/comparison/comparison-html.ts';
-import { openModel } from '../open/model-source.ts';
+import { type OpenModelOptions, openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
 import { introduction, provenance } from './words.ts';
 
@@ -33,6 +34,10 @@ export interface QuickstartOptions {
   readonly out: string;
   readonly seed?: number;
   readonly threads?: number;
+  /** What the model is computed on; `cpu` by default. */
+  readonly device?: DeviceChoice;
+  /** Told which device was taken, where one was asked for. */
+  readonly onDevice?: OpenModelOptions['onDevice'];
   readonly sizes?: QuickstartSizes;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
@@ -86,10 +91,20 @@ interface Scored {
 
 /** Runs the quickstart. @throws {AbortedError} when the signal says so; the folder then holds what was finished */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
-  const { out, seed = 1, threads, sizes = defaultSizes, signal, onProgress, onNotice } = options;
+  const {
+    out,
+    seed = 1,
+    threads,
+    sizes = defaultSizes,
+    device,
+    onDevice,
+    signal,
+    onProgress,
+    onNotice,
+  } = options;
   const clock = options.clock ?? (() => performance.now() / 1000);
   const start = clock();
-  const model = await openModel('embedded');
+  const model = await openModel('embedded', { ...(device && { device }), ...(onDevice && { onDevice }) });
   const prompt: PromptSettings = {
     template: 'default',
     reference: 'removed',

@@ -1,5 +1,5 @@
 /** @file Checks gradients against central differences, with an error bound that knows f32. */
-
+import type { Device } from '../../base/device.ts';
 import { compile } from '../onnx/program.ts';
 import { mul, reduceSum } from '../ops/operators.ts';
 import type { Value } from '../ops/value.ts';
@@ -19,14 +19,14 @@ export interface GradientCheck {
  * @param output any f32 expression
  * @param variables inputs to differentiate by, by their names in `feeds`
  * @param feeds values of all inputs, and of the input `cotangent` (of the output's shape)
- * @param step half the difference, relative to 1; 1e-3 balances f32 rounding against curvature
+ * @param options `step`: half the difference, relative to 1; 1e-3 balances f32 rounding against curvature
  */
 export async function checkGradient(
   output: Value,
   variables: Readonly<Record<string, Value>>,
   cotangent: Value,
   feeds: Readonly<Record<string, HostTensor>>,
-  step = 1e-3,
+  { step = 1e-3, device = 'cpu' }: { readonly step?: number; readonly device?: Device } = {},
 ): Promise<GradientCheck> {
   const names = Object.keys(variables);
   const weighted = mul(output, cotangent);
@@ -36,7 +36,9 @@ export async function checkGradient(
   );
   const gradients = vjp(loss, Object.values(variables));
   const named = Object.fromEntries(names.map((name, i) => [`d${name}`, gradients[i]!]));
-  await using session = await createSession(compile({ weighted, ...named }), { threads: 1 });
+  await using session = await createSession(compile({ weighted, ...named }, undefined, device), {
+    threads: 1,
+  });
   const analytic = await session.run(feeds);
   const total = async (changed: Record<string, HostTensor>) => {
     const { weighted: terms } = await session.run(changed, {}, ['weighted']);

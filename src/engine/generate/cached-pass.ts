@@ -34,7 +34,7 @@ const CHUNK = 512;
  * @throws {WeightsError} when the size of its heads is not supported
  */
 export async function openCachedPass(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device'>,
   parameters: ParameterValues = {},
   options: Omit<SessionOptions, 'weightsFolder'> & { readonly chunk?: number } = {},
 ): Promise<CachedPass> {

@@ -57,7 +57,7 @@ export interface TextGenerator extends AsyncDisposable {
 
 /** A generator over a model's mapped weights. */
 export async function openTextGenerator(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'tokenizer'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'tokenizer'>,
   parameters: ParameterValues = {},
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<TextGenerator> {

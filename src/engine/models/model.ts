@@ -1,6 +1,7 @@
 /** @file Opens a model folder for use: its config checked, its weights mapped in f32, its tokenizer loaded. */
 import { join } from 'node:path';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
+import type { Device } from '../../base/device.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { QuantisedBase } from '../quantisation/layout.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -25,6 +26,8 @@ export interface Model {
   readonly weights: TensorDirectory;
   /** In place of f32 linear layers, where the base is kept in fewer bits: see withQuantisedBase. */
   readonly quantised?: QuantisedBase;
+  /** What its graphs run on; the processor where absent. */
+  readonly device?: Device;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
 }

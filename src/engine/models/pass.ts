@@ -19,7 +19,7 @@ import {
   trainedParameters,
 } from './parameters.ts';
 import { growingRotaryTables, rotaryInputs } from './rotary.ts';
-import { type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
+import { queryBlocks, type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
 
 /** Values that take the place of the model file's, or join them. */
 export interface ParameterValues {
@@ -69,14 +69,15 @@ export interface Passes {
  * @param recompute whether the backward pass computes each layer again: less memory, more time; off by default
  */
 export function createPasses(
-  { config, architecture }: Pick<Model, 'config' | 'architecture'>,
+  { config, architecture, device }: Pick<Model, 'config' | 'architecture' | 'device'>,
   source: ParameterSource,
   { recompute = false }: { readonly recompute?: boolean } = {},
 ): Passes {
   const rotary = rotaryInputs(config);
   const tables = growingRotaryTables(config);
+  const blocks = queryBlocks(device);
   const hidden = (name: string, length: string) => {
-    const tokens = tokenInputs(name, 'B', length);
+    const tokens = tokenInputs(name, 'B', length, blocks);
     const { tokenIds, positions } = tokens;
     const rows = input(`${name}.rows`, 'i64', ['S']);
     const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };
@@ -90,7 +91,7 @@ export function createPasses(
     feeds: (passes) => {
       const feeds: Record<string, HostTensor> = {};
       for (const [name, pass] of Object.entries(passes)) {
-        Object.assign(feeds, tokenFeeds(name, pass));
+        Object.assign(feeds, tokenFeeds(name, pass, blocks));
         feeds[`${name}.rows`] = { data: pass.rows, shape: [pass.rows.length] };
         if (source.dropping !== undefined) Object.assign(feeds, noiseFeeds(name, pass));
       }
@@ -100,13 +101,13 @@ export function createPasses(
   };
 }
 
-/** A session over `outputs` whose frozen weights are mapped from the model's file, or from that of its quantised base. */
+/** A session on the model's device over `outputs` whose frozen weights are mapped from the model's file, or from that of its quantised base. */
 export function openSession(
-  { weights, quantised }: Pick<Model, 'weights' | 'quantised'>,
+  { weights, quantised, device }: Pick<Model, 'weights' | 'quantised' | 'device'>,
   outputs: Readonly<Record<string, Value>>,
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<Session> {
   const { folder, tensors } =
     quantised === undefined ? mappedWeights(weights) : mappedQuantisedBase(quantised);
-  return createSession(compile(outputs, tensors), { weightsFolder: folder, ...options });
+  return createSession(compile(outputs, tensors, device), { weightsFolder: folder, ...options });
 }

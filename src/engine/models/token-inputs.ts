@@ -1,4 +1,5 @@
 /** @file The inputs of one pass over a padded batch of token sequences, and their feeds. */
+import type { Device } from '../../base/device.ts';
 import { addDims, type Dim } from '../ops/dimension.ts';
 import { input } from '../ops/operators.ts';
 import type { Value } from '../ops/value.ts';
@@ -23,9 +24,20 @@ const QUERY_BLOCKS = 4;
 /** The least queries of a block worth its operators (measured). */
 const LEAST_QUERIES = 128;
 
-/** Declares the inputs of a pass, named `prefix`.tokenIds and so on; its length T is the sum of its blocks' sizes. */
-export function tokenInputs(prefix: string, batch: Dim, lengthSymbol: string): TokenInputs {
-  const blocks = Array.from({ length: QUERY_BLOCKS }, (_, i) => `${lengthSymbol}${i}`);
+/** Blocks of a device. Short passes leave some empty, and no graphics card computes over no rows. */
+export const queryBlocks = (device: Device = 'cpu'): number => (device === 'cpu' ? QUERY_BLOCKS : 1);
+
+/**
+ * Declares the inputs of a pass, named `prefix`.tokenIds and so on; its length T is the sum of its blocks' sizes.
+ * @param count blocks of queries; the feeds must have as many
+ */
+export function tokenInputs(
+  prefix: string,
+  batch: Dim,
+  lengthSymbol: string,
+  count = QUERY_BLOCKS,
+): TokenInputs {
+  const blocks = Array.from({ length: count }, (_, i) => `${lengthSymbol}${i}`);
   const length = blocks.reduce<Dim>(addDims, 0);
   return {
     tokenIds: input(`${prefix}.tokenIds`, 'i64', [batch, length]),
@@ -47,14 +59,18 @@ export interface TokenBatch {
 }
 
 /** The feeds of {@link tokenInputs}. */
-export function tokenFeeds(prefix: string, tokens: TokenBatch): Record<string, HostTensor> {
+export function tokenFeeds(
+  prefix: string,
+  tokens: TokenBatch,
+  count = QUERY_BLOCKS,
+): Record<string, HostTensor> {
   const shape = [tokens.batch, tokens.length];
   return {
     [`${prefix}.tokenIds`]: { data: tokens.tokenIds, shape },
     [`${prefix}.positions`]: { data: tokens.positionIds, shape },
     [`${prefix}.mask`]: { data: tokens.attentionMask, shape },
     ...Object.fromEntries(
-      blockSizes(tokens.length).map(([start, size], i) => [
+      blockSizes(tokens.length, count).map(([start, size], i) => [
         `${prefix}.order.${i}`,
         { data: BigInt64Array.from({ length: size }, (_, t) => BigInt(start + t)), shape: [size] },
       ]),
@@ -63,9 +79,9 @@ export function tokenFeeds(prefix: string, tokens: TokenBatch): Record<string, H
 }
 
 /** Start and size of each block of queries: equal ones, the last of them empty where the pass is short. */
-function blockSizes(length: number): [start: number, size: number][] {
-  const size = Math.max(LEAST_QUERIES, Math.ceil(length / QUERY_BLOCKS));
-  return Array.from({ length: QUERY_BLOCKS }, (_, i) => {
+function blockSizes(length: number, count: number): [start: number, size: number][] {
+  const size = Math.max(LEAST_QUERIES, Math.ceil(length / count));
+  return Array.from({ length: count }, (_, i) => {
     const start = Math.min(length, i * size);
     return [start, Math.min(length, start + size) - start];
   });

@@ -1,5 +1,6 @@
 /** @file Collects the parts of one ONNX graph: nodes, initializers, and shape arithmetic for symbolic dimensions. */
 import { create } from '@bufbuild/protobuf';
+import type { Device } from '../../base/device.ts';
 import { GraphError } from '../../base/errors.ts';
 import { type Dim, termsOf } from '../ops/dimension.ts';
 import {
@@ -31,6 +32,8 @@ export interface ExternalTensor {
 
 /** Receives the nodes of a graph in execution order. */
 export interface Emitter {
+  /** What the graph will run on: providers differ in what their operators compute. */
+  readonly device: Device;
   readonly nodes: NodeProto[];
   readonly initializers: TensorProto[];
   /** A new name, unique in the graph. */
@@ -64,7 +67,7 @@ export interface Emitter {
   shared(key: string, make: () => string): string;
 }
 
-export function createEmitter(): Emitter {
+export function createEmitter(device: Device = 'cpu'): Emitter {
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
   const symbols = new Map<string, { name: string; axis: number }>();
@@ -146,6 +149,7 @@ export function createEmitter(): Emitter {
   };
 
   return {
+    device,
     nodes,
     initializers,
     fresh,

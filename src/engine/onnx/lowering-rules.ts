@@ -99,12 +99,24 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     const picked = emit.call('GatherElements', [logProbabilities!, column], { axis: { int: 1 } });
     emit.node('Squeeze', [picked, emit.integers([1])], [selected!]);
   },
-  rmsNorm: (emit, node, inputs, outputs) =>
-    emit.node('SimplifiedLayerNormalization', inputs, outputs, {
-      axis: { int: -1 },
-      epsilon: node.attributes.epsilon,
-      stash_type: { int: 1 },
-    }),
+  rmsNorm: (emit, node, inputs, [normed, inverse]) => {
+    const { epsilon } = node.attributes;
+    const attributes = { axis: { int: -1 }, epsilon, stash_type: { int: 1 } };
+    // The WebGPU provider leaves the second output empty, without a word: losses stay right and gradients do not.
+    const fillsInverse = emit.device !== 'webgpu';
+    emit.node(
+      'SimplifiedLayerNormalization',
+      inputs,
+      fillsInverse ? [normed!, inverse!] : [normed!],
+      attributes,
+    );
+    if (fillsInverse) return;
+    const [x] = inputs as [string];
+    const width = { keepdims: { int: 1 } };
+    const mean = emit.call('ReduceMean', [emit.call('Mul', [x, x]), emit.integers([-1])], width);
+    const small = emit.floats(Float32Array.of(epsilon), []);
+    emit.node('Reciprocal', [emit.call('Sqrt', [emit.call('Add', [mean, small])])], [inverse!]);
+  },
   layerNorm: (emit, node, inputs, outputs) =>
     emit.node('LayerNormalization', inputs, outputs, {
       axis: { int: -1 },

@@ -1,5 +1,6 @@
 /** @file Lowers expressions to the bytes of one ONNX model. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { Device } from '../../base/device.ts';
 import { GraphError } from '../../base/errors.ts';
 import { aliasedValue, nodesInOrder, type OpName, type TensorType, type Value } from '../ops/value.ts';
 import { createEmitter, type ExternalTensor, MICROSOFT } from './emit.ts';
@@ -11,6 +12,8 @@ import { verify } from './verify.ts';
 export interface Program {
   /** A serialized ONNX ModelProto; frozen weights are references into files. */
   readonly bytes: Uint8Array;
+  /** What it was lowered for, and runs on. */
+  readonly device: Device;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
 }
@@ -29,15 +32,17 @@ export const NO_COPIES = 'no copies';
 /**
  * One ONNX model that computes `outputs` by name.
  * @param weights where each frozen weight lies, by the name it was built with
+ * @param device what the graph will run on
  * @throws {GraphError} when names clash, a weight has no place, or a symbol no input
  */
 export function compile(
   outputs: Readonly<Record<string, Value>>,
   weights: ReadonlyMap<string, ExternalTensor> = new Map(),
+  device: Device = 'cpu',
 ): Program {
   const roots = Object.values(outputs);
   verify(outputs);
-  const emit = createEmitter();
+  const emit = createEmitter(device);
   const names = new Map<Value, string>();
   const nodes = nodesInOrder(roots);
   const inputs = new Map<string, TensorType>();
@@ -118,7 +123,7 @@ export function compile(
       output: [emptySequence(), ...[...outputTypes].map(([name, type]) => valueInfo(name, type))],
     },
   });
-  return { bytes: toBinary(ModelProtoSchema, model), inputs, outputs: outputTypes };
+  return { bytes: toBinary(ModelProtoSchema, model), device, inputs, outputs: outputTypes };
 }
 
 function emptySequence(): ValueInfoProto {

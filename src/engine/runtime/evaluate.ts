@@ -1,4 +1,5 @@
 /** @file Computes expressions once: compile, run, dispose. For tests, gradient checks and small jobs. */
+import type { Device } from '../../base/device.ts';
 import { compile } from '../onnx/program.ts';
 import type { Value } from '../ops/value.ts';
 import { createSession, type HostTensor } from './session.ts';
@@ -7,7 +8,8 @@ import { createSession, type HostTensor } from './session.ts';
 export async function evaluate(
   outputs: Readonly<Record<string, Value>>,
   feeds: Readonly<Record<string, HostTensor>> = {},
+  device: Device = 'cpu',
 ): Promise<Record<string, HostTensor>> {
-  await using session = await createSession(compile(outputs), { threads: 1 });
+  await using session = await createSession(compile(outputs, undefined, device), { threads: 1 });
   return await session.run(feeds);
 }

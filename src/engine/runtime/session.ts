@@ -1,5 +1,6 @@
 /** @file Owns ONNX Runtime sessions: typed, named feeds and fetches, and the options that were measured to matter. */
 import * as ort from 'onnxruntime-node';
+import type { Device } from '../../base/device.ts';
 import { EngineError, ShapeError } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import { NO_COPIES, type Program } from '../onnx/program.ts';
@@ -17,8 +18,6 @@ export interface SessionOptions {
   readonly weightsFolder?: string;
   /** Threads of one operator; the machine's cores by default. Part of what a run repeats bit for bit under. */
   readonly threads?: number;
-  /** ONNX Runtime's execution providers, tried in order; `cpu` by default. */
-  readonly providers?: readonly string[];
 }
 
 /** A compiled graph ready to run. */
@@ -39,12 +38,13 @@ export interface Session extends AsyncDisposable {
 }
 
 /**
- * A session over `program`.
- * @throws {EngineError} when ONNX Runtime refuses the graph or the provider is not there
+ * A session over `program`, on the device that it was compiled for. What a graphics card does not compute, the processor does.
+ * @throws {EngineError} `engine/session` when ONNX Runtime refuses the graph, `engine/device` when the device is not there
  * @throws {ConfigError} for a number of threads that would hang it
  */
 export async function createSession(program: Program, options: SessionOptions = {}): Promise<Session> {
-  const { weightsFolder, threads, providers = ['cpu'] } = options;
+  const { weightsFolder, threads } = options;
+  const { device } = program;
   checkThreads(threads);
   // Packed copies of frozen weights make a run about 5 % faster, and take their size in memory.
   const session: Record<string, string> = { disable_prepacking: '1' };
@@ -52,7 +52,7 @@ export async function createSession(program: Program, options: SessionOptions = 
   let native: ort.InferenceSession;
   try {
     native = await ort.InferenceSession.create(program.bytes, {
-      executionProviders: [...providers],
+      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       graphOptimizationLevel: 'all',
       // One huge block a run otherwise: a third of the memory, and large swings in time.
       enableMemPattern: false,
@@ -65,9 +65,10 @@ export async function createSession(program: Program, options: SessionOptions = 
       },
     });
   } catch (cause) {
+    if (device !== 'cpu') throw deviceError(device, cause);
     throw new EngineError(`session: ONNX Runtime refused the graph: ${messageOf(cause)}`, {
       code: 'engine/session',
-      hint: `Check that the provider (${providers.join(', ')}) is available and the weights file is whole.`,
+      hint: 'Check that the weights file is whole.',
       cause,
     });
   }
@@ -95,6 +96,23 @@ export async function createSession(program: Program, options: SessionOptions = 
     },
     [Symbol.asyncDispose]: () => native.release(),
   };
+}
+
+function deviceError(device: Device, cause: unknown): EngineError {
+  const isCuda = device === 'cuda';
+  // Paths of ONNX Runtime's sources come first; its reason is last.
+  const reason = messageOf(cause)
+    .trim()
+    .split(/\bwas false\. |\n/)
+    .at(-1)!;
+  return new EngineError(
+    `device ${device}: expected ${isCuda ? 'ONNX Runtime’s CUDA provider and a card' : 'a graphics card that it can use'}, got: ${reason}`,
+    {
+      code: 'engine/device',
+      hint: `Set the device to cpu, or ${isCuda ? 'install ONNX Runtime’s CUDA provider and CUDA' : 'install the driver of the graphics card (on Linux Vulkan’s: libvulkan1)'}.`,
+      cause,
+    },
+  );
 }
 
 /** A scalar feed. */

@@ -12,7 +12,7 @@ import { makeFolder } from '../../base/atomic-folder.ts';
 import { describeFileError } from '../../base/file-error.ts';
 import { sha256 } from '../../base/hash.ts';
 import type { ScoreKeeper } from '../scoring/score-keeper.ts';
-import { scoredHash } from '../scoring/scored-hash.ts';
+import { scoresHash } from '../scoring/scored-hash.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 
 /**
@@ -22,7 +22,7 @@ import type { ScoredModel } from '../scoring/scored-model.ts';
  */
 export async function scoreFile(path: string, scored: ScoredModel): Promise<ScoreKeeper & AsyncDisposable> {
   const known = new Map<string, Float32Array>();
-  const model = scoredHash(scored);
+  const model = scoresHash(scored);
   const nameOf = (key: string) => sha256(`${model} ${key}`);
   let file: FileHandle;
   await makeFolder(dirname(path));

@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
+import type { Device } from '../../base/device.ts';
 import { CheckpointError } from '../../base/errors.ts';
 import { parseJsonObject } from '../../base/json-file.ts';
+import type { Model } from '../../engine/models/model.ts';
 import { runtimeVersion } from '../../engine/runtime/version.ts';
 import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
@@ -78,7 +80,13 @@ export interface Manifest {
     readonly modelHash: string;
   };
   readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>>;
-  readonly machine: { readonly platform: string; readonly processor: string; readonly threads: number };
+  readonly machine: {
+    readonly platform: string;
+    readonly processor: string;
+    readonly threads: number;
+    /** What the graphs ran on; absent in runs of older versions, which knew the processor alone. */
+    readonly device?: Device;
+  };
   /** Bytes predicted before the run, and what there was. */
   readonly memory?: MemoryRecord;
   readonly summary?: Omit<TrainSummary, 'run'>;
@@ -118,9 +126,12 @@ export async function currentVersions(): Promise<Manifest['versions']> {
   };
 }
 
-export function currentMachine(threads: number): Manifest['machine'] {
+export function currentMachine(
+  threads: number,
+  { device = 'cpu' }: Pick<Model, 'device'>,
+): Manifest['machine'] {
   const processor = cpus()[0]?.model.trim() ?? 'unknown';
-  return { platform: `${process.platform}-${process.arch}`, processor, threads };
+  return { platform: `${process.platform}-${process.arch}`, processor, threads, device };
 }
 
 export async function writeManifest(run: string, manifest: Manifest): Promise<void> {

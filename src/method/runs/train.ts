@@ -260,7 +260,7 @@ async function* begin(
     ...(heldOut && { validation: heldOut.record }),
     ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
     versions: await currentVersions(),
-    machine: currentMachine(settings.threads),
+    machine: currentMachine(settings.threads, model),
     memory,
   };
   await using graph = await createTrainingGraph(graphOptions(settings, model));
@@ -301,14 +301,14 @@ async function* continueRun(
     ...rest,
     status: 'running',
     recipe: { ...rest.recipe, threads },
-    machine: { ...rest.machine, threads },
+    machine: { ...rest.machine, threads, device: model.device ?? 'cpu' },
     memory,
   };
   await using graph = await createTrainingGraph(graphOptions(settings, model));
   await breathe(signal);
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
-  for (const notice of [...damaged, ...(await differences(manifest, threads))])
+  for (const notice of [...damaged, ...(await differences(manifest, threads, model))])
     yield { type: 'notice', notice };
   if (lines.length < step)
     yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
@@ -342,9 +342,13 @@ function* checkEstimates(
 }
 
 /** What computes otherwise than when the run began, so that bits may differ. */
-async function differences({ versions, machine }: Manifest, threads: number): Promise<Notice[]> {
-  const now = { ...(await currentVersions()), ...currentMachine(threads) };
-  const then = { ...versions, ...machine };
+async function differences(
+  { versions, machine }: Manifest,
+  threads: number,
+  model: Model,
+): Promise<Notice[]> {
+  const now = { ...(await currentVersions()), ...currentMachine(threads, model) };
+  const then = { device: 'cpu', ...versions, ...machine };
   return Object.entries(now).flatMap(([name, value]) => {
     const before = then[name as keyof typeof then];
     return before === value

@@ -20,5 +20,11 @@ export function scoredHash({ model, adapter, trained }: ScoredModel): string {
   return hash.digest('hex');
 }
 
+/** Names what scores come from: the model, and its device where that is not the processor, for its last digits are its own. */
+export function scoresHash(scored: ScoredModel): string {
+  const { device = 'cpu' } = scored.model;
+  return device === 'cpu' ? scoredHash(scored) : `${scoredHash(scored)} ${device}`;
+}
+
 const sorted = (tensors: Readonly<Record<string, HostTensor>>) =>
   Object.entries(tensors).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -17,7 +17,7 @@ import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
 import { pairKey, promptKey, type ScoredRun, type ScoreKeeper, scoresThroughKeeper } from './score-keeper.ts';
-import { scoredHash } from './scored-hash.ts';
+import { scoresHash } from './scored-hash.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
 import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
@@ -59,7 +59,7 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
   const runs = scoringRuns(scored, plan, options);
   if (cache === undefined) return keptScorer(runs, options.keeper);
   const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
-  const key = sha256(canonicalJson([scoredHash(scored), cacheContext, ...weights]));
+  const key = sha256(canonicalJson([scoresHash(scored), cacheContext, ...weights]));
   const book = bookKeeper(cache, { key, tokenizerHash: scored.model.tokenizer.hash });
   const scorer = keptScorer(runs, book);
   return {

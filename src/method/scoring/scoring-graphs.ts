@@ -30,7 +30,7 @@ export interface ScoringGraph<T> {
   feeds(rows: readonly T[]): Record<string, HostTensor>;
 }
 
-type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer'>;
+type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer' | 'device'>;
 
 /** `logProbability` of the response tokens of prompts, over parameters that `source` gives. */
 export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<ScoredPrompt> {

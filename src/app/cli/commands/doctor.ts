@@ -1,5 +1,6 @@
 /** @file `nextquill doctor`: what this machine can do, for people and for reports of faults. */
 import { mebibytes } from '../../../base/bytes.ts';
+import { ContractError } from '../../../base/errors.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { type MachineReport, machineReport, type PythonReport } from '../../doctor/machine-report.ts';
@@ -10,12 +11,19 @@ export const doctorCommand: CliCommand = {
     command.addHelpText(
       'after',
       '\nNothing is sent or changed. No secret is printed: of a token, whether there is one.\n' +
-        'NEXTQUILL_PYTHON names a Python whose packages are listed too.',
+        'NEXTQUILL_PYTHON names a Python whose packages are listed too.\n' +
+        '--device runs one tiny training step there and on the processor; where they differ, the exit code is 3.',
     );
   },
   run: async (_operands, _flags, session) => {
-    const report = await machineReport(process.env);
+    const report = await machineReport(process.env, session.options.device);
     session.print(session.options.json ? `${JSON.stringify(report)}\n` : table(report));
+    const { selfCheck } = report;
+    if (selfCheck !== undefined && !selfCheck.passed)
+      throw new ContractError(
+        `device ${selfCheck.device}: expected the processor’s loss and gradients, got a loss of ${selfCheck.loss} for ${selfCheck.cpuLoss} and a gradient norm of ${selfCheck.gradientNorm} for ${selfCheck.cpuGradientNorm}`,
+        { code: 'device/self-check', hint: 'Use --device cpu; a newer driver may help.' },
+      );
   },
 };
 
@@ -29,6 +37,7 @@ function table(report: MachineReport): string {
     ['memory', `${mebibytes(memory.availableBytes)} available of ${mebibytes(memory.totalBytes)}`],
     ['ONNX Runtime', `${onnxRuntime.version}; ${list(onnxRuntime.providers)}`],
     ['  not bundled', list(onnxRuntime.providersNotBundled)],
+    ...(report.selfCheck === undefined ? [] : [selfCheckRow(report.selfCheck)]),
     ['cache', `${cache.folder}: ${mebibytes(cache.bytes)} in ${cache.files} files`],
     ['embedded model', embeddedModel.isPresent ? embeddedModel.folder : `missing: ${embeddedModel.folder}`],
     ['hub', `${hub.endpoint}${hub.isOffline ? ', offline' : ''}, cache ${hub.cache}`],
@@ -41,6 +50,15 @@ function table(report: MachineReport): string {
     () => false,
   );
   return `${lines.join('\n')}\n`;
+}
+
+function selfCheckRow(check: NonNullable<MachineReport['selfCheck']>): [string, string] {
+  const { device, passed, loss, cpuLoss, gradientNorm, cpuGradientNorm, gradientError } = check;
+  const six = (value: number) => value.toPrecision(6);
+  return [
+    '  self-check',
+    `${device} ${passed ? 'passed' : 'failed'}: loss ${six(loss)} (processor ${six(cpuLoss)}), gradient norm ${six(gradientNorm)} (${six(cpuGradientNorm)}), gradients differ by ${gradientError.toExponential(1)}`,
+  ];
 }
 
 function pythonLine(python: PythonReport): string {

@@ -9,6 +9,7 @@ import { type QuickstartResult, quickstart } from '../../quickstart/quickstart.t
 import type { CliCommand } from '../command.ts';
 import { addFlag } from '../flags.ts';
 import { clock } from '../progress.ts';
+import { deviceLine } from '../scoring.ts';
 
 export const quickstartCommand: CliCommand = {
   define: (command) => {
@@ -18,11 +19,13 @@ export const quickstartCommand: CliCommand = {
     const { out: wanted } = flags as { out?: string };
     const out = wanted ?? freeFolder('nextquill-quickstart');
     await checkFolderPlace(out, ['runs', 'report.html']);
-    const { seed, threads, json } = session.options;
+    const { seed, threads, device, json } = session.options;
     const result = await quickstart({
       out,
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
+      ...(device !== undefined && { device }),
+      onDevice: (taken) => session.note(deviceLine(taken)),
       signal: session.signal,
       onProgress: session.progress,
       onNotice: session.notice,

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { breathe } from '../../../base/breathe.ts';
+import type { DeviceChoice } from '../../../base/device.ts';
 import { ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
@@ -78,16 +79,17 @@ async function trainFresh(
   await breathe(session.signal);
   await warnOfLeakage(all, session.warn, session.signal);
   await breathe(session.signal);
-  const modelSource = await lastingModelSource(spec.model, openingOf(session));
-  const model = await openModel(modelSource, openingOf(session));
+  const opening = openingOf(session, spec.device);
+  const modelSource = await lastingModelSource(spec.model, opening);
+  const model = await openModel(modelSource, opening);
   const { signal } = session;
   const { estimatorModel } = settings;
   const events = train({
     ...settings,
     ...(estimatorModel !== undefined && {
-      estimatorModel: await lastingModelSource(estimatorModel, openingOf(session)),
+      estimatorModel: await lastingModelSource(estimatorModel, opening),
     }),
-    ...(await estimating(session)),
+    ...(await estimating(session, model.device)),
     prompt,
     ...(strict && { strict }),
     model,
@@ -109,7 +111,7 @@ async function resumeRun(
   flags: TrainFlags & Pick<RunFlags, 'strict'>,
   session: Session,
 ): Promise<TrainSummary> {
-  const { seed, threads } = session.options;
+  const { seed, threads, device } = session.options;
   const extra = [...operands, ...Object.keys(flags).map(flagName), ...(seed === undefined ? [] : ['--seed'])];
   if (extra.length > 0)
     throw new ConfigError(
@@ -120,13 +122,15 @@ async function resumeRun(
       },
     );
   const { signal, notice } = session;
-  const { recipe } = await readManifest(run);
+  const { recipe, machine } = await readManifest(run);
+  // Where nothing else is asked for, a run continues on the device that it began on.
+  const opening = openingOf(session, device ?? machine.device);
   let model: Model | undefined;
   let examples: readonly Example[] = [];
   const events = resume(run, {
     open: {
       model: async (source) => {
-        model = await openModel(source, openingOf(session));
+        model = await openModel(source, opening);
         return model;
       },
       examples: async (source) => {
@@ -135,7 +139,7 @@ async function resumeRun(
       },
     },
     ...(threads !== undefined && { threads }),
-    ...(await estimating(session)),
+    ...(await estimating(session, device ?? machine.device)),
     signal,
   });
   const summary = await showTraining(events, run, recipe.objectiveRequested, session);
@@ -144,10 +148,10 @@ async function resumeRun(
 }
 
 /** How effects that are needed before training are computed: by which model, and kept where. */
-async function estimating(session: Session) {
+async function estimating(session: Session, device?: DeviceChoice) {
   const { warn, progress } = session;
   return {
-    openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session)),
+    openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session, device)),
     cache: effectCache({ onWarning: warn }),
     onProgress: progress,
   };

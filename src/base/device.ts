@@ -1,0 +1,24 @@
+/** @file What a model is computed on, by the names that options, recipes and flags share. */
+import { ConfigError, nearestName } from './errors.ts';
+
+/** What graphs run on: the processor, a graphics card through WebGPU, or NVIDIA's through CUDA. */
+export const devices = ['cpu', 'webgpu', 'cuda'] as const;
+export type Device = (typeof devices)[number];
+
+/** What a caller may ask for; `auto` is the graphics card where its self-check passes, else the processor. */
+export const deviceChoices = [...devices, 'auto'] as const;
+export type DeviceChoice = (typeof deviceChoices)[number];
+
+/**
+ * Checks the name of a device, from whatever place it comes.
+ * @param place what holds it, for the message
+ * @throws {ConfigError} `config/device`
+ */
+export function checkDevice(device: unknown, place = 'device'): asserts device is DeviceChoice {
+  if ((deviceChoices as readonly unknown[]).includes(device)) return;
+  const near = typeof device === 'string' ? nearestName(device, deviceChoices) : undefined;
+  throw new ConfigError(
+    `${place}: expected one of ${deviceChoices.join(', ')}, got ${JSON.stringify(device)}`,
+    { code: 'config/device', hint: near === undefined ? 'Set it to cpu.' : `Did you mean "${near}"?` },
+  );
+}
