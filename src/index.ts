@@ -7,6 +7,8 @@ export { open, type Opened, type OpenOptions } from './app/open/open.ts';
 export { openEstimator } from './app/open/estimator-source.ts';
 export { type OpenModelOptions, openModel } from './app/open/model-source.ts';
 export type { OpenedModel, OpenScoredModelOptions } from './app/open/scored-model.ts';
+export type { Device, DeviceChoice } from './base/device.ts';
+export { checkOnDevice, type DeviceCheck, type DeviceTaken } from './engine/models/device-check.ts';
 export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
 export { loadModel, type Model } from './engine/models/model.ts';
 export type { LoraOptions } from './engine/models/parameters.ts';

@@ -6,7 +6,7 @@ import type { HostTensor } from '../../src/engine/runtime/session.ts';
 
 /** f32[T, V]; `feeds` are the values of what `source` declares as inputs. */
 export async function logitsOf(
-  model: Pick<Model, 'config' | 'architecture' | 'weights'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'device'>,
   ids: readonly number[],
   source: ParameterSource = frozenParameters(),
   feeds: Readonly<Record<string, HostTensor>> = {},

@@ -5,9 +5,9 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
-import type { Device, DeviceChoice } from '../../base/device.ts';
+import type { Device } from '../../base/device.ts';
 import { exists } from '../../base/exists.ts';
-import { checkOnDevice, type DeviceCheck, takeDevice } from '../../engine/models/device-check.ts';
+import { checkOnDevice, type DeviceCheck } from '../../engine/models/device-check.ts';
 import { runtimeProviders, runtimeVersion } from '../../engine/runtime/version.ts';
 import { memoryLimit } from '../../method/training/memory/training-memory.ts';
 import {
@@ -60,11 +60,10 @@ export interface MachineReport {
 
 /**
  * Looks at this machine; nothing is sent, and nothing is changed.
- * @param choice a device to check
+ * @param device one to check
  * @throws {EngineError} `engine/device` when it is not there, or cannot run the step
  */
-export async function machineReport(env: Environment, choice?: DeviceChoice): Promise<MachineReport> {
-  const device = choice === 'auto' ? (await takeDevice(choice)).device : choice;
+export async function machineReport(env: Environment, device?: Device): Promise<MachineReport> {
   const [first] = cpus();
   const { bundled, notBundled } = runtimeProviders();
   const packageFile = new URL('../../../package.json', import.meta.url);

@@ -82,3 +82,13 @@ it('help lists every objective and every option of one', async () => {
   for (const word of ['nextquill-paper', 'perce', 'plainWeight', '--lora-targets', '--learning-rate'])
     expect(text).toContain(word);
 });
+
+it('the device is a key of the recipe, under the flag', async () => {
+  expect((await specOf([recipe], {}, session)).device).toBeUndefined();
+  expect((await specOf([recipe, 'compute.device=auto'], {}, session)).device).toBe('auto');
+  const flagged = { options: { device: 'webgpu' } } as Session;
+  expect((await specOf([recipe], {}, flagged)).device).toBe('webgpu');
+  await expect(specOf([recipe, 'compute.device=gpu'], {}, session)).rejects.toMatchObject({
+    name: 'ConfigError',
+  });
+});

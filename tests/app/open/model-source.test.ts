@@ -2,8 +2,10 @@
 import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openModel } from '../../../src/app/open/model-source.ts';
+import type { DeviceTaken } from '../../../src/engine/models/device-check.ts';
+import { runtimeProviders } from '../../../src/engine/runtime/version.ts';
 
 const golden = resolve(import.meta.dirname, '../../golden/gguf/llama.gguf');
 
@@ -29,4 +31,24 @@ it('a file that only ends in .gguf is refused by name, and nothing is kept of it
   await expect(openModel(join(folder, 'm.gguf'), { cacheFolder: folder })).rejects.toThrow(
     /m\.gguf: expected a file that begins with GGUF/,
   );
+});
+
+describe('a device', () => {
+  it('that has no such name is refused before the model is looked for', async () => {
+    const device = 'gpu' as 'cpu';
+    await expect(openModel('nowhere/at-all', { device })).rejects.toMatchObject({ code: 'config/device' });
+  });
+
+  it.skipIf(runtimeProviders().bundled.includes('cuda'))('that is not there is refused, too', async () => {
+    await expect(openModel('nowhere/at-all', { device: 'cuda' })).rejects.toMatchObject({
+      code: 'engine/device',
+    });
+  });
+
+  it('taken by auto is told, and is the model’s', async () => {
+    const taken: DeviceTaken[] = [];
+    const { device } = await openModel('embedded', { device: 'auto', onDevice: (each) => taken.push(each) });
+    expect(taken).toHaveLength(1);
+    expect(device ?? 'cpu').toBe(taken[0]!.device);
+  });
 });

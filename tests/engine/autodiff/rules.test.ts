@@ -1,10 +1,11 @@
-/** @file Every gradient rule against central differences. */
+/** @file Every gradient rule against central differences; on WebGPU too where NEXTQUILL_WEBGPU=1. */
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import { checkGradient } from '../../../src/engine/autodiff/gradient-check.ts';
 import { vjpRules } from '../../../src/engine/autodiff/rules.ts';
 import * as ops from '../../../src/engine/ops/operators.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
+import { testedDevices } from '../../support/devices.ts';
 import { input, type OpName, type Value } from '../../support/engine.ts';
 
 interface Case {
@@ -238,7 +239,7 @@ const cases: Case[] = [
 /** Central differences in f32 with a step of 1e-3: rounding of about 1e-7/1e-3, curvature of about 1e-6. */
 const TOLERANCE = 2e-3;
 
-describe('gradient rules', () => {
+describe.each(testedDevices)('gradient rules on %s', (device) => {
   it.each(cases)('$of agrees with central differences', async ({ op, variables, fixed = {}, build }) => {
     const random = randomStream(7, op);
     const draw = (shape: readonly number[], from = -1, to = 1): HostTensor => {
@@ -257,7 +258,7 @@ describe('gradient rules', () => {
     feeds.cotangent = draw(output.shape as number[]);
     const cotangent = input('cotangent', 'f32', output.shape);
     const wanted = Object.fromEntries(Object.keys(variables).map((name) => [name, values[name]!]));
-    const check = await checkGradient(output, wanted, cotangent, feeds);
+    const check = await checkGradient(output, wanted, cotangent, feeds, { device });
     expect(check.checked).toBeGreaterThan(0);
     expect(check.worst, check.where).toBeLessThan(TOLERANCE);
   });

@@ -54,6 +54,8 @@ describe('a manifest', () => {
     ['totalSteps', 'x'],
     ['versions', null],
     ['machine', 'x'],
+    ['machine.device', 'gpu'],
+    ['machine.device', 'auto'],
     ['summary', []],
     ['model', null],
     ['formatVersion', 2],

@@ -81,7 +81,7 @@ describe('a run', () => {
         seed: 7,
       },
       model: { source: 'tiny-llama', hash: fresh.model.hash },
-      machine: { threads: 1 },
+      machine: { threads: 1, device: 'cpu' },
       summary: { steps: 24, finalLoss: (expected.steps.at(-1) as { loss: number }).loss },
     });
     expect(manifest.data.examples).toHaveLength(48);

@@ -1,10 +1,12 @@
 /** @file `nextquill doctor`: what this machine can do, for people and for reports of faults. */
 import { mebibytes } from '../../../base/bytes.ts';
 import { ContractError } from '../../../base/errors.ts';
+import { takeDevice } from '../../../engine/models/device-check.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { type MachineReport, machineReport, type PythonReport } from '../../doctor/machine-report.ts';
 import type { CliCommand } from '../command.ts';
+import { deviceLine } from '../scoring.ts';
 
 export const doctorCommand: CliCommand = {
   define: (command) => {
@@ -16,7 +18,10 @@ export const doctorCommand: CliCommand = {
     );
   },
   run: async (_operands, _flags, session) => {
-    const report = await machineReport(process.env, session.options.device);
+    const { device } = session.options;
+    const taken = device && (await takeDevice(device));
+    if (taken !== undefined) session.note(deviceLine(taken));
+    const report = await machineReport(process.env, taken?.device);
     session.print(session.options.json ? `${JSON.stringify(report)}\n` : table(report));
     const { selfCheck } = report;
     if (selfCheck !== undefined && !selfCheck.passed)

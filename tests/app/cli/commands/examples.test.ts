@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MachineReport } from '../../../../src/app/doctor/machine-report.ts';
+import { runtimeProviders } from '../../../../src/engine/runtime/version.ts';
 import { runInProcess } from '../../../support/run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nextquill-look-'));
@@ -42,6 +43,23 @@ describe('nextquill examples', () => {
     const { stdout } = await runInProcess(`examples --data ${data}`);
     expect(stdout.trimEnd().split('\n')).toHaveLength(1 + 20 + 1);
     expect(stdout).toContain('10 more');
+  });
+});
+
+describe('nextquill doctor --device', () => {
+  it('runs a step there and on the processor', async () => {
+    const { selfCheck } = JSON.parse((await runInProcess('doctor --device cpu --json')).stdout);
+    expect(selfCheck).toMatchObject({ device: 'cpu', passed: true, loss: selfCheck.cpuLoss });
+    expect(selfCheck.gradientNorm).toBe(selfCheck.cpuGradientNorm);
+  });
+
+  it.skipIf(runtimeProviders().bundled.includes('cuda'))('refuses one that is not there', async () => {
+    await expect(runInProcess('doctor --device cuda')).rejects.toMatchObject({ code: 'engine/device' });
+  });
+
+  it('refuses an unknown name, in every command', async () => {
+    for (const command of ['doctor', 'train', 'effects'])
+      await expect(runInProcess(`${command} --device gpu`)).rejects.toMatchObject({ code: 'usage/name' });
   });
 });
 
