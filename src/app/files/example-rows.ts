@@ -1,8 +1,9 @@
 /** @file Which rows of the data a command works on: the split that was asked for, the number that was asked for, one by its id. */
 import { DataError, nearestName } from '../../base/errors.ts';
+import { textNotices } from '../../method/corpus/text-notices.ts';
 import type { Example } from '../../method/data/example.ts';
 import { checkLeakageWithPauses } from '../../method/data/leakage.ts';
-import { type ReadOptions, readExamples, takeOfSource } from '../../method/data/source.ts';
+import { isFileSource, type ReadOptions, readExamples, takeOfSource } from '../../method/data/source.ts';
 import { forEvaluation, forTraining, forValidation } from '../../method/data/splits.ts';
 
 export type SplitChoice = 'train' | 'validation' | 'test' | 'all';
@@ -26,6 +27,9 @@ export async function readRows(
   { limit, ...options }: ReadOptions = {},
 ): Promise<{ readonly rows: readonly Example[]; readonly all: readonly Example[] }> {
   const all = await readExamples(source, options);
+  // The sources of the package are known; a file's texts are people's own.
+  if (options.onNotice !== undefined && isFileSource(source))
+    for (const notice of textNotices(all)) options.onNotice(notice);
   const rows = select[split](all);
   return { rows: limit === undefined ? rows : takeOfSource(source, rows, limit), all };
 }

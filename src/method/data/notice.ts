@@ -53,8 +53,25 @@ export interface DamagedCheckpoint {
   readonly fault: string;
 }
 
+/** What is worth knowing of people's texts: of a file as it is, before a model reads it. */
+export type TextNotice =
+  /** Texts with tags or entities of HTML. */
+  | { readonly code: 'data/html'; readonly count: number; readonly example: string }
+  /** Texts that a user wrote before, word for word. */
+  | { readonly code: 'data/repeated-texts'; readonly count: number; readonly example: string }
+  /** Users whose texts all begin, or all end, with the same words. */
+  | {
+      readonly code: 'data/boilerplate';
+      readonly count: number;
+      /** Users in all. */
+      readonly total: number;
+      /** The first one. */
+      readonly user: string;
+    };
+
 /** Discriminated by `code`. */
 export type Notice =
+  | TextNotice
   | HiddenHistories
   | HiddenOthers
   | TooLongExamples

@@ -88,6 +88,10 @@ export async function readExamples(source: string, options: ReadOptions = {}): P
   });
 }
 
+/** Whether a source is a file of somebody's own examples, and not a set that the package knows. */
+export const isFileSource = (source: string): boolean =>
+  SOURCES.find(({ match }) => match(source) !== undefined)?.isOrdered ?? false;
+
 /** At most `limit` of the examples of a source: the first ones of a file, or spread over users of `sotu` and `acl`. */
 export function takeOfSource(source: string, examples: readonly Example[], limit: number): Example[] {
   const isOrdered = SOURCES.find(({ match }) => match(source) !== undefined)?.isOrdered ?? true;

@@ -36,6 +36,12 @@ export function noticeText(notice: Notice): string {
           : 'Every effect of theirs is 0.';
       return `${count} of ${total} examples (such as ${quotedText(example)}) have no history. ${what}`;
     }
+    case 'data/html':
+      return `${notice.count === 1 ? '1 text holds' : `${grouped(notice.count)} texts hold`} tags or entities of HTML (the first in example ${quotedText(notice.example)}): a model learns them as words. "nextquill data" turns them into plain text.`;
+    case 'data/repeated-texts':
+      return `${notice.count === 1 ? '1 text repeats' : `${grouped(notice.count)} texts repeat`} another text of the same user word for word (the first in example ${quotedText(notice.example)}): copying looks like an effect there. "nextquill data" removes repeats.`;
+    case 'data/boilerplate':
+      return `All texts of ${notice.count} of ${notice.total} users begin or end with the same words (such as those of user ${quotedText(notice.user)}): what these words gain is not style. Cut them from the texts.`;
     case 'data/unknown-keys': {
       const names = notice.keys.map(({ key, count }) => `${quotedText(key)} (${count})`).join(', ');
       return `${notice.path}: unknown keys are kept in meta: ${names}`;
