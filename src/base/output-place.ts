@@ -13,6 +13,8 @@ import { describeFileError } from './file-error.ts';
 export interface PlaceOptions {
   /** Replaces what is there. */
   readonly force?: boolean | undefined;
+  /** Whether the command has a --force to advise. */
+  readonly hasForce?: boolean | undefined;
 }
 
 /**
@@ -27,7 +29,8 @@ export async function checkFilePlace(path: string, { force = false }: PlaceOptio
       `${path}: expected the name of a file, got ${found.isDirectory() ? 'a folder' : 'a device or pipe'}`,
       { code: 'file/not-a-file', hint: 'Name a file that does not exist yet.' },
     );
-  if (found !== undefined && !force) throw inUse(path, 'a file that does not exist yet');
+  if (found !== undefined && !force)
+    throw inUse(path, 'a file that does not exist yet', 'one that exists', 'file');
   await tryFile(path);
 }
 
@@ -40,7 +43,7 @@ export async function checkFilePlace(path: string, { force = false }: PlaceOptio
 export async function checkFolderPlace(
   folder: string,
   names: readonly string[],
-  { force = false }: PlaceOptions = {},
+  { force = false, hasForce = true }: PlaceOptions = {},
 ): Promise<void> {
   const found = await statOf(folder);
   if (found !== undefined && !found.isDirectory())
@@ -50,7 +53,7 @@ export async function checkFolderPlace(
     });
   for (const name of names)
     if (found !== undefined && !force && (await statOf(join(folder, name))) !== undefined)
-      throw inUse(join(folder, name), 'a folder without this file');
+      throw inUse(folder, `a folder without ${name}`, 'one that holds it', 'folder', hasForce);
   await tryFolder(folder);
 }
 
@@ -71,7 +74,7 @@ export async function checkWholeFolderPlace(
     throw describeFileError(folder, error, 'read');
   });
   if (names.length === 0) return;
-  if (!force) throw inUse(folder, 'a new or empty folder');
+  if (!force) throw inUse(folder, 'a new or empty folder', 'one with files', 'folder');
   if (!isOurs(names))
     throw new ConfigError(`${folder}: expected a folder that may be replaced, got one with other files`, {
       code: 'file/exists',
@@ -79,10 +82,16 @@ export async function checkWholeFolderPlace(
     });
 }
 
-function inUse(path: string, expected: string): ConfigError {
-  return new ConfigError(`${path}: expected ${expected}, got one that exists`, {
+function inUse(
+  path: string,
+  expected: string,
+  got: string,
+  noun: 'file' | 'folder',
+  hasForce = true,
+): ConfigError {
+  return new ConfigError(`${path}: expected ${expected}, got ${got}`, {
     code: 'file/exists',
-    hint: 'Choose another name, or add --force to replace it.',
+    hint: `Choose another ${noun}${hasForce ? ', or add --force to replace what is there' : ''}.`,
   });
 }
 

@@ -1,4 +1,5 @@
 /** @file Places for results are refused before work, with the reason, and nothing is left by the trial. */
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,13 @@ describe.each(unwritable)('a place %s', (_, path, code) => {
     await expect(writeFolderAtomically(place, async () => {})).rejects.toMatchObject(expected);
     await expect(makeFolder(place)).rejects.toMatchObject({ code: 'file/cannot-write' });
   });
+});
+
+// Node's recursive mkdir never returned here, nor did it hear a signal.
+it.skipIf(!existsSync('/proc'))('a place in /proc is refused', async () => {
+  const expected = { code: 'file/cannot-write' };
+  await expect(makeFolder('/proc/nextquill/runs')).rejects.toMatchObject(expected);
+  await expect(checkFolderPlace('/proc/nextquill', ['report.html'])).rejects.toMatchObject(expected);
 });
 
 describe('a trial of a place', () => {

@@ -60,8 +60,14 @@ export const WORD_SHOWN = 60;
  * Wrong usage as our own error, with the nearest name as its hint.
  * @param error what the argument parser threw
  * @param flags long flags of the command that was meant
+ * @param excess the first word that the command does not take
  */
-export function usageError(error: CommanderError, command: string, flags: readonly string[]): ConfigError {
+export function usageError(
+  error: CommanderError,
+  command: string,
+  flags: readonly string[],
+  excess?: string,
+): ConfigError {
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\s*\(Did you mean [^)]*\?\)\s*$/s, '')
@@ -85,9 +91,12 @@ export function usageError(error: CommanderError, command: string, flags: readon
       hint: `See "${see}".`,
     });
   if (error.code === 'commander.excessArguments')
-    return new ConfigError(`${command}: expected flags only, got a word without a flag before it`, {
-      code: 'usage/arguments',
-      hint: `See "${see}" for the flags.`,
-    });
+    return new ConfigError(
+      `${command}: expected flags only, got ${excess ? `"${oneLine(excess, WORD_SHOWN)}"` : 'a word'} without a flag before it`,
+      {
+        code: 'usage/arguments',
+        hint: `See "${see}" for the flags.`,
+      },
+    );
   return new ConfigError(oneLine(message, 200), { code: 'usage/arguments', hint: `See "${see}".` });
 }

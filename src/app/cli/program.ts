@@ -44,7 +44,7 @@ export async function parseArguments(words: readonly string[], version: string):
     const target = program.commands.find((each) => each.name() === named);
     const flags = [...(target?.options ?? []), ...program.options].flatMap(({ long }) => long ?? []);
     if (/unknownCommand|commander\.help/.test(error.code)) throw unknownCommand(words);
-    throw usageError(error, named ?? '', flags);
+    throw usageError(error, named ?? '', flags, target?.args[target.registeredArguments.length]);
   }
   if (request === undefined) throw unknownCommand(words);
   return request;

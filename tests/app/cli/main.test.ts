@@ -80,6 +80,8 @@ describe('help', () => {
     ])
       expect(stdout).toContain(flag);
     expect((await run('effects --help')).stdout).toBe(stdout);
+    // A second word was refused in words about flags.
+    expect((await run('help effects and more')).stdout).toBe(stdout);
   });
 
   it('prints the version of package.json', async () => {
@@ -97,7 +99,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['effects --data users.jsonl', '--model: expected a value, got none', 'Name a folder'],
     ['effects --model model', '--data: expected a value, got none', 'Name the examples'],
     ['effects --model', '--model: expected a value after it', 'nextquill help effects'],
-    ['effects model users.jsonl', 'effects: expected flags only', 'nextquill help effects'],
+    ['effects model users.jsonl', 'effects: expected flags only, got "model"', 'nextquill help effects'],
     ['effects --model nowhere --data users.jsonl', '"nowhere", which does not exist', 'Check the path;'],
     ['effects --model m.gguf --data users.jsonl', '"m.gguf", which does not exist', 'Check the path;'],
     ['effects --model embeded --data users.jsonl', 'got "embeded"', 'Did you mean "embedded"?'],
@@ -178,7 +180,7 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     ['train --resume nowhere --lora-rank 2', '--resume: expected no recipe', 'start a new run'],
     // The seed was once ignored here.
     ['train --resume nowhere --seed 3', 'beside it, got --seed', 'start a new run'],
-    ['quickstart --out taken', '--out: expected a folder without runs, got taken', 'Choose another folder'],
+    ['quickstart --out taken', 'taken: expected a folder without runs', 'Choose another folder'],
     [
       'audit --model model --data users.jsonl',
       '--out: expected a value, got none',
@@ -211,6 +213,20 @@ describe('wrong usage exits 2 with an error and a hint on stderr, and nothing on
     expect(advice).toMatch(/^hint: ./);
     expect(advice).toContain(hint);
     expect(stderr).not.toContain('    at ');
+  });
+
+  // It advised --force, which quickstart does not take.
+  it('advises --force only where the command takes it', async () => {
+    const refusal = async (words: string) => {
+      const { stderr } = await run(`${words} --json`);
+      return (JSON.parse(lines(stderr).at(-1)!) as { error: { code: string; hint: string } }).error;
+    };
+    const taken = [
+      await refusal('quickstart --out taken'),
+      await refusal('simulate --users 3 --out users.jsonl'),
+    ];
+    expect(taken.map(({ code }) => code)).toEqual(['file/exists', 'file/exists']);
+    expect(taken.map(({ hint }) => hint.includes('--force'))).toEqual([false, true]);
   });
 
   it('adds one line of JSON with --json, and the stack with --verbose', async () => {

@@ -18,7 +18,7 @@ export const quickstartCommand: CliCommand = {
   run: async (_operands, flags, session) => {
     const { out: wanted } = flags as { out?: string };
     const out = wanted ?? freeFolder('nextquill-quickstart');
-    await checkFolderPlace(out, ['runs', 'report.html']);
+    await checkFolderPlace(out, ['runs', 'report.html'], { hasForce: false });
     const { seed, threads, device, json } = session.options;
     const result = await quickstart({
       out,
