@@ -23,13 +23,13 @@ const DOWNLOAD = 'Download the file itself: an address that shows a page or asks
 const kinds: readonly Kind[] = [
   {
     code: 'git-lfs-pointer',
-    words: 'a pointer of Git LFS, which stands for the file',
+    words: 'a Git LFS pointer in place of the file',
     hint: 'Run git lfs pull in the folder, or download the file itself.',
     fits: (_, text) => text.startsWith('version https://git-lfs.github.com/spec/'),
   },
   {
     code: 'html',
-    words: 'a page of HTML',
+    words: 'an HTML page',
     hint: DOWNLOAD,
     fits: (_, text) => /^(\uFEFF|ï»¿)?\s*<(!doctype\s+html|html|head|body)\b/i.test(text),
   },
@@ -47,7 +47,7 @@ const kinds: readonly Kind[] = [
   },
   {
     code: 'pickle',
-    words: 'a pickle of Python',
+    words: 'a Python pickle',
     hint: 'Save the model with safe_serialization=True; a pickle may run code and is never opened.',
     // A third byte of 0 would be the length of a safetensors header.
     fits: (start) => start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5 && (start[2] ?? 0) !== 0,

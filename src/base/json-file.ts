@@ -69,7 +69,8 @@ export function parseJsonObject(
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    const { message } = cause as Error;
+    // The parser quotes the text around the place, line breaks included.
+    const message = (cause as Error).message.replace(/\s+/g, ' ');
     throw fail(`expected JSON, got malformed JSON (${message})`, hintFor(message, text), cause);
   }
   if (json !== null && typeof json === 'object' && !Array.isArray(json))

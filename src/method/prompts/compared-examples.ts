@@ -87,8 +87,15 @@ export function noHistories(
   { maxTokens }: PromptSettings,
 ): DataError {
   const { withoutHistory, historyDoesNotFit, othersDoNotFit, tooLong } = leftOut;
+  const reasons: readonly (readonly [number, string])[] = [
+    [withoutHistory, 'without a history'],
+    [historyDoesNotFit, 'whose history does not fit'],
+    [othersDoNotFit, 'beside which no other user’s history fits'],
+    [tooLong, 'whose query and response do not fit'],
+  ];
+  const found = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`);
   return new DataError(
-    `${caller}: expected examples with a history that fits into ${maxTokens} tokens, got none among ${total}: ${withoutHistory} without a history, ${historyDoesNotFit} whose history does not fit, ${othersDoNotFit} beside which no other’s does, ${tooLong} that do not fit at all`,
+    `${caller}: expected examples with a history that fits into ${maxTokens} tokens, got none among ${total}: ${found.join(', ')}`,
     { code: 'data/no-history', hint: 'Give examples with histories, or raise maxTokens.' },
   );
 }

@@ -87,9 +87,10 @@ export function reasonText({ reason, verdict }: Pick<RefutationResult, 'reason' 
       return `The share of C that is left, ${intervalText(kept)}, ${found} ${range}, where it should.${more}`;
     }
     case 'neighbours': {
-      const text = `Tokens are likelier than their neighbours by ${intervalText(reason.effect)} nats`;
+      const interval = intervalText(reason.effect);
       if (verdict === 'fails')
-        return `${text}: the labels are shifted, so no effect is about the token it is shown at.`;
+        return `A token is less likely than one of its neighbours, by ${interval} nats: either the labels are shifted, or the model predicts nothing here.`;
+      const text = `Tokens are likelier than their neighbours by ${interval} nats`;
       return verdict === 'passes' ? `${text}.` : `${text}, which includes 0.${more}`;
     }
     case 'own-history': {

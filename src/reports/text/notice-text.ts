@@ -9,6 +9,9 @@ const consequences: Readonly<Record<HiddenOthers['consequence'], string>> = {
   'effects-unknown': 'Their B and C are not known.',
 };
 
+/** A word that agrees with a count. */
+const one = (n: number, singular: string, plural: string): string => (n === 1 ? singular : plural);
+
 /** What happened, where, and what becomes of it; on one line whatever a user's file holds. */
 export function noticeText(notice: Notice): string {
   switch (notice.code) {
@@ -18,7 +21,7 @@ export function noticeText(notice: Notice): string {
         maxHistory === 0
           ? 'maxHistory is 0'
           : `no item fits in ${grouped(maxTokens)} tokens with the query and response`;
-      return `${count} of ${total} examples (such as ${quotedText(example)}) show nothing of their history: ${reason}. They are treated as having no history.`;
+      return `${count} of ${total} examples (such as ${quotedText(example)}) ${one(count, 'shows', 'show')} nothing of ${one(count, 'its', 'their')} history: ${reason}. ${one(count, 'It is', 'They are')} treated as having no history.`;
     }
     case 'prompts/others-hidden': {
       const { count, total, example, maxTokens, consequence } = notice;
@@ -26,15 +29,15 @@ export function noticeText(notice: Notice): string {
     }
     case 'prompts/too-long': {
       const { count, total, example, maxTokens } = notice;
-      return `${count} of ${total} examples (such as ${quotedText(example)}) are left out: query and response do not fit in ${grouped(maxTokens)} tokens.`;
+      return `${count} of ${total} examples (such as ${quotedText(example)}) ${one(count, 'is', 'are')} left out: query and response do not fit in ${grouped(maxTokens)} tokens.`;
     }
     case 'prompts/no-history': {
       const { count, total, example, consequence } = notice;
       const what =
         consequence === 'trained-plainly'
-          ? 'They are trained by plain cross-entropy.'
-          : 'Every effect of theirs is 0.';
-      return `${count} of ${total} examples (such as ${quotedText(example)}) have no history. ${what}`;
+          ? `${one(count, 'It is', 'They are')} trained by plain cross-entropy.`
+          : `Every effect of ${one(count, 'this example', 'these examples')} is 0.`;
+      return `${count} of ${total} examples (such as ${quotedText(example)}) ${one(count, 'has', 'have')} no history. ${what}`;
     }
     case 'data/html':
       return `${notice.count === 1 ? '1 text holds' : `${grouped(notice.count)} texts hold`} tags or entities of HTML (the first in example ${quotedText(notice.example)}): a model learns them as words. "nextquill data" turns them into plain text.`;

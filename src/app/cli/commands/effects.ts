@@ -68,9 +68,13 @@ export const effectsCommand: CliCommand = {
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { seed, threads, json } = session.options;
     const left: string[] = [];
+    let tooLong = 0;
     const effects = effectRows(opened, rows, {
       ...(strict && { strict }),
-      onLeftOut: (leftOut) => left.push(...leftOutTexts(leftOut, opened.prompt.maxTokens)),
+      onLeftOut: (leftOut) => {
+        left.push(...leftOutTexts(leftOut, opened.prompt.maxTokens));
+        tooLong += leftOut.tooLong;
+      },
       prompt: opened.prompt,
       pool: all,
       ...(objective !== undefined && { objective }),
@@ -86,8 +90,9 @@ export const effectsCommand: CliCommand = {
     });
     if (out !== undefined) {
       const count = await writeEffectRows(out, effects);
-      if (json) session.print(`${JSON.stringify({ out, examples: rows.length, rows: count })}\n`);
-      else session.print([...left, `${count} rows of ${rows.length} examples: ${out}`, ''].join('\n'));
+      const examples = rows.length - tooLong;
+      if (json) session.print(`${JSON.stringify({ out, examples, rows: count, leftOut: { tooLong } })}\n`);
+      else session.print([...left, `${count} rows of ${examples} examples: ${out}`, ''].join('\n'));
       session.note(`${out} holds users’ texts.`);
     } else if (json) await printLines(effects, session);
     else {
