@@ -42,7 +42,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'refute',
-    summary: 'tests that the effect of the histories must pass: strangers, shuffled items, wrong targets …',
+    summary: 'try to disprove the effect of the histories: strangers, shuffled items, wrong targets …',
     load: async () => (await import('./commands/refute.ts')).refuteCommand,
   },
   {
@@ -52,12 +52,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'metrics',
-    summary: 'predictions against what users wrote: ROUGE, BLEU, METEOR, style, copying and more',
+    summary: 'compare predictions with what users wrote: ROUGE, BLEU, METEOR, style, copying and more',
     load: async () => (await import('./commands/metrics.ts')).metricsCommand,
   },
   {
     name: 'score',
-    summary: 'does a text sound like its author: yours, anybody’s or somebody else’s, by sentence',
+    summary: 'does a text sound like its author, like anybody, or like somebody else, sentence by sentence',
     load: async () => (await import('./commands/score.ts')).scoreCommand,
   },
   {
@@ -67,27 +67,27 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    summary: 'merged weights, a PEFT adapter or a GGUF adapter for other tools',
+    summary: 'write merged weights, a PEFT adapter or a GGUF adapter for other tools',
     load: async () => (await import('./commands/export.ts')).exportCommand,
   },
   {
     name: 'data',
-    summary: 'dumps, tables, benchmarks and chat exports to examples; describe: what a set holds',
+    summary: 'turn dumps, tables, benchmarks and chat exports into examples; data describe: what a set holds',
     load: async () => (await import('./commands/data.ts')).dataCommand,
   },
   {
     name: 'examples',
-    summary: 'ids of the examples of a set, with user and first words: what --example takes',
+    summary: 'list the ids that --example takes, each with its user and first words',
     load: async () => (await import('./commands/examples.ts')).examplesCommand,
   },
   {
     name: 'simulate',
-    summary: 'users with known causes, as a file of examples',
+    summary: 'write a file of simulated users whose every word has a known cause',
     load: async () => (await import('./commands/simulate.ts')).simulateCommand,
   },
   {
     name: 'doctor',
-    summary: 'what this machine can do: processor, memory, engine, caches, network settings',
+    summary: 'show what this machine can do: processor, memory, engine, caches, network settings',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,
   },
   {

@@ -77,20 +77,25 @@ export function addModelFlags(command: Command): void {
 
 /** Adds the settings of the prompt. */
 export function addPromptFlags(command: Command): void {
-  addFlag(command, '--max-history <n>', 'history items shown at most', (flag) => wholeNumber(flag, 0));
+  addFlag(command, '--max-history <n>', 'show at most this many history items', (flag) =>
+    wholeNumber(flag, 0),
+  );
   addFlag(
     command,
     '--retrieval <name>',
-    `which of them: ${retrievalNames.join(', ')} (default: ${DEFAULT_RETRIEVAL})`,
+    `which items to show: ${retrievalNames.join(', ')} (default: ${DEFAULT_RETRIEVAL})`,
     (flag) => oneOf(flag, retrievalNames),
   );
-  addFlag(command, '--max-tokens <n>', 'tokens of prompt and response at most', (flag) =>
-    wholeNumber(flag, 8),
+  addFlag(
+    command,
+    '--max-tokens <n>',
+    'use at most this many tokens for prompt and response together',
+    (flag) => wholeNumber(flag, 8),
   );
   addFlag(
     command,
     '--reference <name>',
-    'the prompt without history: removed, none-text or placebo',
+    'what the prompt without history shows instead: nothing (removed), none-text or placebo',
     (flag) => oneOf(flag, referenceValues),
   );
 }
@@ -123,13 +128,16 @@ export function addOthersFlag(command: Command, fallback = '', least = 1): void 
 export function addStrictFlag(command: Command): void {
   command.option(
     '--strict',
-    'refuse an example that is too long, in place of leaving it out and counting it',
+    'refuse examples that are too long instead of leaving them out and counting them',
   );
 }
 
 /** Adds `--cache`. */
 export function addCacheFlag(command: Command): void {
-  command.option('--cache', 'reuse cached effects and cache new ones (stores users’ texts as token ids)');
+  command.option(
+    '--cache',
+    'reuse cached effects and cache new ones (the cache holds users’ texts as token ids)',
+  );
 }
 
 /** Adds `--force`, of every command that writes results to a place that its user names. */
@@ -145,7 +153,7 @@ export function addRedactFlag(command: Command): void {
 /** Adds `--data` and the bounds of what is read of it. */
 export function addDataFlags(command: Command): void {
   addDataFlag(command);
-  addFlag(command, '--max-examples <n>', 'examples at most', (flag) => wholeNumber(flag, 1));
+  addFlag(command, '--max-examples <n>', 'use at most this many examples', (flag) => wholeNumber(flag, 1));
 }
 
 /** Adds `--split`. */

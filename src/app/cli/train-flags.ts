@@ -78,7 +78,7 @@ export function addTrainFlags(command: Command): void {
   } = defaultSettings;
   addFlag(command, '--model <M>', MODEL_WORDS);
   addDataFlags(command);
-  addFlag(command, '--out <folder>', 'folder of the run; must not hold a run yet');
+  addFlag(command, '--out <folder>', 'folder for the run; it must not hold a run yet');
   addFlag(
     command,
     '--objective <name>',
@@ -106,7 +106,7 @@ export function addTrainFlags(command: Command): void {
   );
   addFlag(command, '--epochs <n>', `passes over the data (default: ${epochs})`, count);
   addFlag(command, '--batch-size <n>', `examples of one microbatch (default: ${batchSize})`, count);
-  addFlag(command, '--max-steps <n>', 'end the run after so many steps', count);
+  addFlag(command, '--max-steps <n>', 'stop after this many steps', count);
   addFlag(
     command,
     '--checkpoint-every <n>',

@@ -26,28 +26,35 @@ export const dataCommand: CliCommand = {
   define: (command) => {
     command.argument('[format]', 'what the sources are (below), or describe');
     command.argument('[source...]', 'files or folders');
-    addFlag(command, '--out <file>', 'where to write: FILE.jsonl or FILE.jsonl.gz; of describe FILE.html');
+    addFlag(command, '--out <file>', 'where to write: FILE.jsonl or FILE.jsonl.gz; FILE.html for describe');
     command.option('--force', 'replace the file when it exists');
-    addFlag(command, '--user <column>', 'column of who wrote the text');
-    addFlag(command, '--time <column>', 'column of when; without it the order of the rows is that of time');
-    addFlag(command, '--text <column>', 'column of the text');
+    addFlag(command, '--user <column>', 'column with the author of the text');
+    addFlag(
+      command,
+      '--time <column>',
+      'column with the time of the text; without it, the rows are taken to be in order of time',
+    );
+    addFlag(command, '--text <column>', 'column with the text');
     addFlag(
       command,
       '--query <template>',
       'what the text answers, such as "Review of {title}, {rating} stars"',
     );
-    addFlag(command, '--domain <column>', 'column of what the text is about, such as a category');
-    addFlag(command, '--id <column>', 'column of an id that is unique within the user');
-    addFlag(command, '--name <column>', 'column of the author’s own name, for --mask-names');
+    addFlag(command, '--domain <column>', 'column with what the text is about, such as a category');
+    addFlag(command, '--id <column>', 'column with an id that is unique within the user');
+    addFlag(command, '--name <column>', 'column with the author’s own name, for --mask-names');
     addFlag(command, '--keep <columns>', 'columns to keep in meta, such as rating,votes', () => list);
-    addFlag(command, '--date-order <order>', 'what 3/4/2021 means', (flag) =>
-      oneOf(flag, ['day-first', 'month-first'] as const),
+    addFlag(
+      command,
+      '--date-order <order>',
+      'how to read dates such as 3/4/2021: day-first or month-first',
+      (flag) => oneOf(flag, ['day-first', 'month-first'] as const),
     );
     command.option('--keep-html', 'take texts as they are; by default tags and entities become text');
     addFlag(
       command,
       '--items <file>',
-      'metadata, outputs or contexts beside the sources; again for more',
+      'metadata, outputs or contexts beside the sources; may be given several times',
       repeated,
     );
     addFlag(command, '--author <name>', 'whose texts these are: a name, address or id');
@@ -57,7 +64,7 @@ export const dataCommand: CliCommand = {
     addFlag(
       command,
       '--targets <n,n,n>',
-      'of a user’s latest texts so many train, validate, test (default: 8,1,1)',
+      'how many of a user’s latest texts train, validate and test (default: 8,1,1)',
       () => parseTargets,
     );
     addFlag(command, '--split <rule>', 'time within users (default), user, both or none', (flag) =>
@@ -75,8 +82,11 @@ export const dataCommand: CliCommand = {
       'strictly earlier texts that a response needs (default: 1)',
       (flag) => wholeNumber(flag, 0),
     );
-    addFlag(command, '--max-history <n>', 'latest earlier texts that are kept (default: 32)', (flag) =>
-      wholeNumber(flag, 0),
+    addFlag(
+      command,
+      '--max-history <n>',
+      'keep at most this many earlier texts, the latest (default: 32)',
+      (flag) => wholeNumber(flag, 0),
     );
     addFlag(
       command,

@@ -62,24 +62,24 @@ export const evaluateCommand: CliCommand = {
     addFlag(
       command,
       '--candidates <K>',
-      'number of histories to identify the author among, the own one included: --others K − 1',
+      'number of histories to identify the author among, the user’s own included; the same as --others K − 1',
       (flag) => wholeNumber(flag, 2),
     );
     addFlag(
       command,
       '--baseline <adapter>',
-      `compare with another adapter of the model, or with ${BASE}, the model without one: paired differences with p-values`,
+      `compare with another adapter of the model, or with ${BASE} (the model without an adapter): paired differences with p-values`,
     );
     addFlag(
       command,
       '--generate <N>',
-      'let it write the texts of the first N examples, and score them: ROUGE, METEOR, BLEU, style, share copied',
+      'also generate texts for the first N examples and score them: ROUGE, METEOR, BLEU, style, share copied',
       (flag) => wholeNumber(flag, 1),
     );
-    addFlag(command, '--max-new-tokens <n>', 'tokens of each of those (default: 100)', (flag) =>
+    addFlag(command, '--max-new-tokens <n>', 'generate at most this many tokens for each (default: 100)', (flag) =>
       wholeNumber(flag, 1),
     );
-    addFlag(command, '--out <file>', 'write the report to FILE.html, too');
+    addFlag(command, '--out <file>', 'also write the report to FILE.html');
     addForceFlag(command);
     command.addHelpText(
       'after',

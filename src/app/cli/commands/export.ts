@@ -44,7 +44,7 @@ export const exportCommand: CliCommand = {
       'after',
       '\nExamples:\n  nextquill export --model embedded --adapter runs/a/adapter --out merged --dtype bf16\n' +
         '  nextquill export --model m.gguf --adapter runs/a/adapter --out adapter.gguf   # llama-cli -m m.gguf --lora adapter.gguf\n' +
-        'What is exported has learnt from users’ texts: keep it where the data may be.',
+        'What is exported has learnt from users’ texts. Keep it as private as the data.',
     );
   },
   run: async (_operands, flags, session) => {

@@ -71,12 +71,22 @@ export const generateCommand: CliCommand = {
     whole('--max-new-tokens <n>', 'tokens at most (default: 200)', 1);
     number('--temperature <t>', '0 takes the likeliest token (default: 0)', 0, 100);
     whole('--top-k <k>', 'draw from the k likeliest tokens; 0 from all (default: 0)', 0);
-    number('--top-p <p>', 'draw from the likeliest tokens of this share (default: 1)', 0, 1);
-    number('--min-p <p>', 'draw from tokens of this share of the likeliest one’s (default: 0)', 0, 1);
+    number(
+      '--top-p <p>',
+      'draw from the likeliest tokens that together hold this share of the probability (default: 1)',
+      0,
+      1,
+    );
+    number(
+      '--min-p <p>',
+      'draw from tokens at least this likely, as a share of the likeliest one (default: 0)',
+      0,
+      1,
+    );
     number('--repetition-penalty <r>', 'above 1 avoids what was generated before (default: 1)', 0.01, 100);
     number(
       '--copy-penalty <nats>',
-      'what each token of a run copied from the history costs beyond the fourth; 0 lets the model copy (default: 0.5)',
+      'cost of copying from the history: of every token beyond the fourth of a copied run; 0 lets the model copy (default: 0.5)',
       0,
       1000,
     );

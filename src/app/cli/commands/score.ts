@@ -15,7 +15,7 @@ interface ScoreFlags extends Pick<ScoringFlags, 'model' | 'adapter' | 'maxHistor
   readonly text?: string;
   readonly history?: string;
   readonly others?: string;
-  readonly placebo?: number;
+  readonly otherAuthors?: number;
   readonly query?: string;
 }
 
@@ -36,8 +36,11 @@ export const scoreCommand: CliCommand = {
       '--others <F>',
       'examples whose users are the other authors (default: State of the Union addresses)',
     );
-    addFlag(command, '--placebo <K>', `other authors to compare with (default: ${OTHERS})`, (flag) =>
-      wholeNumber(flag, 1),
+    addFlag(
+      command,
+      '--placebo, --other-authors <K>',
+      `number of other authors to compare with (default: ${OTHERS})`,
+      (flag) => wholeNumber(flag, 1),
     );
     addFlag(command, '--query <text>', 'what the text answers, such as its title');
     command.addHelpText(
@@ -51,7 +54,7 @@ export const scoreCommand: CliCommand = {
       text: textFile,
       history: historyPath,
       others,
-      placebo = OTHERS,
+      otherAuthors = OTHERS,
       query,
       ...given
     } = flags as ScoreFlags;
@@ -62,7 +65,7 @@ export const scoreCommand: CliCommand = {
       required(historyPath, '--history', 'Name a folder or file with earlier texts of the author.'),
     );
     const { seed = 0, threads } = session.options;
-    const otherHistories = await authors.readOtherAuthors(others, placebo, seed);
+    const otherHistories = await authors.readOtherAuthors(others, otherAuthors, seed);
     const opened = await openScoredModel(model, {
       ...(given.adapter !== undefined && { adapter: given.adapter }),
       ...openingOf(session),

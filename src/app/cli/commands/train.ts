@@ -47,7 +47,7 @@ Examples:
   nextquill train --model embedded --data sotu --lora-rank 16 --learning-rate 1e-3 --out runs/a
   nextquill train --model embedded --data sotu --out runs/b training.warmupRatio=0.05
   nextquill train --resume runs/a
-A run folder holds ids of examples, and weights that have learnt from users’ texts: keep it where the data may be.`,
+A run folder holds ids of examples, and weights that have learnt from users’ texts. Keep it as private as the data.`,
     );
   },
   run: async (operands, flags, session) => {

@@ -8,7 +8,7 @@ import { tableRows } from '../table-rows.ts';
 export const prismReader: Reader = {
   name: 'prism',
   summary:
-    'PRISM: people’s own messages and self-descriptions (scores and models’ replies are no texts of theirs)',
+    'PRISM: people’s own messages and self-descriptions (scores and models’ replies are not their texts)',
   sources: 'conversations.jsonl survey.jsonl …',
   takes: [],
   texts: prismTexts,

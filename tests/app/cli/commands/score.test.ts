@@ -26,7 +26,7 @@ const SCORE = 'score --model embedded --text draft.txt --history mine --threads 
 
 describe('score', () => {
   it('prints one object with --json whose sentences cover the text', async () => {
-    const { code, stdout, stderr } = await run(`${SCORE} --others others.jsonl --placebo 3 --json`);
+    const { code, stdout, stderr } = await run(`${SCORE} --others others.jsonl --other-authors 3 --json`);
     expect(code, stderr).toBe(0);
     const result = JSON.parse(stdout) as {
       sentences: { start: number; end: number; userSpecific: number }[];
