@@ -287,7 +287,7 @@ async function* continueRun(
   const { pairs, heldOut } = data;
   if (manifest.validation && heldOut) checkUnchanged(manifest.validation, heldOut.record);
   if (await isFinished(run, manifest)) {
-    const summary = { run, ...manifest.summary! };
+    const summary = { ...manifest.summary!, ...outputsOf(run, manifest.summary!), run };
     yield { type: 'done', summary };
     return summary;
   }

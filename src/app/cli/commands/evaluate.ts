@@ -76,8 +76,11 @@ export const evaluateCommand: CliCommand = {
       'also generate texts for the first N examples and score them: ROUGE, METEOR, BLEU, style, share copied',
       (flag) => wholeNumber(flag, 1),
     );
-    addFlag(command, '--max-new-tokens <n>', 'generate at most this many tokens for each (default: 100)', (flag) =>
-      wholeNumber(flag, 1),
+    addFlag(
+      command,
+      '--max-new-tokens <n>',
+      'generate at most this many tokens for each (default: 100)',
+      (flag) => wholeNumber(flag, 1),
     );
     addFlag(command, '--out <file>', 'also write the report to FILE.html');
     addForceFlag(command);
