@@ -30,7 +30,7 @@ import {
 } from './manifest.ts';
 import { prepare, type RunData, type RunOptions } from './prepare.ts';
 import { runSteps, type TrainEvent } from './run.ts';
-import { checkFree, createRunFolder, isFinished, tidyRunFolder } from './run-folder.ts';
+import { checkFree, createRunFolder, isFinished, resultOf, tidyRunFolder } from './run-folder.ts';
 import { lockRun } from './run-lock.ts';
 import { cutStepLog } from './step-log.ts';
 
@@ -287,7 +287,8 @@ async function* continueRun(
   const { pairs, heldOut } = data;
   if (manifest.validation && heldOut) checkUnchanged(manifest.validation, heldOut.record);
   if (await isFinished(run, manifest)) {
-    const summary = { ...manifest.summary!, ...outputsOf(run, manifest.summary!), run };
+    // The folder may have been moved since.
+    const summary = { run, ...manifest.summary!, ...resultOf(run, manifest) };
     yield { type: 'done', summary };
     return summary;
   }

@@ -338,6 +338,15 @@ it('a finished run gives its summary again and trains no more', async () => {
   ]);
 });
 
+// The summary named the folder that the run was trained in.
+it('a finished run that was moved names its new place', async () => {
+  const moved = freshPlace();
+  await cp(undisturbed, moved, { recursive: true });
+  const [done] = await allEvents(resumePairs(moved, again));
+  expect(Object.values((done as { summary: object }).summary)).toContain(join(moved, 'adapter'));
+  expect(JSON.stringify(done)).not.toContain(undisturbed);
+});
+
 it('a loss that is no number stops the run with its step and reason, and leaves the last checkpoint whole', async () => {
   const run = freshPlace();
   const diverging = { learningRate: 1e18, warmupRatio: 1, maxGradientNorm: 1e9, checkpointEvery: 1 };
