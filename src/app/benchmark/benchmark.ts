@@ -77,6 +77,15 @@ export async function benchmark(
       code: 'benchmark/baseline',
       hint: 'Add it to systems, or choose another baseline.',
     });
+  for (const [key, list] of Object.entries({ models: recipe.models, data: recipe.data })) {
+    const all = list.map(({ name }) => fileName(name));
+    const twice = all.find((name, place) => all.indexOf(name) !== place);
+    if (twice !== undefined)
+      throw new ConfigError(`${key}: expected different names, got ${twice} twice`, {
+        code: 'benchmark/duplicate',
+        hint: 'Results are kept by these names: rename one.',
+      });
+  }
   for (const { name, source, simulated } of recipe.data)
     if ((source === undefined) === (simulated === undefined))
       throw new ConfigError(

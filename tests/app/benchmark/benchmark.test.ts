@@ -83,6 +83,7 @@ describe('a benchmark', () => {
     const [set] = recipe.data;
     await refused({ data: [{ ...set!, source: 'sotu' }] }).toMatchObject({ code: 'benchmark/data' });
     await refused({ data: [{ ...set!, simulated: undefined }] }).toMatchObject({ code: 'benchmark/data' });
+    await refused({ data: [set!, set!] }).toMatchObject({ code: 'benchmark/duplicate' });
     expect(existsSync(folder)).toBe(false);
   });
 
