@@ -3,10 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { mebibytes } from '../../base/bytes.ts';
 import { AbortedError } from '../../base/errors.ts';
+import type { TooLongExamples } from '../../method/data/notice.ts';
 import type { TrainSummary } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
 import type { MemoryRecord } from '../../method/training/memory/memory-check.ts';
+import { leftOutText } from '../../reports/text/left-out-text.ts';
 import type { Session } from './command.ts';
+
+/** The summary of a run, and the examples that it left out. */
+export interface ShownTraining extends TrainSummary {
+  readonly tooLong?: TooLongExamples;
+}
 
 /** Shows the events, and returns the summary. @throws {AbortedError} with the command that continues the run */
 export async function showTraining(
@@ -14,12 +21,15 @@ export async function showTraining(
   run: string,
   objective: string,
   session: Session,
-): Promise<TrainSummary> {
+): Promise<ShownTraining> {
+  let tooLong: TooLongExamples | undefined;
   const show = showEvents(`training ${objective}`, session);
   try {
     for (;;) {
       const next = await events.next();
-      if (next.done) return next.value;
+      if (next.done) return { ...next.value, ...(tooLong && { tooLong }) };
+      if (next.value.type === 'notice' && next.value.notice.code === 'prompts/too-long')
+        tooLong = next.value.notice;
       show(next.value);
     }
   } catch (error) {
@@ -61,15 +71,19 @@ function memoryLine(memory: MemoryRecord): string {
 }
 
 /** Prints the summary of a run. */
-export function printSummary(summary: TrainSummary, session: Session): void {
+export function printSummary({ tooLong, ...summary }: ShownTraining, session: Session): void {
   if (session.options.json) {
-    session.print(`${JSON.stringify(summary)}\n`);
+    const leftOut = tooLong && { leftOut: { tooLong: tooLong.count, first: tooLong.example } };
+    session.print(`${JSON.stringify({ ...summary, ...leftOut })}\n`);
     return;
   }
   const { run, steps, finalLoss, validationLoss, examplesPerSecond, tokensPerSecond } = summary;
   const { peakMemoryBytes, adapter, weights } = summary;
   session.print(
     [
+      ...(tooLong === undefined
+        ? []
+        : [`! ${leftOutText('tooLong', tooLong.count, tooLong.example, tooLong.maxTokens)}`]),
       `run          ${run}`,
       adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
       `steps        ${steps}`,

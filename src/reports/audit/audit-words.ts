@@ -71,10 +71,10 @@ function findingText(finding: AuditFinding, { prompt }: AuditResult): string {
     case 'items': {
       const { counts, items, texts } = finding;
       const parts = {
-        useful: `${counts.useful} add to it`,
-        harmful: `${counts.harmful} take away`,
-        redundant: `${counts.redundant} have a twin`,
-        idle: `${counts.idle} make no difference`,
+        useful: `${counts.useful} ${counts.useful === 1 ? 'adds' : 'add'} to it`,
+        harmful: `${counts.harmful} ${counts.harmful === 1 ? 'takes' : 'take'} away from it`,
+        redundant: `${counts.redundant} ${counts.redundant === 1 ? 'has' : 'have'} a twin`,
+        idle: `${counts.idle} ${counts.idle === 1 ? 'makes' : 'make'} no difference`,
       };
       const said = itemKinds.filter((kind) => counts[kind] > 0).map((kind) => parts[kind]);
       return `Of ${count(items, 'history item')} taken out one at a time, each for the one text it precedes (${count(texts, 'text')}): ${said.join(', ')}.`;

@@ -267,6 +267,20 @@ describe('bad input exits 2, names its place, and leaves nothing half-written', 
     expect(existsSync(join(folder, 'bad-run'))).toBe(false);
   });
 
+  // train told it on stderr alone, and effects counted the example among those it had scored.
+  it('a text that is too long is left out and counted, or refused where the caller is strict', async () => {
+    const long = { ...good, id: 'b', query: 'long '.repeat(2000) };
+    writeFileSync(join(folder, 'long.jsonl'), [good, long].map((row) => JSON.stringify(row)).join('\n'));
+    const effects = 'effects --model model --data long.jsonl --out long-rows.jsonl';
+    const training = 'train --model model --data long.jsonl --objective sft --lora-rank 1 --out long-run';
+    for (const words of [effects, training])
+      expect(await run(`${words} --strict`)).toMatchObject({ code: 2, stdout: '' });
+    const scored = JSON.parse((await run(`${effects} --json`)).stdout) as object;
+    expect(scored).toMatchObject({ examples: 1, leftOut: { tooLong: 1 } });
+    const trained = JSON.parse((await run(`${training} --json`)).stdout) as object;
+    expect(trained).toMatchObject({ steps: 1, leftOut: { tooLong: 1, first: 'b' } });
+  });
+
   it('a model folder with a missing or a truncated file', async () => {
     for (const name of ['config.json', 'tokenizer.json', 'model.safetensors']) {
       const broken = join(folder, 'broken');

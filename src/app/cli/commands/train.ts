@@ -9,7 +9,7 @@ import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
-import { readManifest, type TrainSummary } from '../../../method/runs/manifest.ts';
+import { readManifest } from '../../../method/runs/manifest.ts';
 import { checkFree } from '../../../method/runs/run-folder.ts';
 import { resume, train } from '../../../method/runs/train.ts';
 import { heldOutRows } from '../../../method/training/held-out.ts';
@@ -23,7 +23,7 @@ import type { CliCommand, Session } from '../command.ts';
 import { addFlag, addStrictFlag } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 import { addTrainFlags, flagName, objectivesHelp, specOf, type TrainFlags } from '../train-flags.ts';
-import { printSummary, showTraining } from '../training-output.ts';
+import { printSummary, type ShownTraining, showTraining } from '../training-output.ts';
 
 /** Flags beside those of the recipe. */
 interface RunFlags {
@@ -64,7 +64,7 @@ async function trainFresh(
   spec: RunSpec,
   strict: boolean | undefined,
   session: Session,
-): Promise<TrainSummary> {
+): Promise<ShownTraining> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
   // Before data are read or a model is downloaded.
   await checkFree(spec.out);
@@ -110,7 +110,7 @@ async function resumeRun(
   operands: readonly string[],
   flags: TrainFlags & Pick<RunFlags, 'strict'>,
   session: Session,
-): Promise<TrainSummary> {
+): Promise<ShownTraining> {
   const { seed, threads, device } = session.options;
   const extra = [...operands, ...Object.keys(flags).map(flagName), ...(seed === undefined ? [] : ['--seed'])];
   if (extra.length > 0)
