@@ -124,6 +124,8 @@ export async function benchmark(
           prompt,
           sha256(canonicalJson(data as never)),
           plan.others,
+          // A device's last digits are its own.
+          ...(model.device === undefined ? [] : [model.device]),
         ],
         options,
       };

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Device } from '../../base/device.ts';
 import { GraphError } from '../../base/errors.ts';
 import { type Dim, termsOf } from '../ops/dimension.ts';
+import type { Value } from '../ops/value.ts';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -34,6 +35,8 @@ export interface ExternalTensor {
 export interface Emitter {
   /** What the graph will run on: providers differ in what their operators compute. */
   readonly device: Device;
+  /** Whether another node, or the caller, reads a value. */
+  isUsed(value: Value): boolean;
   readonly nodes: NodeProto[];
   readonly initializers: TensorProto[];
   /** A new name, unique in the graph. */
@@ -67,7 +70,10 @@ export interface Emitter {
   shared(key: string, make: () => string): string;
 }
 
-export function createEmitter(device: Device = 'cpu'): Emitter {
+export function createEmitter(
+  device: Device = 'cpu',
+  isUsed: Emitter['isUsed'] = () => true,
+): Emitter {
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
   const symbols = new Map<string, { name: string; axis: number }>();
@@ -150,6 +156,7 @@ export function createEmitter(device: Device = 'cpu'): Emitter {
 
   return {
     device,
+    isUsed,
     nodes,
     initializers,
     fresh,

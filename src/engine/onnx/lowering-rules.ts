@@ -3,6 +3,7 @@ import { type Dim, sizeOf } from '../ops/dimension.ts';
 import { dropoutThreshold } from '../ops/operators.ts';
 import type { Node, OpName, Value } from '../ops/value.ts';
 import { type Emitter, MICROSOFT } from './emit.ts';
+import { logSoftmax, matmul } from './lowering-by-device.ts';
 import { TensorProto_DataType as DataType } from './onnx_pb.ts';
 
 /** Emits one node: `inputs` and `outputs` are names of the graph under construction. */
@@ -92,9 +93,9 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
       keepdims: int(node.attributes.keepDims),
     }),
   softmax: lastAxis('Softmax'),
-  logSoftmax: lastAxis('LogSoftmax'),
+  logSoftmax: (emit, _node, [x], [y]) => logSoftmax(emit, x!, y!),
   selectedLogProbability: (emit, _node, [logits, targets], [selected, logProbabilities]) => {
-    emit.node('LogSoftmax', [logits!], [logProbabilities!], { axis: { int: -1 } });
+    logSoftmax(emit, logits!, logProbabilities!);
     const column = emit.call('Unsqueeze', [targets!, emit.integers([1])]);
     const picked = emit.call('GatherElements', [logProbabilities!, column], { axis: { int: 1 } });
     emit.node('Squeeze', [picked, emit.integers([1])], [selected!]);
@@ -110,7 +111,7 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
       fillsInverse ? [normed!, inverse!] : [normed!],
       attributes,
     );
-    if (fillsInverse) return;
+    if (fillsInverse || !emit.isUsed(node.outputs[1]!)) return;
     const [x] = inputs as [string];
     const width = { keepdims: { int: 1 } };
     const mean = emit.call('ReduceMean', [emit.call('Mul', [x, x]), emit.integers([-1])], width);
@@ -128,8 +129,8 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     emit.node('Gemm', inputs, outputs, { transA: int(transA), transB: int(transB), alpha, beta: 1 });
   },
   matmul: (emit, node, inputs, outputs) => {
-    const { transA, transB, alpha } = node.attributes;
-    emit.node('FusedMatMul', inputs, outputs, { transA: int(transA), transB: int(transB), alpha }, MICROSOFT);
+    const [a, b] = inputs as [string, string];
+    matmul(emit, { a, b, rank: node.inputs[0]!.shape.length, ...node.attributes }, outputs[0]!);
   },
   quantisedProduct: (emit, node, [x, blocks, rows, scales], outputs) => {
     const { bits, transposed } = node.attributes;
@@ -162,21 +163,15 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   },
   attend: (emit, node, [query, key, value, bias], outputs) => {
     const { group, scale } = node.attributes;
-    const product = (a: string, b: string, transB: boolean, alpha: number) =>
-      emit.call('FusedMatMul', [a, b], { transA: int(false), transB: int(transB), alpha }, MICROSOFT);
-    const scores = product(query!, key!, true, scale);
+    const product = { rank: 4, transA: false };
+    const scores = emit.fresh();
+    matmul(emit, { ...product, a: query!, b: key!, transB: true, alpha: scale }, scores);
     // [B, K, G · Q, P] as [B, K, G, Q, P]: Q is the only size that is not known or copied.
     const split = emit.call('Reshape', [scores, emit.shape(scoreShape(node, group))], SIZES);
     const masked = emit.call('Add', [split, bias!]);
     const probabilities = emit.call('Softmax', [masked], { axis: { int: -1 } });
     const folded = emit.call('Reshape', [probabilities, emit.call('Shape', [scores])], SIZES);
-    emit.node(
-      'FusedMatMul',
-      [folded, value!],
-      outputs,
-      { transA: int(false), transB: int(false), alpha: 1 },
-      MICROSOFT,
-    );
+    matmul(emit, { ...product, a: folded, b: value!, transB: false, alpha: 1 }, outputs[0]!);
   },
   cachedAttention: (emit, node, inputs, outputs) => {
     const { heads, keyValueHeads, scale, window } = node.attributes;

@@ -42,9 +42,10 @@ export function compile(
 ): Program {
   const roots = Object.values(outputs);
   verify(outputs);
-  const emit = createEmitter(device);
   const names = new Map<Value, string>();
   const nodes = nodesInOrder(roots);
+  const used = new Set([...roots, ...nodes.flatMap((node) => node.inputs)].map(aliasedValue));
+  const emit = createEmitter(device, (value) => used.has(value));
   const inputs = new Map<string, TensorType>();
 
   for (const node of nodes) {

@@ -4,7 +4,7 @@ import { vjp } from '../../../src/engine/autodiff/vjp.ts';
 import { frozenParameters } from '../../../src/engine/models/parameters.ts';
 import { createPasses } from '../../../src/engine/models/pass.ts';
 import { compile } from '../../../src/engine/onnx/program.ts';
-import { mul, reduceSum, rmsNorm } from '../../../src/engine/ops/operators.ts';
+import { logSoftmax, matmul, mul, reduceSum, rmsNorm } from '../../../src/engine/ops/operators.ts';
 import { createSession } from '../../../src/engine/runtime/session.ts';
 import { mappedWeights } from '../../../src/engine/weights/mapped-weights.ts';
 import { input, largestDifference } from '../../support/engine.ts';
@@ -26,6 +26,28 @@ it('the gradient of RMSNorm by a 1/rms of its own is that by ONNX Runtime’s', 
   const program = { ...compile(outputs, undefined, 'webgpu'), device: 'cpu' as const };
   await using session = await createSession(program, { threads: 1 });
   const results = await session.run(feeds);
+  for (const name of Object.keys(outputs))
+    expect(largestDifference(results[name]!, expected[name]!), name).toBeLessThan(1e-6);
+});
+
+it('products and log-softmax made of other operators are ONNX Runtime’s', async () => {
+  const [a, b] = [input('a', 'f32', [2, 3, 4]), input('b', 'f32', [2, 5, 4])];
+  const c = input('c', 'f32', [2, 4, 3]);
+  const outputs = {
+    scaled: matmul(a, b, { transB: true, alpha: 0.3 }),
+    both: matmul(c, b, { transA: true, transB: true, alpha: 1 }),
+    scores: logSoftmax(mul(a, 40)),
+  };
+  const wave = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(3 * i));
+  const feeds = {
+    a: { data: wave(24), shape: [2, 3, 4] },
+    b: { data: wave(40), shape: [2, 5, 4] },
+    c: { data: wave(24), shape: [2, 4, 3] },
+  };
+  await using own = await createSession(compile(outputs), { threads: 1 });
+  const program = compile(outputs, undefined, 'webgpu');
+  await using session = await createSession({ ...program, device: 'cpu' }, { threads: 1 });
+  const [expected, results] = [await own.run(feeds), await session.run(feeds)];
   for (const name of Object.keys(outputs))
     expect(largestDifference(results[name]!, expected[name]!), name).toBeLessThan(1e-6);
 });
