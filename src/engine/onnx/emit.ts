@@ -70,10 +70,7 @@ export interface Emitter {
   shared(key: string, make: () => string): string;
 }
 
-export function createEmitter(
-  device: Device = 'cpu',
-  isUsed: Emitter['isUsed'] = () => true,
-): Emitter {
+export function createEmitter(device: Device = 'cpu', isUsed: Emitter['isUsed'] = () => true): Emitter {
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
   const symbols = new Map<string, { name: string; axis: number }>();
