@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** @file The program: one command, its signals, its streams and its exit code. Nothing else ends the process. */
+import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
@@ -8,7 +9,7 @@ import { terminalText } from '../../reports/text/terminal-text.ts';
 import type { Session } from './command.ts';
 import { describeFailure } from './failure.ts';
 import { helpText, parseArguments } from './program.ts';
-import { progressDisplay } from './progress.ts';
+import { openingProgress, progressDisplay } from './progress.ts';
 import { isLive, isStdoutClosed, wantsColor } from './terminal.ts';
 
 const packageFile = new URL('../../../package.json', import.meta.url);
@@ -37,6 +38,10 @@ async function main(words: readonly string[]): Promise<number> {
     display.line(colors.yellow('stopping; press Ctrl-C again to stop at once'));
   });
   process.on('SIGTERM', () => stop.abort(new Error('terminated')));
+  subscribe('nextquill:session-opening', (event) => {
+    const progress = openingProgress(event as { state: string; bytes: number });
+    if (progress !== undefined && !words.includes('--quiet')) display.report(progress);
+  });
   try {
     const request = await parseArguments(words, packageVersion());
     if (request.kind === 'show') {

@@ -1,4 +1,6 @@
 /** @file Owns ONNX Runtime sessions: typed, named feeds and fetches, and the options that were measured to matter. */
+import { channel } from 'node:diagnostics_channel';
+import { setImmediate } from 'node:timers/promises';
 import * as ort from 'onnxruntime-node';
 import type { Device } from '../../base/device.ts';
 import { EngineError, ShapeError } from '../../base/errors.ts';
@@ -37,6 +39,22 @@ export interface Session extends AsyncDisposable {
   ): Promise<Record<string, HostTensor>>;
 }
 
+/** What {@link sessionOpening} tells. */
+export interface SessionOpening {
+  readonly state: 'opening' | 'open';
+  /** Size of the graph, without the weights beside it. */
+  readonly bytes: number;
+}
+
+/**
+ * Told before a session opens: ONNX Runtime then works for up to minutes on this thread, in which nothing else is heard or
+ * drawn. A channel of Node rather than an option, since sessions open deep below whoever talks to people.
+ */
+export const sessionOpening = channel('nextquill:session-opening');
+
+const tell = (state: SessionOpening['state'], { bytes }: Program) =>
+  sessionOpening.publish({ state, bytes: bytes.byteLength } satisfies SessionOpening);
+
 /**
  * A session over `program`, on the device that it was compiled for. What a graphics card does not compute, the processor does.
  * @throws {EngineError} `engine/session` when ONNX Runtime refuses the graph, `engine/device` when the device is not there
@@ -49,6 +67,8 @@ export async function createSession(program: Program, options: SessionOptions = 
   // Packed copies of frozen weights make a run about 5 % faster, and take their size in memory.
   const session: Record<string, string> = { disable_prepacking: '1' };
   if (weightsFolder !== undefined) session.model_external_initializers_file_folder_path = weightsFolder;
+  tell('opening', program);
+  await setImmediate();
   let native: ort.InferenceSession;
   try {
     native = await ort.InferenceSession.create(program.bytes, {
@@ -72,6 +92,7 @@ export async function createSession(program: Program, options: SessionOptions = 
       cause,
     });
   }
+  tell('open', program);
   return {
     program,
     run: async (feeds, into = {}, wanted = [...program.outputs.keys()]) => {

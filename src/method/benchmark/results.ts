@@ -42,6 +42,7 @@ export interface BenchmarkBoard {
   readonly systems: readonly SystemRun<Omit<Cell, 'scores'>>[];
 }
 
+/** What a benchmark measured, as plain data. */
 export interface BenchmarkResult {
   readonly format: 'nextquill/benchmark';
   readonly version: 1;

@@ -76,6 +76,7 @@ const table = {
   },
 } as const satisfies Record<string, BenchmarkSystem>;
 
+/** Names of the systems that a benchmark compares. */
 export type SystemName = keyof typeof table;
 
 export const benchmarkSystems: Readonly<Record<SystemName, BenchmarkSystem>> = table;

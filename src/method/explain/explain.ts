@@ -7,6 +7,7 @@ import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
+/** How heat maps are made. */
 export interface ExplainOptions extends Omit<EffectRowsOptions, 'strict' | 'onLeftOut'> {
   /** The name of the model in the map. */
   readonly modelName: string;

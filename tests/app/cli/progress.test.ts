@@ -1,6 +1,6 @@
 /** @file Progress on a clock of the test: what is drawn when, on a terminal and elsewhere. */
 import { describe, expect, it } from 'vitest';
-import { clock, progressDisplay } from '../../../src/app/cli/progress.ts';
+import { clock, openingProgress, progressDisplay } from '../../../src/app/cli/progress.ts';
 
 /** A display on a clock of our own, and what it has written. */
 function display({ live, columns = 100 }: { live: boolean; columns?: number }) {
@@ -122,4 +122,14 @@ describe('on a terminal', () => {
 
 it('shows seconds, minutes and hours', () => {
   expect([0.2, 59, 60, 187, 3723].map(clock)).toEqual(['0:01', '0:59', '1:00', '3:07', '1:02:03']);
+});
+
+describe('opening a session', () => {
+  // A terminal showed nothing for minutes.
+  it('is told for large graphs, before and after', () => {
+    const large = { bytes: 400_000 };
+    expect(openingProgress({ state: 'opening', ...large })).toMatchObject({ done: 0, total: 1 });
+    expect(openingProgress({ state: 'open', ...large })).toMatchObject({ done: 1, total: 1 });
+    expect(openingProgress({ state: 'opening', bytes: 60_000 })).toBeUndefined();
+  });
 });
