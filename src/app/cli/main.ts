@@ -49,7 +49,8 @@ async function main(words: readonly string[]): Promise<number> {
       return 0;
     }
     const { globals } = request;
-    let hasWarnedOfStdout = false;
+    let isResultLost = false;
+    let hasPrinted = false;
     const warn = (message: string) => display.line(`${colors.yellow('warning:')} ${terminalText(message)}`);
     const session: Session = {
       options: globals,
@@ -58,9 +59,11 @@ async function main(words: readonly string[]): Promise<number> {
       helpText: (name) => helpText(name, packageVersion()),
       progress: globals.quiet ? () => {} : (progress) => display.report(progress),
       print: (text) => {
-        if (!hasWarnedOfStdout && isStdoutClosed())
+        if (!hasPrinted && isStdoutClosed()) {
+          isResultLost = true;
           session.warn('stdout is closed: the result is written nowhere');
-        hasWarnedOfStdout = true;
+        }
+        hasPrinted = true;
         display.clear();
         stdout.write(text);
       },
@@ -71,7 +74,7 @@ async function main(words: readonly string[]): Promise<number> {
       },
     };
     await request.run(session);
-    return 0;
+    return isResultLost ? 1 : 0;
   } catch (error) {
     display.end();
     const flag = (name: string) => words.includes(name);

@@ -221,9 +221,12 @@ function usersByNearness(
     if (user === me || columns.items[place]! < items || without?.has(columns.users[user]!)) continue;
     const known = best.get(user);
     const order = known === undefined ? -1 : compare(place, known);
-    if (order < 0 || (order === 0 && wordsApart(place) < wordsApart(known!))) best.set(user, place);
+    const closer = order === 0 ? wordsApart(place) - wordsApart(known!) : order;
+    if (closer < 0 || (closer === 0 && pool[place]!.id < pool[known!]!.id)) best.set(user, place);
   }
-  return nearestFirst(randomStream(seed, `matching/${example.id}`).shuffle([...best.values()]), compare);
+  // By users' names and ids of examples: the order of rows in a file decides nothing.
+  const places = columns.users.flatMap((_, user) => best.get(user) ?? []);
+  return nearestFirst(randomStream(seed, `matching/${example.id}`).shuffle(places), compare);
 }
 
 function nearer(a: Distance, b: Distance): number {

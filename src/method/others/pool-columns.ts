@@ -5,7 +5,7 @@ import { yearOf } from '../data/time.ts';
 
 /** Columns over the examples of a pool, by their place in it. */
 export interface PoolColumns {
-  /** Names of the users, in the order in which they appear; others give their number here. */
+  /** Names of the users, sorted, so that the order of rows decides nothing; others give their number here. */
   readonly users: readonly string[];
   readonly numberOf: ReadonlyMap<string, number>;
   readonly user: Int32Array;
@@ -31,8 +31,8 @@ export function poolColumns(pool: readonly Example[]): PoolColumns {
 }
 
 function columnsOf(pool: readonly Example[]): PoolColumns {
-  const numberOf = new Map<string, number>();
-  for (const { user } of pool) if (!numberOf.has(user)) numberOf.set(user, numberOf.size);
+  const names = [...new Set(pool.map(({ user }) => user))].sort();
+  const numberOf = new Map(names.map((name, number) => [name, number]));
   const most = new Int32Array(numberOf.size);
   const user = Int32Array.from(pool, (example) => numberOf.get(example.user)!);
   const items = Int32Array.from(pool, ({ history }) => history.length);
@@ -41,7 +41,7 @@ function columnsOf(pool: readonly Example[]): PoolColumns {
   });
   const sums: number[][] = [];
   return {
-    users: [...numberOf.keys()],
+    users: names,
     numberOf,
     user,
     items,

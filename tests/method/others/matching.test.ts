@@ -38,6 +38,16 @@ describe('matchedOthers', () => {
     expect(match.periodYears).toBeCloseTo(8, 1);
   });
 
+  it('chooses the same others whatever the order of the rows, those equally near among them', () => {
+    // Equally near users were shuffled from the order of the file, so that sorted rows gave other numbers.
+    const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((user) => example(user, '1900', items(user, 3)));
+    const twice = [{ ...example('g', '1900', items('g', 4)), id: 'z' }, example('g', '1900', items('g', 3))];
+    const rows = [me, ...others, ...twice];
+    const chosen = (pool: readonly Example[]) => matchedOthers(pool, me, 3).others;
+    expect(chosen(rows.toReversed())).toEqual(chosen(rows));
+    expect(chosen([...rows.slice(4), ...rows.slice(0, 4)])).toEqual(chosen(rows));
+  });
+
   it('cuts all histories to one number of items, the latest', () => {
     const others = [example('a', '1900', items('a', 5)), example('b', '1900', items('b', 2))];
     const match = matchedOthers(others, me, 2);
