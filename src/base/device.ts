@@ -3,10 +3,12 @@ import { ConfigError, nearestName } from './errors.ts';
 
 /** What graphs run on: the processor, a graphics card through WebGPU, or NVIDIA's through CUDA. */
 export const devices = ['cpu', 'webgpu', 'cuda'] as const;
+/** What a session computes on. */
 export type Device = (typeof devices)[number];
 
 /** What a caller may ask for; `auto` is the graphics card where its self-check passes, else the processor. */
 export const deviceChoices = [...devices, 'auto'] as const;
+/** What a user may ask a session to compute on. */
 export type DeviceChoice = (typeof deviceChoices)[number];
 
 /**

@@ -81,6 +81,7 @@ export type SystemName = keyof typeof table;
 
 export const benchmarkSystems: Readonly<Record<SystemName, BenchmarkSystem>> = table;
 
+/** All systems that a benchmark can compare. */
 export const systemNames = Object.keys(benchmarkSystems) as readonly SystemName[];
 
 /** The system of a name. @throws {ConfigError} when there is none */
