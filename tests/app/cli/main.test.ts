@@ -333,7 +333,12 @@ describe('effects', () => {
     const { code, stdout } = await run(`${effects} --out rows.parquet --json`);
     const rows = jsonLines(readFileSync(join(folder, 'rows.jsonl'), 'utf8'));
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ out: 'rows.parquet', examples: 3, rows: rows.length });
+    expect(JSON.parse(stdout)).toEqual({
+      out: 'rows.parquet',
+      examples: 3,
+      rows: rows.length,
+      leftOut: { tooLong: 0 },
+    });
     const bytes = readFileSync(join(folder, 'rows.parquet'));
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
     expect(await parquetReadObjects({ file })).toEqual(rows);
