@@ -39,7 +39,7 @@ export interface Session extends AsyncDisposable {
   ): Promise<Record<string, HostTensor>>;
 }
 
-/** What {@link sessionOpening} tells. */
+/** What the channel `nextquill:session-opening` tells. */
 export interface SessionOpening {
   readonly state: 'opening' | 'open';
   /** Size of the graph, without the weights beside it. */
@@ -50,7 +50,7 @@ export interface SessionOpening {
  * Told before a session opens: ONNX Runtime then works for up to minutes on this thread, in which nothing else is heard or
  * drawn. A channel of Node rather than an option, since sessions open deep below whoever talks to people.
  */
-export const sessionOpening = channel('nextquill:session-opening');
+const sessionOpening = channel('nextquill:session-opening');
 
 const tell = (state: SessionOpening['state'], { bytes }: Program) =>
   sessionOpening.publish({ state, bytes: bytes.byteLength } satisfies SessionOpening);
