@@ -20,7 +20,7 @@ const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff]/g;
  * @param options.html default true
  */
 export function cleanText(text: string, { html = true }: { readonly html?: boolean } = {}): string {
-  const plain = html && /[<&]/.test(text) ? withoutHtml(text) : text;
+  const plain = html ? withoutHtml(text) : text;
   return wellFormed(plain)
     .replace(/\r\n?|\u2028|\u2029/g, '\n')
     .replace(CONTROLS, '')
@@ -30,12 +30,16 @@ export function cleanText(text: string, { html = true }: { readonly html?: boole
     .trim();
 }
 
+/** Whether {@link cleanText} would find HTML in a text. */
+export const holdsHtml = (text: string): boolean => withoutHtml(text) !== text;
+
 /** The text without halves of surrogate pairs. */
 export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '');
 }
 
 function withoutHtml(text: string): string {
+  if (!/[<&]/.test(text)) return text;
   return text
     .replace(HIDDEN, ' ')
     .replace(BREAK, '\n')

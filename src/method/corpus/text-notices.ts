@@ -2,7 +2,7 @@
 import type { Example } from '../data/example.ts';
 import { comparedForm } from '../data/normalise.ts';
 import type { TextNotice } from '../data/notice.ts';
-import { cleanText } from './clean-text.ts';
+import { holdsHtml } from './clean-text.ts';
 
 /** Words at a text's beginning or end that make a boilerplate where all of a user's texts share them. */
 const BOILERPLATE_WORDS = 5;
@@ -35,7 +35,9 @@ export function textNotices(examples: readonly Example[]): TextNotice[] {
     repeated += repeats;
     for (const text of [...within, response]) if (!texts.has(text)) texts.set(text, id);
   }
-  const html = found([...textsOf.values()].flatMap((texts) => [...texts]).filter(([text]) => hasHtml(text)));
+  const html = found(
+    [...textsOf.values()].flatMap((texts) => [...texts]).filter(([text]) => holdsHtml(text)),
+  );
   const boilerplate = [...textsOf].filter(([, texts]) => hasBoilerplate([...texts.keys()]));
   return [
     ...(html === undefined ? [] : [{ code: 'data/html' as const, ...html }]),
@@ -57,8 +59,6 @@ export function textNotices(examples: readonly Example[]): TextNotice[] {
 
 const found = (texts: readonly (readonly [string, string])[]) =>
   texts.length === 0 ? undefined : { count: texts.length, example: texts[0]![1] };
-
-const hasHtml = (text: string) => /[<&]/.test(text) && cleanText(text) !== cleanText(text, { html: false });
 
 /** Whether all texts of a user begin, or all end, with the same words. */
 function hasBoilerplate(texts: readonly string[]): boolean {
