@@ -1,7 +1,7 @@
 /** @file Logits of one sequence, at every position: what two forms of one model are compared by. */
 import type { Model } from '../../src/engine/models/model.ts';
 import { frozenParameters, type ParameterSource } from '../../src/engine/models/parameters.ts';
-import { createPasses, openSession } from '../../src/engine/models/pass.ts';
+import { createPasses, openSession, type PassRows } from '../../src/engine/models/pass.ts';
 import type { HostTensor } from '../../src/engine/runtime/session.ts';
 
 /** f32[T, V]; `feeds` are the values of what `source` declares as inputs. */
@@ -13,8 +13,14 @@ export async function logitsOf(
 ): Promise<HostTensor> {
   const passes = createPasses(model, source);
   await using session = await openSession(model, { logits: passes.logits('x', 'T') }, { threads: 1 });
+  const results = await session.run({ ...passes.feeds({ x: wholeSequence(ids) }), ...feeds });
+  return results.logits!;
+}
+
+/** A pass over one sequence without padding, with logits at every position. */
+export function wholeSequence(ids: readonly number[]): PassRows {
   const positions = BigInt64Array.from(ids, (_, t) => BigInt(t));
-  const x = {
+  return {
     batch: 1,
     length: ids.length,
     tokenIds: BigInt64Array.from(ids, BigInt),
@@ -22,6 +28,4 @@ export async function logitsOf(
     attentionMask: new Float32Array(ids.length).fill(1),
     rows: positions,
   };
-  const results = await session.run({ ...passes.feeds({ x }), ...feeds });
-  return results.logits!;
 }

@@ -8,7 +8,7 @@ import { logSoftmax, matmul, mul, reduceSum, rmsNorm } from '../../../src/engine
 import { createSession } from '../../../src/engine/runtime/session.ts';
 import { mappedWeights } from '../../../src/engine/weights/mapped-weights.ts';
 import { input, largestDifference } from '../../support/engine.ts';
-import { logitsOf } from '../../support/logits.ts';
+import { logitsOf, wholeSequence } from '../../support/logits.ts';
 import { tinyModel } from '../../support/tiny-model.ts';
 
 it('the gradient of RMSNorm by a 1/rms of its own is that by ONNX Runtime’s', async () => {
@@ -59,16 +59,7 @@ it('a pass with one block of queries has the logits of one with several, and no 
   const passes = createPasses({ ...model, device: 'webgpu' }, frozenParameters());
   const { folder, tensors } = mappedWeights(model.weights);
   const program = compile({ logits: passes.logits('x', 'T') }, tensors, 'webgpu');
-  const positions = BigInt64Array.from(ids, (_, t) => BigInt(t));
-  const x = {
-    batch: 1,
-    length: ids.length,
-    tokenIds: BigInt64Array.from(ids, BigInt),
-    positionIds: positions,
-    attentionMask: new Float32Array(ids.length).fill(1),
-    rows: positions,
-  };
-  const feeds = passes.feeds({ x });
+  const feeds = passes.feeds({ x: wholeSequence(ids) });
   expect(Object.values(feeds).every(({ data }) => data.length > 0)).toBe(true);
   await using session = await createSession({ ...program, device: 'cpu' }, { weightsFolder: folder });
   expect(largestDifference((await session.run(feeds)).logits!, expected)).toBeLessThan(1e-5);
