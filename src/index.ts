@@ -113,7 +113,8 @@ export {
 } from './method/metrics/score-choices.ts';
 
 // Benchmarks: systems side by side on held-out users.
-export { type BenchmarkOptions, benchmark } from './app/benchmark/benchmark.ts';
+export { benchmark } from './app/benchmark/benchmark.ts';
+export type { BenchmarkOptions } from './app/benchmark/system-run.ts';
 export type { BenchmarkRecipe } from './app/config/benchmark-recipe.ts';
 export type { BenchmarkBoard, BenchmarkResult } from './method/benchmark/results.ts';
 export { type SystemName, systemNames as benchmarkSystemNames } from './method/benchmark/systems.ts';

@@ -1,0 +1,215 @@
+/** @file One system on one set of users with one model: what is chosen on validation users, then its scores, texts and costs. */
+import { join } from 'node:path';
+import { EngineError, throwIfAborted } from '../../base/errors.ts';
+import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { ProgressListener } from '../../base/progress.ts';
+import { meanByUser } from '../../base/statistics/by-user.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { Cell, SystemRun } from '../../method/benchmark/results.ts';
+import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
+import { strengthOf } from '../../method/benchmark/strength.ts';
+import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
+import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
+import type { PromptSettings } from '../../method/prompts/pair.ts';
+import { measuredFor } from '../../method/scoring/measured-retrieval.ts';
+import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import type { OpenModelOptions } from '../open/model-source.ts';
+import type { BenchmarkDataSet } from './benchmark-data.ts';
+import type { Cells } from './cells.ts';
+import { type TrainedSystem, trainSystem } from './train-system.ts';
+
+export interface BenchmarkOptions extends OpenModelOptions {
+  readonly onProgress?: ProgressListener;
+  /** Milliseconds of a clock that only runs forward; `performance.now` by default. */
+  readonly clock?: () => number;
+}
+
+/** A recipe with nothing left open. */
+export interface Plan {
+  readonly out: string;
+  readonly seeds: readonly number[];
+  readonly rates: readonly number[];
+  readonly maxSteps: number;
+  readonly batchSize: number;
+  readonly loraRank: number;
+  readonly strengths: readonly number[];
+  readonly others: number;
+  readonly texts: number;
+  readonly maxNewTokens: number;
+  readonly threads?: number;
+}
+
+/** One model on one set of users. */
+export interface Bench extends Plan {
+  readonly place: string;
+  readonly model: Model;
+  readonly modelSource: string;
+  readonly prompt: PromptSettings;
+  readonly data: BenchmarkDataSet;
+  readonly cells: Cells;
+  /** Of the three sets, the model and the prompt: what every cell depends on. */
+  readonly made: unknown;
+  readonly options: BenchmarkOptions;
+}
+
+/** All that a system is measured by, on one set of users with one model. */
+export async function systemRun(bench: Bench, name: SystemName): Promise<SystemRun> {
+  const system = benchmarkSystem(name);
+  const { what, training } = system;
+  const rate = training === undefined ? undefined : await chooseRate(bench, name, system);
+  const strength = system.isSteered ? await chooseStrength(bench, name, system) : undefined;
+  const cells: Cell[] = [];
+  for (const seed of training === undefined ? [0] : bench.seeds)
+    cells.push(await cellOf(bench, name, system, { seed, rate: rate?.chosen, strength: strength?.chosen }));
+  return { system: name, what, ...(rate && { rate }), ...(strength && { strength }), cells };
+}
+
+interface Chosen {
+  readonly seed: number;
+  readonly rate: number | undefined;
+  readonly strength: number | undefined;
+}
+
+/** One system under one seed: its scores, its texts, and what they cost. */
+function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen: Chosen): Promise<Cell> {
+  const { made, others, texts, maxNewTokens, data, options } = bench;
+  const { seed, rate, strength } = chosen;
+  const depends = [
+    made,
+    system,
+    trainingOf(bench),
+    seed,
+    rate ?? null,
+    strength ?? null,
+    texts,
+    maxNewTokens,
+  ];
+  const clock = options.clock ?? (() => performance.now());
+  return bench.cells.result(`${name}-${seed}`, depends, async () => {
+    const trained = rate === undefined ? undefined : await trainedBy(bench, name, system, rate, seed);
+    const scored: ScoredModel = trained?.scored ?? { model: bench.model };
+    const test = await measuredFor(scored, data.test, {
+      ...running(bench, name),
+      prompt: promptOfSystem(system, bench.prompt),
+    });
+    const asked = { ...running(bench, name), pool: test, others, seed: 0, prompt: bench.prompt };
+    const start = clock();
+    const scores = await scoreSystem(scored, system, test, {
+      ...asked,
+      ...(strength !== undefined && { strength }),
+    });
+    const seconds = (clock() - start) / 1000;
+    let written: WrittenTexts | undefined;
+    if (texts > 0)
+      written = await writeTexts(scored, test.slice(0, texts), {
+        ...running(bench, name),
+        prompt: promptOfSystem(system, bench.prompt),
+        history: system.retrieval !== undefined,
+        maxNewTokens,
+        ...(strength !== undefined && { strength }),
+      });
+    return {
+      seed,
+      scores,
+      scoringSeconds: seconds,
+      ...(trained && {
+        trainingSeconds: (trained.summary.steps * bench.batchSize) / trained.summary.examplesPerSecond,
+        peakMemoryBytes: trained.summary.peakMemoryBytes,
+      }),
+      ...(written && { written }),
+    };
+  });
+}
+
+/**
+ * The rate of the least loss on validation users, as the system is used, among those of the recipe: the same rule and the same cost
+ * for every system. It is chosen under the first seed and holds for all.
+ */
+async function chooseRate(bench: Bench, name: SystemName, system: BenchmarkSystem) {
+  const { rates, made, data, seeds, others } = bench;
+  if (rates.length === 1) return { chosen: rates[0]!, tried: [] };
+  const tried: { readonly rate: number; readonly nll: number | null }[] = [];
+  for (const rate of rates)
+    tried.push(
+      await bench.cells.result(
+        `rate-${name}-${rate}`,
+        [made, system, trainingOf(bench), seeds[0]!, rate],
+        async () => {
+          const trained = await trainedBy(bench, name, system, rate, seeds[0]!).catch((error: unknown) => {
+            // A rate under which the loss is no number is a bad rate, and no end of the benchmark.
+            if (error instanceof EngineError && /^training\/nan-/.test(error.code)) return undefined;
+            throw error;
+          });
+          if (trained === undefined) return { rate, nll: null };
+          const scores = await scoreSystem(trained.scored, system, data.validation, {
+            ...running(bench, name),
+            pool: data.validation,
+            others,
+            seed: 0,
+            prompt: bench.prompt,
+          });
+          return {
+            rate,
+            nll: meanByUser(scores.map(({ user, nllWithHistory: value }) => ({ user, value }))).value,
+          };
+        },
+      ),
+    );
+  const best = tried.reduce((least, each) =>
+    (each.nll ?? Number.POSITIVE_INFINITY) < (least.nll ?? Number.POSITIVE_INFINITY) ? each : least,
+  );
+  return { chosen: best.rate, tried };
+}
+
+/** The strength of the least loss on validation users. */
+function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem) {
+  const { made, strengths, data, prompt } = bench;
+  return bench.cells.result(`strength-${name}`, [made, system, strengths], () =>
+    strengthOf({ model: bench.model }, data.validation, {
+      ...running(bench, name),
+      strengths,
+      prompt: promptOfSystem(system, prompt),
+    }),
+  );
+}
+
+const trainingOf = ({ maxSteps, batchSize, loraRank }: Plan) => ({ maxSteps, batchSize, loraRank });
+
+function trainedBy(
+  bench: Bench,
+  name: SystemName,
+  system: BenchmarkSystem,
+  learningRate: number,
+  seed: number,
+): Promise<TrainedSystem> {
+  const { out, place, model, modelSource, data, prompt, made } = bench;
+  throwIfAborted(bench.options.signal);
+  const run = sha256(canonicalJson([made, system, trainingOf(bench), learningRate, seed] as never)).slice(
+    0,
+    8,
+  );
+  return trainSystem(join(out, 'runs', `${place}-${name}-${learningRate}-${seed}-${run}`), {
+    ...trainingOf(bench),
+    ...running(bench, `${name}, rate ${learningRate}, seed ${seed}`),
+    model,
+    modelSource,
+    examples: data.train,
+    dataSource: `benchmark ${place}`,
+    prompt: promptOfSystem(system, prompt),
+    training: system.training!,
+    learningRate,
+    seed,
+  });
+}
+
+/** Threads, signal and progress of a part, told by its place. */
+function running({ place, threads, options: { signal, onProgress } }: Bench, what: string) {
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onProgress: ((progress) =>
+        onProgress({ ...progress, stage: `${place} ${what}: ${progress.stage}` })) satisfies ProgressListener,
+    }),
+  };
+}
