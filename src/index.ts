@@ -101,6 +101,7 @@ export type { TextPair } from './method/metrics/metric.ts';
 export { metricNames } from './method/metrics/metric-table.ts';
 export { type MetricsOptions, type MetricsResult, metrics } from './method/metrics/metrics.ts';
 export { pairsFromJsonl } from './method/metrics/read-pairs.ts';
+export { type ChoiceResult, choiceItems, choiceResult } from './method/metrics/choice-items.ts';
 export {
   type ChoiceAccuracy,
   type ChoiceItem,

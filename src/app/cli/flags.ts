@@ -124,6 +124,19 @@ export function addOthersFlag(command: Command, fallback = '', least = 1): void 
   );
 }
 
+/** Parses names with commas between. */
+export const separated = () => (text: string) => text.split(',').map((name) => name.trim());
+
+/** Adds `--labels`. */
+export function addLabelsFlag(command: Command, what: string, fallback: string): void {
+  addFlag(
+    command,
+    '--labels <labels>',
+    `labels ${what}: lamp-1, lamp-2, lamp-3, or labels with commas between (default: ${fallback})`,
+    separated,
+  );
+}
+
 /** Adds `--strict`. */
 export function addStrictFlag(command: Command): void {
   command.option(

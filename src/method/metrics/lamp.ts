@@ -18,6 +18,20 @@ export function labelIndex(text: string, labels: readonly string[]): number {
   return labels.indexOf(strip(text));
 }
 
+/** The labels of LaMP-3: ratings. */
+export const LAMP_3_LABELS: readonly string[] = ['1', '2', '3', '4', '5'];
+
+/** Labels by the names that commands take. */
+const NAMED_LABELS: Readonly<Record<string, readonly string[]>> = {
+  'lamp-1': LAMP_1_LABELS,
+  'lamp-2': LAMP_2_LABELS,
+  'lamp-3': LAMP_3_LABELS,
+};
+
+/** Labels, each name of a task (lamp-1, lamp-2, lamp-3) replaced by the task's own. */
+export const namedLabels = (names: readonly string[]): readonly string[] =>
+  names.flatMap((name) => NAMED_LABELS[name] ?? name);
+
 /** Per label, how often it was predicted rightly, predicted, and expected: what macro-F1 is made of. */
 export interface LabelCounts {
   readonly right: readonly number[];

@@ -24,6 +24,8 @@ export interface ChoiceItem extends Omit<Example, 'response' | 'causes'> {
  */
 export type ChoiceRule = 'likelihood' | 'per-token' | 'effect';
 
+export const choiceRules: readonly ChoiceRule[] = ['likelihood', 'per-token', 'effect'];
+
 /** One choice; nats. */
 export interface ScoredChoice {
   readonly choice: string;

@@ -5,25 +5,29 @@ import { checkFilePlace } from '../../../base/output-place.ts';
 import { evaluate, pairedDifferences } from '../../../method/evaluation/evaluate.ts';
 import { measures } from '../../../method/evaluation/results.ts';
 import { type WrittenTexts, writeTexts } from '../../../method/generation/write-texts.ts';
+import { choiceRules } from '../../../method/metrics/score-choices.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
 import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
+import { type ChoiceFlags, evaluateChoices } from '../choices.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { printEvaluation, writeReport } from '../evaluation-output.ts';
 import {
   addDataFlags,
   addFlag,
   addForceFlag,
+  addLabelsFlag,
   addModelFlags,
   addOthersFlag,
   addSplitFlag,
   addStrictFlag,
+  oneOf,
   wholeNumber,
 } from '../flags.ts';
 import { openHeldOut, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
 
-interface EvaluateFlags extends ScoringFlags {
+interface EvaluateFlags extends ScoringFlags, ChoiceFlags {
   readonly others?: number;
   readonly othersBy?: OthersBy;
   readonly candidates?: number;
@@ -67,6 +71,13 @@ export const evaluateCommand: CliCommand = {
       'generate at most this many tokens for each (default: 100)',
       (flag) => wholeNumber(flag, 1),
     );
+    addFlag(
+      command,
+      '--choices <rule>',
+      `choose among answers in place of scoring texts: the options of each question (PersonaMem) or the labels of a LaMP task; by ${choiceRules.join(', ')}`,
+      (flag) => oneOf(flag, choiceRules),
+    );
+    addLabelsFlag(command, 'to choose among', 'those of the data');
     addFlag(command, '--out <file>', 'also write the report to FILE.html');
     addForceFlag(command);
     command.addHelpText(
@@ -76,6 +87,12 @@ export const evaluateCommand: CliCommand = {
   },
   run: async (_operands, flags, session) => {
     const given = flags as EvaluateFlags;
+    if (given.choices !== undefined) return evaluateChoices(given, session);
+    if (given.labels !== undefined)
+      throw new ConfigError(`--labels: expected --choices beside it, got ${given.labels.join(',')} alone`, {
+        code: 'usage/choices',
+        hint: 'Add --choices likelihood.',
+      });
     if (given.maxNewTokens !== undefined && given.generate === undefined)
       throw new ConfigError(
         `--max-new-tokens: expected --generate beside it, got ${given.maxNewTokens} alone`,

@@ -2,13 +2,13 @@
 
 import { decimal, estimateText } from '../../../base/number-format.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL } from '../../../base/statistics/estimate.ts';
-import { LAMP_1_LABELS, LAMP_2_LABELS } from '../../../method/metrics/lamp.ts';
+import { namedLabels } from '../../../method/metrics/lamp.ts';
 import { metricTable } from '../../../method/metrics/metric-table.ts';
 import { type MetricsResult, metrics } from '../../../method/metrics/metrics.ts';
 import { pairsFromJsonl } from '../../../method/metrics/read-pairs.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addFlag, required } from '../flags.ts';
+import { addFlag, addLabelsFlag, required, separated } from '../flags.ts';
 
 interface MetricsFlags {
   readonly data?: string;
@@ -18,8 +18,6 @@ interface MetricsFlags {
   readonly punkt?: string;
   readonly labels?: readonly string[];
 }
-
-const separated = () => (text: string) => text.split(',').map((name) => name.trim());
 
 export const metricsCommand: CliCommand = {
   define: (command) => {
@@ -37,12 +35,7 @@ export const metricsCommand: CliCommand = {
       '--punkt <folder>',
       'Punkt’s parameters, such as nltk_data/tokenizers/punkt_tab/english, for METEOR’s sentences',
     );
-    addFlag(
-      command,
-      '--labels <labels>',
-      'labels of macroF1: lamp-1, lamp-2, or labels with commas between (default: those of the references)',
-      separated,
-    );
+    addLabelsFlag(command, 'of macroF1', 'those of the references');
     command.addHelpText(
       'after',
       '\nRows may have "user", "id" and "history": […], earlier texts of the user. Values are means over rows, BLEU that of the\n' +
@@ -58,13 +51,9 @@ export const metricsCommand: CliCommand = {
     const { signal } = session;
     const pairs = await pairsFromJsonl(path, { onNotice: session.notice, signal });
     const { seed } = session.options;
-    const known: Readonly<Record<string, readonly string[]>> = {
-      'lamp-1': LAMP_1_LABELS,
-      'lamp-2': LAMP_2_LABELS,
-    };
     const result = await metrics(pairs, {
       ...options,
-      ...(labels !== undefined && { labels: labels.flatMap((label) => known[label] ?? label) }),
+      ...(labels !== undefined && { labels: namedLabels(labels) }),
       ...(seed !== undefined && { seed }),
       signal,
       onProgress: session.progress,
