@@ -4,7 +4,7 @@ import type { Model } from '../models/model.ts';
 import { openSession, type ParameterValues, parameterSource } from '../models/pass.ts';
 import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
 import { input } from '../ops/operators.ts';
-import type { SessionOptions } from '../runtime/session.ts';
+import type { HostTensor, SessionOptions } from '../runtime/session.ts';
 import { cacheAttention, cacheFeeds, type KeyValueCache } from './kv-cache.ts';
 
 /** A decoder whose passes read and extend a cache. */
@@ -21,13 +21,40 @@ export interface CachedPass extends AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<Float32Array>;
   /**
-   * Runs one more token for each of the first rows.
+   * Runs the next tokens of one sequence, behind what its row holds: a part of a prompt, between steps of other rows.
+   * @returns f32[V]: logits after the last token; f32[T · V], after each of them, with `all`
+   */
+  extend(
+    cache: KeyValueCache,
+    row: number,
+    ids: readonly number[],
+    options?: PassOptions & { readonly all?: boolean },
+  ): Promise<Float32Array>;
+  /**
+   * Runs one more token for each row of a range, the first rows by default.
    * @returns f32[B · V]: logits after it
    */
-  step(cache: KeyValueCache, tokens: readonly number[]): Promise<Float32Array>;
+  step(
+    cache: KeyValueCache,
+    tokens: readonly number[],
+    options?: PassOptions & { readonly first?: number },
+  ): Promise<Float32Array>;
 }
 
-const CHUNK = 512;
+/** What one pass runs with. */
+export interface PassOptions {
+  /** Matrices of another adapter of the same rank, scaling and modules, in place of those that the pass was opened with. */
+  readonly tensors?: Readonly<Record<string, HostTensor>> | undefined;
+}
+
+/** Tokens of a prompt that run at once. */
+export const CHUNK = 512;
+
+interface RunOptions extends PassOptions {
+  readonly first: number;
+  readonly count: number;
+  readonly all?: boolean;
+}
 
 /**
  * Compiles the passes of a model; its frozen weights are mapped as everywhere.
@@ -58,11 +85,10 @@ export async function openCachedPass(
   const session = await openSession(model, { logits, ...outputs }, sessionOptions);
   const tables = growingRotaryTables(config);
 
-  /** Runs `ids`, T for each of `count` rows, and returns the logits after each row's last. */
+  /** Runs `ids`, T for each of `count` rows, and returns the logits after each row's last, or after all of a single row. */
   const run = async (
     cache: KeyValueCache,
-    first: number,
-    count: number,
+    { first, count, all = false, tensors = parameterFeeds }: RunOptions,
     ids: readonly number[],
   ): Promise<Float32Array> => {
     const length = ids.length / count;
@@ -71,7 +97,7 @@ export async function openCachedPass(
     const { feeds, into } = cache.rows(first, count);
     const { logits: result } = await session.run(
       {
-        ...parameterFeeds,
+        ...tensors,
         ...feeds,
         ...cacheFeeds(lengths),
         ...tables(Math.max(...lengths)),
@@ -80,7 +106,9 @@ export async function openCachedPass(
           data: BigInt64Array.from(ids, (_, i) => BigInt(past[Math.floor(i / length)]! + (i % length))),
           shape: [count, length],
         },
-        rows: { data: BigInt64Array.from(past, (_, b) => BigInt((b + 1) * length - 1)), shape: [count] },
+        rows: all
+          ? { data: BigInt64Array.from(ids, (_, t) => BigInt(t)), shape: [length] }
+          : { data: BigInt64Array.from(past, (_, b) => BigInt((b + 1) * length - 1)), shape: [count] },
       },
       into,
     );
@@ -96,11 +124,13 @@ export async function openCachedPass(
       let logits: Float32Array = new Float32Array(0);
       for (let start = 0; start < ids.length; start += chunk) {
         throwIfAborted(signal);
-        logits = await run(cache, row, 1, ids.slice(start, start + chunk));
+        logits = await run(cache, { first: row, count: 1 }, ids.slice(start, start + chunk));
       }
       return logits;
     },
-    step: (cache, tokens) => run(cache, 0, tokens.length, tokens),
+    extend: (cache, row, ids, options) => run(cache, { ...options, first: row, count: 1 }, ids),
+    step: (cache, tokens, { first = 0, tensors } = {}) =>
+      run(cache, { first, count: tokens.length, tensors }, tokens),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

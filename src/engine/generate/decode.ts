@@ -2,46 +2,33 @@
  * @file Writes texts token by token: each prompt runs once into its row of a key/value cache, then all rows step
  * together, and a row whose text has ended makes room. How texts are drawn does not depend on their neighbours.
  */
-import { ConfigError, throwIfAborted } from '../../base/errors.ts';
-import type { RandomStream } from '../../base/random.ts';
-import type { DecoderConfig } from '../models/hf-config.ts';
+import { throwIfAborted } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
 import type { ParameterValues } from '../models/pass.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { type CachedPass, openCachedPass } from './cached-pass.ts';
-import { type CopyGuard, type CopyOptions, checkCopyOptions, copyGuard } from './copy-guard.ts';
 import { createCache, type KeyValueCache } from './kv-cache.ts';
-import { checkSampling, drawToken, type SamplingOptions } from './sampling.ts';
-import { type StopMatcher, stopMatcher } from './stop.ts';
-import { type TextStream, textStream } from './text-stream.ts';
+import {
+  checkWriting,
+  type GenerationPrompt,
+  promptsOf,
+  type SequenceStep,
+  type TextSequence,
+  textSequence,
+  tokenLimit,
+  type WritingOptions,
+} from './text-sequence.ts';
 
-/** What a text is written after. */
-export interface GenerationPrompt {
-  readonly ids: readonly number[];
-  /** A second prompt with logits z₀: tokens are drawn by z₀ + strength · (z − z₀) (arXiv 2305.14739). */
-  readonly guidance?: { readonly ids: readonly number[]; readonly strength: number };
-  /** Token ids of texts that copying is held back from, by {@link CopyOptions}; none by default. */
-  readonly sources?: readonly (readonly number[])[] | undefined;
-  /** Where its draws come from, one for each token; a stream of its own for each prompt. */
-  readonly random: RandomStream;
-}
+export { type GenerationPrompt, maxNewTokensOf } from './text-sequence.ts';
 
-export interface DecodingOptions extends SamplingOptions, CopyOptions {
-  /** Tokens of each text at most, 200 by default; fewer where the model has no more positions. */
-  readonly maxNewTokens?: number;
-  /** A text ends before the first of these. */
-  readonly stop?: readonly string[];
+export interface DecodingOptions extends WritingOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One drawn token, and the text that is sure with it: whole characters, and nothing that may begin a stop string. */
-export interface GenerationStep {
+/** One drawn token of one of the prompts. */
+export interface GenerationStep extends SequenceStep {
   /** Index of the prompt. */
   readonly prompt: number;
-  readonly token: number;
-  readonly text: string;
-  /** With the last token of a text, why it is the last. */
-  readonly finish?: 'end-of-turn' | 'stop' | 'length';
 }
 
 /** A model that writes. */
@@ -71,13 +58,8 @@ export async function openTextGenerator(
 /** A text being written, and the rows of the cache that hold it: its own, and its guidance's. */
 interface Sequence {
   readonly index: number;
-  readonly prompt: GenerationPrompt;
   readonly rows: number[];
-  readonly limit: number;
-  readonly generated: number[];
-  readonly copies: CopyGuard;
-  readonly text: TextStream;
-  readonly stops: StopMatcher;
+  readonly text: TextSequence;
 }
 
 async function* decode(
@@ -86,11 +68,10 @@ async function* decode(
   prompts: readonly GenerationPrompt[],
   options: DecodingOptions,
 ): AsyncGenerator<GenerationStep> {
-  const { signal, stop = [] } = options;
-  checkSampling(options);
-  checkCopyOptions(options);
-  const limits = prompts.map((prompt, index) => tokenLimit(prompt, index, options, config));
-  const stops = prompts.map(() => stopMatcher(stop));
+  const { signal } = options;
+  checkWriting(options);
+  const limits = prompts.map((prompt, index) => tokenLimit(prompt, `prompt ${index}`, options, config));
+  const texts = prompts.map((prompt, index) => textSequence(prompt, tokenizer, options, limits[index]!));
   const lengths = prompts.flatMap((prompt, i) => promptsOf(prompt).map((ids) => ids.length + limits[i]!));
   const cache = createCache(config, lengths.length, Math.max(1, ...lengths));
   const rows: Sequence[] = [];
@@ -111,34 +92,13 @@ async function* decode(
   };
   /** Draws a token from the logits of a sequence's rows; frees the rows with the last one. */
   const advance = (sequence: Sequence, logits: readonly Float32Array[]): GenerationStep => {
-    const { index, prompt, generated, copies, text, limit } = sequence;
-    const mixed = mix(logits, prompt).subarray(0, tokenizer.vocabularySize);
-    copies.apply(mixed);
-    const token = drawToken(mixed, generated, options, prompt.random.next());
-    generated.push(token);
-    copies.push(token);
-    const end = (finish: NonNullable<GenerationStep['finish']>, sure: string) => {
-      free(rows, cache, sequence);
-      return { prompt: index, token, text: sure, finish };
-    };
-    if (tokenizer.endIds.includes(token)) return end('end-of-turn', sequence.stops.end());
-    const sure = sequence.stops.push(text.push(token));
-    if (sure.stopped) return end('stop', sure.text);
-    if (generated.length === limit) return end('length', sure.text + sequence.stops.end());
-    return { prompt: index, token, text: sure.text };
+    const step = sequence.text.advance(logits);
+    if (step.finish !== undefined) free(rows, cache, sequence);
+    return { prompt: sequence.index, ...step };
   };
 
   for (const [index, prompt] of prompts.entries()) {
-    const sequence: Sequence = {
-      index,
-      prompt,
-      rows: [],
-      limit: limits[index]!,
-      generated: [],
-      copies: copyGuard(prompt.sources ?? [], options),
-      text: textStream(tokenizer),
-      stops: stops[index]!,
-    };
+    const sequence: Sequence = { index, rows: [], text: texts[index]! };
     const logits: Float32Array[] = [];
     for (const [part, ids] of promptsOf(prompt).entries()) logits.push(await fill(sequence, part, ids));
     yield advance(sequence, logits);
@@ -147,7 +107,7 @@ async function* decode(
     throwIfAborted(signal);
     const logits = await pass.step(
       cache,
-      rows.map(({ generated }) => generated.at(-1)!),
+      rows.map(({ text }) => text.generated.at(-1)!),
     );
     const width = config.vocabularySize;
     const sequences = [...new Set(rows)].sort((a, b) => a.index - b.index);
@@ -157,18 +117,6 @@ async function* decode(
     );
     for (const [i, sequence] of sequences.entries()) yield advance(sequence, parts[i]!);
   }
-}
-
-const promptsOf = ({ ids, guidance }: GenerationPrompt): (readonly number[])[] =>
-  guidance === undefined ? [ids] : [ids, guidance.ids];
-
-/** z₀ + s · (z − z₀), in memory of its own: logits of a prompt serve all that begin with it. */
-function mix([logits, reference]: readonly Float32Array[], { guidance }: GenerationPrompt): Float32Array {
-  const mixed = logits!.slice();
-  if (guidance === undefined || reference === undefined) return mixed;
-  for (let v = 0; v < mixed.length; v++)
-    mixed[v] = reference[v]! + guidance.strength * (mixed[v]! - reference[v]!);
-  return mixed;
 }
 
 /** Gives the rows of a sequence to the last ones, so that those in use stay the first. */
@@ -181,30 +129,4 @@ function free(rows: Sequence[], cache: KeyValueCache, sequence: Sequence): void 
     moved.rows[moved.rows.indexOf(last)] = row;
     rows[row] = moved;
   }
-}
-
-/** Tokens of a text at most, by its options. @throws {ConfigError} for a number out of range */
-export function maxNewTokensOf({ maxNewTokens = 200 }: Pick<DecodingOptions, 'maxNewTokens'>): number {
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
-    throw new ConfigError(`maxNewTokens: expected a whole number of at least 1, got ${maxNewTokens}`, {
-      code: 'config/range',
-    });
-  return maxNewTokens;
-}
-
-/** @throws {ConfigError} when not one token can be written */
-function tokenLimit(
-  prompt: GenerationPrompt,
-  index: number,
-  options: DecodingOptions,
-  { maxPositions }: DecoderConfig,
-): number {
-  const maxNewTokens = maxNewTokensOf(options);
-  const lengths = promptsOf(prompt).map((ids) => ids.length);
-  if (Math.min(...lengths) < 1 || Math.max(...lengths) >= maxPositions)
-    throw new ConfigError(
-      `prompt ${index}: expected 1 to ${maxPositions - 1} tokens, which leaves the model a position to write at, got ${lengths.join(' and ')}`,
-      { code: 'generate/prompt-length', hint: 'Shorten the prompt.' },
-    );
-  return Math.min(maxNewTokens, maxPositions - Math.max(...lengths));
 }

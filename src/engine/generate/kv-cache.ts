@@ -14,6 +14,8 @@ export interface KeyValueCache {
   rows(first: number, count: number): { feeds: Record<string, HostTensor>; into: Record<string, HostTensor> };
   /** Makes row `to` what row `from` is. */
   copyRow(from: number, to: number): void;
+  /** Empties a row: nothing of the tokens that it held stays, and every place that held one is `fill`, 0 by default. */
+  clearRow(row: number, fill?: number): void;
 }
 
 /**
@@ -56,6 +58,16 @@ export function createCache(
         }
       }
       lengths[to] = lengths[from]!;
+    },
+    clearRow: (row, fill = 0) => {
+      const used = lengths[row]! * headSize;
+      for (const { data } of tensors) {
+        for (let head = 0; head < keyValueHeads; head++) {
+          const start = row * rowSize + head * capacity * headSize;
+          data.fill(fill, start, start + used);
+        }
+      }
+      lengths[row] = 0;
     },
   };
 }
