@@ -1,0 +1,322 @@
+"""What is minimised, on numbers of tokens: to be read beside src/method/objectives (plan.ts, weight-rules.ts, token-weights.ts, loss.ts).
+
+Everything here is about the S response tokens of some examples. z_h and z_∅ are the logits with and without history, y the
+response. scores.py makes one number a token of the logits; this file makes weights and a loss of these numbers.
+Rules and defaults are in objectives.json, which a test holds equal to the TypeScript tables.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .faults import SpecFault
+
+TABLE = json.loads((Path(__file__).parent / "objectives.json").read_text())
+
+#: Bounds of PerCE's clipped log ratio, arXiv 2603.06595.
+PERCE_LOW, PERCE_HIGH = 0.8, 5.0
+
+RULES = ("uniform", "threshold", "divergence", "clipped", "soft")
+DIFFERENCES = ("none", "uniform", "weighted")
+FITS = ("withHistory", "withoutHistory")
+ESTIMATORS = ("dynamic", "fixed", "moving-average")
+
+#: What an estimator says of every response token.
+ESTIMATED = ("logProbWithHistory", "logProbWithoutHistory", "divergence")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An objective with everything that follows from its options, as plan.ts makes it."""
+
+    fit: str
+    weights: str
+    difference: str
+    options: Mapping[str, object]
+    estimator: str = "dynamic"
+
+    @property
+    def is_weighted(self) -> bool:
+        return self.weights != "uniform"
+
+    @property
+    def needs_estimate(self) -> bool:
+        return self.is_weighted and self.estimator != "dynamic"
+
+    @property
+    def needs_generic(self) -> bool:
+        return self.weights in ("threshold", "clipped", "soft") and self.options["weightsFrom"] == "userSpecific"
+
+    @property
+    def needs_anchor(self) -> bool:
+        return self.options["anchorWeight"] > 0
+
+    @property
+    def passes(self) -> str:
+        own = self.is_weighted and not self.needs_estimate
+        compares = self.difference != "none" or self.needs_anchor or own
+        return "pair" if self.fit == "withHistory" and compares else self.fit
+
+    @property
+    def gradient_through_weights(self) -> bool:
+        return self.weights == "divergence" and not self.needs_estimate and bool(self.options["weightGradient"])
+
+    @property
+    def gradient_without_history(self) -> bool:
+        """Whether a gradient flows into the pass without history."""
+        if self.passes != "pair":
+            return self.passes == "withoutHistory"
+        through_difference = self.difference != "none" and not self.options["stopGradient"]
+        return through_difference or self.needs_anchor or self.gradient_through_weights
+
+    @cached_property
+    def scores(self) -> tuple[str, ...]:
+        """The numbers of tokens that the passes must give (see scores.py)."""
+        wanted = [self.fit]
+        if self.passes == "pair":
+            other = "withoutHistory" if self.fit == "withHistory" else "withHistory"
+            if self.weights in ("threshold", "clipped", "soft") and not self.needs_estimate:
+                wanted.append(other)
+            if self.weights == "divergence" and not self.needs_estimate:
+                wanted.append("divergence")
+            if self.difference != "none":
+                wanted.append("difference")
+        if self.needs_anchor:
+            wanted.append("anchor")
+        return tuple(wanted)
+
+
+def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: str = "dynamic") -> Plan:
+    """The plan of an objective by its name or alias, with options by their names in a recipe."""
+    alias = TABLE["aliases"].get(name)
+    objective = name if alias is None else alias["objective"]
+    if objective not in TABLE["objectives"]:
+        names = ", ".join([*TABLE["objectives"], *TABLE["aliases"]])
+        raise SpecFault(
+            f"objective: expected one of {names}, got {name!r}", code="objective/unknown", hint="Choose one of these names."
+        )
+    row = TABLE["objectives"][objective]
+    given = {**(alias["options"] if alias else {}), **(options or {})}
+    resolved = resolve_options(given)
+    weighted = row["rule"] != "uniform" and (resolved["plainWeight"] < 1 or row["difference"] == "weighted")
+    rule = "uniform" if not weighted else "soft" if resolved["softWeights"] else row["rule"]
+    return checked_plan(row["fit"], rule, row["difference"], resolved, estimator)
+
+
+def resolve_options(given: Mapping[str, object]) -> dict[str, object]:
+    """All options, defaults filled in; an unknown name is an error."""
+    defaults = TABLE["options"]
+    unknown = next((name for name in given if name not in defaults), None)
+    if unknown is not None:
+        raise SpecFault(
+            f"objectiveOptions: {unknown}: expected one of {', '.join(defaults)}, got an unknown name",
+            code="objective/option",
+            hint="Choose one of these names.",
+        )
+    for name, value in given.items():
+        if type(value) is not type(defaults[name]) and not _are_numbers(value, defaults[name]):
+            raise SpecFault(
+                f"objectiveOptions: {name}: expected a value such as {json.dumps(defaults[name])}, got {value!r}",
+                code="objective/option",
+                hint=f"Correct {name}.",
+            )
+    return {**defaults, **given}
+
+
+def _are_numbers(a: object, b: object) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))
+
+
+def checked_plan(fit: str, weights: str, difference: str, options: Mapping[str, object], estimator: str) -> Plan:
+    """A plan of rules that are known here."""
+    for key, value, known in (
+        ("fit", fit, FITS),
+        ("weights", weights, RULES),
+        ("difference", difference, DIFFERENCES),
+        ("estimator", estimator, ESTIMATORS),
+    ):
+        if value not in known:
+            raise SpecFault(
+                f"objective: {key}: expected one of {', '.join(known)}, got {value!r}",
+                code="spec/objective",
+                hint="Install the nextquill-torch of the same version as NextQuill.",
+            )
+    return Plan(fit, weights, difference, dict(options), estimator)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """How S response tokens belong to examples."""
+
+    #: i64[S], the example of each token, 0 … B − 1.
+    example_of: Tensor
+    #: bool[B].
+    has_history: Tensor
+    #: Examples of the whole step, over all microbatches and processes.
+    step_examples: int
+
+    @cached_property
+    def membership(self) -> Tensor:
+        """f32[B, S], 1 where the token belongs to the example."""
+        rows = torch.arange(len(self.has_history), device=self.example_of.device)
+        return (rows[:, None] == self.example_of[None, :]).to(torch.float32)
+
+    def per_token(self, of_examples: Tensor) -> Tensor:
+        return of_examples[self.example_of]
+
+    @cached_property
+    def uniform(self) -> Tensor:
+        """f32[S], 1 / number of response tokens of the token's example."""
+        return self.per_token(1 / self.membership.sum(1).clamp(min=1))
+
+    @cached_property
+    def history(self) -> Tensor:
+        """f32[S], 1 where the token's example has a history."""
+        return self.per_token(self.has_history.to(torch.float32))
+
+    def total(self, values: Tensor, weights: Tensor) -> Tensor:
+        """The step's share: Σ weight · value / examples of the step."""
+        return (values * weights * (1 / self.step_examples)).sum()
+
+
+def normalise(weights: Tensor, groups: Groups) -> Tensor:
+    """ω̃ = ω / Σ ω within each example; uniform where an example has no history, or only weights of 0."""
+    used = torch.where(groups.history > 0, weights, torch.ones_like(weights))
+    sums = groups.per_token((groups.membership.to(used.dtype) @ used[:, None])[:, 0])
+    is_weighted = sums > 0
+    # The denominator is replaced, too: a gradient through 0/0 would be no number.
+    return torch.where(is_weighted, used, groups.uniform.to(used.dtype)) / torch.where(is_weighted, sums, torch.ones_like(sums))
+
+
+def raw_weights(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Tensor:
+    """ω by the plan's rule, before normalisation: from `given` estimates where the plan needs them, else from the passes' `tokens`."""
+    options = plan.options
+    if plan.weights == "divergence":
+        divergence = given["divergence"] if plan.needs_estimate else tokens["divergence"]
+        return divergence if plan.gradient_through_weights else divergence.detach()
+    own = given["logProbWithHistory"] if plan.needs_estimate else tokens["withHistory"]
+    none = given["logProbWithoutHistory"] if plan.needs_estimate else tokens["withoutHistory"]
+    own, none = own.detach(), none.detach()
+    if plan.needs_generic:
+        if "generic" not in given:
+            raise SpecFault(
+                "weightsFrom userSpecific: expected the effects of other users' histories, got none",
+                code="objective/no-others",
+                hint="Pass generic=, or use weightsFrom total.",
+            )
+        none = none + given["generic"]
+    ratio = own - none
+    if plan.weights == "clipped":
+        return ratio.clamp(PERCE_LOW, PERCE_HIGH)
+    if plan.weights == "soft":
+        return torch.sigmoid((ratio - options["softCentre"]) * options["softSlope"]) + 0.5
+    is_above = own.exp() - none.exp() > options["effectThreshold"]
+    return torch.where(is_above, options["highWeight"], options["lowWeight"]).to(own.dtype)
+
+
+def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor] | None = None) -> Tensor:
+    """ω̃: f32[S], summing to 1 over each example."""
+    if not plan.is_weighted:
+        return groups.uniform
+    return normalise(raw_weights(plan, tokens, given or {}), groups)
+
+
+def loss_of(
+    plan: Plan,
+    tokens: Mapping[str, Tensor],
+    groups: Groups,
+    given: Mapping[str, Tensor] | None = None,
+    effect_scale: float = 1.0,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
+
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats.
+    `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
+    """
+    options = plan.options
+    cross_entropy = -tokens[plan.fit]
+    weights = weights_of(plan, tokens, groups, given)
+    weighted = groups.total(cross_entropy, weights)
+    parts = {"crossEntropy": groups.total(cross_entropy.detach(), groups.uniform), "weightedCrossEntropy": weighted}
+    loss = weighted
+    plain = options["plainWeight"]
+    if plain > 0:
+        loss = weighted * (1 - plain) + groups.total(cross_entropy, groups.uniform) * plain
+    if plan.difference != "none":
+        values = -tokens["difference"] * groups.history
+        parts["logitDifference"] = groups.total(values, weights if plan.difference == "weighted" else groups.uniform)
+        loss = loss + parts["logitDifference"] * (options["effectWeight"] * effect_scale)
+    if plan.needs_anchor:
+        parts["anchor"] = groups.total(tokens["anchor"] * groups.history, groups.uniform)
+        loss = loss + parts["anchor"] * options["anchorWeight"]
+    return loss, parts
+
+
+# For any training loop.
+
+
+def token_weights(
+    own: Tensor,
+    none: Tensor,
+    example_of: Tensor,
+    has_history: Tensor,
+    *,
+    objective: str = "nextquill",
+    divergence: Tensor | None = None,
+    generic: Tensor | None = None,
+    **options: object,
+) -> Tensor:
+    """ω̃ of response tokens, f32[S], summing to 1 over each example; arguments as those of `nextquill_loss`."""
+    plan = plan_of(objective, options)
+    needed = ("divergence",) if plan.weights == "divergence" else ()
+    tokens = _tokens_of(needed, own, none, {"divergence": divergence})
+    given = {} if generic is None else {"generic": generic}
+    return weights_of(plan, tokens, Groups(example_of, has_history, len(has_history)), given)
+
+
+def nextquill_loss(
+    own: Tensor,
+    none: Tensor,
+    example_of: Tensor,
+    has_history: Tensor,
+    *,
+    objective: str = "nextquill",
+    step_examples: int | None = None,
+    difference: Tensor | None = None,
+    divergence: Tensor | None = None,
+    anchor: Tensor | None = None,
+    generic: Tensor | None = None,
+    effect_scale: float = 1.0,
+    **options: object,
+) -> Tensor:
+    """The loss of some examples, a scalar, from numbers of their S response tokens.
+
+    own, none: log p(y_t) with and without the history, f32[S], nats; example_of: i64[S]; has_history: bool[examples].
+    step_examples: examples that the loss is a mean over, those given by default; over accumulated microbatches and
+    processes it is the number of the whole step, and the shares are summed.
+    difference: log softmax(z_h − z_∅)[y], for objectives with a loss on it; divergence and anchor: see scores.py.
+    options: those of a recipe's objectiveOptions, such as plainWeight=0.3.
+    """
+    plan = plan_of(objective, options)
+    tokens = _tokens_of(plan.scores, own, none, {"difference": difference, "divergence": divergence, "anchor": anchor})
+    groups = Groups(example_of, has_history, step_examples or len(has_history))
+    return loss_of(plan, tokens, groups, {} if generic is None else {"generic": generic}, effect_scale)[0]
+
+
+def _tokens_of(
+    needed: Sequence[str], own: Tensor, none: Tensor, others: Mapping[str, Tensor | None]
+) -> dict[str, Tensor]:
+    tokens = {"withHistory": own, "withoutHistory": none, **{name: value for name, value in others.items() if value is not None}}
+    missing = next((name for name in needed if name not in tokens), None)
+    if missing is not None:
+        raise SpecFault(
+            f"{missing}: expected numbers of tokens, which this objective needs, got none",
+            code="objective/tokens",
+            hint=f"Pass {missing}=, such as nextquill_torch.scores makes it, or choose another objective.",
+        )
+    return tokens
