@@ -151,7 +151,7 @@ describe('layers', () => {
 
   it('uses each package only in its place', () => {
     const places: Readonly<Record<string, RegExp>> = {
-      zod: /^app\/config\//,
+      zod: /^app\/(config|launch)\//,
       yaml: /^app\/config\//,
       commander: /^app\/cli\//,
       picocolors: /^app\/cli\//,

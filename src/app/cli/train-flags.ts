@@ -5,7 +5,7 @@ import { describeObjectiveOption, objectiveOptionRows } from '../../method/objec
 import { DEFAULT_OBJECTIVE, describeObjective, objectiveNames } from '../../method/objectives/objectives.ts';
 import { estimatorNames } from '../../method/objectives/plan.ts';
 import { defaultSettings } from '../../method/training/settings.ts';
-import type { RunSpec } from '../config/recipe.ts';
+import type { RecipeRun } from '../config/recipe.ts';
 import { type Override, parseOverride, readRecipe } from '../config/recipe-source.ts';
 import { resolveRecipe } from '../config/resolve-recipe.ts';
 import { recipeText } from '../files/recipe-text.ts';
@@ -175,7 +175,7 @@ export async function specOf(
   operands: readonly string[],
   flags: TrainFlags,
   session: Session,
-): Promise<RunSpec> {
+): Promise<RecipeRun> {
   const { seed, threads, device } = session.options;
   const [first, ...rest] = operands;
   const isRecipe = first !== undefined && !first.includes('=');

@@ -197,7 +197,7 @@ export const recipeSchema = z
 export type Recipe = z.infer<typeof recipeSchema>;
 
 /** What a recipe asks for, in the words of the method: typed options, no configuration. */
-export interface RunSpec {
+export interface RecipeRun {
   readonly model: string;
   readonly data: string;
   readonly out: string;
@@ -213,7 +213,7 @@ export interface RunSpec {
  * The run that a recipe describes.
  * @throws {ConfigError} when not exactly one of lora and full is given, or the number of threads would hang the engine
  */
-export function runSpec(recipe: Recipe, where: string): RunSpec {
+export function recipeRun(recipe: Recipe, where: string): RecipeRun {
   const { model, data, out, objective, objectiveOptions: numbers, lora: adapter, full, limits } = recipe;
   const { estimator, estimatorModel, estimatorDecay } = recipe;
   if ((adapter === undefined) === (full === undefined))

@@ -1,16 +1,16 @@
 /** @file From a sourced recipe to a run: checked by the schema, with every complaint telling file, line, key, expected and got. */
 import type { z } from 'zod';
 import { ConfigError, nearestName } from '../../base/errors.ts';
-import { type RunSpec, recipeJsonSchema, recipeSchema, runSpec } from './recipe.ts';
+import { type RecipeRun, recipeJsonSchema, recipeRun, recipeSchema } from './recipe.ts';
 import { applyOverrides, describe, type Override, placeOf, type SourcedRecipe } from './recipe-source.ts';
 
 /**
  * The run that a recipe and its overrides describe: defaults < recipe < overrides.
  * @throws {ConfigError} for the first key that is unknown, missing or of the wrong type or range
  */
-export function resolveRecipe(recipe: SourcedRecipe, overrides: readonly Override[] = []): RunSpec {
+export function resolveRecipe(recipe: SourcedRecipe, overrides: readonly Override[] = []): RecipeRun {
   const merged = applyOverrides(recipe, overrides);
-  return runSpec(parseRecipe(merged, recipeSchema, recipeJsonSchema), placeOf(merged, []));
+  return recipeRun(parseRecipe(merged, recipeSchema, recipeJsonSchema), placeOf(merged, []));
 }
 
 /**

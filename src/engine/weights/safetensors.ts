@@ -20,14 +20,26 @@ export interface SafetensorsFile extends SafetensorsHeader {
 /** One tensor to be written. */
 export interface TensorToWrite {
   readonly name: string;
-  readonly dtype: 'F32' | 'F16' | 'BF16' | 'U8';
+  readonly dtype: 'F32' | 'F16' | 'BF16' | 'U8' | 'I32' | 'I64' | 'F64';
   readonly shape: readonly number[];
   /** The values, or how to get them when their turn has come: at once, or in pieces so that no whole tensor need be in memory. */
   readonly data: Values | (() => Promise<Values> | AsyncIterable<Values>);
 }
 
-/** Numbers, or the bytes of a U8 tensor. */
-type Values = Float32Array | Uint8Array;
+/** Floats, which are rounded to a narrower dtype where that is the tensor's, or numbers that are of its dtype already. */
+type Values = Float32Array | Uint8Array | Int32Array | BigInt64Array | Float64Array;
+
+/** The array that holds a dtype as it is; other floats are converted from f32. */
+const arrayOf = {
+  U8: Uint8Array,
+  I32: Int32Array,
+  I64: BigInt64Array,
+  F64: Float64Array,
+  F32: Float32Array,
+} as const;
+
+/** A dtype whose numbers are read without conversion. */
+export type PlainDtype = keyof typeof arrayOf;
 
 /**
  * Opens a safetensors file and checks its whole header against the file.
@@ -68,6 +80,31 @@ export async function readTensor(directory: TensorDirectory, name: string): Prom
     at += piece.length;
   }
   return values;
+}
+
+/**
+ * One tensor as it is on disk, without conversion.
+ * @throws {WeightsError} when there is no such tensor, it is of another dtype, or the file has changed since
+ */
+export async function readPlain<D extends PlainDtype>(
+  directory: TensorDirectory,
+  name: string,
+  dtype: D,
+): Promise<InstanceType<(typeof arrayOf)[D]>> {
+  const entry = entryOf(directory, name);
+  if (entry.dtype !== dtype)
+    throw new WeightsError(
+      `${entry.file}: tensor ${JSON.stringify(name)}: expected ${dtype}, got ${entry.dtype}`,
+      { code: 'weights/dtype', hint: 'Write the file again with the version that reads it.' },
+    );
+  const bytes = new Uint8Array(entry.byteLength);
+  const handle = await openToRead(entry.file, entry.file);
+  try {
+    await readFully(handle, bytes, entry.byteOffset, entry.file);
+  } finally {
+    await handle.close();
+  }
+  return new arrayOf[dtype](bytes.buffer) as InstanceType<(typeof arrayOf)[D]>;
 }
 
 /**
@@ -175,7 +212,7 @@ function headerBytes(
 /** The values, in one piece or several. */
 async function* piecesOf({ data }: TensorToWrite): AsyncIterable<Values> {
   const given = typeof data === 'function' ? await data() : data;
-  if (given instanceof Float32Array || given instanceof Uint8Array) yield given;
+  if (ArrayBuffer.isView(given)) yield given;
   else yield* given;
 }
 
@@ -193,8 +230,14 @@ function badShape(path: string, tensor: TensorToWrite, got: string): ShapeError 
 }
 
 async function writeValues(file: FileHandle, dtype: TensorToWrite['dtype'], data: Values): Promise<void> {
-  if (data instanceof Uint8Array) return writeAll(file, data);
-  if (dtype === 'F32') return writeAll(file, bytesOf(data));
+  if (dtype in arrayOf && !(data instanceof arrayOf[dtype as PlainDtype]))
+    throw new ShapeError(
+      `values of ${dtype}: expected ${arrayOf[dtype as PlainDtype].name}, got ${data.constructor.name}`,
+      {
+        code: 'weights/dtype',
+      },
+    );
+  if (!(data instanceof Float32Array) || dtype === 'F32') return writeAll(file, bytesOf(data));
   const convert = dtype === 'F16' ? f16FromF32 : bf16FromF32;
   const piece = new Uint16Array(Math.min(data.length, PIECE_BYTES / 2));
   for (let at = 0; at < data.length; at += piece.length) {
@@ -218,5 +261,5 @@ function converted(bits: Uint16Array, convert: (bits: Uint16Array, target: Float
   return values;
 }
 
-const bytesOf = (array: Float32Array | Uint16Array) =>
+const bytesOf = (array: Values | Uint16Array) =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

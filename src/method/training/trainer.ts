@@ -68,6 +68,42 @@ export function totalSteps(
   return Math.min(maxSteps, stepsPerEpoch(examples, options) * epochs);
 }
 
+/** What is fixed of a step before it is taken. */
+export interface PlannedStep {
+  /** 1 for the first. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Indices of pairs. */
+  readonly microbatches: readonly (readonly number[])[];
+  readonly learningRate: number;
+  /** Factor of α. */
+  readonly effectScale: number;
+}
+
+/** The steps after `startStep`: a function of the pairs' lengths, the numbers of the loop and the seed alone. */
+export function* plannedSteps(
+  pairs: readonly PromptPair[],
+  options: Omit<LoopOptions, 'padId'>,
+  startStep = 0,
+): Generator<PlannedStep, void> {
+  const total = totalSteps(pairs.length, options);
+  const perEpoch = stepsPerEpoch(pairs.length, options);
+  const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
+  let plan: number[][][] = [];
+  for (let step = startStep + 1; step <= total; step++) {
+    const epoch = Math.floor((step - 1) / perEpoch);
+    const place = (step - 1) % perEpoch;
+    if (place === 0 || plan.length === 0) plan = planEpoch({ ...options, lengths }, epoch);
+    yield {
+      step,
+      epoch,
+      microbatches: plan[place]!,
+      learningRate: learningRateAt(step, { ...options, totalSteps: total }),
+      effectScale: effectScaleAt(step, total, options),
+    };
+  }
+}
+
 /**
  * Trains in place and yields each step after its update.
  * A run that starts at `startStep` with the weights and moments of that step continues exactly as one never stopped.
@@ -81,8 +117,6 @@ export async function* trainingLoop(
 ): AsyncGenerator<StepRecord, void> {
   const { startStep = 0, signal, tokenEstimator } = options;
   const total = totalSteps(pairs.length, options);
-  const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
-  const perEpoch = stepsPerEpoch(pairs.length, options);
   await using optimizer = await createAdamW(options);
   /** The microbatch as the graph takes it in a step: passes, masks of dropout, estimates. */
   const batchOf = async (microbatch: readonly number[], step: number): Promise<TrainingBatch> => {
@@ -96,16 +130,11 @@ export async function* trainingLoop(
     if (estimates === undefined) return batch;
     return { ...batch, estimates: estimates.map((estimate, i) => ofFitted(estimate, rows[i]!)) };
   };
-  let plan: number[][][] = [];
-  for (let step = startStep + 1; step <= total; step++) {
+  for (const planned of plannedSteps(pairs, options, startStep)) {
     throwIfAborted(signal);
-    const epoch = Math.floor((step - 1) / perEpoch);
-    const place = (step - 1) % perEpoch;
-    if (place === 0 || plan.length === 0) plan = planEpoch({ ...options, lengths }, epoch);
-    const microbatches = plan[place]!;
+    const { step, epoch, microbatches, learningRate, effectScale } = planned;
     const examples = microbatches.reduce((sum, microbatch) => sum + microbatch.length, 0);
     if (graph.accumulates) graph.parameters.gradients.fill(0);
-    const effectScale = effectScaleAt(step, total, options);
     const sums: Record<string, number> = {};
     let tokens = 0;
     for (const microbatch of microbatches) {
@@ -116,7 +145,6 @@ export async function* trainingLoop(
       await breathe(signal);
     }
     const gradientNorm = checkedNorm(await optimizer.gradientNorm(graph.parameters), step);
-    const learningRate = learningRateAt(step, { ...options, totalSteps: total });
     await optimizer.update(graph.parameters, step, learningRate, gradientNorm);
     tokenEstimator?.afterStep();
     const { loss, ...parts } = sums;

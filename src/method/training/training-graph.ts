@@ -1,6 +1,5 @@
 /** @file One ONNX graph for a training step: both passes over shared weights, the objective, and all gradients. */
 import { EngineError } from '../../base/errors.ts';
-import { randomStream } from '../../base/random.ts';
 import { accumulate, vjp } from '../../engine/autodiff/vjp.ts';
 import type { Model } from '../../engine/models/model.ts';
 import {
@@ -22,6 +21,7 @@ import { passRows } from '../prompts/collate.ts';
 import { createAnchorPass } from './anchor-pass.ts';
 import type { TrainingBatch } from './batch.ts';
 import { estimateFeeds, estimateInputs } from './given-effects.ts';
+import { fillInitial } from './initial-adapter.ts';
 
 export interface TrainingGraphOptions {
   readonly model: Model;
@@ -177,20 +177,17 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   };
 }
 
-/** PEFT's start: A uniform in ±1/√in (kaiming_uniform with a = √5), B zero, so that the adapter changes nothing yet. */
+/** The start of training: the model's own weights, or a fresh adapter that changes nothing yet. */
 async function initialise(
   parameters: FlatParameters,
   model: Model,
   lora: LoraOptions | undefined,
   seed: number,
 ): Promise<void> {
-  for (const { name, shape, offset, size } of parameters.tensors) {
+  for (const tensor of parameters.tensors) {
+    const { name, offset, size } = tensor;
     const view = parameters.weights.subarray(offset, offset + size);
     if (lora === undefined) view.set(await readTensor(model.weights, name));
-    else if (name.includes('.lora_A.')) {
-      const random = randomStream(seed, `lora/init/${name}`);
-      const bound = 1 / Math.sqrt(shape[1]!);
-      for (let i = 0; i < size; i++) view[i] = (2 * random.next() - 1) * bound;
-    }
+    else fillInitial(view, tensor, seed);
   }
 }

@@ -13,7 +13,7 @@ import { readManifest } from '../../../method/runs/manifest.ts';
 import { checkFree } from '../../../method/runs/run-folder.ts';
 import { resume, train } from '../../../method/runs/train.ts';
 import { heldOutRows } from '../../../method/training/held-out.ts';
-import type { RunSpec } from '../../config/recipe.ts';
+import type { RecipeRun } from '../../config/recipe.ts';
 import { effectCache } from '../../files/effect-cache.ts';
 import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
 import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
@@ -61,7 +61,7 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
 };
 
 async function trainFresh(
-  spec: RunSpec,
+  spec: RecipeRun,
   strict: boolean | undefined,
   session: Session,
 ): Promise<ShownTraining> {

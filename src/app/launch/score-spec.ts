@@ -1,0 +1,84 @@
+/** @file The RunSpec of a scoring: prompts with their responses, or pairs of prompts, and where their numbers are to be. */
+
+import type { Adapter } from '../../engine/lora/adapter.ts';
+import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
+import type { ObjectivePlan } from '../../method/objectives/plan.ts';
+import type { ScoredPrompt } from '../../method/prompts/collate.ts';
+import type { PromptPair } from '../../method/prompts/pair.ts';
+import type { ComputeSpec, ScoreSpec } from './spec.ts';
+import { column, ragged, writeSpec } from './spec-folder.ts';
+import { modelSpec, objectiveSpec, pairTensors } from './train-spec.ts';
+
+/** In the folder of a scoring: `NAME.values` F32 by the offsets of the responses. */
+export const SCORES_FILE = 'scores.safetensors';
+
+/** The numbers of pairs, and those of single prompts. */
+export const pairScores = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence', 'weight'] as const;
+export const promptScores = ['logProbability'] as const;
+
+/** What is scored, by what. */
+export interface ScoreParts {
+  readonly model: Model;
+  readonly modelSource: string;
+  /** Written beside the spec, where there is one. */
+  readonly adapter: Adapter | null;
+  readonly objective: ObjectivePlan;
+  /** One of the two. */
+  readonly pairs?: readonly PromptPair[];
+  readonly prompts?: readonly ScoredPrompt[];
+  readonly compute: ComputeSpec;
+  readonly version: string;
+}
+
+/** The adapter's folder in `spec/`; named so in run.json, relative to it. */
+const ADAPTER = 'adapter';
+
+/** Writes `spec/` of a scoring into a folder. */
+export async function writeScoreSpec(folder: string, parts: ScoreParts): Promise<ScoreSpec> {
+  const { model, modelSource, adapter, objective, pairs, prompts = [], compute, version } = parts;
+  return writeSpec<ScoreSpec>(
+    folder,
+    {
+      formatVersion: 1,
+      task: 'score',
+      model: modelSpec(model, modelSource),
+      adapter: adapter === null ? null : ADAPTER,
+      objective: objectiveSpec(objective),
+      compute,
+      nextquill: version,
+    },
+    pairs === undefined
+      ? { 'prompts.safetensors': promptTensors(prompts) }
+      : { 'pairs.safetensors': pairTensors(pairs) },
+    async (temporary) => {
+      if (adapter !== null)
+        await saveAdapter(`${temporary}/${ADAPTER}`, adapter, { baseModel: model.folder });
+    },
+  );
+}
+
+/** `target` where labels are shifted: what is scored at the places of the response's tokens. */
+function promptTensors(prompts: readonly ScoredPrompt[]): TensorToWrite[] {
+  const isShifted = prompts.some(({ targetIds }) => targetIds !== undefined);
+  return [
+    ...ragged(
+      'prompt',
+      prompts.map(({ promptIds }) => promptIds),
+    ),
+    ...ragged(
+      'response',
+      prompts.map(({ responseIds }) => responseIds),
+    ),
+    ...(isShifted
+      ? [
+          column(
+            'target.values',
+            'I32',
+            prompts.flatMap(({ targetIds, responseIds }) => targetIds ?? responseIds),
+          ),
+        ]
+      : []),
+  ];
+}

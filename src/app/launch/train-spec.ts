@@ -1,0 +1,223 @@
+/** @file The RunSpec of a training: ids, order, rates, first values and estimates, as the engine of this package would have them. */
+import { adapterShapes } from '../../engine/lora/layers.ts';
+import type { Model } from '../../engine/models/model.ts';
+import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
+import type { ObjectivePlan } from '../../method/objectives/plan.ts';
+import type { ScoredPrompt } from '../../method/prompts/collate.ts';
+import type { PromptPair } from '../../method/prompts/pair.ts';
+import { recipeOf } from '../../method/runs/manifest.ts';
+import type { FixedEstimates } from '../../method/training/estimators.ts';
+import type { TokenEstimate } from '../../method/training/given-effects.ts';
+import type { HeldOut } from '../../method/training/held-out.ts';
+import { fillInitial } from '../../method/training/initial-adapter.ts';
+import type { ResolvedSettings } from '../../method/training/settings.ts';
+import { plannedSteps, totalSteps } from '../../method/training/trainer.ts';
+import type { ComputeSpec, ModelSpec, ObjectiveSpec, Quantity, TrainSpec } from './spec.ts';
+import { column, ragged, writeSpec } from './spec-folder.ts';
+
+/** What a training is made of. */
+export interface TrainingParts {
+  readonly settings: ResolvedSettings;
+  readonly model: Model;
+  /** How the user named the model. */
+  readonly modelSource: string;
+  readonly pairs: readonly PromptPair[];
+  /** Prompts with other users' histories for each pair, where weights are made of C and nobody has estimated B yet. */
+  readonly others?: readonly (readonly ScoredPrompt[])[] | undefined;
+  /** Effects that were computed before training. */
+  readonly fixed?: FixedEstimates | undefined;
+  readonly heldOut?: HeldOut | undefined;
+  readonly compute: ComputeSpec;
+  /** Of this package. */
+  readonly version: string;
+}
+
+/** Writes `spec/` of a run. @throws {EngineError} when the disk is full or the place cannot be written to */
+export async function writeTrainSpec(run: string, parts: TrainingParts): Promise<TrainSpec> {
+  const { settings, model, modelSource, pairs, others, fixed, heldOut, compute, version } = parts;
+  const { objective, lora, seed } = settings;
+  const { estimatorDecay, checkpointEvery, checkpointMinutes, keepCheckpoints, recompute } = settings;
+  return writeSpec<TrainSpec>(
+    run,
+    {
+      formatVersion: 1,
+      task: 'train',
+      model: modelSpec(model, modelSource),
+      recipe: recipeOf(settings) as unknown as TrainSpec['recipe'],
+      objective: objectiveSpec(objective),
+      estimator: { kind: objective.estimator, model: null, adapter: null, decay: estimatorDecay },
+      totalSteps: totalSteps(pairs.length, settings),
+      compute: { ...compute, recompute },
+      checkpoint: { every: checkpointEvery, minutes: checkpointMinutes, keep: keepCheckpoints },
+      nextquill: version,
+    },
+    {
+      'pairs.safetensors': pairTensors(pairs),
+      'plan.safetensors': planTensors(pairs, settings),
+      ...(lora && { 'initial.safetensors': initialTensors(model, lora, seed) }),
+      ...(others && fixed === undefined && { 'placebos.safetensors': placeboTensors(others) }),
+      ...(fixed && { 'estimates.safetensors': estimateTensors(fixed.estimates) }),
+      ...(heldOut && { 'validation.safetensors': heldOutTensors(heldOut) }),
+    },
+  );
+}
+
+/** A model as a worker opens it. */
+export function modelSpec({ folder, config, hash, tokenizer }: Model, source: string): ModelSpec {
+  return {
+    source,
+    path: folder,
+    hash,
+    tokenizerHash: tokenizer.hash,
+    type: config.modelType,
+    vocabularySize: config.vocabularySize,
+    padId: tokenizer.padId,
+    tiedHead: config.tiedHead,
+  };
+}
+
+/** The rules that an objective's name and options stand for. */
+export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
+  const { fit, rule, difference, passes, needs, options } = plan;
+  const ofWeights: Quantity[] =
+    rule === 'uniform'
+      ? []
+      : rule === 'divergence'
+        ? ['divergence']
+        : ['logProbWithHistory', 'logProbWithoutHistory'];
+  return {
+    fit,
+    weights: rule,
+    difference,
+    passes,
+    gradientWithoutHistory:
+      fit === 'withoutHistory' ||
+      (difference !== 'none' && !options.stopGradient) ||
+      (rule === 'divergence' && options.weightGradient) ||
+      needs.anchor,
+    needs: [
+      ...ofWeights,
+      ...(needs.generic ? (['generic'] as const) : []),
+      ...(needs.anchor ? (['anchor'] as const) : []),
+    ],
+    options: { ...options },
+  };
+}
+
+/** Both prompts and the response of each pair, which response tokens are fitted, and whether a history shows. */
+export function pairTensors(pairs: readonly PromptPair[]): TensorToWrite[] {
+  const hasMasks = pairs.some(({ fitted }) => fitted !== undefined);
+  return [
+    ...ragged(
+      'withHistory',
+      pairs.map(({ withHistoryIds }) => withHistoryIds),
+    ),
+    ...ragged(
+      'withoutHistory',
+      pairs.map(({ withoutHistoryIds }) => withoutHistoryIds),
+    ),
+    ...ragged(
+      'response',
+      pairs.map(({ responseIds }) => responseIds),
+    ),
+    ...(hasMasks ? [fittedColumn(pairs)] : []),
+    column(
+      'hasHistory',
+      'U8',
+      pairs.map(({ hasHistory }) => Number(hasHistory)),
+    ),
+  ];
+}
+
+/** One number for each response token of all pairs, by the offsets of the responses. */
+const fittedColumn = (pairs: readonly PromptPair[]) =>
+  column(
+    'fitted',
+    'U8',
+    pairs.flatMap(({ fitted, responseIds }) => responseIds.map((_, t) => Number(fitted?.[t] ?? true))),
+  );
+
+function planTensors(pairs: readonly PromptPair[], settings: ResolvedSettings): TensorToWrite[] {
+  const steps = [...plannedSteps(pairs, settings)];
+  const rows = steps.flatMap(({ step, epoch, microbatches }) =>
+    microbatches.flatMap((examples, microbatch) =>
+      examples.map((example) => ({ step, epoch, microbatch, example })),
+    ),
+  );
+  return [
+    ...(['step', 'epoch', 'microbatch', 'example'] as const).map((name) =>
+      column(
+        name,
+        'I32',
+        rows.map((row) => row[name]),
+      ),
+    ),
+    ...(['learningRate', 'effectScale'] as const).map((name) =>
+      column(
+        name,
+        'F64',
+        steps.map((step) => step[name]),
+      ),
+    ),
+  ];
+}
+
+function initialTensors(
+  model: Model,
+  lora: NonNullable<ResolvedSettings['lora']>,
+  seed: number,
+): TensorToWrite[] {
+  return adapterShapes(model, lora).map((matrix) => {
+    const data = new Float32Array(matrix.shape.reduce((a, b) => a * b, 1));
+    fillInitial(data, matrix, seed);
+    return { ...matrix, dtype: 'F32', data };
+  });
+}
+
+function placeboTensors(others: readonly (readonly ScoredPrompt[])[]): TensorToWrite[] {
+  const rows = others.flatMap((prompts, pair) => prompts.map(({ promptIds }) => ({ promptIds, pair })));
+  return [
+    ...ragged(
+      'prompt',
+      rows.map(({ promptIds }) => promptIds),
+    ),
+    column(
+      'pair',
+      'I32',
+      rows.map(({ pair }) => pair),
+    ),
+  ];
+}
+
+/** `NAME.values`, by the offsets of the responses. */
+function estimateTensors(estimates: readonly TokenEstimate[]): TensorToWrite[] {
+  const names = Object.keys(estimates[0]!) as (keyof TokenEstimate)[];
+  return names.map((name) =>
+    column(
+      `${name}.values`,
+      'F32',
+      estimates.flatMap((estimate) => [...estimate[name]!]),
+    ),
+  );
+}
+
+/** As pairs, without the prompt that is not asked for; `user` numbers the users, over whom the loss is a mean. */
+function heldOutTensors({ pairs, users }: HeldOut): TensorToWrite[] {
+  const numbers = new Map([...new Set(users)].map((user, i) => [user, i]));
+  return [
+    ...ragged(
+      'withHistory',
+      pairs.map(({ withHistoryIds }) => withHistoryIds),
+    ),
+    ...ragged(
+      'response',
+      pairs.map(({ responseIds }) => responseIds),
+    ),
+    ...(pairs.some(({ fitted }) => fitted !== undefined) ? [fittedColumn(pairs)] : []),
+    column(
+      'user',
+      'I32',
+      users.map((user) => numbers.get(user)!),
+    ),
+  ];
+}
