@@ -1,22 +1,18 @@
 /** @file The RunSpec of a scoring: prompts with their responses, or pairs of prompts, and where their numbers are to be. */
 
+import { join, resolve } from 'node:path';
 import type { Adapter } from '../../engine/lora/adapter.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
-import type { ObjectivePlan } from '../../method/objectives/plan.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
 import type { PromptPair } from '../../method/prompts/pair.ts';
 import type { ComputeSpec, ScoreSpec } from './spec.ts';
-import { column, ragged, writeSpec } from './spec-folder.ts';
-import { modelSpec, objectiveSpec, pairTensors } from './train-spec.ts';
+import { column, ragged, SPEC, writeSpec } from './spec-folder.ts';
+import { modelSpec, pairTensors } from './train-spec.ts';
 
-/** In the folder of a scoring: `NAME.values` F32 by the offsets of the responses. */
+/** In `spec/` of a scoring: F32, one number for each response token. */
 export const SCORES_FILE = 'scores.safetensors';
-
-/** The numbers of pairs, and those of single prompts. */
-export const pairScores = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence', 'weight'] as const;
-export const promptScores = ['logProbability'] as const;
 
 /** What is scored, by what. */
 export interface ScoreParts {
@@ -24,7 +20,6 @@ export interface ScoreParts {
   readonly modelSource: string;
   /** Written beside the spec, where there is one. */
   readonly adapter: Adapter | null;
-  readonly objective: ObjectivePlan;
   /** One of the two. */
   readonly pairs?: readonly PromptPair[];
   readonly prompts?: readonly ScoredPrompt[];
@@ -32,20 +27,19 @@ export interface ScoreParts {
   readonly version: string;
 }
 
-/** The adapter's folder in `spec/`; named so in run.json, relative to it. */
+/** The adapter's folder in `spec/`. */
 const ADAPTER = 'adapter';
 
 /** Writes `spec/` of a scoring into a folder. */
 export async function writeScoreSpec(folder: string, parts: ScoreParts): Promise<ScoreSpec> {
-  const { model, modelSource, adapter, objective, pairs, prompts = [], compute, version } = parts;
+  const { model, modelSource, adapter, pairs, prompts = [], compute, version } = parts;
   return writeSpec<ScoreSpec>(
     folder,
     {
       formatVersion: 1,
       task: 'score',
       model: modelSpec(model, modelSource),
-      adapter: adapter === null ? null : ADAPTER,
-      objective: objectiveSpec(objective),
+      adapter: adapter === null ? null : resolve(folder, SPEC, ADAPTER),
       compute,
       nextquill: version,
     },
@@ -53,8 +47,7 @@ export async function writeScoreSpec(folder: string, parts: ScoreParts): Promise
       ? { 'prompts.safetensors': promptTensors(prompts) }
       : { 'pairs.safetensors': pairTensors(pairs) },
     async (temporary) => {
-      if (adapter !== null)
-        await saveAdapter(`${temporary}/${ADAPTER}`, adapter, { baseModel: model.folder });
+      if (adapter !== null) await saveAdapter(join(temporary, ADAPTER), adapter, { baseModel: model.folder });
     },
   );
 }
@@ -74,7 +67,7 @@ function promptTensors(prompts: readonly ScoredPrompt[]): TensorToWrite[] {
     ...(isShifted
       ? [
           column(
-            'target.values',
+            'target',
             'I32',
             prompts.flatMap(({ targetIds, responseIds }) => targetIds ?? responseIds),
           ),

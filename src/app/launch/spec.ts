@@ -2,8 +2,8 @@
  * @file The RunSpec: what a worker in another process is told to do, whole in the folder `spec/` of a run. Ids, order, rates and
  * first values are in it, so that a worker has no tokenizer, template, reader, planner or schedule of its own.
  *
- * run.json is described here, and `python/nextquill_torch/run-spec.schema.json` is made of it. Beside it lie safetensors files;
- * ragged lists are two tensors, `NAME.values` and `NAME.offsets` (I64, one more than there are rows, the first 0).
+ * run.json is described here, and `python/nextquill_torch/run-spec.schema.json` is made of it; the files beside it are described
+ * in `python/nextquill_torch/README.md`.
  */
 import { z } from 'zod';
 import { schedules } from '../../engine/optim/learning-rate.ts';
@@ -18,7 +18,6 @@ import { estimatorNames } from '../../method/objectives/plan.ts';
 const count = z.int().min(1);
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hexadecimal');
 const name = z.string().min(1);
-const finite = z.number();
 
 /** What torch can compute on; `auto` is the first of cuda, xpu, mps that is there, else cpu. ROCm's name is cuda. */
 export const torchDevices = ['auto', 'cpu', 'cuda', 'xpu', 'mps'] as const;
@@ -45,22 +44,22 @@ const model = z
   })
   .describe('The model that training begins from, or that is scored.');
 
-function optionSchema(row: ObjectiveOption): z.ZodType {
-  if ('choices' in row) return z.enum(row.choices as [string, ...string[]]);
-  if (!('range' in row)) return z.boolean();
-  return row.isWhole ? z.int() : finite;
-}
-
 const objectiveOptions = z
   .strictObject(
     Object.fromEntries(
       objectiveOptionRows.map(([option, row]) => [
         option,
-        optionSchema(row).describe(describeObjectiveOption(option)),
+        typeSchema(row).describe(describeObjectiveOption(option)),
       ]),
     ),
   )
   .describe('Every option of the objective with its value.');
+
+function typeSchema(row: ObjectiveOption): z.ZodType {
+  if ('choices' in row) return z.enum(row.choices as [string, ...string[]]);
+  if (!('range' in row)) return z.boolean();
+  return row.isWhole ? z.int() : z.number();
+}
 
 /** Numbers of tokens that weights are made of, beside the anchor’s. */
 const quantities = [
@@ -88,7 +87,6 @@ const objective = z
       .describe(
         'numbers of tokens that the loss is made of, beside the fit: of the passes where the estimator is dynamic, else of estimates.safetensors or the moving average; generic is B of others’ histories; anchor asks for the starting model’s pass without history',
       ),
-    options: objectiveOptions,
   })
   .describe('The objective as rules, resolved: a worker knows no names of objectives.');
 
@@ -127,7 +125,7 @@ const estimator = z
   .strictObject({
     kind: z.enum(estimatorNames as [string, ...string[]]),
     model: name.nullable().describe('folder of a fixed estimator’s model; null: the starting model'),
-    adapter: name.nullable().describe('its adapter folder; a relative path begins in spec/'),
+    adapter: name.nullable().describe('its adapter folder'),
     decay: z.number().min(0).max(1).describe('share of a moving average that each step keeps'),
   })
   .describe('Whose effects token weights are made of.');
@@ -137,7 +135,7 @@ const compute = z
     device: z.enum(torchDevices),
     dtype: z.enum(torchDtypes),
     parallel: z.enum(parallelModes),
-    attention: z.enum(['auto', 'math', 'sdpa', 'flash', 'flex']),
+    attention: z.enum(['auto', 'eager', 'sdpa', 'flash', 'flex']),
     packing: z.boolean().describe('prompts as segments of one row; needs flash or flex'),
     tokensPerMicrobatch: count
       .nullable()
@@ -145,6 +143,7 @@ const compute = z
     chunk: count.describe('response tokens whose logits exist at a time'),
     recompute: z.boolean().describe('computes each layer again in the backward pass'),
     deterministic: z.boolean(),
+    threads: count.optional().describe('of the processor, in each process; torch’s choice when absent'),
   })
   .describe('How it is computed: no part of what a run is, so that it may differ at every resume.');
 
@@ -163,6 +162,16 @@ const shared = {
   files,
 };
 
+const result = z
+  .strictObject({
+    folder: z.enum(['adapter', 'weights']),
+    files: z
+      .record(name, z.record(z.string(), z.unknown()))
+      .describe('JSON files beside the weights, as they are to be written'),
+    copies: z.array(name).describe('files that are copied from the model’s folder where they are there'),
+  })
+  .describe('What stands beside the weights in the result.');
+
 const trainSpec = z.strictObject({
   task: z.literal('train'),
   ...shared,
@@ -175,13 +184,13 @@ const trainSpec = z.strictObject({
     minutes: z.number().positive().describe('a checkpoint after so many, whatever the number of steps'),
     keep: count.describe('newest that are kept'),
   }),
+  result,
 });
 
 const scoreSpec = z.strictObject({
   task: z.literal('score'),
   ...shared,
-  adapter: name.nullable().describe('adapter folder in PEFT’s layout; a relative path begins in spec/'),
-  objective: objective.describe('whose token weights pairs are given'),
+  adapter: name.nullable().describe('adapter folder in PEFT’s layout'),
 });
 
 /** run.json. */

@@ -1,11 +1,15 @@
 /** @file The RunSpec of a training: ids, order, rates, first values and estimates, as the engine of this package would have them. */
+import { adapterBase } from '../../base/hub-id.ts';
 import { adapterShapes } from '../../engine/lora/layers.ts';
+import { peftConfig } from '../../engine/lora/peft-config.ts';
 import type { Model } from '../../engine/models/model.ts';
+import { companions, savedConfig } from '../../engine/models/save-model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
 import type { ObjectivePlan } from '../../method/objectives/plan.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
 import type { PromptPair } from '../../method/prompts/pair.ts';
 import { recipeOf } from '../../method/runs/manifest.ts';
+import type { RunInfo } from '../../method/runs/run-info.ts';
 import type { FixedEstimates } from '../../method/training/estimators.ts';
 import type { TokenEstimate } from '../../method/training/given-effects.ts';
 import type { HeldOut } from '../../method/training/held-out.ts';
@@ -28,6 +32,8 @@ export interface TrainingParts {
   readonly fixed?: FixedEstimates | undefined;
   readonly heldOut?: HeldOut | undefined;
   readonly compute: ComputeSpec;
+  /** Content of nextquill.json beside the result. */
+  readonly info: RunInfo;
   /** Of this package. */
   readonly version: string;
 }
@@ -49,6 +55,7 @@ export async function writeTrainSpec(run: string, parts: TrainingParts): Promise
       totalSteps: totalSteps(pairs.length, settings),
       compute: { ...compute, recompute },
       checkpoint: { every: checkpointEvery, minutes: checkpointMinutes, keep: keepCheckpoints },
+      result: await resultSpec(parts),
       nextquill: version,
     },
     {
@@ -76,6 +83,23 @@ export function modelSpec({ folder, config, hash, tokenizer }: Model, source: st
   };
 }
 
+/** What stands beside the weights of the result, the same as where this package trains. */
+async function resultSpec({ settings: { lora }, model, modelSource, info }: TrainingParts) {
+  const shared = { 'nextquill.json': { ...info } };
+  if (lora === undefined)
+    return {
+      folder: 'weights' as const,
+      files: { 'config.json': await savedConfig(model), ...shared },
+      copies: [...companions],
+    };
+  const { baseModel, revision } = adapterBase(modelSource);
+  return {
+    folder: 'adapter' as const,
+    files: { 'adapter_config.json': peftConfig(lora, baseModel, revision), ...shared },
+    copies: [],
+  };
+}
+
 /** The rules that an objective's name and options stand for. */
 export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
   const { fit, rule, difference, passes, needs, options } = plan;
@@ -100,7 +124,6 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
       ...(needs.generic ? (['generic'] as const) : []),
       ...(needs.anchor ? (['anchor'] as const) : []),
     ],
-    options: { ...options },
   };
 }
 
@@ -189,12 +212,12 @@ function placeboTensors(others: readonly (readonly ScoredPrompt[])[]): TensorToW
   ];
 }
 
-/** `NAME.values`, by the offsets of the responses. */
+/** One number for each response token, by the offsets of the responses. */
 function estimateTensors(estimates: readonly TokenEstimate[]): TensorToWrite[] {
   const names = Object.keys(estimates[0]!) as (keyof TokenEstimate)[];
   return names.map((name) =>
     column(
-      `${name}.values`,
+      name,
       'F32',
       estimates.flatMap((estimate) => [...estimate[name]!]),
     ),
@@ -206,7 +229,7 @@ function heldOutTensors({ pairs, users }: HeldOut): TensorToWrite[] {
   const numbers = new Map([...new Set(users)].map((user, i) => [user, i]));
   return [
     ...ragged(
-      'withHistory',
+      'prompt',
       pairs.map(({ withHistoryIds }) => withHistoryIds),
     ),
     ...ragged(

@@ -10,7 +10,7 @@ import { DTYPE_BYTES, elementCount } from '../weights/tensor-entry.ts';
 import type { Model } from './model.ts';
 
 /** Files beside the weights that belong to the model; those that are there are copied. */
-const companions = [
+export const companions: readonly string[] = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -51,11 +51,7 @@ export async function saveModel(
   valuesOf: (name: string) => Promise<Float32Array>,
   { info, dtype = 'F32', maxShardBytes = Number.POSITIVE_INFINITY }: SaveModelOptions = {},
 ): Promise<void> {
-  const config = await readJsonFile(model.folder, 'config.json');
-  // A file with a head of its own has one, whatever the config of the model said.
-  if (!model.config.tiedHead) config.tie_word_embeddings = false;
-  // transformers 5 writes `dtype`, earlier versions `torch_dtype`.
-  for (const key of ['dtype', 'torch_dtype']) if (key in config) config[key] = dtypeNames[dtype];
+  const config = await savedConfig(model, dtype);
   await writeFolderAtomically(folder, async (temporary) => {
     await writeFile(join(temporary, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
     if (info !== undefined)
@@ -74,6 +70,19 @@ export async function saveModel(
     }));
     await writeShards(temporary, tensors, maxShardBytes);
   });
+}
+
+/** config.json of a model whose weights are saved in a dtype, F32 by default. */
+export async function savedConfig(
+  { folder, config: { tiedHead } }: Pick<Model, 'folder' | 'config'>,
+  dtype: keyof typeof dtypeNames = 'F32',
+): Promise<Record<string, unknown>> {
+  const config = await readJsonFile(folder, 'config.json');
+  // A file with a head of its own has one, whatever the config of the model said.
+  if (!tiedHead) config.tie_word_embeddings = false;
+  // transformers 5 writes `dtype`, earlier versions `torch_dtype`.
+  for (const key of ['dtype', 'torch_dtype']) if (key in config) config[key] = dtypeNames[dtype];
+  return config;
 }
 
 /** One `model.safetensors`, or shards in the order of the parameters with the index that names them. */

@@ -11,6 +11,7 @@ import { CheckpointError } from '../../../src/base/errors.ts';
 import { openSafetensors, readPlain, readTensor } from '../../../src/engine/weights/safetensors.ts';
 import { objectiveNames } from '../../../src/method/objectives/objectives.ts';
 import { planObjective } from '../../../src/method/objectives/plan.ts';
+import type { RunInfo } from '../../../src/method/runs/run-info.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
 import { plannedSteps } from '../../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
@@ -24,6 +25,7 @@ const about = JSON.parse(await readFile(join(golden, 'about.json'), 'utf8')) as 
   wrong: { file: string; key: string }[];
 };
 const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj'] };
+const info = { formatVersion: 1, objective: 'sft' } as RunInfo;
 const loop = { batchSize: 2, gradientAccumulation: 2, epochs: 2, threads: 1, seed: 7 };
 
 /** The error that reading gives. */
@@ -94,7 +96,7 @@ describe('the folder', () => {
 describe('a training', async () => {
   const model = await tinyModel();
   const pairs = randomPairs(10);
-  const shared = { model, modelSource: 'tiny', pairs, compute: defaultCompute, version: '1' };
+  const shared = { model, modelSource: 'tiny', pairs, compute: defaultCompute, version: '1', info };
 
   it('has the ids, the order, the rates and the first values that the engine here would have', async () => {
     const run = await mkdtemp(join(home, 'run-'));
@@ -130,6 +132,10 @@ describe('a training', async () => {
       );
 
     await using graph = await createTrainingGraph({ model, objective: settings.objective, lora, seed: 7 });
+    expect(spec.result).toMatchObject({
+      folder: 'adapter',
+      files: { 'adapter_config.json': { r: 4 }, 'nextquill.json': info },
+    });
     const initial = await open('initial');
     expect([...initial.tensors.keys()].sort()).toEqual(
       graph.parameters.tensors.map(({ name }) => name).sort(),
@@ -163,7 +169,7 @@ describe('a training', async () => {
     const fitted = await readPlain(await open('pairs'), 'fitted', 'U8');
     expect([...fitted].filter((value) => value === 0)).toHaveLength(1);
     expect([...(await readPlain(await open('validation'), 'user', 'I32'))]).toEqual([0, 1, 0]);
-    const values = await readTensor(await open('estimates'), 'logProbWithHistory.values');
+    const values = await readTensor(await open('estimates'), 'logProbWithHistory');
     expect(values.at(-1)).toBe(-9);
     expect(values).toHaveLength(fitted.length);
     expect((await readdir(join(run, 'spec'))).includes('initial.safetensors')).toBe(false);
@@ -213,18 +219,16 @@ it('a scoring has its adapter beside it, and shifted labels where there are some
     { promptIds: [3, 4], responseIds: [5, 6] },
     { promptIds: [3], responseIds: [7], targetIds: [8] },
   ];
-  const objective = planObjective('sft');
   const spec = await writeScoreSpec(folder, {
     model,
     modelSource: 'tiny',
     adapter: { lora, tensors },
-    objective,
     prompts,
     compute: defaultCompute,
     version: '1',
   });
   expect(await readSpec(folder)).toEqual(spec);
-  expect(await readdir(join(folder, 'spec', spec.adapter!))).toContain('adapter_config.json');
+  expect(await readdir(spec.adapter!)).toContain('adapter_config.json');
   const file = await openSafetensors(join(folder, 'spec/prompts.safetensors'));
-  expect([...(await readPlain(file, 'target.values', 'I32'))]).toEqual([5, 6, 8]);
+  expect([...(await readPlain(file, 'target', 'I32'))]).toEqual([5, 6, 8]);
 });

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { writeScoreSpec } from '../../../src/app/launch/score-spec.ts';
 import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
-import { planObjective } from '../../../src/method/objectives/plan.ts';
+import type { RunInfo } from '../../../src/method/runs/run-info.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
@@ -19,7 +19,8 @@ const opened = await tinyModel();
 const model = { ...opened, folder: 'tests/golden/tiny-llama' };
 const compute = { ...defaultCompute, device: 'cpu' as const };
 const loop = { batchSize: 2, gradientAccumulation: 2, epochs: 2, threads: 1, seed: 7, learningRate: 1e-3 };
-const shared = { model, modelSource: 'tiny-llama', pairs: randomPairs(10), compute, version: '0.0.0' };
+const info = { formatVersion: 1, modelHash: model.hash, tokenizerHash: 'ids-only' } as unknown as RunInfo;
+const shared = { model, modelSource: 'tiny-llama', pairs: randomPairs(10), compute, info, version: '0.0.0' };
 
 await rm(home, { recursive: true, force: true });
 for (const name of ['train-lora', 'train-full', 'score']) await mkdir(join(home, name), { recursive: true });
@@ -43,7 +44,6 @@ await writeTrainSpec(join(home, 'train-full'), {
 await writeScoreSpec(join(home, 'score'), {
   ...shared,
   adapter: null,
-  objective: planObjective('nextquill-js'),
   pairs: shared.pairs.slice(0, 4),
 });
 
@@ -71,8 +71,8 @@ const wrong: { file: string; key: string; spec: Json }[] = [
   },
   {
     file: 'missing-option',
-    key: 'objective.options.effectThreshold',
-    spec: changed((s) => delete s.objective!.options!.effectThreshold),
+    key: 'recipe.objectiveOptions.effectThreshold',
+    spec: changed((s) => delete s.recipe!.objectiveOptions!.effectThreshold),
   },
   { file: 'unknown-device', key: 'compute.device', spec: changed((s) => (s.compute!.device = text('tpu'))) },
   {
