@@ -75,7 +75,7 @@ export async function benchmark(
         data,
         cells: await openCells(join(plan.out, 'cells', place)),
         made: [
-          1,
+          2,
           model.hash,
           model.tokenizer.hash,
           prompt,

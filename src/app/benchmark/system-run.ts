@@ -106,6 +106,7 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
         prompt: promptOfSystem(system, bench.prompt),
         history: system.retrieval !== undefined,
         maxNewTokens,
+        authors: { pool: test, others, seed: 0 },
         ...(strength !== undefined && { strength }),
       });
     return {

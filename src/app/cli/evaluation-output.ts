@@ -88,7 +88,12 @@ export function printEvaluation(
       ...counts,
       ...(comparison && { ...comparison, baseline: systemJson(comparison.baseline) }),
       ...(written && {
-        generated: { texts: written.texts.length, empty: written.empty, ...written.metrics },
+        generated: {
+          texts: written.texts.length,
+          empty: written.empty,
+          ...written.metrics,
+          ...(written.authors && { authors: written.authors }),
+        },
       }),
     };
     session.print(`${JSON.stringify(document)}\n`);
@@ -146,18 +151,29 @@ export function printEvaluation(
   session.print(`${lines.join('\n')}\n`);
 }
 
-function writtenLines({ texts, empty, metrics }: WrittenTexts): string[] {
+function writtenLines({ texts, empty, metrics, authors }: WrittenTexts): string[] {
   return [
     `${texts.length} texts written with the history, the likeliest token at every step, ${empty} of them empty`,
     '',
     ...alignedColumns(
-      writtenMetrics.flatMap((name) => {
-        const value = metrics[name];
-        if (value === undefined) return [];
-        return [
-          [name, typeof value === 'number' ? decimal(value, 3) : estimateText(value, 3), metricWords[name]],
-        ];
-      }),
+      [
+        ...writtenMetrics.flatMap((name) => {
+          const value = metrics[name];
+          if (value === undefined) return [];
+          return [
+            [name, typeof value === 'number' ? decimal(value, 3) : estimateText(value, 3), metricWords[name]],
+          ];
+        }),
+        ...(authors === undefined
+          ? []
+          : [
+              [
+                'author',
+                estimateText(authors.identified, 3),
+                `texts likeliest after the own history, among ${authors.candidates}, to the model without adapter; chance ${decimal(1 / authors.candidates, 3)}`,
+              ],
+            ]),
+      ],
       () => false,
     ),
   ];

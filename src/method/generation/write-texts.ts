@@ -6,6 +6,7 @@ import { type MetricsResult, metrics } from '../metrics/metrics.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { generateAll } from './generate.ts';
+import { type WrittenAuthors, type WrittenAuthorsOptions, writtenAuthors } from './written-authors.ts';
 
 /** Metrics of generated texts, beside each other: none of them decides alone. */
 export const writtenMetrics = [
@@ -23,6 +24,8 @@ export interface WrittenTexts {
   readonly texts: readonly { readonly example: string; readonly user: string; readonly text: string }[];
   readonly empty: number;
   readonly metrics: MetricsResult['values'];
+  /** Where others' histories were compared; absent where none could be. */
+  readonly authors?: WrittenAuthors;
 }
 
 export interface WriteTextsOptions {
@@ -34,14 +37,17 @@ export interface WriteTextsOptions {
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
+  /** Whose histories the author of each text is identified among; not at all where absent. */
+  readonly authors?: Pick<WrittenAuthorsOptions, 'pool' | 'others' | 'seed'>;
 }
 
 /** Writes for every example and measures what was written; copying is held back as `generate` does (engine/generate/copy-guard.ts). */
 export async function writeTexts(
   scored: ScoredModel,
   examples: readonly Example[],
-  { prompt, history: isShown = true, maxNewTokens, strength, threads, signal, onProgress }: WriteTextsOptions,
+  { prompt, history: isShown = true, maxNewTokens, strength, authors, ...running }: WriteTextsOptions,
 ): Promise<WrittenTexts> {
+  const { threads, signal, onProgress } = running;
   const texts = examples.map(() => '');
   const tokens = generateAll(
     scored,
@@ -73,9 +79,17 @@ export async function writeTexts(
     }),
   );
   const { values } = await metrics(pairs, { metrics: writtenMetrics, ...(signal && { signal }) });
+  const identified =
+    authors &&
+    (await writtenAuthors(
+      { model: scored.model },
+      examples.map((example, i) => ({ example, text: texts[i]! })),
+      { ...authors, ...running, prompt },
+    ));
   return {
     texts: examples.map(({ id, user }, i) => ({ example: id, user, text: texts[i]! })),
     empty: texts.filter((text) => text.trim() === '').length,
     metrics: values,
+    ...(identified && { authors: identified }),
   };
 }

@@ -5,6 +5,7 @@ import { mean } from '../../base/statistics/mean.ts';
 import type { BenchmarkMeasure } from '../../method/benchmark/leaderboard.ts';
 import type { BenchmarkBoard } from '../../method/benchmark/results.ts';
 import { writtenMetrics } from '../../method/generation/write-texts.ts';
+import type { WrittenAuthors } from '../../method/generation/written-authors.ts';
 
 /** Cells of a table; the first of each row names it. */
 export interface TextTable {
@@ -54,16 +55,27 @@ export function benchmarkTables({ leaderboard, systems }: BenchmarkBoard): TextT
   };
   const cost: TextTable = {
     title: 'Choices and cost; seconds are those of the machine that ran it',
-    head: ['system', 'rate', 'strength', 'prompt tokens', 'training s', 'scoring s', 'seeds: NLL as used'],
+    head: [
+      'system',
+      'rate',
+      'strength',
+      'prompt tokens',
+      'training s',
+      'process GiB',
+      'scoring s',
+      'seeds: NLL as used',
+    ],
     rows: rows.map(({ system, promptTokens, nllBySeed }) => {
       const { rate, strength, cells } = systemOf(system);
       const training = cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []);
+      const memory = cells.flatMap(({ peakMemoryBytes }) => peakMemoryBytes ?? []);
       return [
         system,
         rate === undefined ? dash : String(rate.chosen),
         strength === undefined ? dash : String(strength.chosen),
         decimal(promptTokens, 0),
         training.length === 0 ? dash : decimal(mean(training), 0),
+        memory.length === 0 ? dash : decimal(Math.max(...memory) / 2 ** 30, 1),
         decimal(mean(cells.map(({ scoringSeconds }) => scoringSeconds)), 0),
         nllBySeed.map((value) => decimal(value, 3)).join(' '),
       ];
@@ -89,6 +101,8 @@ function writtenTable(systems: BenchmarkBoard['systems']): TextTable | undefined
       'length',
       'punctuation',
       'function words',
+      'author',
+      'empty',
     ],
     rows: having.map(({ system, cells }) => [
       system,
@@ -99,8 +113,18 @@ function writtenTable(systems: BenchmarkBoard['systems']): TextTable | undefined
         if (values.length === 1 && typeof only === 'object') return estimateText(only, 3);
         return decimal(mean(values.map((value) => (typeof value === 'number' ? value : value.value))), 3);
       }),
+      authorsText(cells.flatMap(({ written }) => written?.authors ?? [])),
+      decimal(mean(cells.flatMap(({ written }) => written?.empty ?? [])), 0),
     ]),
   };
+}
+
+/** With its interval where there is one seed. */
+function authorsText(of: readonly WrittenAuthors[]): string {
+  if (of.length === 0) return dash;
+  return of.length === 1
+    ? estimateText(of[0]!.identified, 3)
+    : decimal(mean(of.map(({ identified }) => identified.value)), 3);
 }
 
 const signedText = ({ value, low, high }: Estimate) =>

@@ -66,6 +66,7 @@ describe('a benchmark', () => {
     expect(trained!.seeds).toEqual([1]);
     expect(systems[3]!.cells[0]!.trainingSeconds).toBeGreaterThan(0);
     expect(systems[1]!.cells[0]!.written!.texts).toHaveLength(1);
+    expect(systems.map(({ cells }) => cells[0]!.written!.authors!.candidates)).toEqual([2, 2, 2, 2]);
     expect(resumed.stdout).not.toContain('"scores"');
 
     const again = await benchmark({ ...recipe, out: join(home, 'out') });

@@ -62,7 +62,7 @@ export const evaluateCommand: CliCommand = {
     addFlag(
       command,
       '--generate <N>',
-      'also generate texts for the first N examples and score them: ROUGE, METEOR, BLEU, style, share copied',
+      'also generate texts for the first N examples and score them: ROUGE, METEOR, BLEU, style, share copied, whose history they fit',
       (flag) => wholeNumber(flag, 1),
     );
     addFlag(
@@ -149,14 +149,20 @@ const MUCH_COPIED = 0.1;
 
 /** Texts of the first examples, greedily written, as `--generate` asks. */
 async function writtenTexts(
-  { generate, maxNewTokens = 100 }: EvaluateFlags,
-  { opened, rows }: Scoring,
-  { options: { threads }, signal, progress, warn }: Session,
+  { generate, maxNewTokens = 100, ...given }: EvaluateFlags,
+  { opened, rows, all }: Scoring,
+  { options: { threads, seed }, signal, progress, warn }: Session,
 ): Promise<WrittenTexts | undefined> {
   if (generate === undefined) return undefined;
+  const others = othersOf(given);
   const written = await writeTexts(opened, rows.slice(0, generate), {
     prompt: opened.prompt,
     maxNewTokens,
+    authors: {
+      pool: all,
+      ...(others !== undefined && { others }),
+      ...(seed !== undefined && { seed }),
+    },
     ...(threads !== undefined && { threads }),
     signal,
     onProgress: progress,

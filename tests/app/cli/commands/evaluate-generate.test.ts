@@ -28,7 +28,14 @@ describe('evaluate --generate', () => {
     const { code, stdout } = await runCli([...words, '--generate', '2', '--max-new-tokens', '6'], { cwd });
     expect(code).toBe(0);
     const { generated, historyEffect } = JSON.parse(stdout) as {
-      generated: { texts: number; empty: number; rouge1: Estimate; copied: Estimate; bleu: Estimate };
+      generated: {
+        texts: number;
+        empty: number;
+        rouge1: Estimate;
+        copied: Estimate;
+        bleu: Estimate;
+        authors: { identified: Estimate; candidates: number; texts: number };
+      };
       historyEffect: { userSpecific: Estimate };
     };
     expect(generated.texts).toBe(2);
@@ -36,6 +43,9 @@ describe('evaluate --generate', () => {
     expect(generated.rouge1.value).toBeGreaterThan(0);
     expect(generated.rouge1.value).toBeLessThanOrEqual(1);
     expect(generated.copied.value).toBeGreaterThanOrEqual(0);
+    expect(generated.authors).toMatchObject({ candidates: 2, texts: 2 });
+    // The embedded model writes as the histories of simulated users say.
+    expect(generated.authors.identified.value).toBeGreaterThanOrEqual(0.5);
     expect(historyEffect.userSpecific.value).toBeGreaterThan(0);
   });
 
