@@ -59,6 +59,11 @@ const table = {
     retrieval: 'latest',
     training: { objective: 'cft' },
   },
+  mipo: {
+    what: 'a preference for the own history over another user’s',
+    retrieval: 'latest',
+    training: { objective: 'mipo' },
+  },
   'nextquill-paper': {
     what: 'the paper’s objective',
     retrieval: 'latest',

@@ -23,7 +23,7 @@ export interface HiddenOthers {
   readonly example: string;
   readonly maxTokens: number;
   /** What becomes of them. */
-  readonly consequence: 'weighted-by-total' | 'effects-unknown';
+  readonly consequence: 'weighted-by-total' | 'trained-plainly' | 'effects-unknown';
 }
 
 /** Examples that are left out: query and response do not fit, even without a history. */

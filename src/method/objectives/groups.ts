@@ -13,6 +13,17 @@ export function groupInputs(): TokenGroups {
   };
 }
 
+/** Declares which response tokens belong to an example that is compared with another user's history: f32[S], 1 or 0. */
+export const comparedInput = () => input('groups.isCompared', 'f32', ['S']);
+
+/** The feed of {@link comparedInput}. */
+export const comparedFeed = (exampleOf: ArrayLike<number>, isCompared: readonly boolean[]) => ({
+  'groups.isCompared': {
+    data: Float32Array.from(exampleOf, (example) => (isCompared[example] ? 1 : 0)),
+    shape: [exampleOf.length],
+  },
+});
+
 /**
  * @param exampleOf the example of each response token, 0 … examples − 1
  * @param hasHistory for each example of the batch

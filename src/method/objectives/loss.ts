@@ -1,9 +1,18 @@
 /** @file The loss of an objective, and the token weights in it: the same parts for every row of the table of objectives. */
-import { add, mul, neg, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
+import {
+  add,
+  greater,
+  mul,
+  neg,
+  selectedLogProbability,
+  stopGradient,
+  where,
+} from '../../engine/ops/operators.ts';
 import { type Value, withScope } from '../../engine/ops/value.ts';
 import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
 import { anchorDivergence } from './anchor.ts';
 import type { ObjectivePlan } from './plan.ts';
+import { preferenceLoss } from './preference.ts';
 import { type TokenGroups, weightedSum } from './token-weights.ts';
 import { type EffectInputs, weightsByRule } from './weight-rules.ts';
 
@@ -12,6 +21,10 @@ export interface ObjectiveInputs extends EffectInputs {
   readonly targets: Value;
   readonly withHistory?: Value;
   readonly withoutHistory?: Value;
+  /** Logits with another user's history, f32[S, V]; those with the own one where an example is compared with nobody's. */
+  readonly otherHistory?: Value;
+  /** f32[S], 1 where the token's example is compared with another user's history, else 0. */
+  readonly isCompared?: Value;
   readonly groups: TokenGroups;
   /** Logits of the starting model without history, f32[S, V]; where there is an anchor. */
   readonly anchor?: Value;
@@ -39,6 +52,7 @@ export function objectiveWeights(
  * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
  *    + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t)
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
+ * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
  * μ, β and p_0 (the starting model without history) are ours, off by default.
  * Examples without history contribute plain cross-entropy, no difference term and no anchor.
@@ -46,7 +60,7 @@ export function objectiveWeights(
  * none, except with `weightGradient`.
  */
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
-  const { plainWeight, anchorWeight, effectWeight, stopGradient: stops } = plan.options;
+  const { plainWeight, anchorWeight, effectWeight, preferenceFit, stopGradient: stops } = plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
   return withScope(plan.name, () => {
@@ -59,6 +73,15 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
     let loss = weighted;
     if (plainWeight > 0)
       loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
+    if (plan.needs.other) {
+      const isCompared = inputs.isCompared!;
+      const other = selectedLogProbability(inputs.otherHistory!, targets);
+      const preference = preferenceLoss({ own: neg(crossEntropy), other, ...inputs }, groups, plan.options);
+      parts.preference = total(mul(preference, isCompared), groups.uniform);
+      // A text that is compared with nobody's history is fitted as ever.
+      const share = where(greater(isCompared, 0), preferenceFit, 1);
+      loss = add(parts.preference, total(mul(crossEntropy, share), groups.uniform));
+    }
     if (plan.difference !== 'none') {
       const withoutHistory = stops ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
       const effect = modelSideEffect({ ...pair, withoutHistory });

@@ -18,6 +18,7 @@ export type ActsOn =
   | 'userSpecificWeights'
   | 'weightedFit'
   | 'difference'
+  | 'preference'
   | 'everything';
 
 interface OptionRow {
@@ -119,6 +120,25 @@ export const objectiveOptionTable = {
     isWhole: true,
     actsOn: 'userSpecificWeights',
     describe: 'other users’ histories that B is the mean of',
+  },
+  // As DPO's code has it (arXiv 2305.18290).
+  preferenceBeta: {
+    default: 0.1,
+    range: [0, UNBOUNDED],
+    actsOn: 'preference',
+    describe: 'β of the preference loss: how much one nat of margin between two histories counts',
+  },
+  preferenceFit: {
+    default: 0,
+    range: [0, UNBOUNDED],
+    actsOn: 'preference',
+    describe: 'φ: factor of the cross-entropy beside the preference loss',
+  },
+  startMargin: {
+    default: true,
+    actsOn: 'preference',
+    describe:
+      'whether the starting model’s margin is taken off, as DPO does; false: the form without a reference model',
   },
   plainWeight: {
     default: 0,

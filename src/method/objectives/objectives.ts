@@ -20,6 +20,8 @@ export interface ObjectiveRow {
   readonly rule: Exclude<WeightRule, 'soft'>;
   /** Weights of the loss on the logit difference: none, the mean over tokens, or ω̃. */
   readonly difference: 'none' | 'uniform' | 'weighted';
+  /** Whether the own history is preferred to another user's (preference.ts): in place of the fit, or beside it. */
+  readonly preference?: boolean;
 }
 
 export const objectiveTable = {
@@ -110,6 +112,21 @@ export const objectiveTable = {
     fit: 'withHistory',
     rule: 'clipped',
     difference: 'none',
+  },
+  /**
+   * $$ -\ln \sigma(\beta\, [m - m_0]) + \varphi\, \overline{\mathrm{CE}}(z_h, y), \quad
+   *    m = \sum_t \log p(y_t|x,h,y_{<t}) - \log p(y_t|x,h_v,y_{<t}) $$
+   * h_v is the history of another user, matched as for C, and m_0 the margin of the starting model (`startMargin` false: 0). After
+   * MIPO (Mutual Information Preference Optimization, arXiv 2603.19294), which has DPO (arXiv 2305.18290) prefer what the model
+   * writes from the own context to what it writes from another's. Here the text is the user's own and the histories differ, so
+   * that the margin is C of the text, and nothing is generated.
+   */
+  mipo: {
+    describe: 'prefers the own history to another user’s for the same text (DPO’s loss, after MIPO)',
+    fit: 'withHistory',
+    rule: 'uniform',
+    difference: 'none',
+    preference: true,
   },
 } as const satisfies Readonly<Record<string, ObjectiveRow>>;
 

@@ -29,8 +29,11 @@ export type EstimatorName = 'dynamic' | 'fixed' | 'moving-average';
 /** Names of the estimators of effects. */
 export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'moving-average'];
 
-/** Which passes a training step takes. */
+/** Which passes with the user's own prompts a training step takes. */
 export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
+
+/** One pass over the response tokens. */
+export type PassName = 'withHistory' | 'withoutHistory' | 'otherHistory';
 
 /** An objective with everything that follows from its options. */
 export interface ObjectivePlan {
@@ -57,6 +60,10 @@ export interface ObjectivePlan {
     readonly generic: boolean;
     /** Logits of the starting model without history. */
     readonly anchor: boolean;
+    /** A pass with another user's history. */
+    readonly other: boolean;
+    /** How much likelier the starting model finds the text with the own history than with the other one. */
+    readonly startMargin: boolean;
     /** The factor of α in this step. */
     readonly scale: boolean;
   };
@@ -107,7 +114,7 @@ export const recordOf = ({ name, options, estimator, requested }: ObjectivePlan)
 /** The plan that was recorded. */
 export function planOf(record: ObjectiveRecord): ObjectivePlan {
   const { objective: name, objectiveOptions: options, estimator, objectiveRequested: requested } = record;
-  const { fit, difference, rule: ownRule }: ObjectiveRow = objectiveTable[name];
+  const { fit, difference, rule: ownRule, preference = false }: ObjectiveRow = objectiveTable[name];
   // A fit that is plain altogether leaves the weights to the difference term, if that has any.
   const isWeighted = ownRule !== 'uniform' && (options.plainWeight < 1 || difference === 'weighted');
   const rule = !isWeighted ? 'uniform' : options.softWeights ? 'soft' : ownRule;
@@ -115,11 +122,19 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     estimate: isWeighted && estimator !== 'dynamic',
     generic: isSigned(rule) && options.weightsFrom === 'userSpecific',
     anchor: options.anchorWeight > 0,
+    other: preference,
+    startMargin: preference && options.startMargin,
     scale: options.effectWarmup > 0,
   };
   const comparesPasses = difference !== 'none' || needs.anchor || (isWeighted && !needs.estimate);
   const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
   return { name, requested, options, estimator, fit, rule, difference, passes, needs };
+}
+
+/** The passes of a training step by their names. */
+export function passNamesOf({ passes, needs }: Pick<ObjectivePlan, 'passes' | 'needs'>): readonly PassName[] {
+  const own: readonly PassName[] = passes === 'pair' ? ['withHistory', 'withoutHistory'] : [passes];
+  return needs.other ? [...own, 'otherHistory'] : own;
 }
 
 /** The divergence has no sign, so that it cannot be compared with others' histories. */
@@ -171,6 +186,11 @@ const actedOn: Readonly<
     words: 'a loss on the logit difference',
     isIn: ({ difference }) => difference !== 'none',
     remedy: 'choose an objective with that loss, such as nextquill-paper',
+  },
+  preference: {
+    words: 'a preference between histories',
+    isIn: ({ needs }) => needs.other,
+    remedy: 'choose mipo',
   },
   everything: { words: 'anything', isIn: () => true, remedy: '' },
 };

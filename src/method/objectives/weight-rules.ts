@@ -30,6 +30,8 @@ export interface EffectInputs {
   readonly estimate?: EstimatedEffects;
   /** B: mean log ratio of other users' histories, f32[S], nats; where weights are made of C. */
   readonly generic?: Value;
+  /** log p_0(y_t | x, h, y<t) − log p_0(y_t | x, h_v, y<t) of the starting model, f32[S], nats; where a preference takes it off. */
+  readonly startMargin?: Value;
 }
 
 /** PerCE's bounds, arXiv 2603.06595. */

@@ -48,6 +48,8 @@ export interface PromptPair extends Prompts {
   /** UTF-16 offsets in the response; those of the end-of-turn token are its length. */
   readonly responseStarts: readonly number[];
   readonly responseEnds: readonly number[];
+  /** The prompt with another user's history, where an objective compares the own one with it. */
+  readonly otherHistoryIds?: readonly number[];
   /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
   readonly fitted?: readonly boolean[];
 }

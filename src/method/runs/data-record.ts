@@ -20,9 +20,10 @@ export function dataRecord(source: string, items: readonly Item[], pairs: readon
     exampleHashes: hashes.map((hash) => hash.slice(0, 12)),
     promptsHash: sha256(
       canonicalJson(
-        pairs.map(({ withHistoryIds, withoutHistoryIds, responseIds }) => [
+        pairs.map(({ withHistoryIds, withoutHistoryIds, otherHistoryIds, responseIds }) => [
           withHistoryIds,
           withoutHistoryIds,
+          ...(otherHistoryIds === undefined ? [] : [otherHistoryIds]),
           responseIds,
         ]),
       ),

@@ -11,7 +11,7 @@ import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../
 import type { FixedEstimates } from '../training/estimators.ts';
 import { heldOutRows, noValidation, takeFitting } from '../training/held-out.ts';
 import { graphOptions } from '../training/memory/memory-check.ts';
-import { checkPairs, trainingPrompts } from '../training/pairs.ts';
+import { checkCompared, checkPairs, trainingPrompts } from '../training/pairs.ts';
 import { itemsOfRun } from '../training/plan.ts';
 import { type ResolvedSettings, resolveSettings, type TrainingSettings } from '../training/settings.ts';
 import { totalSteps } from '../training/trainer.ts';
@@ -103,7 +103,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   if (tooLong !== undefined) yield { type: 'notice', notice: tooLong };
   const { notices, ...prompts } = await trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
-    others: othersOf(settings),
+    ...comparisonsOf(settings),
     isAboutHistory: isAboutHistory(settings),
     onProgress,
     signal,
@@ -157,7 +157,7 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
   const examples = recordedItems(manifest.data, found);
   const { pairs, others } = await trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
-    others: othersOf(settings),
+    ...comparisonsOf(settings),
     onProgress,
     signal,
   });
@@ -220,12 +220,15 @@ const heldOutPairs = (pairs: readonly PromptPair[], source: string): RunData['he
 const asItem = (example: Example) => ({ id: example.id, content: example });
 const pairItem = (pair: PromptPair, index: number) => ({ id: String(index), content: pair });
 
-/** Other users' histories for each example: where weights are made of C. */
-const othersOf = ({ objective }: ResolvedSettings): number | undefined =>
-  objective.needs.generic ? objective.options.others : undefined;
+/** Other users' histories for each example: where weights are made of C, or the own history is preferred to another. */
+const comparisonsOf = ({ objective: { needs, options } }: ResolvedSettings) => ({
+  others: needs.generic ? options.others : undefined,
+  comparesOther: needs.other,
+});
 
-/** Whether the objective compares the pass with the history to that without it. */
-const isAboutHistory = ({ objective }: ResolvedSettings): boolean => objective.passes === 'pair';
+/** Whether the objective compares the pass with the history to another one. */
+const isAboutHistory = ({ objective: { passes, needs } }: ResolvedSettings): boolean =>
+  passes === 'pair' || needs.other;
 
 /** The settings of a run that is there, on as many threads as the caller wants. */
 function resumedSettings(
@@ -244,6 +247,7 @@ async function* begin(
   const { modelSource, out, signal, clock } = options;
   const { pairs, record, heldOut } = data;
   checkPairs(pairs, record.examples, options.model);
+  checkCompared(pairs, settings.objective);
   if (heldOut !== undefined) {
     if (heldOut.pairs.length === 0) throw noValidation('got none');
     checkPairs(heldOut.pairs, heldOut.record.examples, options.model);

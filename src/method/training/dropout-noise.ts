@@ -1,19 +1,15 @@
 /** @file The noise of dropout for a microbatch: a function of seed, step and example, whoever else is in the microbatch. */
 import type { RandomStream } from '../../base/random.ts';
 import { oddInteger } from '../../engine/models/noise.ts';
-import type { PassBatch, TrainingBatch } from './batch.ts';
+import { type PassBatch, type TrainingBatch, withEachPass } from './batch.ts';
 
 /**
  * The microbatch with the noise of its tokens. A token draws by its distance from the end of its row, so that the same
- * response token has the same mask in both passes: their difference, the effect, is none of dropout's making.
+ * response token has the same mask in all passes: their difference, the effect, is none of dropout's making.
  * @param streamOf the stream of a row's example in this step, new at each call
  */
 export function withNoise(batch: TrainingBatch, streamOf: (row: number) => RandomStream): TrainingBatch {
-  const noisy = (pass: PassBatch | undefined) =>
-    pass === undefined ? undefined : { ...pass, noise: noiseOf(pass, streamOf) };
-  const withHistory = noisy(batch.withHistory);
-  const withoutHistory = noisy(batch.withoutHistory);
-  return { ...batch, ...(withHistory && { withHistory }), ...(withoutHistory && { withoutHistory }) };
+  return withEachPass(batch, (pass) => ({ ...pass, noise: noiseOf(pass, streamOf) }));
 }
 
 function noiseOf({ batch, length, attentionMask }: PassBatch, streamOf: (row: number) => RandomStream) {

@@ -9,7 +9,7 @@ import type { Model } from '../../engine/models/model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { updateAverage } from '../../engine/optim/moving-average.ts';
 import { namedEffectsOfTokens } from '../effects/named-effects.ts';
-import type { ScoredPrompt } from '../prompts/collate.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -46,8 +46,9 @@ export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | '
 }
 
 /**
- * What a run needs to know before its first step: with a fixed estimator the effects of all tokens, and with weights made
- * of C the effects of other users' histories, of the fixed model or else of the starting one.
+ * What a run needs to know before its first step: with a fixed estimator the effects of all tokens, with weights made of C
+ * the effects of other users' histories, of the fixed model or else of the starting one, and for a preference the starting
+ * model's margins.
  * @returns undefined when it needs nothing
  * @throws {ConfigError} when the estimator has another tokenizer, or weights of C have no other users' histories
  * Cost: two passes a pair, and one for each other history.
@@ -59,7 +60,7 @@ export async function fixedEstimates(
   const { model, pairs, others, estimatorModel, onProgress } = options;
   const { needs, estimator } = settings.objective;
   const isFixed = estimator === 'fixed';
-  if (!isFixed && !needs.generic) return undefined;
+  if (!isFixed && !needs.generic && !needs.startMargin) return undefined;
   if (needs.generic && others === undefined) throw noOthers();
   const scored: ScoredModel = isFixed ? (estimatorModel ?? { model }) : { model };
   checkTokenizer(scored.model, model, settings.estimatorModel);
@@ -70,6 +71,7 @@ export async function fixedEstimates(
     ? await scorer.effects(pairs, progress('effects of the estimator', 'examples', pairs.length))
     : undefined;
   const generic = needs.generic ? await genericEffects(pairs, others!, scorer, progress) : undefined;
+  const margins = needs.startMargin ? await startMargins(pairs, scorer, progress) : undefined;
   const estimates = pairs.map((_, i): TokenEstimate => {
     const estimate = effects?.[i];
     return {
@@ -79,9 +81,32 @@ export async function fixedEstimates(
         divergence: estimate.divergence,
       }),
       ...(generic && { generic: generic[i]! }),
+      ...(margins && { startMargin: margins[i]! }),
     };
   });
   return { estimates, hash: hashOf(estimates), modelHash: scoredHash(scored) };
+}
+
+/** How much likelier every token is with the own history than with the other one, f32[S] for each pair; 0 without another. */
+async function startMargins(
+  pairs: readonly PromptPair[],
+  scorer: ReturnType<typeof createScorer>,
+  progress: (stage: string, unit: string, total: number) => (done: number) => void,
+): Promise<Float32Array[]> {
+  const prompts = pairs.flatMap((pair) => {
+    const { otherHistoryIds: promptIds, responseIds } = pair;
+    return promptIds === undefined ? [] : [promptOf(pair), { promptIds, responseIds }];
+  });
+  const scores = await scorer.logProbabilities(
+    prompts,
+    progress('margins of the starting model', 'prompts', prompts.length),
+  );
+  let at = 0;
+  return pairs.map(({ otherHistoryIds, responseIds }) => {
+    if (otherHistoryIds === undefined) return new Float32Array(responseIds.length);
+    const [own, other] = [scores[at++]!, scores[at++]!];
+    return own.map((value, t) => value - other[t]!);
+  });
 }
 
 /** B of every token, f32[S] for each pair; 0 where a pair has no other users' histories. */

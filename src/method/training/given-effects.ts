@@ -12,6 +12,8 @@ export interface TokenEstimate {
   readonly divergence?: Float32Array;
   /** B: mean log ratio of other users' histories; 0 without a history. */
   readonly generic?: Float32Array;
+  /** How much likelier the starting model finds the token with the own history than with the other one; 0 without another. */
+  readonly startMargin?: Float32Array;
 }
 
 type Part = keyof TokenEstimate;
@@ -22,6 +24,7 @@ const estimated = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence'] 
 const partsOf = ({ needs }: ObjectivePlan): readonly Part[] => [
   ...(needs.estimate ? estimated : []),
   ...(needs.generic ? (['generic'] as const) : []),
+  ...(needs.startMargin ? (['startMargin'] as const) : []),
 ];
 
 /** What an estimate says of the tokens that are fitted: training has no row for the others. */
@@ -43,6 +46,7 @@ export function estimateInputs({ needs }: ObjectivePlan): EffectInputs {
       },
     }),
     ...(needs.generic && { generic: part('generic') }),
+    ...(needs.startMargin && { startMargin: part('startMargin') }),
   };
 }
 

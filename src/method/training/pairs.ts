@@ -5,6 +5,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
+import type { ObjectivePlan } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import {
   type ComparedPrompts,
@@ -22,6 +23,8 @@ export interface TrainingPromptsOptions {
   readonly seed: number;
   /** Other users' histories for each example, where weights are made of C; none by default. */
   readonly others?: number | undefined;
+  /** Whether each pair holds the prompt with another user's history, for an objective that compares it with the own; false by default. */
+  readonly comparesOther?: boolean | undefined;
   /** Whether the objective compares text with the history and without it; false by default. */
   readonly isAboutHistory?: boolean | undefined;
   readonly onProgress?: ProgressListener | undefined;
@@ -51,8 +54,10 @@ export async function trainingPrompts(
   given: readonly Example[],
   model: Model,
   settings: PromptSettings,
-  { seed, others: count = 0, isAboutHistory = false, onProgress, signal }: TrainingPromptsOptions,
+  options: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
+  const { seed, others = 0, comparesOther = false, isAboutHistory = false, onProgress, signal } = options;
+  const count = Math.max(others, comparesOther ? 1 : 0);
   const { tokenizer, config } = model;
   if (settings.maxTokens > config.maxPositions)
     throw new ConfigError(
@@ -82,20 +87,34 @@ export async function trainingPrompts(
     await breathe(signal);
     reportedAt = performance.now();
   }
-  const pairs = compared.map(({ pair }) => pair);
+  const pairs = compared.map(({ pair, others: [first] }) =>
+    comparesOther && first ? { ...pair, otherHistoryIds: first.withHistoryIds } : pair,
+  );
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
   const notices = [
     isAboutHistory ? noHistoryNotice(examples, 'trained-plainly') : undefined,
     hiddenHistories(examples, pairs, settings),
-    hiddenOthers(lacking, examples.length, settings, 'weighted-by-total'),
+    hiddenOthers(lacking, examples.length, settings, comparesOther ? 'trained-plainly' : 'weighted-by-total'),
   ];
   return {
     pairs,
-    ...(count > 0 && {
-      others: compared.map(({ others }) => others.map((pair) => promptOf(pair))),
+    ...(others > 0 && {
+      others: compared.map(({ others: prompts }) => prompts.map((pair) => promptOf(pair))),
     }),
     notices: notices.filter((notice) => notice !== undefined),
   };
+}
+
+/** @throws {ConfigError} when the objective compares with another user's history, and no pair holds a prompt with one */
+export function checkCompared(pairs: readonly PromptPair[], { name, needs }: ObjectivePlan): void {
+  if (!needs.other || pairs.some(({ otherHistoryIds }) => otherHistoryIds !== undefined)) return;
+  throw new ConfigError(
+    `objective ${name}: expected pairs with otherHistoryIds, got none among ${pairs.length}`,
+    {
+      code: 'objective/no-others',
+      hint: 'Give the prompts with another user’s history, or train on examples of several users.',
+    },
+  );
 }
 
 /**
@@ -108,7 +127,7 @@ export function checkPairs(pairs: readonly PromptPair[], ids: readonly string[],
       code: 'data/no-examples',
       hint: 'Check the data, its splits and the limit on examples.',
     });
-  pairs.forEach(({ withHistoryIds, withoutHistoryIds, responseIds }, index) => {
+  pairs.forEach(({ withHistoryIds, withoutHistoryIds, otherHistoryIds, responseIds }, index) => {
     const fail = (what: string, code: string, hint: string) =>
       new DataError(`example ${ids[index]}: ${what}`, { code, hint });
     if (responseIds.length === 0)
@@ -117,10 +136,11 @@ export function checkPairs(pairs: readonly PromptPair[], ids: readonly string[],
         'data/all-masked',
         'Remove the example: a loss over no token is no loss.',
       );
-    const shortest = Math.min(withHistoryIds.length, withoutHistoryIds.length);
-    if (shortest === 0)
+    const prompts = [withHistoryIds, withoutHistoryIds, ...(otherHistoryIds ? [otherHistoryIds] : [])];
+    const lengths = prompts.map((ids) => ids.length);
+    if (Math.min(...lengths) === 0)
       throw fail('prompt: expected at least one token, got none', 'data/empty-prompt', 'Give it a query.');
-    const longest = Math.max(withHistoryIds.length, withoutHistoryIds.length) + responseIds.length;
+    const longest = Math.max(...lengths) + responseIds.length;
     if (longest > model.config.maxPositions)
       throw fail(
         `expected at most the model's ${model.config.maxPositions} positions, got ${longest} tokens`,

@@ -5,8 +5,8 @@ import { randomStream } from '../../base/random.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
-import type { ObjectivePlan } from '../objectives/plan.ts';
-import { checkAligned, collate, promptOf } from '../prompts/collate.ts';
+import type { ObjectivePlan, PassName } from '../objectives/plan.ts';
+import { checkAligned, collate } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import type { PassBatch, TrainingBatch } from './batch.ts';
 import { withNoise } from './dropout-noise.ts';
@@ -141,7 +141,7 @@ export async function* trainingLoop(
       const batch = await batchOf(microbatch, step);
       for (const [name, share] of Object.entries(await graph.accumulate(batch, examples, effectScale)))
         sums[name] = (sums[name] ?? 0) + share;
-      tokens += tokenCount(batch.withHistory) + tokenCount(batch.withoutHistory);
+      for (const pass of graph.passes) tokens += tokenCount(batch[pass]!);
       await breathe(signal);
     }
     const gradientNorm = checkedNorm(await optimizer.gradientNorm(graph.parameters), step);
@@ -186,22 +186,31 @@ export function trainingBatch(
   passes: TrainingGraph['passes'],
   padId: number,
 ): TrainingBatch {
-  const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
-    collate(
-      pairs.map((pair) => ({
-        ...promptOf(pair, ids),
-        ...(pair.fitted && { fitted: pair.fitted }),
-      })),
-      { padId, side: 'right' },
-    );
-  const hasHistory = pairs.map((pair) => pair.hasHistory);
-  if (passes === 'withHistory') return { hasHistory, withHistory: pass('withHistoryIds') };
-  if (passes === 'withoutHistory') return { hasHistory, withoutHistory: pass('withoutHistoryIds') };
-  const both = { withHistory: pass('withHistoryIds'), withoutHistory: pass('withoutHistoryIds') };
-  checkAligned(both.withHistory, both.withoutHistory);
-  return { hasHistory, ...both };
+  const collated = passes.map((name) => {
+    const prompts = pairs.map((pair) => ({
+      promptIds: promptIdsOf[name](pair),
+      responseIds: pair.responseIds,
+      ...(pair.fitted && { fitted: pair.fitted }),
+    }));
+    return [name, collate(prompts, { padId, side: 'right' })] as const;
+  });
+  const [[, first], ...others] = collated as [(typeof collated)[number], ...typeof collated];
+  for (const [, pass] of others) checkAligned(first, pass);
+  return {
+    ...(Object.fromEntries(collated) as Partial<Record<PassName, PassBatch>>),
+    hasHistory: pairs.map((pair) => pair.hasHistory),
+    ...(passes.includes('otherHistory') && {
+      isCompared: pairs.map((pair) => pair.otherHistoryIds !== undefined),
+    }),
+  };
 }
 
-function tokenCount(pass: PassBatch | undefined): number {
-  return pass === undefined ? 0 : pass.attentionMask.reduce((sum, flag) => sum + flag, 0);
-}
+/** The prompt of each pass. */
+const promptIdsOf: Readonly<Record<PassName, (pair: PromptPair) => readonly number[]>> = {
+  withHistory: ({ withHistoryIds }) => withHistoryIds,
+  withoutHistory: ({ withoutHistoryIds }) => withoutHistoryIds,
+  otherHistory: ({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds,
+};
+
+const tokenCount = ({ attentionMask }: PassBatch): number =>
+  attentionMask.reduce((sum, flag) => sum + flag, 0);

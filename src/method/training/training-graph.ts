@@ -1,4 +1,4 @@
-/** @file One ONNX graph for a training step: both passes over shared weights, the objective, and all gradients. */
+/** @file One ONNX graph for a training step: its passes over shared weights, the objective, and all gradients. */
 import { EngineError } from '../../base/errors.ts';
 import { accumulate, vjp } from '../../engine/autodiff/vjp.ts';
 import type { Model } from '../../engine/models/model.ts';
@@ -14,9 +14,9 @@ import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { type HostTensor, scalar } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
-import { groupFeeds, groupInputs } from '../objectives/groups.ts';
+import { comparedFeed, comparedInput, groupFeeds, groupInputs } from '../objectives/groups.ts';
 import { objectiveLoss } from '../objectives/loss.ts';
-import type { ObjectivePlan, Passes } from '../objectives/plan.ts';
+import { type ObjectivePlan, type PassName, passNamesOf } from '../objectives/plan.ts';
 import { passRows } from '../prompts/collate.ts';
 import { createAnchorPass } from './anchor-pass.ts';
 import type { TrainingBatch } from './batch.ts';
@@ -44,7 +44,7 @@ export interface TrainingGraphOptions {
 /** The graph with its trained state. */
 export interface TrainingGraph extends AsyncDisposable {
   readonly parameters: FlatParameters;
-  readonly passes: Passes;
+  readonly passes: readonly PassName[];
   /** Whether gradients add up until they are cleared; else each microbatch overwrites those of the one before. */
   readonly accumulates: boolean;
   /**
@@ -63,15 +63,14 @@ export interface TrainingGraph extends AsyncDisposable {
 
 const PART = 'part.';
 
-const passNames = {
-  withHistory: ['withHistory'],
-  withoutHistory: ['withoutHistory'],
-  pair: ['withHistory', 'withoutHistory'],
-} as const;
+/** Symbols of the padded lengths. */
+const lengths = { withHistory: 'T', withoutHistory: 'U', otherHistory: 'O' } as const satisfies Readonly<
+  Record<PassName, string>
+>;
 
 /** A training step as expressions, before anything is compiled. */
 export interface TrainingExpressions {
-  readonly passes: Passes;
+  readonly passes: readonly PassName[];
   /** Trained tensors by name, inputs of the graph. */
   readonly trainable: ReadonlyMap<string, Value>;
   /** `loss`, `part.NAME` and `gradient.NAME`; with `sum.NAME` as inputs where gradients accumulate. */
@@ -80,24 +79,23 @@ export interface TrainingExpressions {
   feeds(batch: TrainingBatch, stepExamples: number): Record<string, HostTensor>;
 }
 
-/** Builds both passes, the objective and all gradients. */
+/** Builds the passes, the objective and all gradients. */
 export function trainingExpressions(options: TrainingGraphOptions): TrainingExpressions {
   const { model, objective, lora, recompute = false, seed, accumulates = true } = options;
-  const { passes, needs } = objective;
+  const { needs } = objective;
+  const passes = passNamesOf(objective);
   const source =
     lora === undefined
       ? trainedParameters()
       : loraParameters(lora, { base: frozenParameters(model.quantised), seed });
   const decoder = createPasses(model, source, { recompute });
-  const lengths = { withHistory: 'T', withoutHistory: 'U' };
-  const logits = Object.fromEntries(
-    passNames[passes].map((pass) => [pass, decoder.logits(pass, lengths[pass])]),
-  );
+  const logits = Object.fromEntries(passes.map((pass) => [pass, decoder.logits(pass, lengths[pass])]));
   const { loss, parts } = objectiveLoss(objective, {
     ...logits,
     ...estimateInputs(objective),
     ...(needs.anchor && { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) }),
     ...(needs.scale && { effectScale: input('effectScale', 'f32', []) }),
+    ...(needs.other && { isCompared: comparedInput() }),
     targets: input('targets', 'i64', ['S']),
     groups: groupInputs(),
   });
@@ -116,11 +114,12 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
     trainable: source.trainable,
     outputs,
     feeds: (batch, stepExamples) => {
-      const batches = passNames[passes].map((pass) => [pass, batch[pass]!] as const);
+      const batches = passes.map((pass) => [pass, batch[pass]!] as const);
       const { exampleOf, targets } = batches[0]![1];
       return {
         ...decoder.feeds(passRows(Object.fromEntries(batches))),
         ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
+        ...(needs.other && comparedFeed(exampleOf, batch.isCompared!)),
         targets: { data: targets, shape: [targets.length] },
       };
     },

@@ -6,6 +6,7 @@ import { quotedText } from './visible-text.ts';
 
 const consequences: Readonly<Record<HiddenOthers['consequence'], string>> = {
   'weighted-by-total': 'Their weights are made of A.',
+  'trained-plainly': 'They are trained by plain cross-entropy.',
   'effects-unknown': 'Their B and C are not known.',
 };
 

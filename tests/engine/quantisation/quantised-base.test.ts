@@ -98,7 +98,10 @@ describe.each([4, 8] as const)('a base of %d bits', (bits) => {
       });
       const { parameters } = graph;
       parameters.weights.set(normals(parameters.size).map((value) => value / 8));
-      const { loss } = await graph.accumulate(trainingBatch(randomPairs(4), 'pair', 0), 4);
+      const { loss } = await graph.accumulate(
+        trainingBatch(randomPairs(4), ['withHistory', 'withoutHistory'], 0),
+        4,
+      );
       return { loss: loss!, gradients: { data: parameters.gradients.slice(), shape: [parameters.size] } };
     };
     const ours = await gradientsOf(quantised);

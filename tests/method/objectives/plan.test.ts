@@ -5,12 +5,20 @@ import { objectiveNames } from '../../../src/method/objectives/objectives.ts';
 import {
   type EstimatorName,
   optionsInUse,
+  passNamesOf,
   planObjective,
   planOf,
   recordOf,
 } from '../../../src/method/objectives/plan.ts';
 
-const NOTHING = { estimate: false, generic: false, anchor: false, scale: false };
+const NOTHING = {
+  estimate: false,
+  generic: false,
+  anchor: false,
+  scale: false,
+  other: false,
+  startMargin: false,
+};
 
 describe('a plan', () => {
   it('is nextquill where nothing is named, and knows the alias that was', () => {
@@ -38,6 +46,17 @@ describe('a plan', () => {
     ['nextquill-data-side', { plainWeight: 1 }, 'dynamic', 'withHistory'],
   ] as const)('of %s with %o and a %s estimator takes the passes %s', (name, options, estimator, passes) => {
     expect(planObjective(name, options, estimator).passes).toBe(passes);
+  });
+
+  it('that prefers the own history reads another one, and asks the starting model unless it is told not to', () => {
+    expect(passNamesOf(planObjective('mipo'))).toEqual(['withHistory', 'otherHistory']);
+    expect(passNamesOf(planObjective('mipo', { anchorWeight: 1 }))).toEqual([
+      'withHistory',
+      'withoutHistory',
+      'otherHistory',
+    ]);
+    expect(planObjective('mipo').needs).toEqual({ ...NOTHING, other: true, startMargin: true });
+    expect(planObjective('mipo', { startMargin: false }).needs).toEqual({ ...NOTHING, other: true });
   });
 
   it('has soft weights where they are on, and none where the whole fit is plain', () => {

@@ -31,7 +31,7 @@ export function estimatorMemory(
   const sessions = [];
   if (estimator === 'fixed')
     sessions.push(bytesOf(options, effectGraph(model, base), largest(scored(model, pairs))));
-  if (needs.generic)
+  if (needs.generic || needs.startMargin)
     // Prompts with others' histories are as long as those with the user's own.
     sessions.push(bytesOf(options, promptGraph(model, base), largest(scored(model, pairs)).map(asPrompts)));
   return {

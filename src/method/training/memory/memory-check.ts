@@ -125,5 +125,6 @@ function cut(pair: PromptPair, tokens: number): PromptPair {
     ...pair,
     withHistoryIds: pair.withHistoryIds.slice(-room),
     withoutHistoryIds: pair.withoutHistoryIds.slice(-room),
+    ...(pair.otherHistoryIds && { otherHistoryIds: pair.otherHistoryIds.slice(-room) }),
   };
 }

@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import { bytesOfBase } from '../../../engine/quantisation/layout.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
-import type { PassBatch, TrainingBatch } from '../batch.ts';
+import { type TrainingBatch, withEachPass } from '../batch.ts';
 import { planEpoch } from '../plan.ts';
 import { trainingBatch } from '../trainer.ts';
 import { type TrainingGraphOptions, trainingExpressions } from '../training-graph.ts';
@@ -111,10 +111,7 @@ function largestMicrobatches(pairs: readonly PromptPair[], shape: BatchShape): n
 
 /** For graphs that drop: sizes are all that is asked. */
 function silentNoise(batch: TrainingBatch): TrainingBatch {
-  const quiet = (pass: PassBatch | undefined) =>
-    pass && { ...pass, noise: new BigInt64Array(pass.batch * pass.length) };
-  const [withHistory, withoutHistory] = [quiet(batch.withHistory), quiet(batch.withoutHistory)];
-  return { ...batch, ...(withHistory && { withHistory }), ...(withoutHistory && { withoutHistory }) };
+  return withEachPass(batch, (pass) => ({ ...pass, noise: new BigInt64Array(pass.batch * pass.length) }));
 }
 
 /** Bytes that this process may have in all: what it has, and what the machine or its container has left. */
