@@ -38,8 +38,9 @@ describe('the noise of dropout', () => {
     const pairs = randomPairs(3);
     const seed = 7;
     const step = 5;
-    const { withHistory, withoutHistory } = withNoise(trainingBatch(pairs, 'pair', 0), (row) =>
-      randomStream(seed, `lora/dropout/${step}/${row}`),
+    const { withHistory, withoutHistory } = withNoise(
+      trainingBatch(pairs, ['withHistory', 'withoutHistory'], 0),
+      (row) => randomStream(seed, `lora/dropout/${step}/${row}`),
     );
     const noiseOf = (pass: NonNullable<typeof withHistory>) =>
       pairs.map((_, row) => {
