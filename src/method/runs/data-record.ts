@@ -3,6 +3,7 @@ import { CheckpointError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import type { DataRecord } from './manifest.ts';
+import { trainedUsers } from './trained-users.ts';
 
 /** Something that has an id and content: an example, or a pair of token ids by its place. */
 interface Item {
@@ -10,12 +11,22 @@ interface Item {
   readonly content: unknown;
 }
 
-/** Ids and hashes of the items that a run trains on, and of the tokens that they became. */
-export function dataRecord(source: string, items: readonly Item[], pairs: readonly PromptPair[]): DataRecord {
+/**
+ * Ids and hashes of the items that a run trains on, and of the tokens that they became.
+ * @param users who wrote the items, where that is known
+ */
+export function dataRecord(
+  source: string,
+  items: readonly Item[],
+  pairs: readonly PromptPair[],
+  users?: readonly string[],
+): DataRecord {
   const hashes = items.map(({ content }) => sha256(canonicalJson(content)));
+  const hash = sha256(hashes.join('\n'));
   return {
     source,
-    hash: sha256(hashes.join('\n')),
+    hash,
+    ...(users && { users: trainedUsers(users, hash) }),
     examples: items.map(({ id }) => id),
     exampleHashes: hashes.map((hash) => hash.slice(0, 12)),
     promptsHash: sha256(

@@ -14,6 +14,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { newerSettings, type ResolvedSettings } from '../training/settings.ts';
 import { checkManifest } from './record-check.ts';
+import type { TrainedUsers } from './trained-users.ts';
 
 /** How far a run is. A killed run stays `running`. */
 export type RunStatus = 'running' | 'stopped' | 'failed' | 'done';
@@ -44,6 +45,8 @@ export interface DataRecord {
   readonly source: string;
   /** Of everything that was trained on, in its order. */
   readonly hash: string;
+  /** Who wrote it, as hashes; absent for token ids, and in runs of older versions. */
+  readonly users?: TrainedUsers;
   /** Ids, in the order of the data. */
   readonly examples: readonly string[];
   /** First 12 digits of each example's own hash, so that a change can be named. */

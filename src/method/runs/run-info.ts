@@ -10,6 +10,7 @@ import type { ObjectiveName } from '../objectives/objectives.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Manifest } from './manifest.ts';
 import { checkPrompt, recordCheck } from './record-check.ts';
+import type { TrainedUsers } from './trained-users.ts';
 
 /** Content of nextquill.json. */
 export interface RunInfo extends AdapterInfo {
@@ -25,10 +26,12 @@ export interface RunInfo extends AdapterInfo {
   readonly baseBits?: number;
   /** Absent when token ids were given. */
   readonly prompt?: PromptSettings;
+  /** Whose texts they were, as hashes; absent when token ids were given, and in older folders. */
+  readonly trainedOnUsers?: TrainedUsers;
 }
 
 /** What the result of a run says of itself. */
-export function runInfo({ recipe, model }: Manifest, tokenizer: Tokenizer): RunInfo {
+export function runInfo({ recipe, model, data }: Manifest, tokenizer: Tokenizer): RunInfo {
   const { objective, objectiveOptions, prompt, baseBits } = recipe;
   return {
     formatVersion: 1,
@@ -39,6 +42,7 @@ export function runInfo({ recipe, model }: Manifest, tokenizer: Tokenizer): RunI
     objectiveOptions,
     ...(baseBits === undefined ? {} : { baseBits }),
     ...(prompt === undefined ? {} : { prompt }),
+    ...(data.users === undefined ? {} : { trainedOnUsers: data.users }),
   };
 }
 

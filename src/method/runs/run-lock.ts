@@ -1,97 +1,18 @@
-/** @file One process at a time works on a run folder: locks that name their process, so that those of killed ones are seen to be stale. */
-import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+/** @file One process at a time works on a run folder. */
 import { CheckpointError } from '../../base/errors.ts';
-import { describeFileError } from '../../base/file-error.ts';
-import { isRunning } from '../../base/process.ts';
-
-/** Content of a lock: what tells its process from a later one that got the same id. */
-interface LockOwner {
-  readonly host: string;
-  readonly pid: number;
-  /** When the process began, in words of its system; absent where the system does not say. */
-  readonly began?: string;
-}
-
-export interface RunLock extends AsyncDisposable {
-  /** The file, in the run folder. */
-  readonly path: string;
-}
-
-const PREFIX = '.lock-';
-
-/** Locks that this process holds. */
-const held = new Set<string>();
+import { type FolderLock, lockFolder } from '../../base/folder-lock.ts';
 
 /**
- * Takes the run for this process until disposal. Everyone writes a lock of their own first and then looks for others, so of
- * two that come at once at least one sees the other, and no lock is ever taken over.
+ * Takes the run for this process until disposal.
  * @throws {CheckpointError} naming the process that works on the run
  */
-export async function lockRun(run: string): Promise<RunLock> {
-  const name = `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`;
-  const path = join(run, name);
-  const owner: LockOwner = { host: hostname(), pid: process.pid, ...(await processStart(process.pid)) };
-  held.add(name);
-  const release = async () => {
-    held.delete(name);
-    await rm(path, { force: true });
-  };
-  try {
-    await writeFile(path, JSON.stringify(owner), { flag: 'wx' });
-    for (const other of await readdir(run)) {
-      if (!other.startsWith(PREFIX) || other === name) continue;
-      const holder = await holderOf(run, other);
-      if (holder !== undefined) throw inUse(run, other, holder);
-      await rm(join(run, other), { force: true });
-    }
-  } catch (error) {
-    await release().catch(() => undefined);
-    throw describeFileError(path, error);
-  }
-  return { path, [Symbol.asyncDispose]: release };
-}
-
-/** Who holds a lock; undefined when its process has ended. */
-async function holderOf(run: string, name: string): Promise<LockOwner | undefined> {
-  if (held.has(name)) return { host: hostname(), pid: process.pid };
-  const text = await readFile(join(run, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw describeFileError(join(run, name), error, 'read');
-  });
-  // Its process is named by the file's name too: a lock may be empty, being written or torn by a kill.
-  const pid = Number(/^\.lock-(\d+)-/.exec(name)?.[1]);
-  let owner: LockOwner = { host: hostname(), pid };
-  try {
-    owner = { ...owner, ...(JSON.parse(text) as Partial<LockOwner>) };
-  } catch {}
-  // Nobody can look at the processes of another machine.
-  if (owner.host !== hostname()) return owner;
-  if (pid === process.pid || !isRunning(pid)) return undefined;
-  const { began } = await processStart(pid);
-  return owner.began === undefined || began === undefined || owner.began === began ? owner : undefined;
-}
-
-/** Boot and start time of a process by Linux's /proc; elsewhere nothing, and only the id tells. */
-async function processStart(pid: number): Promise<{ began?: string }> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // Fields 3 and 22; the name in field 2 may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has been killed and only waits for its parent to notice.
-    return { began: fields[0] === 'Z' ? 'ended' : `${boot.trim()} ${fields[19]}` };
-  } catch {
-    return {};
-  }
-}
-
-function inUse(run: string, name: string, { host, pid }: LockOwner): CheckpointError {
-  const who = `process ${pid}${host === hostname() ? '' : ` on ${host}`}`;
-  return new CheckpointError(`${run}: expected a run that nobody works on, got one that ${who} is training`, {
-    code: 'run/locked',
-    hint: `Wait until it has ended, or stop it; if it is no training of this run, remove ${join(run, name)}.`,
-  });
+export async function lockRun(run: string): Promise<FolderLock> {
+  return lockFolder(
+    run,
+    (owner, lock) =>
+      new CheckpointError(`${run}: expected a run that nobody works on, got one that ${owner} is training`, {
+        code: 'run/locked',
+        hint: `Wait until it has ended, or stop it; if it is no training of this run, remove ${lock}.`,
+      }),
+  );
 }

@@ -109,7 +109,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     signal,
   });
   for (const notice of notices) yield { type: 'notice', notice };
-  const record = dataRecord(dataSource, examples.map(asItem), prompts.pairs);
+  const users = examples.map(({ user }) => user);
+  const record = dataRecord(dataSource, examples.map(asItem), prompts.pairs, users);
   const heldOut =
     measured &&
     (await heldOutPrompts(
