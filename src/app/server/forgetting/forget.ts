@@ -224,7 +224,9 @@ async function finish(
     evidence = { removed: { ...removed, cacheFiles: cache.files, bytes: removed.bytes + cache.bytes } };
     const isEmpty = await emptyLog(place);
     if (!isEmpty)
-      problems.push('another program reads the database: deleted texts stay in its files until that has ended');
+      problems.push(
+        'another program reads the database: deleted texts stay in its files until that has ended',
+      );
     await measures?.releaseUser(user);
     const found = await searchFiles(folder, pieces.pieces, await place.databaseFiles());
     // Somebody may have written the same meanwhile.
