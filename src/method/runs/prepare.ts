@@ -57,11 +57,21 @@ export interface Prepared {
 export async function prepare(
   settings: ResolvedSettings,
   opened: Model,
-  { pairs, others, heldOut }: RunData,
+  data: RunData,
   options: RunOptions,
 ): Promise<Prepared> {
-  const { signal, onProgress, cache, maxMemory, openEstimator } = options;
-  const { baseBits, estimatorModel: source, threads } = settings;
+  const prepared = await prepareModel(settings, opened, data, options);
+  return { ...prepared, fixed: await prepareEstimates(settings, prepared.model, data, options) };
+}
+
+/** The model that is trained, over its quantised base where the run has one, and the memory that the run was checked for. */
+export async function prepareModel(
+  settings: ResolvedSettings,
+  opened: Model,
+  { pairs, heldOut }: Pick<RunData, 'pairs'> & { readonly heldOut?: HeldOut },
+  { signal, onProgress, maxMemory, openEstimator }: RunOptions,
+): Promise<Omit<Prepared, 'fixed'>> {
+  const { baseBits, estimatorModel: source } = settings;
   if (source !== undefined && openEstimator === undefined)
     throw new ConfigError(`estimatorModel ${source}: expected openEstimator beside it, got none`, {
       code: 'estimator/unopened',
@@ -74,8 +84,20 @@ export async function prepare(
   const model =
     baseBits === undefined ? opened : await withQuantisedBase(opened, baseBits, undefined, working);
   await breathe(signal);
+  return { model, memory };
+}
+
+/** Effects that are needed before the first step; undefined where none are. */
+export async function prepareEstimates(
+  settings: ResolvedSettings,
+  model: Model,
+  { pairs, others }: Pick<RunData, 'pairs' | 'others'>,
+  { signal, onProgress, cache, openEstimator }: RunOptions,
+): Promise<FixedEstimates | undefined> {
+  const { estimatorModel: source, threads } = settings;
   const fixed = await fixedEstimates(settings, {
-    ...working,
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
     model,
     pairs,
     threads,
@@ -84,5 +106,5 @@ export async function prepare(
     ...(cache && { cache }),
   });
   await breathe(signal);
-  return { model, fixed, memory };
+  return fixed;
 }

@@ -6,33 +6,36 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
 import { forTraining } from '../data/splits.ts';
-import { examplesThatFit, tooLongNotice } from '../prompts/left-out.ts';
 import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
-import type { FixedEstimates } from '../training/estimators.ts';
-import { heldOutRows, noValidation, takeFitting } from '../training/held-out.ts';
+import { heldOutRows } from '../training/held-out.ts';
 import { graphOptions } from '../training/memory/memory-check.ts';
-import { checkCompared, checkPairs, trainingPrompts } from '../training/pairs.ts';
 import { itemsOfRun } from '../training/plan.ts';
 import { type ResolvedSettings, resolveSettings, type TrainingSettings } from '../training/settings.ts';
-import { totalSteps } from '../training/trainer.ts';
 import { createTrainingGraph } from '../training/training-graph.ts';
-import { restoreNewest } from './checkpoint.ts';
-import { checkUnchanged, dataRecord, recordedItems } from './data-record.ts';
-import {
-  currentMachine,
-  currentVersions,
-  type Manifest,
-  readManifest,
-  recipeOf,
-  settingsOf,
-  type TrainSummary,
-  writeManifest,
-} from './manifest.ts';
+import { recordedItems } from './data-record.ts';
+import { type Manifest, readManifest, settingsOf, type TrainSummary } from './manifest.ts';
 import { prepare, type RunData, type RunOptions } from './prepare.ts';
-import { runSteps, type TrainEvent } from './run.ts';
-import { checkFree, createRunFolder, isFinished, resultOf, tidyRunFolder } from './run-folder.ts';
+import type { TrainEvent } from './run.ts';
+import {
+  examplesRecord,
+  fittingPrompts,
+  heldOutOf,
+  heldOutPairs,
+  heldOutPrompts,
+  pairsRecord,
+  promptsOf,
+} from './run-data.ts';
+import { checkFree, tidyRunFolder } from './run-folder.ts';
 import { lockRun } from './run-lock.ts';
-import { cutStepLog } from './step-log.ts';
+import {
+  checkEstimates,
+  checkRunData,
+  checkSameRun,
+  continueSteps,
+  finishedSummary,
+  freshManifest,
+  startRun,
+} from './start-run.ts';
 
 interface FreshOptions extends TrainingSettings, RunOptions {
   /** Opened. */
@@ -97,27 +100,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const chosen = itemsOfRun(forTraining(given), settings);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...options.prompt };
   const measured = settings.evalEvery > 0 ? heldOutRows(given) : undefined;
-  const fitting = await examplesThatFit(chosen, model.tokenizer, prompt, { strict: options.strict, signal });
-  const examples = fitting.used;
-  const tooLong = tooLongNotice(fitting.leftOut, chosen.length, prompt);
-  if (tooLong !== undefined) yield { type: 'notice', notice: tooLong };
-  const { notices, ...prompts } = await trainingPrompts(examples, model, prompt, {
-    seed: settings.seed,
-    ...comparisonsOf(settings),
-    isAboutHistory: isAboutHistory(settings),
-    onProgress,
-    signal,
-  });
-  for (const notice of notices) yield { type: 'notice', notice };
-  const users = examples.map(({ user }) => user);
-  const record = dataRecord(dataSource, examples.map(asItem), prompts.pairs, users);
-  const heldOut =
-    measured &&
-    (await heldOutPrompts(
-      takeFitting(measured, settings.evalExamples, model.tokenizer, prompt),
-      { model, source: dataSource, prompt, seed: settings.seed },
-      options,
-    ));
+  const making = { model, dataSource, prompt, settings, onProgress, signal };
+  const { examples, ...prompts } = yield* asEvents(
+    fittingPrompts(chosen, { ...making, strict: options.strict }),
+  );
+  const record = examplesRecord(dataSource, examples, prompts.pairs);
+  const heldOut = measured && (await heldOutOf(measured, making));
   return yield* begin(options, settings, { ...prompts, record, prompt, ...(heldOut && { heldOut }) });
 }
 
@@ -126,7 +114,7 @@ export async function* trainPairs(options: TrainPairsOptions): AsyncGenerator<Tr
   const { pairs, validation, dataSource, model } = options;
   throwIfAborted(options.signal);
   await checkFree(options.out);
-  const record = dataRecord(dataSource, pairs.map(pairItem), pairs);
+  const record = pairsRecord(dataSource, pairs);
   const settings = resolveSettings(options, model);
   const heldOut =
     settings.evalEvery > 0
@@ -154,23 +142,15 @@ export async function* resume(run: string, options: ResumeOptions): AsyncGenerat
       hint: 'Resume it from TypeScript by resumePairs, with the same token ids.',
     });
   const model = await open.model(manifest.model.source);
-  const found = await open.examples(manifest.data.source);
+  const { source: dataSource } = manifest.data;
+  const found = await open.examples(dataSource);
   const examples = recordedItems(manifest.data, found);
-  const { pairs, others } = await trainingPrompts(examples, model, prompt, {
-    seed: settings.seed,
-    ...comparisonsOf(settings),
-    onProgress,
-    signal,
-  });
-  const record = dataRecord(manifest.data.source, examples.map(asItem), pairs);
+  const making = { model, dataSource, prompt, settings, onProgress, signal };
+  const { notices: _, ...prompts } = await promptsOf(examples, making);
+  const record = examplesRecord(dataSource, examples, prompts.pairs);
   const heldOut =
-    manifest.validation &&
-    (await heldOutPrompts(
-      recordedItems(manifest.validation, found),
-      { model, source: manifest.data.source, prompt, seed: settings.seed },
-      options,
-    ));
-  const data = { pairs, ...(others && { others }), record, prompt, ...(heldOut && { heldOut }) };
+    manifest.validation && (await heldOutPrompts(recordedItems(manifest.validation, found), making));
+  const data = { ...prompts, record, prompt, ...(heldOut && { heldOut }) };
   return yield* continueRun(run, manifest, settings, model, data, options);
 }
 
@@ -183,53 +163,12 @@ export async function* resumePairs(
   const manifest = await readManifest(run);
   const { model, pairs, validation = [] } = options;
   const { source } = manifest.data;
-  const record = dataRecord(source, pairs.map(pairItem), pairs);
+  const record = pairsRecord(source, pairs);
   const settings = resumedSettings(manifest, options);
   const heldOut = manifest.validation && heldOutPairs(validation.slice(0, settings.evalExamples), source);
   const data = { pairs, record, ...(heldOut && { heldOut }) };
   return yield* continueRun(run, manifest, settings, model, data, options);
 }
-
-/** Held-out rows as a run shows them: with the history, chosen as for the rows that are trained on. */
-async function heldOutPrompts(
-  rows: readonly Example[],
-  {
-    model,
-    source,
-    prompt,
-    seed,
-  }: {
-    readonly model: Model;
-    readonly source: string;
-    readonly prompt: PromptSettings;
-    readonly seed: number;
-  },
-  { onProgress, signal }: RunOptions,
-): Promise<RunData['heldOut']> {
-  // The prompt without history is not asked for: another user's in its place neither.
-  const settings: PromptSettings = { ...prompt, reference: 'removed' };
-  const { pairs } = await trainingPrompts(rows, model, settings, { seed, onProgress, signal });
-  return { pairs, users: rows.map(({ user }) => user), record: dataRecord(source, rows.map(asItem), pairs) };
-}
-
-const heldOutPairs = (pairs: readonly PromptPair[], source: string): RunData['heldOut'] => ({
-  pairs,
-  users: pairs.map((_, index) => String(index)),
-  record: dataRecord(source, pairs.map(pairItem), pairs),
-});
-
-const asItem = (example: Example) => ({ id: example.id, content: example });
-const pairItem = (pair: PromptPair, index: number) => ({ id: String(index), content: pair });
-
-/** Other users' histories for each example: where weights are made of C, or the own history is preferred to another. */
-const comparisonsOf = ({ objective: { needs, options } }: ResolvedSettings) => ({
-  others: needs.generic ? options.others : undefined,
-  comparesOther: needs.other,
-});
-
-/** Whether the objective compares the pass with the history to another one. */
-const isAboutHistory = ({ objective: { passes, needs } }: ResolvedSettings): boolean =>
-  passes === 'pair' || needs.other;
 
 /** The settings of a run that is there, on as many threads as the caller wants. */
 function resumedSettings(
@@ -245,37 +184,15 @@ async function* begin(
   settings: ResolvedSettings,
   data: RunData,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { modelSource, out, signal, clock } = options;
-  const { pairs, record, heldOut } = data;
-  checkPairs(pairs, record.examples, options.model);
-  checkCompared(pairs, settings.objective);
-  if (heldOut !== undefined) {
-    if (heldOut.pairs.length === 0) throw noValidation('got none');
-    checkPairs(heldOut.pairs, heldOut.record.examples, options.model);
-  }
-  const { model, fixed, memory } = await prepare(settings, options.model, data, options);
-  const manifest: Manifest = {
-    formatVersion: 1,
-    status: 'running',
-    step: 0,
-    totalSteps: totalSteps(pairs.length, settings),
-    recipe: recipeOf(settings, data.prompt),
-    model: { source: modelSource, hash: model.hash, tokenizerHash: model.tokenizer.hash },
-    data: record,
-    ...(heldOut && { validation: heldOut.record }),
-    ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
-    versions: await currentVersions(),
-    machine: currentMachine(settings.threads, model),
-    memory,
-  };
-  await using graph = await createTrainingGraph(graphOptions(settings, model));
+  const { out, signal, model: opened, modelSource, clock } = options;
+  checkRunData(settings, data, opened);
+  const prepared = await prepare(settings, opened, data, options);
+  const manifest = await freshManifest(settings, data, prepared, modelSource);
+  await using graph = await createTrainingGraph(graphOptions(settings, prepared.model));
   await breathe(signal);
   // Again: compiling takes seconds, in which another run may have begun there.
   await checkFree(out);
-  await createRunFolder(out, manifest);
-  await using _lock = await lockRun(out);
-  const opened = { run: out, manifest, settings, model, pairs, fixed, heldOut, signal, clock };
-  return yield* runSteps(opened, graph, { startStep: 0, lines: [] });
+  return yield* startRun(out, { manifest, settings, data, prepared, signal, clock }, graph);
 }
 
 async function* continueRun(
@@ -287,78 +204,26 @@ async function* continueRun(
   options: ContinueOptions,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { signal, clock } = options;
-  checkSameModel(manifest, opened);
-  checkUnchanged(manifest.data, data.record);
-  const { pairs, heldOut } = data;
-  if (manifest.validation && heldOut) checkUnchanged(manifest.validation, heldOut.record);
-  if (await isFinished(run, manifest)) {
-    // The folder may have been moved since.
-    const summary = { run, ...manifest.summary!, ...resultOf(run, manifest) };
-    yield { type: 'done', summary };
-    return summary;
+  checkSameRun(manifest, opened, data);
+  const finished = await finishedSummary(run, manifest);
+  if (finished !== undefined) {
+    yield { type: 'done', summary: finished };
+    return finished;
   }
   await using _lock = await lockRun(run);
   await tidyRunFolder(run);
-  const { model, fixed, memory } = await prepare(settings, opened, data, options);
-  yield* checkEstimates(run, manifest, fixed);
-  const { threads } = settings;
-  const { reason: _, summary: __, ...rest } = manifest;
-  const current: Manifest = {
-    ...rest,
-    status: 'running',
-    recipe: { ...rest.recipe, threads },
-    machine: { ...rest.machine, threads, device: model.device ?? 'cpu' },
-    memory,
-  };
-  await using graph = await createTrainingGraph(graphOptions(settings, model));
+  const prepared = await prepare(settings, opened, data, options);
+  yield* checkEstimates(run, manifest, prepared.fixed);
+  await using graph = await createTrainingGraph(graphOptions(settings, prepared.model));
   await breathe(signal);
-  const { step, damaged } = await restoreNewest(run, graph.parameters);
-  const lines = await cutStepLog(run, step);
-  for (const notice of [...damaged, ...(await differences(manifest, threads, model))])
-    yield { type: 'notice', notice };
-  if (lines.length < step)
-    yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
-  await writeManifest(run, { ...current, step });
-  const resumed = { run, manifest: current, settings, model, pairs, fixed, heldOut, signal, clock };
-  return yield* runSteps(resumed, graph, { startStep: step, lines, isResumed: true });
+  return yield* continueSteps(run, { manifest, settings, data, prepared, signal, clock }, graph);
 }
 
-function checkSameModel({ model }: Manifest, opened: Model): void {
-  const isSameTokenizer = opened.tokenizer.hash === model.tokenizerHash;
-  if (opened.hash === model.hash && isSameTokenizer) return;
-  throw new CheckpointError(
-    `model ${model.source}: expected the one that the run began with, got another ${isSameTokenizer ? 'config or weights' : 'tokenizer'}`,
-    { code: 'run/model-changed', hint: 'Restore the model, or start a new run.' },
-  );
-}
-
-/** @throws {CheckpointError} when another model estimates; other digits of the same model are a warning */
-function* checkEstimates(
-  run: string,
-  { estimates }: Manifest,
-  fixed: FixedEstimates | undefined,
-): Generator<TrainEvent, void> {
-  if (fixed?.modelHash !== estimates?.modelHash)
-    throw new CheckpointError(
-      `${run}: estimator: expected the model that the run began with, got another config, adapter or weights`,
-      { code: 'run/estimator-changed', hint: 'Restore the estimator, or start a new run.' },
-    );
-  if (fixed?.hash !== estimates?.hash)
-    yield { type: 'notice', notice: { code: 'run/estimates-differ', run } };
-}
-
-/** What computes otherwise than when the run began, so that bits may differ. */
-async function differences(
-  { versions, machine }: Manifest,
-  threads: number,
-  model: Model,
-): Promise<Notice[]> {
-  const now = { ...(await currentVersions()), ...currentMachine(threads, model) };
-  const then = { device: 'cpu', ...versions, ...machine };
-  return Object.entries(now).flatMap(([name, value]) => {
-    const before = then[name as keyof typeof then];
-    return before === value
-      ? []
-      : { code: 'run/environment-changed' as const, name, before: String(before), now: String(value) };
-  });
+/** Notices as events; returns what their maker does. */
+async function* asEvents<T>(notices: AsyncGenerator<Notice, T>): AsyncGenerator<TrainEvent, T> {
+  for (;;) {
+    const { value, done } = await notices.next();
+    if (done) return value;
+    yield { type: 'notice', notice: value };
+  }
 }
