@@ -43,6 +43,7 @@ export interface TrainingGraphOptions {
 
 /** The graph with its trained state. */
 export interface TrainingGraph extends AsyncDisposable {
+  /** The trained state; it begins with the starting weights. */
   readonly parameters: FlatParameters;
   readonly passes: readonly PassName[];
   /** Whether gradients add up until they are cleared; else each microbatch overwrites those of the one before. */
@@ -59,6 +60,8 @@ export interface TrainingGraph extends AsyncDisposable {
     stepExamples: number,
     effectScale?: number,
   ): Promise<Record<string, number>>;
+  /** Puts the trained state back to where it began, so that another run can have the compiled graph. */
+  reset(): Promise<void>;
 }
 
 const PART = 'part.';
@@ -138,8 +141,8 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
     [...trainable].map(([name, value]) => ({ name, shape: value.shape as number[] })),
     objective.estimator === 'moving-average',
   );
-  await initialise(parameters, model, lora, seed);
-  parameters.average?.set(parameters.weights);
+  const reset = () => initialise(parameters, model, lora, seed);
+  await reset();
   const weights = viewsOf(parameters, parameters.weights);
   const sums = accumulates ? viewsOf(parameters, parameters.gradients, 'sum.') : {};
   const into = viewsOf(parameters, parameters.gradients, 'gradient.');
@@ -148,6 +151,7 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
     parameters,
     passes,
     accumulates,
+    reset,
     accumulate: async (batch, stepExamples, effectScale = 1) => {
       const results = await session.run(
         {
@@ -176,17 +180,20 @@ export async function createTrainingGraph(options: TrainingGraphOptions): Promis
   };
 }
 
-/** The start of training: the model's own weights, or a fresh adapter that changes nothing yet. */
+/** The start of training: no moments, and the model's own weights or a fresh adapter that changes nothing yet. */
 async function initialise(
   parameters: FlatParameters,
   model: Model,
   lora: LoraOptions | undefined,
   seed: number,
 ): Promise<void> {
+  for (const buffer of ['weights', 'gradients', 'firstMoment', 'secondMoment'] as const)
+    parameters[buffer].fill(0);
   for (const tensor of parameters.tensors) {
     const { name, offset, size } = tensor;
     const view = parameters.weights.subarray(offset, offset + size);
     if (lora === undefined) view.set(await readTensor(model.weights, name));
     else fillInitial(view, tensor, seed);
   }
+  parameters.average?.set(parameters.weights);
 }
