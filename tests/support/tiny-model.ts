@@ -32,6 +32,23 @@ export async function tinyModel(name = 'tiny-llama', tokenizer: Tokenizer = idsO
   };
 }
 
+/** A golden model whose tokens are spelled by letters, and end nothing but for `endIds`. */
+export async function letteredModel(name: string, endIds: readonly number[] = []): Promise<Model> {
+  const decode = (ids: readonly number[]) => ids.map((id) => String.fromCodePoint(0x4e00 + id)).join('');
+  const model = await tinyModel(name);
+  return {
+    ...model,
+    tokenizer: {
+      ...model.tokenizer,
+      endIds,
+      decode,
+      tokenBytes: (id: number) => new TextEncoder().encode(decode([id])),
+      isSpecial: () => false,
+      vocabularySize: model.config.vocabularySize,
+    },
+  };
+}
+
 /** Pairs of random ids and lengths; every fourth has no history. */
 export function randomPairs(count: number, seed = 0): PromptPair[] {
   const random = randomStream(seed, 'tests/pairs');

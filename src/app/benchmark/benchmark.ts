@@ -120,6 +120,7 @@ function planOf(recipe: BenchmarkRecipe): Plan {
     others: recipe.others ?? 3,
     texts: generate?.texts ?? 0,
     maxNewTokens: generate?.maxNewTokens ?? 60,
+    summaryTokens: generate?.summaryTokens ?? 100,
     ...(threads !== undefined && { threads }),
   };
 }

@@ -4,11 +4,13 @@ import { EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
+import { mean } from '../../base/statistics/mean.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Cell, SystemRun } from '../../method/benchmark/results.ts';
 import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
 import { strengthOf } from '../../method/benchmark/strength.ts';
 import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
+import { summarise, withSummaries } from '../../method/generation/summaries.ts';
 import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { measuredFor } from '../../method/scoring/measured-retrieval.ts';
@@ -36,6 +38,7 @@ export interface Plan {
   readonly others: number;
   readonly texts: number;
   readonly maxNewTokens: number;
+  readonly summaryTokens: number;
   readonly threads?: number;
 }
 
@@ -55,13 +58,27 @@ export interface Bench extends Plan {
 /** All that a system is measured by, on one set of users with one model. */
 export async function systemRun(bench: Bench, name: SystemName): Promise<SystemRun> {
   const system = benchmarkSystem(name);
-  const { what, training } = system;
-  const rate = training === undefined ? undefined : await chooseRate(bench, name, system);
-  const strength = system.isSteered ? await chooseStrength(bench, name, system) : undefined;
+  const trained = trainingSystem(name, system);
+  const rate = trained && (await chooseRate(bench, trained));
+  const strength = system.scales && (await chooseStrength(bench, name, system, rate?.chosen));
   const cells: Cell[] = [];
-  for (const seed of training === undefined ? [0] : bench.seeds)
+  for (const seed of trained === undefined ? [0] : bench.seeds)
     cells.push(await cellOf(bench, name, system, { seed, rate: rate?.chosen, strength: strength?.chosen }));
-  return { system: name, what, ...(rate && { rate }), ...(strength && { strength }), cells };
+  return { system: name, what: system.what, ...(rate && { rate }), ...(strength && { strength }), cells };
+}
+
+/** A system that is trained, by its name. */
+interface Trained {
+  readonly name: SystemName;
+  readonly system: BenchmarkSystem & Required<Pick<BenchmarkSystem, 'training'>>;
+}
+
+/** What is trained for a system: itself, the one whose adapter it uses, or nothing. */
+function trainingSystem(name: SystemName, system: BenchmarkSystem): Trained | undefined {
+  if (system.adapterOf !== undefined)
+    return trainingSystem(system.adapterOf, benchmarkSystem(system.adapterOf));
+  const { training } = system;
+  return training && { name, system: { ...system, training } };
 }
 
 interface Chosen {
@@ -77,21 +94,26 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
   const depends = [
     made,
     system,
+    ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
     trainingOf(bench),
     seed,
     rate ?? null,
     strength ?? null,
     texts,
     maxNewTokens,
+    ...(system.template === 'summary' ? [bench.summaryTokens] : []),
   ];
   const clock = options.clock ?? (() => performance.now());
   return bench.cells.result(`${name}-${seed}`, depends, async () => {
-    const trained = rate === undefined ? undefined : await trainedBy(bench, name, system, rate, seed);
+    const trained =
+      rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seed);
     const scored: ScoredModel = trained?.scored ?? { model: bench.model };
-    const test = await measuredFor(scored, data.test, {
+    const measured = await measuredFor(scored, data.test, {
       ...running(bench, name),
       prompt: promptOfSystem(system, bench.prompt),
     });
+    const summaries = system.template === 'summary' ? await summariesOf(bench, name) : undefined;
+    const test = summaries === undefined ? measured : withSummaries(measured, summaries);
     const asked = { ...running(bench, name), pool: test, others, seed: 0, prompt: bench.prompt };
     const start = clock();
     const scores = await scoreSystem(scored, system, test, {
@@ -107,7 +129,7 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
         history: system.retrieval !== undefined,
         maxNewTokens,
         authors: { pool: test, others, seed: 0 },
-        ...(strength !== undefined && { strength }),
+        ...(strength !== undefined && (system.scales === 'adapter' ? { contrast: strength } : { strength })),
       });
     return {
       seed,
@@ -118,6 +140,9 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
         peakMemoryBytes: trained.summary.peakMemoryBytes,
       }),
       ...(written && { written }),
+      ...(summaries && {
+        summaryTokens: mean(summaries.map(({ tokensRead, tokensWritten }) => tokensRead + tokensWritten)),
+      }),
     };
   });
 }
@@ -126,7 +151,7 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
  * The rate of the least loss on validation users, as the system is used, among those of the recipe: the same rule and the same cost
  * for every system. It is chosen under the first seed and holds for all.
  */
-async function chooseRate(bench: Bench, name: SystemName, system: BenchmarkSystem) {
+async function chooseRate(bench: Bench, { name, system }: Trained) {
   const { rates, made, data, seeds, others } = bench;
   if (rates.length === 1) return { chosen: rates[0]!, tried: [] };
   const tried: { readonly rate: number; readonly nll: number | null }[] = [];
@@ -136,11 +161,13 @@ async function chooseRate(bench: Bench, name: SystemName, system: BenchmarkSyste
         `rate-${name}-${rate}`,
         [made, system, trainingOf(bench), seeds[0]!, rate],
         async () => {
-          const trained = await trainedBy(bench, name, system, rate, seeds[0]!).catch((error: unknown) => {
-            // A rate under which the loss is no number is a bad rate, and no end of the benchmark.
-            if (error instanceof EngineError && /^training\/nan-/.test(error.code)) return undefined;
-            throw error;
-          });
+          const trained = await trainedBy(bench, { name, system }, rate, seeds[0]!).catch(
+            (error: unknown) => {
+              // A rate under which the loss is no number is a bad rate, and no end of the benchmark.
+              if (error instanceof EngineError && /^training\/nan-/.test(error.code)) return undefined;
+              throw error;
+            },
+          );
           if (trained === undefined) return { rate, nll: null };
           const scores = await scoreSystem(trained.scored, system, data.validation, {
             ...running(bench, name),
@@ -162,15 +189,32 @@ async function chooseRate(bench: Bench, name: SystemName, system: BenchmarkSyste
   return { chosen: best.rate, tried };
 }
 
-/** The strength of the least loss on validation users. */
-function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem) {
-  const { made, strengths, data, prompt } = bench;
-  return bench.cells.result(`strength-${name}`, [made, system, strengths], () =>
-    strengthOf({ model: bench.model }, data.validation, {
+/** The strength of the least loss on validation users; under the first seed, where the system is trained. */
+function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem, rate: number | undefined) {
+  const { made, strengths, data, prompt, seeds } = bench;
+  const depends = [
+    made,
+    system,
+    strengths,
+    ...(rate === undefined ? [] : [trainingOf(bench), seeds[0]!, rate]),
+  ];
+  return bench.cells.result(`strength-${name}`, depends, async () => {
+    const trained =
+      rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seeds[0]!);
+    return strengthOf(trained?.scored ?? { model: bench.model }, data.validation, {
       ...running(bench, name),
       strengths,
+      scales: system.scales!,
       prompt: promptOfSystem(system, prompt),
-    }),
+    });
+  });
+}
+
+/** Summaries of the histories of the users scored, by the model as it comes. */
+function summariesOf(bench: Bench, name: SystemName) {
+  const { made, model, data, prompt, summaryTokens } = bench;
+  return bench.cells.result('summaries', [made, summaryTokens], () =>
+    summarise({ model }, data.test, { ...running(bench, name), prompt, maxNewTokens: summaryTokens }),
   );
 }
 
@@ -178,8 +222,7 @@ const trainingOf = ({ maxSteps, batchSize, loraRank }: Plan) => ({ maxSteps, bat
 
 function trainedBy(
   bench: Bench,
-  name: SystemName,
-  system: BenchmarkSystem,
+  { name, system }: Trained,
   learningRate: number,
   seed: number,
 ): Promise<TrainedSystem> {
@@ -197,7 +240,7 @@ function trainedBy(
     examples: data.train,
     dataSource: `benchmark ${place}`,
     prompt: promptOfSystem(system, prompt),
-    training: system.training!,
+    training: system.training,
     learningRate,
     seed,
   });

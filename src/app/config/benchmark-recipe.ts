@@ -76,12 +76,13 @@ export const benchmarkSchema = z
       .array(z.number())
       .min(1)
       .optional()
-      .describe('tried for steering on validation users; default [0.5, 0.75, 1, 1.25, 1.5]'),
+      .describe('tried for steering and cope on validation users; default [0.5, 0.75, 1, 1.25, 1.5]'),
     others: count.optional().describe('matched strangers for each text; default 3'),
     generate: z
       .strictObject({
         texts: z.int().min(0).optional().describe('texts written by each system; default 0'),
         maxNewTokens: count.optional().describe('tokens of each; default 60'),
+        summaryTokens: count.optional().describe('tokens of a summary of a history; default 100'),
       })
       .optional(),
     threads: count.optional().describe('of the engine; default: all processors'),

@@ -19,6 +19,7 @@ export interface CachedPass extends AsyncDisposable {
     row: number,
     ids: readonly number[],
     signal?: AbortSignal,
+    options?: PassOptions,
   ): Promise<Float32Array>;
   /**
    * Runs the next tokens of one sequence, behind what its row holds: a part of a prompt, between steps of other rows.
@@ -119,12 +120,12 @@ export async function openCachedPass(
   };
 
   return {
-    prefill: async (cache, row, ids, signal) => {
+    prefill: async (cache, row, ids, signal, { tensors } = {}) => {
       cache.lengths[row] = 0;
       let logits: Float32Array = new Float32Array(0);
       for (let start = 0; start < ids.length; start += chunk) {
         throwIfAborted(signal);
-        logits = await run(cache, { first: row, count: 1 }, ids.slice(start, start + chunk));
+        logits = await run(cache, { first: row, count: 1, tensors }, ids.slice(start, start + chunk));
       }
       return logits;
     },

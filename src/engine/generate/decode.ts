@@ -7,6 +7,7 @@ import type { Model } from '../models/model.ts';
 import type { ParameterValues } from '../models/pass.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { type CachedPass, openCachedPass } from './cached-pass.ts';
+import { contrastedPass } from './contrasted-pass.ts';
 import { createCache, type KeyValueCache } from './kv-cache.ts';
 import {
   checkWriting,
@@ -42,13 +43,23 @@ export interface TextGenerator extends AsyncDisposable {
   generate(prompts: readonly GenerationPrompt[], options?: DecodingOptions): AsyncGenerator<GenerationStep>;
 }
 
+export interface ContrastOptions {
+  /** s in logits z_base + s (z_adapter − z_base), where the parameters have an adapter; 1 by default, the adapter as it is. */
+  readonly contrast?: number | undefined;
+}
+
 /** A generator over a model's mapped weights. */
 export async function openTextGenerator(
   model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'tokenizer'>,
   parameters: ParameterValues = {},
-  options: Omit<SessionOptions, 'weightsFolder'> = {},
+  { contrast, ...options }: Omit<SessionOptions, 'weightsFolder'> & ContrastOptions = {},
 ): Promise<TextGenerator> {
-  const pass = await openCachedPass(model, parameters, options);
+  const opened = await openCachedPass(model, parameters, options);
+  const { adapter } = parameters;
+  const pass =
+    contrast === undefined || contrast === 1 || adapter === undefined
+      ? { ...opened, createCache }
+      : contrastedPass(opened, adapter.tensors, contrast);
   return {
     generate: (prompts, decoding = {}) => decode(pass, model, prompts, decoding),
     [Symbol.asyncDispose]: () => pass[Symbol.asyncDispose](),
@@ -63,7 +74,7 @@ interface Sequence {
 }
 
 async function* decode(
-  pass: CachedPass,
+  pass: CachedPass & { readonly createCache: typeof createCache },
   { config, tokenizer }: Pick<Model, 'config' | 'tokenizer'>,
   prompts: readonly GenerationPrompt[],
   options: DecodingOptions,
@@ -73,7 +84,7 @@ async function* decode(
   const limits = prompts.map((prompt, index) => tokenLimit(prompt, `prompt ${index}`, options, config));
   const texts = prompts.map((prompt, index) => textSequence(prompt, tokenizer, options, limits[index]!));
   const lengths = prompts.flatMap((prompt, i) => promptsOf(prompt).map((ids) => ids.length + limits[i]!));
-  const cache = createCache(config, lengths.length, Math.max(1, ...lengths));
+  const cache = pass.createCache(config, lengths.length, Math.max(1, ...lengths));
   const rows: Sequence[] = [];
   const filled = new Map<string, { sequence: Sequence; part: number; logits: Float32Array }>();
 

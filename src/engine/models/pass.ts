@@ -55,9 +55,10 @@ export interface Passes {
   /**
    * Declares a pass over padded sequences, with the inputs `name`.tokenIds, `name`.rows and so on.
    * @param length symbol of its padded length, one of its own for each pass
+   * @param parameters of this pass; those of all by default
    * @returns f32[S, V]: logits at its rows
    */
-  logits(name: string, length: string): Value;
+  logits(name: string, length: string, parameters?: ParameterSource): Value;
   /** The same pass up to its last norm. @returns f32[S, D]: hidden states at its rows */
   hidden(name: string, length: string): Value;
   /** The feeds of declared passes, by their names. */
@@ -76,17 +77,17 @@ export function createPasses(
   const rotary = rotaryInputs(config);
   const tables = growingRotaryTables(config);
   const blocks = queryBlocks(device);
-  const hidden = (name: string, length: string) => {
+  const hidden = (name: string, length: string, parameters = source) => {
     const tokens = tokenInputs(name, 'B', length, blocks);
     const { tokenIds, positions } = tokens;
     const rows = input(`${name}.rows`, 'i64', ['S']);
     const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };
-    const layers = source.dropping?.(passNoise(name, tokenIds)) ?? source;
+    const layers = parameters.dropping?.(passNoise(name, tokenIds)) ?? parameters;
     return architecture.hidden(config, layers, inputs, rows);
   };
   return {
-    logits: (name, length) =>
-      withScope(name, () => architecture.logits(config, source, hidden(name, length))),
+    logits: (name, length, parameters = source) =>
+      withScope(name, () => architecture.logits(config, parameters, hidden(name, length, parameters))),
     hidden: (name, length) => withScope(name, () => hidden(name, length)),
     feeds: (passes) => {
       const feeds: Record<string, HostTensor> = {};

@@ -69,26 +69,28 @@ export function chatPieces(
 }
 
 /**
- * What stands before and after the assistant's text in a prompt that ends with the user's message.
+ * What stands before and after the messages of a prompt that ends with the user's.
  * @param template Jinja source
- * @returns pieces up to where the assistant speaks, with the user's message as message 0
+ * @param turns messages in all, the user's and the assistant's by turns: 1, 3, 5, …
+ * @returns pieces up to where the assistant speaks
  *
  * A template without `add_generation_prompt` writes the assistant's header only before the assistant's text: there the
  * header is taken from the rendering of both turns. Where that adds white space alone, it belongs to the text.
  */
-export function promptPieces(template: string, specialTokens: SpecialTokenTexts): ChatPiece[] {
-  const asked = chatPieces(template, ['user'], true, specialTokens);
-  const plain = chatPieces(template, ['user'], false, specialTokens);
+export function promptPieces(template: string, specialTokens: SpecialTokenTexts, turns = 1): ChatPiece[] {
+  const roles = Array.from({ length: turns }, (_, i) => (i % 2 === 0 ? 'user' : 'assistant'));
+  const asked = chatPieces(template, roles, true, specialTokens);
+  const plain = chatPieces(template, roles, false, specialTokens);
   if (markupOf(asked) !== markupOf(plain)) return asked;
   let both: ChatPiece[];
   try {
-    both = chatPieces(template, ['user', 'assistant'], false, specialTokens);
+    both = chatPieces(template, [...roles, 'assistant'], false, specialTokens);
   } catch {
     return asked; // a template for the user's turn alone
   }
   const upToAssistant = both.slice(
     0,
-    both.findIndex((piece) => 'message' in piece && piece.message === 1),
+    both.findIndex((piece) => 'message' in piece && piece.message === turns),
   );
   return markupOf(upToAssistant).trimEnd() === markupOf(asked).trimEnd() ? asked : upToAssistant;
 }

@@ -15,6 +15,8 @@ export interface Cell {
   readonly trainingSeconds?: number;
   readonly peakMemoryBytes?: number;
   readonly written?: WrittenTexts;
+  /** Tokens that summaries of the histories took, read and written, a history; of systems that have them written. */
+  readonly summaryTokens?: number;
 }
 
 /** A system on one set of users with one model. */

@@ -11,7 +11,7 @@ import { type ComparedPrompts, comparedPrompts, lacksOthers } from '../prompts/c
 import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer } from '../scoring/scorer.ts';
-import { logProbabilitiesAtStrengths } from '../scoring/strengths.ts';
+import { logProbabilitiesAtStrengths, logProbabilitiesContrasted } from '../scoring/strengths.ts';
 import type { BenchmarkSystem } from './systems.ts';
 
 /** What was measured on one text. A system that shows no history has one likelihood, whoever's history it might have shown. */
@@ -30,18 +30,18 @@ export interface ScoreSystemOptions {
   /** Matched strangers for each text. */
   readonly others: number;
   readonly seed: number;
-  /** s of a steered system; 1 by default. */
+  /** s of a system that scales something; 1 by default. */
   readonly strength?: number;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
 }
 
-/** The prompt settings of a system: those of all, and its own retrieval. */
+/** The prompt settings of a system: those of all, its own retrieval, and its way to show the items. */
 export const promptOfSystem = (
-  { retrieval = 'latest' }: Pick<BenchmarkSystem, 'retrieval'>,
+  { retrieval = 'latest', template }: Pick<BenchmarkSystem, 'retrieval' | 'template'>,
   prompt: PromptSettings,
-): PromptSettings => ({ ...prompt, retrieval });
+): PromptSettings => ({ ...prompt, retrieval, ...(template && { template }) });
 
 /** Prompts of one text that can be compared, or nothing. */
 interface Prompted {
@@ -86,15 +86,24 @@ export async function scoreSystem(
   const onDone = (total: number) => (done: number) =>
     onProgress?.({ stage: 'scoring', done, total, unit: 'prompts' });
   const nll: number[][] = [];
-  if (!isShown || strength === 1) {
+  const { model, adapter } = scored;
+  const isContrasted = system.scales === 'adapter' && adapter !== undefined && strength !== 1;
+  if (isContrasted || !isShown || strength === 1) {
     const prompts = texts.flatMap((text) => [
       promptOf(text.compared.pair, 'withoutHistoryIds'),
       ...(isShown ? pairsOf(text).map((pair) => promptOf(pair)) : []),
     ]);
+    const done = onDone(prompts.length);
     await using scorer = createScorer(scored, running);
-    const values = (await scorer.logProbabilities(prompts, onDone(prompts.length))).map(
-      (logProbabilities) => -mean(logProbabilities),
-    );
+    const means = isContrasted
+      ? (
+          await logProbabilitiesContrasted({ model, adapter }, prompts, [strength], {
+            ...running,
+            onDone: done,
+          })
+        ).map(([contrasted]) => contrasted!)
+      : (await scorer.logProbabilities(prompts, done)).map((values) => mean(values));
+    const values = means.map((value) => -value);
     const each = isShown ? 4 + others : 1;
     texts.forEach((_, i) => {
       nll.push(values.slice(i * each, (i + 1) * each));

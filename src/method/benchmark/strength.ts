@@ -1,10 +1,12 @@
-/** @file The strength of the history that is best on validation users: the one number that steering has to choose. */
+/** @file The strength that is best on validation users: the one number that steering and contrasting have to choose. */
 import { type ExampleValue, meanByUser } from '../../base/statistics/by-user.ts';
 import type { Example } from '../data/example.ts';
+import { promptOf } from '../prompts/collate.ts';
 import { type PromptSettings, promptPair } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { ScorerOptions } from '../scoring/scorer.ts';
-import { logProbabilitiesAtStrengths } from '../scoring/strengths.ts';
+import { logProbabilitiesAtStrengths, logProbabilitiesContrasted } from '../scoring/strengths.ts';
+import type { BenchmarkSystem } from './systems.ts';
 
 export interface ChosenStrength {
   readonly chosen: number;
@@ -21,22 +23,29 @@ export async function strengthOf(
   examples: readonly Example[],
   {
     strengths,
+    scales,
     prompt,
     ...options
   }: Pick<ScorerOptions, 'threads' | 'signal'> & {
     readonly strengths: readonly number[];
+    readonly scales: NonNullable<BenchmarkSystem['scales']>;
     readonly prompt: PromptSettings;
   },
 ): Promise<ChosenStrength> {
   const shown = examples
     .map((example) => ({ example, pair: promptPair(example, scored.model.tokenizer, prompt) }))
     .filter(({ pair }) => pair.hasHistory);
-  const means = await logProbabilitiesAtStrengths(
-    scored,
-    shown.map(({ pair }) => pair),
-    strengths,
-    options,
-  );
+  const pairs = shown.map(({ pair }) => pair);
+  const { model, adapter } = scored;
+  const means =
+    scales === 'adapter' && adapter !== undefined
+      ? await logProbabilitiesContrasted(
+          { model, adapter },
+          pairs.map((pair) => promptOf(pair)),
+          strengths,
+          options,
+        )
+      : await logProbabilitiesAtStrengths(scored, pairs, strengths, options);
   const tried = strengths.map((strength, s) => {
     const rows = shown.map(
       ({ example: { id, user } }, i): ExampleValue => ({ example: id, user, value: -means[i]![s]! }),

@@ -10,16 +10,33 @@ export interface BenchmarkSystem {
   readonly what: string;
   /** Which items its prompts show; no history at all where absent. */
   readonly retrieval?: Retrieval;
+  /** How they show them, where it is not as all others do: as turns of a conversation, or by a summary that the model writes. */
+  readonly template?: 'pairs' | 'summary';
   /** By what it is trained; the model as it comes where absent. */
   readonly training?: { readonly objective: ObjectiveChoice; readonly options?: ObjectiveOptions };
-  /** Whether logits are z_∅ + s (z_h − z_∅), s chosen on validation users (Context Steering, arXiv 2405.01768). */
-  readonly isSteered?: true;
+  /** Another system whose adapter it uses; it is then not trained itself. */
+  readonly adapterOf?: 'sft';
+  /**
+   * What a strength s scales that is chosen on validation users: `history`, z_∅ + s (z_h − z_∅) (Context Steering, arXiv 2405.01768);
+   * `adapter`, z_base + s (z_adapter − z_base) (CoPe, arXiv 2506.12109).
+   */
+  readonly scales?: 'history' | 'adapter';
 }
 
 /** Every system, in the order of tables. */
 const table = {
   'no-history': { what: 'the model as it comes, shown the query alone' },
-  latest: { what: 'the model as it comes, shown the latest items as examples', retrieval: 'latest' },
+  latest: { what: 'the model as it comes, shown the latest items', retrieval: 'latest' },
+  pairs: {
+    what: 'the same items as earlier turns: each request of the user with the text that answered it',
+    retrieval: 'latest',
+    template: 'pairs',
+  },
+  summary: {
+    what: 'shown a summary that the model wrote of the history, in place of its items',
+    retrieval: 'latest',
+    template: 'summary',
+  },
   bm25: { what: 'the same, shown the items that BM25 finds', retrieval: 'bm25' },
   dense: {
     what: 'the same, shown the items nearest to the query in the model’s own hidden states',
@@ -33,7 +50,7 @@ const table = {
   steering: {
     what: 'latest, the effect of the history scaled by the strength that is best on validation users',
     retrieval: 'latest',
-    isSteered: true,
+    scales: 'history',
   },
   'sft-no-history': {
     what: 'fine-tuned and shown the query alone',
@@ -43,6 +60,12 @@ const table = {
     what: 'fine-tuned with the history in the prompt',
     retrieval: 'latest',
     training: { objective: 'sft' },
+  },
+  cope: {
+    what: 'sft contrasted with the model as it comes, by the strength that is best on validation users',
+    retrieval: 'latest',
+    adapterOf: 'sft',
+    scales: 'adapter',
   },
   'sft-bm25': {
     what: 'fine-tuned with the items that BM25 finds',

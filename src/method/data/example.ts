@@ -13,6 +13,8 @@ export interface HistoryItem {
   readonly authors?: readonly string[];
   /** What it did for later replies of its user, nats a response token, where it was measured (scoring/earlier-replies.ts). */
   readonly effect?: number;
+  /** What a model wrote of the history that it belongs to, where it was asked to (generation/summaries.ts). */
+  readonly summary?: string;
   /** Mean hidden state of a model, f32[D], where it was measured (scoring/embeddings.ts). */
   readonly embedding?: Float32Array;
   readonly meta?: Readonly<Record<string, unknown>>;

@@ -32,6 +32,8 @@ export interface GenerationOptions extends DecodingOptions {
   readonly placebo?: readonly HistoryItem[];
   /** s: 0 as without history, 1 as trained (default), above 1 more of the user. */
   readonly strength?: number;
+  /** s in z_base + s (z_adapter − z_base): 1, the default, is the adapter as trained, above 1 more of what it learnt (CoPe). */
+  readonly contrast?: number;
   /** Texts of each example, 1 by default; they differ where temperature is above 0. */
   readonly count?: number;
   /** Names the draws, with the example's id and the number of the text; 0 by default. */
@@ -116,8 +118,10 @@ export async function* generateAll(
   requests: readonly GenerationRequest[],
   options: Omit<GenerationOptions, 'placebo'>,
 ): AsyncGenerator<GeneratedToken> {
-  const { prompt, history = true, strength = 1, count = 1, seed = 0, threads, onNotice } = options;
+  const { prompt, history = true, strength = 1, contrast, count = 1, seed = 0, threads, onNotice } = options;
   if (!(Math.abs(strength) <= 100)) refuse('strength', 'a number from -100 to 100', strength);
+  if (contrast !== undefined && !(Math.abs(contrast) <= 100))
+    refuse('contrast', 'a number from -100 to 100', contrast);
   if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a whole number of at least 1', count);
   const { tokenizer } = scored.model;
   const room = roomOf(options);
@@ -141,11 +145,10 @@ export async function* generateAll(
       },
     })),
   );
-  await using generator = await openTextGenerator(
-    scored.model,
-    scored,
-    threads === undefined ? {} : { threads },
-  );
+  await using generator = await openTextGenerator(scored.model, scored, {
+    contrast,
+    ...(threads !== undefined && { threads }),
+  });
   for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {
     const group = texts.slice(start, start + TEXTS_AT_ONCE);
     const steps = generator.generate(

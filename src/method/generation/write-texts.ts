@@ -34,6 +34,7 @@ export interface WriteTextsOptions {
   readonly history?: boolean;
   readonly maxNewTokens: number;
   readonly strength?: number;
+  readonly contrast?: number;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
@@ -45,7 +46,15 @@ export interface WriteTextsOptions {
 export async function writeTexts(
   scored: ScoredModel,
   examples: readonly Example[],
-  { prompt, history: isShown = true, maxNewTokens, strength, authors, ...running }: WriteTextsOptions,
+  {
+    prompt,
+    history: isShown = true,
+    maxNewTokens,
+    strength,
+    contrast,
+    authors,
+    ...running
+  }: WriteTextsOptions,
 ): Promise<WrittenTexts> {
   const { threads, signal, onProgress } = running;
   const texts = examples.map(() => '');
@@ -58,6 +67,7 @@ export async function writeTexts(
       temperature: 0,
       maxNewTokens,
       ...(strength !== undefined && { strength }),
+      ...(contrast !== undefined && { contrast }),
       ...(threads !== undefined && { threads }),
       ...(signal && { signal }),
     },

@@ -198,7 +198,7 @@ function fitHistory(
 }
 
 /**
- * The ids of a prompt: the template's message inside the model's chat template, up to where the assistant speaks.
+ * The ids of a prompt: the template's message or turns inside the model's chat template, up to where the assistant speaks.
  * A model without a chat template gets the message and a blank line.
  * @param most a longer prompt is cut: it then has more than `most` tokens, and is not the whole prompt
  */
@@ -209,25 +209,32 @@ export function promptIds(
   templateId: string,
   most = Number.POSITIVE_INFINITY,
 ): number[] {
-  const message = promptTemplate(templateId).message(query, history);
+  const template = promptTemplate(templateId);
+  const message = () => template.message(query, history);
   if (tokenizer.chatTemplate === undefined) {
     const begin = tokenizer.beginId === undefined ? [] : [tokenizer.beginId];
-    return [...begin, ...tokenizer.encodeParts([...message, { text: '\n\n', isTemplate: true }], most)];
+    return [...begin, ...tokenizer.encodeParts([...message(), { text: '\n\n', isTemplate: true }], most)];
   }
-  const parts = chatParts(tokenizer).flatMap((piece): readonly TextPart[] =>
-    'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : message,
+  const turns =
+    template.turns !== undefined && typeof history === 'object'
+      ? template.turns(query, history)
+      : [message()];
+  const parts = chatParts(tokenizer, turns.length).flatMap((piece): readonly TextPart[] =>
+    'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : turns[piece.message]!,
   );
   return tokenizer.encodeParts(parts, most);
 }
 
-const chatPartsOf = new WeakMap<Tokenizer, readonly ChatPiece[]>();
+const chatPartsOf = new WeakMap<Tokenizer, Map<number, readonly ChatPiece[]>>();
 
 /** Rendering Jinja for every prompt would take longer than tokenising it. */
-function chatParts(tokenizer: Tokenizer): readonly ChatPiece[] {
-  let parts = chatPartsOf.get(tokenizer);
+function chatParts(tokenizer: Tokenizer, turns: number): readonly ChatPiece[] {
+  const known = chatPartsOf.get(tokenizer) ?? new Map<number, readonly ChatPiece[]>();
+  chatPartsOf.set(tokenizer, known);
+  let parts = known.get(turns);
   if (parts === undefined) {
-    parts = promptPieces(tokenizer.chatTemplate!, tokenizer.specialTokenTexts);
-    chatPartsOf.set(tokenizer, parts);
+    parts = promptPieces(tokenizer.chatTemplate!, tokenizer.specialTokenTexts, turns);
+    known.set(turns, parts);
   }
   return parts;
 }

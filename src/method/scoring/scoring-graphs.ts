@@ -3,7 +3,12 @@
  * pairs. Training predicts the memory of its estimator by them.
  */
 import type { Model } from '../../engine/models/model.ts';
-import type { ParameterSource } from '../../engine/models/parameters.ts';
+import {
+  frozenParameters,
+  type LoraOptions,
+  loraParameters,
+  type ParameterSource,
+} from '../../engine/models/parameters.ts';
 import { createPasses } from '../../engine/models/pass.ts';
 import { add, constant, input, mul, selectedLogProbability, sub } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
@@ -87,12 +92,8 @@ export function strengthGraph(
   const passes = createPasses(model, source);
   const withHistory = passes.logits('withHistory', 'T');
   const withoutHistory = passes.logits('withoutHistory', 'U');
-  const targets = targetInput();
-  const difference = sub(withHistory, withoutHistory);
-  const at = (strength: number) =>
-    selectedLogProbability(add(withoutHistory, mul(difference, constant(strength))), targets);
   return {
-    outputs: Object.fromEntries(strengths.map((strength, s) => [`strength${s}`, at(strength)])),
+    outputs: atStrengths(withHistory, withoutHistory, strengths),
     feeds: (pairs) => {
       const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
         batchOf(
@@ -104,6 +105,37 @@ export function strengthGraph(
       return { ...passes.feeds(passRows(batches)), ...targetFeed(batches.withHistory) };
     },
   };
+}
+
+/**
+ * `strength0`, `strength1`, …: log-probabilities of the response tokens of prompts at z_base + s (z_adapter − z_base), for each s: the
+ * same prompt to the model with its adapter and without.
+ */
+export function contrastGraph(
+  model: Decoder & Pick<Model, 'quantised'>,
+  lora: LoraOptions,
+  strengths: readonly number[],
+): ScoringGraph<ScoredPrompt> {
+  const base = frozenParameters(model.quantised);
+  const passes = createPasses(model, loraParameters(lora, { base }));
+  const withAdapter = passes.logits('adapter', 'T');
+  const withoutAdapter = passes.logits('base', 'U', base);
+  return {
+    outputs: atStrengths(withAdapter, withoutAdapter, strengths),
+    feeds: (prompts) => {
+      const batch = batchOf(prompts, model);
+      return { ...passes.feeds(passRows({ adapter: batch, base: batch })), ...targetFeed(batch) };
+    },
+  };
+}
+
+/** Log-probabilities of the targets at z₀ + s (z − z₀), for each s. */
+function atStrengths(logits: Value, reference: Value, strengths: readonly number[]): Record<string, Value> {
+  const targets = targetInput();
+  const difference = sub(logits, reference);
+  const at = (strength: number) =>
+    selectedLogProbability(add(reference, mul(difference, constant(strength))), targets);
+  return Object.fromEntries(strengths.map((strength, s) => [`strength${s}`, at(strength)]));
 }
 
 const batchOf = (prompts: readonly ScoredPrompt[], { tokenizer: { padId } }: Decoder) =>

@@ -68,12 +68,15 @@ export function benchmarkTables({ leaderboard, systems }: BenchmarkBoard): TextT
     rows: rows.map(({ system, promptTokens, nllBySeed }) => {
       const { rate, strength, cells } = systemOf(system);
       const training = cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []);
+      const summaryTokens = cells.flatMap(({ summaryTokens: tokens }) => tokens ?? []);
       const memory = cells.flatMap(({ peakMemoryBytes }) => peakMemoryBytes ?? []);
       return [
         system,
         rate === undefined ? dash : String(rate.chosen),
         strength === undefined ? dash : String(strength.chosen),
-        decimal(promptTokens, 0),
+        summaryTokens.length === 0
+          ? decimal(promptTokens, 0)
+          : `${decimal(promptTokens, 0)}, and ${decimal(mean(summaryTokens), 0)} once a history`,
         training.length === 0 ? dash : decimal(mean(training), 0),
         memory.length === 0 ? dash : decimal(Math.max(...memory) / 2 ** 30, 1),
         decimal(mean(cells.map(({ scoringSeconds }) => scoringSeconds)), 0),

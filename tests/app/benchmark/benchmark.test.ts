@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { benchmark } from '../../../src/app/benchmark/benchmark.ts';
 import type { BenchmarkRecipe } from '../../../src/app/config/benchmark-recipe.ts';
+import type { LeaderboardRow } from '../../../src/method/benchmark/leaderboard.ts';
 import type { BenchmarkResult } from '../../../src/method/benchmark/results.ts';
 import { runCli } from '../../support/run-cli.ts';
 
@@ -14,14 +15,17 @@ const recipe: BenchmarkRecipe = {
   out: 'out',
   models: [{ name: 'embedded', source: 'embedded' }],
   data: [{ name: 'simulated', simulated: { seed: 1, historyItems: 3 }, train: 6, validation: 4, test: 5 }],
-  systems: ['no-history', 'latest', 'effect', 'sft'],
+  systems: ['no-history', 'latest', 'effect', 'sft', 'pairs', 'summary', 'cope'],
   baseline: 'latest',
   prompt: { maxTokens: 256, maxHistory: 1 },
   training: { learningRates: [0.001], maxSteps: 3, batchSize: 2, loraRank: 2 },
+  strengths: [1, 1.5],
   others: 1,
-  generate: { texts: 1, maxNewTokens: 4 },
+  generate: { texts: 1, maxNewTokens: 4, summaryTokens: 5 },
   threads: 1,
 };
+
+const row0 = ({ means }: LeaderboardRow) => means.nllWithoutHistory.value;
 
 /** Times of all finished parts. */
 async function timesOf(folder: string) {
@@ -57,7 +61,7 @@ describe('a benchmark', () => {
     const { leaderboard, systems } = result.boards[0]!;
     expect(leaderboard.rows.map(({ system }) => system)).toEqual(recipe.systems);
     expect(leaderboard.examples).toBe(5);
-    expect(leaderboard.tests).toHaveLength(9);
+    expect(leaderboard.tests).toHaveLength(18);
     const [bare, latest, , trained] = leaderboard.rows;
     expect(bare!.means.total.value).toBe(0);
     expect(bare!.means.identified.value).toBe(0.5);
@@ -66,7 +70,19 @@ describe('a benchmark', () => {
     expect(trained!.seeds).toEqual([1]);
     expect(systems[3]!.cells[0]!.trainingSeconds).toBeGreaterThan(0);
     expect(systems[1]!.cells[0]!.written!.texts).toHaveLength(1);
-    expect(systems.map(({ cells }) => cells[0]!.written!.authors!.candidates)).toEqual([2, 2, 2, 2]);
+    expect(systems.map(({ cells }) => cells[0]!.written!.authors!.candidates)).toEqual(Array(7).fill(2));
+    const [pairs, summary, cope] = leaderboard.rows.slice(4);
+    // The same items in other words, and a summary, are other prompts with another likelihood.
+    for (const row of [pairs!, summary!])
+      expect(row.means.nllWithHistory.value).not.toBeCloseTo(latest!.means.nllWithHistory.value, 3);
+    expect(row0(pairs!)).toBeCloseTo(row0(latest!), 6);
+    expect(systems[5]!.cells[0]!.summaryTokens).toBeGreaterThan(5);
+    // Nothing is trained twice: cope is sft's adapter at the better of two strengths.
+    expect(cope!.seeds).toEqual([1]);
+    expect(systems[6]!.rate).toEqual(systems[3]!.rate);
+    expect((await readdir(join(home, 'out/runs'))).length).toBe(1);
+    const tried = systems[6]!.strength!.tried;
+    expect(systems[6]!.strength!.chosen).toBe(tried[0]!.nll <= tried[1]!.nll ? 1 : 1.5);
     expect(resumed.stdout).not.toContain('"scores"');
 
     const again = await benchmark({ ...recipe, out: join(home, 'out') });

@@ -13,7 +13,7 @@ import {
 } from '../../../src/engine/generate/decode.ts';
 import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { logitsOf } from '../../support/logits.ts';
-import { tinyModel } from '../../support/tiny-model.ts';
+import { letteredModel } from '../../support/tiny-model.ts';
 
 const golden = JSON.parse(readFileSync('tests/golden/generation.json', 'utf8')) as {
   cases: { model: string; adapter: boolean; prompt: number[]; generated: number[] }[];
@@ -44,22 +44,6 @@ async function texts(
   }));
 }
 
-/** A golden model whose tokens are spelled by letters, and end nothing. */
-const lettered = async (name: string, endIds: number[] = []) => {
-  const decode = (ids: readonly number[]) => ids.map((id) => String.fromCodePoint(0x4e00 + id)).join('');
-  const model = await tinyModel(name);
-  return {
-    ...model,
-    tokenizer: {
-      ...model.tokenizer,
-      endIds,
-      decode,
-      tokenBytes: (id: number) => new TextEncoder().encode(decode([id])),
-      isSpecial: () => false,
-      vocabularySize: model.config.vocabularySize,
-    },
-  };
-};
 const letter = (...ids: number[]) => ids.map((id) => String.fromCodePoint(0x4e00 + id)).join('');
 
 describe('the likeliest tokens', () => {
@@ -67,7 +51,7 @@ describe('the likeliest tokens', () => {
   it.each(runs)('are those of transformers: %s', async (run) => {
     const { model: name, adapter: adapted } = JSON.parse(run) as { model: string; adapter: boolean };
     const cases = golden.cases.filter((c) => c.model === name && c.adapter === adapted);
-    const model = await lettered(name);
+    const model = await letteredModel(name);
     const folder = resolve('tests/golden', name, 'adapter');
     const parameters = adapted ? { adapter: await loadAdapter(folder, model) } : {};
     await using generator = await openTextGenerator(model, parameters, { threads: 1 });
@@ -83,7 +67,7 @@ describe('the likeliest tokens', () => {
 });
 
 describe('drawn texts', async () => {
-  const model = await lettered('tiny-llama');
+  const model = await letteredModel('tiny-llama');
   const generator = await openTextGenerator(model, {}, { threads: 1 });
   afterAll(() => generator[Symbol.asyncDispose]());
   const random = randomStream(2, 'tests/decode');
@@ -128,7 +112,11 @@ describe('drawn texts', async () => {
     );
     const endId = free[0]!.tokens[4]!;
     const stopAt = free[2]!.tokens.slice(2, 4);
-    await using ending = await openTextGenerator(await lettered('tiny-llama', [endId]), {}, { threads: 1 });
+    await using ending = await openTextGenerator(
+      await letteredModel('tiny-llama', [endId]),
+      {},
+      { threads: 1 },
+    );
     const ended = await texts(
       ending,
       prompts.map((make) => make()),

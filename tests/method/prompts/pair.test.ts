@@ -28,6 +28,38 @@ const example: Example = {
 const placebo = [item('war', 'War is declared.')];
 const text = (ids: readonly number[]) => tokenizer.decode(ids);
 
+describe('in-context pairs', () => {
+  const pairs = { ...settings, template: 'pairs' };
+
+  test('are turns of the chat template: each request in the words of the query, answered by the text', () => {
+    const { withHistoryIds, historyItemsUsed } = promptPair(example, tokenizer, pairs);
+    expect(historyItemsUsed).toBe(3);
+    const turns = text(withHistoryIds)
+      .split(/<\|(user|assistant|end)\|>/)
+      .map((part) => part.trim());
+    const said = turns.filter((part) => part !== '' && !['user', 'assistant', 'end'].includes(part));
+    const ask = (query: string) => `Write this user's text for:\n${query}`;
+    expect(said).toEqual([
+      ...example.history.flatMap(({ query, text }) => [ask(query), text]),
+      ask('On the treasury'),
+    ]);
+  });
+
+  test('keep the budget and the prompt without history of every template', () => {
+    const whole = promptPair(example, tokenizer, pairs);
+    const small = promptPair(example, tokenizer, { ...pairs, maxTokens: whole.withHistoryIds.length });
+    expect(small.historyItemsUsed).toBeLessThan(3);
+    expect(text(small.withHistoryIds)).toContain('Trade grows.');
+    expect(whole.withoutHistoryIds).toEqual(promptPair(example, tokenizer, settings).withoutHistoryIds);
+  });
+
+  test('are blocks of text for a model without a chat template', () => {
+    const plain = { ...tokenizer, chatTemplate: undefined };
+    const shown = plain.decode(promptPair(example, plain, pairs).withHistoryIds);
+    expect(shown.match(/Write this user's text for:/g)).toHaveLength(4);
+  });
+});
+
 describe('the two prompts', () => {
   const pair = promptPair(example, tokenizer, settings);
 

@@ -25,5 +25,5 @@ test.each(promptTemplates.map(({ id }) => id))('template %s asks the same with a
 });
 
 test('an unknown template is refused with the ones that exist', () => {
-  expect(() => promptTemplate('defualt')).toThrow('expected one of default, reworded, got "defualt"');
+  expect(() => promptTemplate('defualt')).toThrow('expected one of default, reworded, pairs, got "defualt"');
 });

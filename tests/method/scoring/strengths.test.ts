@@ -1,11 +1,16 @@
-/** @file Strengths of the history: 0 is without, 1 is with, and between and beyond lies the softmax of the mixture. */
+/** @file Strengths of the history and of an adapter: 0 is without, 1 is with, and between and beyond lies the softmax of the mixture. */
 import { describe, expect, it } from 'vitest';
 import { openModel } from '../../../src/app/open/model-source.ts';
+import { randomStream } from '../../../src/base/random.ts';
 import { mean } from '../../../src/base/statistics/mean.ts';
+import { adapterShapes } from '../../../src/engine/lora/layers.ts';
 import { promptOf } from '../../../src/method/prompts/collate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
-import { logProbabilitiesAtStrengths } from '../../../src/method/scoring/strengths.ts';
+import {
+  logProbabilitiesAtStrengths,
+  logProbabilitiesContrasted,
+} from '../../../src/method/scoring/strengths.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 
 describe('strengths', () => {
@@ -26,5 +31,37 @@ describe('strengths', () => {
       // log-softmax is concave in the logits: a mixture is never less likely than the mixture of both.
       expect(at[p]![2]).toBeGreaterThanOrEqual((at[p]![0]! + at[p]![1]!) / 2 - 1e-5);
     });
+  });
+});
+
+describe('strengths of an adapter', () => {
+  it('are the model without it at 0 and with it at 1', async () => {
+    const model = await openModel('embedded');
+    const lora = { rank: 2, loraAlpha: 4, targetModules: ['q_proj'] };
+    const random = randomStream(7, 'tests/strengths');
+    const adapter = {
+      lora,
+      tensors: Object.fromEntries(
+        adapterShapes(model, lora).map(({ name, shape }) => [
+          name,
+          { data: Float32Array.from({ length: shape[0]! * shape[1]! }, () => random.normal() * 0.2), shape },
+        ]),
+      ),
+    };
+    const prompts = simulate({ users: 3, seed: 61, historyItems: 1 }).map((example) =>
+      promptOf(promptPair(example, model.tokenizer, defaultPromptSettings(256))),
+    );
+    const at = await logProbabilitiesContrasted({ model, adapter }, prompts, [0, 1, 0.5], { threads: 1 });
+    for (const [strength, scored] of [{ model }, { model, adapter }].entries()) {
+      await using scorer = createScorer(scored, { threads: 1 });
+      const alone = await scorer.logProbabilities(prompts);
+      prompts.forEach((_, p) => {
+        expect(at[p]![strength]).toBeCloseTo(mean(alone[p]!), 4);
+      });
+    }
+    for (const [base, adapted, between] of at) {
+      expect(adapted).not.toBeCloseTo(base!, 3);
+      expect(between).toBeGreaterThanOrEqual((base! + adapted!) / 2 - 1e-5);
+    }
   });
 });
