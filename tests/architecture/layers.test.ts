@@ -24,7 +24,7 @@ function filesBelow(folder: string): string[] {
 const files: readonly SourceFile[] = filesBelow(source).map((path) => {
   const text = readFileSync(join(source, path), 'utf8');
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
-  const imports = [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
+  const imports = [...code.matchAll(/(?<!['"/])\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
     (match) => match[1]!,
   );
   return { path, text, code, imports };

@@ -86,6 +86,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/simulate.ts')).simulateCommand,
   },
   {
+    name: 'store',
+    summary: 'users of a server: import, export, forget with evidence, keys, check, backup',
+    load: async () => (await import('./commands/store.ts')).storeCommand,
+  },
+  {
     name: 'doctor',
     summary: 'show what this machine can do: processor, memory, engine, caches, network settings',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,
