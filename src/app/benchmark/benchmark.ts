@@ -11,6 +11,7 @@ import type { BenchmarkResult, SystemRun } from '../../method/benchmark/results.
 import { defaultPromptSettings } from '../../method/prompts/pair.ts';
 import { lockRun } from '../../method/runs/run-lock.ts';
 import type { BenchmarkRecipe } from '../config/benchmark-recipe.ts';
+import { readEmbeddings } from '../files/embedding-file.ts';
 import { lastingModelSource, openModel } from '../open/model-source.ts';
 import { benchmarkData } from './benchmark-data.ts';
 import { openCells } from './cells.ts';
@@ -52,6 +53,12 @@ export async function benchmark(
           hint: 'Name a file of examples, or ask for simulated users.',
         },
       );
+  const idle = recipe.data.find(({ embeddings }) => embeddings !== undefined && !names.includes('dense'));
+  if (idle !== undefined)
+    throw new ConfigError(`data ${idle.name}: embeddings: expected the system dense, got none`, {
+      code: 'config/no-effect',
+      hint: 'Add dense to systems, or leave embeddings out.',
+    });
   await makeFolder(plan.out);
   await using _lock = await lockRun(plan.out);
   const boards: BenchmarkResult['boards'][number][] = [];
@@ -60,6 +67,8 @@ export async function benchmark(
     const model = await openModel(modelSource, options);
     for (const spec of recipe.data) {
       const data = await benchmarkData(spec, options);
+      const embeddings =
+        spec.embeddings === undefined ? undefined : await readEmbeddings(spec.embeddings, options);
       const prompt = {
         ...defaultPromptSettings(model.config.maxPositions),
         ...(recipe.prompt?.maxTokens !== undefined && { maxTokens: recipe.prompt.maxTokens }),
@@ -73,6 +82,7 @@ export async function benchmark(
         modelSource,
         prompt,
         data,
+        ...(embeddings && { embeddings }),
         cells: await openCells(join(plan.out, 'cells', place)),
         made: [
           2,
@@ -94,6 +104,7 @@ export async function benchmark(
         data: spec.name,
         counts: { train: data.train.length, validation: data.validation.length, test: data.test.length },
         prompt,
+        ...(spec.embeddings !== undefined && { embeddings: spec.embeddings }),
         leaderboard: boardOf(runs, baseline),
         systems: runs.map(({ cells, ...run }) => ({
           ...run,

@@ -15,6 +15,7 @@ import { type WrittenTexts, writeTexts } from '../../method/generation/write-tex
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import { type EmbeddingFile, hashOfEmbeddings } from '../files/embedding-file.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
 import type { BenchmarkDataSet } from './benchmark-data.ts';
 import type { Cells } from './cells.ts';
@@ -49,6 +50,8 @@ export interface Bench extends Plan {
   readonly modelSource: string;
   readonly prompt: PromptSettings;
   readonly data: BenchmarkDataSet;
+  /** What dense compares, in place of the model's own hidden states. */
+  readonly embeddings?: EmbeddingFile;
   readonly cells: Cells;
   /** Of the three sets, the model and the prompt: what every cell depends on. */
   readonly made: unknown;
@@ -102,6 +105,9 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
     texts,
     maxNewTokens,
     ...(system.template === 'summary' ? [bench.summaryTokens] : []),
+    ...(system.retrieval === 'dense' && bench.embeddings !== undefined
+      ? [hashOfEmbeddings(bench.embeddings)]
+      : []),
   ];
   const clock = options.clock ?? (() => performance.now());
   return bench.cells.result(`${name}-${seed}`, depends, async () => {
@@ -111,6 +117,7 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
     const measured = await measuredFor(scored, data.test, {
       ...running(bench, name),
       prompt: promptOfSystem(system, bench.prompt),
+      embeddings: bench.embeddings,
     });
     const summaries = system.template === 'summary' ? await summariesOf(bench, name) : undefined;
     const test = summaries === undefined ? measured : withSummaries(measured, summaries);

@@ -100,6 +100,15 @@ export function addPromptFlags(command: Command): void {
   );
 }
 
+/** Adds `--embeddings`. */
+export function addEmbeddingsFlag(command: Command): void {
+  addFlag(
+    command,
+    '--embeddings <file>',
+    'embeddings that --retrieval dense compares, in place of the model’s own: FILE.jsonl, .parquet or .safetensors',
+  );
+}
+
 /** Adds `--data`. */
 export function addDataFlag(command: Command): void {
   addFlag(command, '--data <F>', 'examples: FILE.jsonl, sotu or acl:PATH');

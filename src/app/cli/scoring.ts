@@ -1,14 +1,16 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 
+import { ConfigError } from '../../base/errors.ts';
 import type { DeviceTaken } from '../../engine/models/device-check.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
-import type { Retrieval } from '../../method/retrieval/choose.ts';
+import { DEFAULT_RETRIEVAL, type Retrieval } from '../../method/retrieval/choose.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { isMeasured, measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import { effectCache } from '../files/effect-cache.ts';
+import { readEmbeddings } from '../files/embedding-file.ts';
 import { readRows, type SplitChoice, warnOfLeakage } from '../files/example-rows.ts';
 import type { OpenModelOptions } from '../open/model-source.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
@@ -25,6 +27,7 @@ export interface ScoringFlags {
   readonly maxExamples?: number;
   readonly maxHistory?: number;
   readonly retrieval?: Retrieval;
+  readonly embeddings?: string;
   readonly maxTokens?: number;
   readonly reference?: ReferenceValue;
   readonly strict?: boolean;
@@ -72,7 +75,21 @@ export async function openForScoring(
     ...openingOf(session),
     prompt: promptOverrides(flags),
   });
+  if (flags.embeddings !== undefined && opened.prompt.retrieval !== 'dense')
+    throw new ConfigError(
+      `--embeddings: expected --retrieval dense beside it, got ${opened.prompt.retrieval ?? DEFAULT_RETRIEVAL}`,
+      { code: 'config/no-effect', hint: 'Add --retrieval dense, or leave --embeddings out.' },
+    );
   if (!isMeasured(opened.prompt)) return { opened, rows, all, source };
+  if (flags.embeddings !== undefined) {
+    const file = { prompt: opened.prompt, embeddings: await readEmbeddings(flags.embeddings, session) };
+    return {
+      opened,
+      rows: await measuredFor(opened, rows, file),
+      all: await measuredFor(opened, all, file),
+      source,
+    };
+  }
   const { threads } = session.options;
   const measured = await measuredFor(opened, rows, {
     prompt: opened.prompt,

@@ -22,6 +22,13 @@ const data = z
     cutCharacters: count
       .optional()
       .describe('texts and items are cut to at most so many characters, in whole words; default: not cut'),
+    embeddings: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'FILE.jsonl, .parquet or .safetensors of embeddings that dense compares; default: the model’s own hidden states',
+      ),
     train: count.describe('texts trained on at most'),
     validation: count.describe('texts that rates and strengths are chosen on, at most'),
     test: count.describe('texts scored, at most'),

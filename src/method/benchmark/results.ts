@@ -40,6 +40,8 @@ export interface BenchmarkBoard {
   /** Texts of each part. */
   readonly counts: { readonly train: number; readonly validation: number; readonly test: number };
   readonly prompt: PromptSettings;
+  /** The file whose embeddings dense compared; absent where it compared the model's hidden states. */
+  readonly embeddings?: string;
   readonly leaderboard: Leaderboard;
   readonly systems: readonly SystemRun<Omit<Cell, 'scores'>>[];
 }

@@ -2,9 +2,10 @@
 import { throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { createPasses, openSession, parameterSource } from '../../engine/models/pass.ts';
-import type { Example, HistoryItem } from '../data/example.ts';
+import type { Example } from '../data/example.ts';
 import { collate, passRows, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import { embeddedText } from './given-embeddings.ts';
 import type { ScoredModel } from './scored-model.ts';
 import type { ScorerOptions } from './scorer.ts';
 import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
@@ -13,8 +14,6 @@ export interface EmbeddingOptions extends Pick<ScorerOptions, 'threads' | 'signa
   readonly prompt: Pick<PromptSettings, 'maxTokens'>;
   readonly onProgress?: ProgressListener;
 }
-
-const textOf = ({ query, text }: HistoryItem) => `${query} ${text}`.trim();
 
 /**
  * The examples, with `queryEmbedding` and with `embedding` on every item: the mean over its tokens of the model's last hidden state,
@@ -28,7 +27,9 @@ export async function withEmbeddings(
 ): Promise<Example[]> {
   const { model } = scored;
   const { tokenizer, config } = model;
-  const distinct = new Set(examples.flatMap(({ query, history }) => [query.trim(), ...history.map(textOf)]));
+  const distinct = new Set(
+    examples.flatMap(({ query, history }) => [query.trim(), ...history.map(embeddedText)]),
+  );
   const texts: { readonly text: string; readonly prompt: ScoredPrompt }[] = [];
   for (const text of distinct) {
     const ids = tokenizer.encode(text).ids.slice(0, prompt.maxTokens - 1);
@@ -71,7 +72,7 @@ export async function withEmbeddings(
       ...example,
       ...(queryEmbedding && { queryEmbedding }),
       history: example.history.map((item) => {
-        const embedding = of(textOf(item));
+        const embedding = of(embeddedText(item));
         return embedding === undefined ? item : { ...item, embedding };
       }),
     };

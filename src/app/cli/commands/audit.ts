@@ -13,6 +13,7 @@ import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
+  addEmbeddingsFlag,
   addFlag,
   addForceFlag,
   addModelFlags,
@@ -40,6 +41,7 @@ interface AuditFlags extends ScoringFlags {
 export const auditCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);

@@ -11,6 +11,7 @@ import { effectSummary } from '../effect-summary.ts';
 import {
   addCacheFlag,
   addDataFlags,
+  addEmbeddingsFlag,
   addFlag,
   addForceFlag,
   addModelFlags,
@@ -34,6 +35,7 @@ interface EffectsFlags extends ScoringFlags {
 export const effectsCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addDataFlags(command);
     addSplitFlag(command, 'all');
     addStrictFlag(command);

@@ -15,6 +15,7 @@ import type { CliCommand, Session } from '../command.ts';
 import { printEvaluation, writeReport } from '../evaluation-output.ts';
 import {
   addDataFlags,
+  addEmbeddingsFlag,
   addFlag,
   addForceFlag,
   addLabelsFlag,
@@ -44,6 +45,7 @@ const BASE = 'base';
 export const evaluateCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);

@@ -14,6 +14,7 @@ import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addCacheFlag,
+  addEmbeddingsFlag,
   addExampleFlags,
   addFlag,
   addForceFlag,
@@ -47,6 +48,7 @@ const effectNames = Object.keys(effectKinds) as EffectName[];
 export const explainCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addExampleFlags(command);
     addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
     addForceFlag(command);

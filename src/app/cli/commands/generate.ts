@@ -12,6 +12,7 @@ import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlag,
+  addEmbeddingsFlag,
   addFlag,
   addModelFlags,
   numberBetween,
@@ -62,6 +63,7 @@ export const generateCommand: CliCommand = {
     const whole = (flags: string, description: string, least: number) =>
       addFlag(command, flags, description, (flag) => wholeNumber(flag, least));
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addDataFlag(command);
     addFlag(command, '--example <N>', 'id of an example; may be given several times', repeated);
     number('--strength <s>', 'logits without + s · (with − without); 1 as trained (default: 1)', -100, 100);

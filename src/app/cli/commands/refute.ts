@@ -17,6 +17,7 @@ import { settingsText } from '../../../reports/text/settings-text.ts';
 import type { CliCommand, Session } from '../command.ts';
 import {
   addDataFlags,
+  addEmbeddingsFlag,
   addFlag,
   addForceFlag,
   addModelFlags,
@@ -39,6 +40,7 @@ interface RefuteFlags extends ScoringFlags {
 export const refuteCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
+    addEmbeddingsFlag(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);
