@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describeFileError } from './file-error.ts';
 import { isRunning } from './process.ts';
 
@@ -33,9 +33,31 @@ export async function lockFolder(
   folder: string,
   inUse: (owner: string, lock: string) => Error,
 ): Promise<FolderLock> {
-  const name = `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`;
+  const lock = await lockForProcess(folder, process.pid);
+  const { path } = lock;
+  const name = basename(path);
+  try {
+    for (const other of await readdir(folder)) {
+      if (!other.startsWith(PREFIX) || other === name) continue;
+      const holder = await holderOf(folder, other);
+      if (holder !== undefined) throw inUse(inWords(holder), join(folder, other));
+      await rm(join(folder, other), { force: true });
+    }
+  } catch (error) {
+    await Promise.resolve(lock[Symbol.asyncDispose]()).catch(() => undefined);
+    throw describeFileError(path, error);
+  }
+  return lock;
+}
+
+/**
+ * A lock in the name of a process, such as one that this one has started and that would work on if this one were killed. It looks
+ * for no others.
+ */
+export async function lockForProcess(folder: string, pid: number): Promise<FolderLock> {
+  const name = `${PREFIX}${pid}-${randomBytes(4).toString('hex')}`;
   const path = join(folder, name);
-  const owner: LockOwner = { host: hostname(), pid: process.pid, ...(await processStart(process.pid)) };
+  const owner: LockOwner = { host: hostname(), pid, ...(await processStart(pid)) };
   held.add(name);
   const release = async () => {
     held.delete(name);
@@ -43,12 +65,6 @@ export async function lockFolder(
   };
   try {
     await writeFile(path, JSON.stringify(owner), { flag: 'wx' });
-    for (const other of await readdir(folder)) {
-      if (!other.startsWith(PREFIX) || other === name) continue;
-      const holder = await holderOf(folder, other);
-      if (holder !== undefined) throw inUse(inWords(holder), join(folder, other));
-      await rm(join(folder, other), { force: true });
-    }
   } catch (error) {
     await release().catch(() => undefined);
     throw describeFileError(path, error);

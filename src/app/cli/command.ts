@@ -1,6 +1,6 @@
 /** @file What a command of the command line is, and what it is given to work with. */
 import type { Command } from 'commander';
-import type { DeviceChoice } from '../../base/device.ts';
+import type { DeviceName } from '../../base/device.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { NoticeListener } from '../../method/data/notice.ts';
 
@@ -9,7 +9,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly seed?: number;
   readonly threads?: number;
-  readonly device?: DeviceChoice;
+  readonly device?: DeviceName;
   readonly quiet?: boolean;
   readonly offline?: boolean;
   readonly verbose?: boolean;

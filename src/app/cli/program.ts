@@ -1,6 +1,6 @@
 /** @file The command line as a whole: its commands, the flags that all have, and wrong usage told in our words. */
 import { Command, CommanderError } from 'commander';
-import { deviceChoices } from '../../base/device.ts';
+import { deviceChoices, deviceNames } from '../../base/device.ts';
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { CliCommand, GlobalOptions, Session } from './command.ts';
@@ -131,8 +131,8 @@ function buildProgram(
   addFlag(
     program,
     '--device <name>',
-    `what models are computed on: ${deviceChoices.join(', ')} (default: cpu)`,
-    (flag) => oneOf(flag, deviceChoices),
+    `what models are computed on: ${deviceChoices.join(', ')} (default: cpu); with --engine torch also xpu, mps (default: auto)`,
+    (flag) => oneOf(flag, deviceNames),
   );
   program
     .option('--quiet', 'no progress and no notes on stderr; warnings stay')

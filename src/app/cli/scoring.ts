@@ -1,7 +1,9 @@
 /** @file What the commands that score share: the model opened, the rows read, both as the flags say. */
 
+import { checkDevice, type DeviceChoice } from '../../base/device.ts';
 import { ConfigError } from '../../base/errors.ts';
 import type { DeviceTaken } from '../../engine/models/device-check.ts';
+import type { ModelWorker } from '../../engine/models/model-worker.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
@@ -17,9 +19,10 @@ import { MODEL_WORDS } from '../open/model-words.ts';
 import { type OpenedModel, openScoredModel } from '../open/scored-model.ts';
 import { warnOfTrainedRows } from '../open/trained-on.ts';
 import type { Session } from './command.ts';
+import { type EngineFlags, scoringEngine } from './engine.ts';
 import { required } from './flags.ts';
 
-export interface ScoringFlags {
+export interface ScoringFlags extends EngineFlags {
   readonly model?: string;
   readonly adapter?: string;
   readonly data?: string;
@@ -72,7 +75,7 @@ export async function openForScoring(
   });
   const opened = await openScoredModel(model, {
     ...(flags.adapter !== undefined && { adapter: flags.adapter }),
-    ...openingOf(session),
+    ...openingOf(session, await scoringEngine(flags, session)),
     prompt: promptOverrides(flags),
   });
   if (flags.embeddings !== undefined && opened.prompt.retrieval !== 'dense')
@@ -106,16 +109,20 @@ export async function openForScoring(
 
 /**
  * What the opening of a model takes from the command line: flags, progress, warnings, and the way to be stopped.
+ * @param worker computes the model in place of graphs of this package; it has a device of its own
  * @param device that of `--device` by default
+ * @throws {ConfigError} for a device that only another engine has
  */
 export function openingOf(
   { options, progress, signal, warn, note }: Session,
-  device = options.device,
+  worker?: ModelWorker,
+  device: string | undefined = options.device,
 ): OpenModelOptions {
   const { offline } = options;
+  if (worker === undefined && device !== undefined) checkDevice(device, '--device');
   return {
     ...(offline !== undefined && { offline }),
-    ...(device !== undefined && { device }),
+    ...(worker === undefined ? device !== undefined && { device: device as DeviceChoice } : { worker }),
     onDevice: (taken) => note(deviceLine(taken)),
     onProgress: progress,
     onWarning: warn,

@@ -1,6 +1,6 @@
 /** @file The training recipe: every key with its type, unit, default and where the default comes from. */
 import { z } from 'zod';
-import { type DeviceChoice, deviceChoices } from '../../base/device.ts';
+import { type DeviceName, deviceChoices, deviceNames, torchDeviceChoices } from '../../base/device.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
@@ -181,9 +181,11 @@ export const recipeSchema = z
     compute: z
       .strictObject({
         device: z
-          .enum(deviceChoices)
+          .enum(deviceNames)
           .optional()
-          .describe(`what the model is computed on: ${deviceChoices.join(', ')}; default cpu`),
+          .describe(
+            `what the model is computed on: ${deviceChoices.join(', ')}, or with --engine torch ${torchDeviceChoices.join(', ')}; default cpu, with --engine torch auto`,
+          ),
       })
       .optional()
       .describe('What the run is computed on.'),
@@ -204,7 +206,7 @@ export interface RecipeRun {
   readonly maxExamples?: number;
   /** Bytes. */
   readonly maxMemory?: number;
-  readonly device?: DeviceChoice;
+  readonly device?: DeviceName;
   readonly prompt: Partial<PromptSettings>;
   readonly settings: TrainingSettings;
 }

@@ -76,7 +76,9 @@ function guardExamples(examples: readonly Example[], { data, recipe }: Manifest,
 }
 
 async function trainedModel(run: string, { recipe }: Manifest, model: Model): Promise<ScoredModel> {
+  const { device, worker } = model;
+  const weights = () => loadModel(join(run, 'weights'), undefined, { asStored: worker !== undefined });
   return recipe.lora === undefined
-    ? { model: { ...(await loadModel(join(run, 'weights'))), ...(model.device && { device: model.device }) } }
+    ? { model: { ...(await weights()), ...(device && { device }), ...(worker && { worker }) } }
     : { model, adapter: await loadAdapter(join(run, 'adapter'), model) };
 }

@@ -3,10 +3,13 @@
 import { join, resolve } from 'node:path';
 import type { Adapter } from '../../engine/lora/adapter.ts';
 import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
-import type { Model } from '../../engine/models/model.ts';
+import type {
+  AdapterValues,
+  WorkerModel,
+  WorkerPair,
+  WorkerPrompt,
+} from '../../engine/models/model-worker.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
-import type { ScoredPrompt } from '../../method/prompts/collate.ts';
-import type { PromptPair } from '../../method/prompts/pair.ts';
 import type { ComputeSpec, ScoreSpec } from './spec.ts';
 import { column, ragged, SPEC, writeSpec } from './spec-folder.ts';
 import { modelSpec, pairTensors } from './train-spec.ts';
@@ -16,13 +19,13 @@ export const SCORES_FILE = 'scores.safetensors';
 
 /** What is scored, by what. */
 export interface ScoreParts {
-  readonly model: Model;
+  readonly model: WorkerModel;
   readonly modelSource: string;
   /** Written beside the spec, where there is one. */
-  readonly adapter: Adapter | null;
+  readonly adapter?: AdapterValues | undefined;
   /** One of the two. */
-  readonly pairs?: readonly PromptPair[];
-  readonly prompts?: readonly ScoredPrompt[];
+  readonly pairs?: readonly WorkerPair[];
+  readonly prompts?: readonly WorkerPrompt[];
   readonly compute: ComputeSpec;
   readonly version: string;
 }
@@ -39,7 +42,7 @@ export async function writeScoreSpec(folder: string, parts: ScoreParts): Promise
       formatVersion: 1,
       task: 'score',
       model: modelSpec(model, modelSource),
-      adapter: adapter === null ? null : resolve(folder, SPEC, ADAPTER),
+      adapter: adapter === undefined ? null : resolve(folder, SPEC, ADAPTER),
       compute,
       nextquill: version,
     },
@@ -47,13 +50,14 @@ export async function writeScoreSpec(folder: string, parts: ScoreParts): Promise
       ? { 'prompts.safetensors': promptTensors(prompts) }
       : { 'pairs.safetensors': pairTensors(pairs) },
     async (temporary) => {
-      if (adapter !== null) await saveAdapter(join(temporary, ADAPTER), adapter, { baseModel: model.folder });
+      if (adapter !== undefined)
+        await saveAdapter(join(temporary, ADAPTER), adapter as Adapter, { baseModel: model.folder });
     },
   );
 }
 
 /** `target` where labels are shifted: what is scored at the places of the response's tokens. */
-function promptTensors(prompts: readonly ScoredPrompt[]): TensorToWrite[] {
+function promptTensors(prompts: readonly WorkerPrompt[]): TensorToWrite[] {
   const isShifted = prompts.some(({ targetIds }) => targetIds !== undefined);
   return [
     ...ragged(

@@ -6,6 +6,7 @@
  * in `python/nextquill_torch/README.md`.
  */
 import { z } from 'zod';
+import { torchDeviceChoices } from '../../base/device.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
 import {
   describeObjectiveOption,
@@ -18,10 +19,6 @@ import { estimatorNames } from '../../method/objectives/plan.ts';
 const count = z.int().min(1);
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hexadecimal');
 const name = z.string().min(1);
-
-/** What torch can compute on; `auto` is the first of cuda, xpu, mps that is there, else cpu. ROCm's name is cuda. */
-export const torchDevices = ['auto', 'cpu', 'cuda', 'xpu', 'mps'] as const;
-export type TorchDevice = (typeof torchDevices)[number];
 
 /** What the blocks are computed in; head, softmax, effects and all that is trained are f32 whatever this says. */
 export const torchDtypes = ['f32', 'bf16'] as const;
@@ -132,7 +129,7 @@ const estimator = z
 
 const compute = z
   .strictObject({
-    device: z.enum(torchDevices),
+    device: z.enum(torchDeviceChoices),
     dtype: z.enum(torchDtypes),
     parallel: z.enum(parallelModes),
     attention: z.enum(['auto', 'eager', 'sdpa', 'flash', 'flex']),

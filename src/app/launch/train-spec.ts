@@ -3,6 +3,7 @@ import { adapterBase } from '../../base/hub-id.ts';
 import { adapterShapes } from '../../engine/lora/layers.ts';
 import { peftConfig } from '../../engine/lora/peft-config.ts';
 import type { Model } from '../../engine/models/model.ts';
+import type { WorkerModel, WorkerPair } from '../../engine/models/model-worker.ts';
 import { companions, savedConfig } from '../../engine/models/save-model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
 import type { ObjectivePlan } from '../../method/objectives/plan.ts';
@@ -70,7 +71,7 @@ export async function writeTrainSpec(run: string, parts: TrainingParts): Promise
 }
 
 /** A model as a worker opens it. */
-export function modelSpec({ folder, config, hash, tokenizer }: Model, source: string): ModelSpec {
+export function modelSpec({ folder, config, hash, tokenizer }: WorkerModel, source: string): ModelSpec {
   return {
     source,
     path: folder,
@@ -127,8 +128,11 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
   };
 }
 
+/** The ids of a pair, and which of the response's are fitted: all when absent. */
+export type PairIds = WorkerPair & Pick<PromptPair, 'fitted'>;
+
 /** Both prompts and the response of each pair, which response tokens are fitted, and whether a history shows. */
-export function pairTensors(pairs: readonly PromptPair[]): TensorToWrite[] {
+export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
   const hasMasks = pairs.some(({ fitted }) => fitted !== undefined);
   return [
     ...ragged(
@@ -153,7 +157,7 @@ export function pairTensors(pairs: readonly PromptPair[]): TensorToWrite[] {
 }
 
 /** One number for each response token of all pairs, by the offsets of the responses. */
-const fittedColumn = (pairs: readonly PromptPair[]) =>
+const fittedColumn = (pairs: readonly Pick<PairIds, 'fitted' | 'responseIds'>[]) =>
   column(
     'fitted',
     'U8',

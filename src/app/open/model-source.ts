@@ -11,6 +11,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import { modelFolderOfGguf } from '../../engine/gguf/model-folder-of.ts';
 import { type DeviceTaken, takeDevice } from '../../engine/models/device-check.ts';
 import { loadModel, type Model } from '../../engine/models/model.ts';
+import type { ModelWorker } from '../../engine/models/model-worker.ts';
 import { hubModel } from './hub/hub-model.ts';
 
 /** How a model is opened. */
@@ -23,6 +24,8 @@ export interface OpenModelOptions {
   readonly cacheFolder?: string;
   /** What the model's graphs run on; `cpu` by default. `auto` is the graphics card where its self-check passes. */
   readonly device?: DeviceChoice;
+  /** Computes the model in place of graphs of this package. */
+  readonly worker?: ModelWorker;
   /** Told which device was taken, where one was asked for. */
   readonly onDevice?: (taken: DeviceTaken) => void;
   /** Hears of weights being downloaded and converted. */
@@ -49,7 +52,9 @@ export async function openModel(source: string, options: OpenModelOptions = {}):
   if (choice !== 'cpu') options.onDevice?.(taken);
   const { device } = taken;
   const open = async (folder: string): Promise<Model> => {
-    const model = await loadModel(folder, cacheFolder, options);
+    const { worker } = options;
+    const model = await loadModel(folder, cacheFolder, { ...options, asStored: worker !== undefined });
+    if (worker !== undefined) return { ...model, worker };
     return device === 'cpu' ? model : { ...model, device };
   };
   if (source === 'embedded') {

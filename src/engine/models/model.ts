@@ -12,6 +12,7 @@ import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { TensorDirectory } from '../weights/tensor-entry.ts';
 import type { Architecture } from './architecture.ts';
 import type { DecoderConfig } from './hf-config.ts';
+import type { ModelWorker } from './model-worker.ts';
 import { architectureOf, parseDecoderConfig } from './registry.ts';
 import { storedParameters } from './stored-parameters.ts';
 
@@ -28,11 +29,15 @@ export interface Model {
   readonly quantised?: QuantisedBase;
   /** What its graphs run on; the processor where absent. */
   readonly device?: Device;
+  /** Computes the model in place of graphs of this package, which it then cannot be compiled into. */
+  readonly worker?: ModelWorker;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */
   readonly hash: string;
 }
 
 export interface LoadModelOptions extends ConversionOptions {
+  /** Leaves the weights in their dtype: for a worker, which reads them itself. */
+  readonly asStored?: boolean;
   /** Told of tensors that are not part of the model, and of a head that is not the one of the config. */
   readonly onWarning?: (message: string) => void;
 }
@@ -58,12 +63,8 @@ export async function loadModel(
   );
   const tokenizer = await loadTokenizer(folder, config.vocabularySize);
   for (const warning of tokenizer.warnings) options.onWarning?.(warning);
-  const weights = await mappedF32(
-    tensors,
-    cacheFolder,
-    parameters.map(({ name }) => name),
-    options,
-  );
+  const names = parameters.map(({ name }) => name);
+  const weights = options.asStored ? tensors : await mappedF32(tensors, cacheFolder, names, options);
   const fingerprint = await weightsFingerprint(opened.weights, cacheFolder, options);
   const hash = sha256(
     canonicalJson({ config: opened.config, weights: fingerprint, tokenizer: tokenizer.hash }),

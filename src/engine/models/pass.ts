@@ -2,6 +2,7 @@
  * @file Forward passes of a decoder within a graph: the parameters they run with, their inputs, their logits, and the
  * feeds of a run. Scoring, training and generation build the same passes.
  */
+import { ConfigError } from '../../base/errors.ts';
 import { compile } from '../onnx/program.ts';
 import { input } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
@@ -10,21 +11,16 @@ import { createSession, type HostTensor, type Session, type SessionOptions } fro
 import { mappedWeights } from '../weights/mapped-weights.ts';
 import { fullAttention } from './attention.ts';
 import type { Model } from './model.ts';
+import type { AdapterValues } from './model-worker.ts';
 import { noiseFeeds, passNoise } from './noise.ts';
-import {
-  frozenParameters,
-  type LoraOptions,
-  loraParameters,
-  type ParameterSource,
-  trainedParameters,
-} from './parameters.ts';
+import { frozenParameters, loraParameters, type ParameterSource, trainedParameters } from './parameters.ts';
 import { growingRotaryTables, rotaryInputs } from './rotary.ts';
 import { queryBlocks, type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
 
 /** Values that take the place of the model file's, or join them. */
 export interface ParameterValues {
   /** LoRA matrices by PEFT's names, on the frozen file. */
-  readonly adapter?: { readonly lora: LoraOptions; readonly tensors: Readonly<Record<string, HostTensor>> };
+  readonly adapter?: AdapterValues;
   /** All parameters by name, in place of the file's. */
   readonly trained?: Readonly<Record<string, HostTensor>>;
 }
@@ -103,11 +99,19 @@ export function createPasses(
 }
 
 /** A session on the model's device over `outputs` whose frozen weights are mapped from the model's file, or from that of its quantised base. */
-export function openSession(
-  { weights, quantised, device }: Pick<Model, 'weights' | 'quantised' | 'device'>,
+export async function openSession(
+  { weights, quantised, device, worker }: Pick<Model, 'weights' | 'quantised' | 'device' | 'worker'>,
   outputs: Readonly<Record<string, Value>>,
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<Session> {
+  if (worker !== undefined)
+    throw new ConfigError(
+      `engine ${worker.name}: expected training or scoring, got work that only onnx does`,
+      {
+        code: 'engine/unsupported',
+        hint: 'Leave --engine out for this command or option.',
+      },
+    );
   const { folder, tensors } =
     quantised === undefined ? mappedWeights(weights) : mappedQuantisedBase(quantised);
   return createSession(compile(outputs, tensors, device), { weightsFolder: folder, ...options });

@@ -99,6 +99,8 @@ export type Notice =
       readonly before: string;
       readonly now: string;
     }
+  /** What another engine has to say, in its own words. */
+  | { readonly code: 'engine/warning'; readonly message: string }
   | {
       readonly code: 'run/step-log-cut';
       readonly run: string;

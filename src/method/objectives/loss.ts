@@ -38,10 +38,10 @@ export interface ObjectiveLoss {
   readonly parts: Readonly<Record<string, Value>>;
 }
 
-/** ω̃ of an objective for a pair of passes: f32[S], summing to 1 over each example. */
+/** ω̃ of an objective for a pair of passes, or for an estimate in their place: f32[S], summing to 1 over each example. */
 export function objectiveWeights(
   { rule, options }: ObjectivePlan,
-  pair: LogitPair,
+  pair: LogitPair | undefined,
   groups: TokenGroups,
   given: EffectInputs = {},
 ): Value {

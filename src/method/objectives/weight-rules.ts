@@ -40,12 +40,13 @@ const PERCE_HIGH = 5;
 
 /**
  * ω̃ by a rule: f32[S], summing to 1 over each example.
+ * @param pair the passes of training; not looked at where an estimate has all that the rule asks for
  * With `weightsFrom` userSpecific the pass without history is compared as if others' histories had helped it: log p_∅ + B.
  * @throws {ConfigError} when weights are to be made of C and B is not given
  */
 export function weightsByRule(
   rule: WeightRule,
-  pair: LogitPair,
+  pair: LogitPair | undefined,
   groups: TokenGroups,
   options: ResolvedObjectiveOptions,
   { estimate, generic }: EffectInputs,
@@ -53,11 +54,11 @@ export function weightsByRule(
   if (rule === 'uniform') return groups.uniform;
   const { effectThreshold, highWeight, lowWeight, weightGradient } = options;
   if (rule === 'divergence') {
-    const divergence = estimate?.divergence ?? divergenceEffect(pair);
+    const divergence = estimate?.divergence ?? divergenceEffect(pair!);
     return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
   }
-  const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair.withHistory, pair.targets);
-  const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair.withoutHistory, pair.targets);
+  const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair!.withHistory, pair!.targets);
+  const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair!.withoutHistory, pair!.targets);
   const other = options.weightsFrom === 'userSpecific' ? add(none, required(generic)) : none;
   const weights = {
     soft: () => softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre),

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import type { Device } from '../../base/device.ts';
 import { CheckpointError } from '../../base/errors.ts';
 import { parseJsonObject } from '../../base/json-file.ts';
 import type { Model } from '../../engine/models/model.ts';
@@ -82,13 +81,20 @@ export interface Manifest {
     /** Of the model that estimated them. */
     readonly modelHash: string;
   };
-  readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>>;
+  readonly versions: Readonly<Record<'nextquill' | 'node' | 'onnxruntime', string>> &
+    Readonly<Record<string, string>>;
   readonly machine: {
     readonly platform: string;
     readonly processor: string;
     readonly threads: number;
-    /** What the graphs ran on; absent in runs of older versions, which knew the processor alone. */
-    readonly device?: Device;
+    /** What the run was computed on; absent in runs of older versions, which knew the processor alone. */
+    readonly device?: string;
+    /** What computed it; this package on ONNX Runtime where absent. */
+    readonly engine?: 'torch';
+    /** How many processes took the steps, and how they shared the work, where that was another engine. */
+    readonly processes?: number;
+    readonly parallel?: string;
+    readonly dtype?: string;
   };
   /** Bytes predicted before the run, and what there was. */
   readonly memory?: MemoryRecord;

@@ -13,6 +13,7 @@ import { checkMemory, type MemoryRecord } from '../training/memory/memory-check.
 import type { TrainingPrompts } from '../training/pairs.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import type { DataRecord } from './manifest.ts';
+import type { StepEngine } from './step-engine.ts';
 
 /** What every way to train takes. */
 export interface RunOptions {
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly openEstimator?: (source: string, model: Model) => Promise<ScoredModel>;
   /** Where effects that are computed before training are looked up first, and kept. */
   readonly cache?: EffectCache;
+  /** Takes the steps in another process; this one's engine where absent. */
+  readonly engine?: StepEngine;
   /** Receives progress while prompts are made of many examples, and effects computed, before training. */
   readonly onProgress?: ProgressListener;
 }
@@ -45,7 +48,8 @@ export interface Prepared {
   readonly model: Model;
   /** Effects that were computed before training. */
   readonly fixed: FixedEstimates | undefined;
-  readonly memory: MemoryRecord;
+  /** Absent where another engine has the memory. */
+  readonly memory?: MemoryRecord;
 }
 
 /**
@@ -69,7 +73,7 @@ export async function prepareModel(
   settings: ResolvedSettings,
   opened: Model,
   { pairs, heldOut }: Pick<RunData, 'pairs'> & { readonly heldOut?: HeldOut },
-  { signal, onProgress, maxMemory, openEstimator }: RunOptions,
+  { signal, onProgress, maxMemory, openEstimator, engine }: RunOptions,
 ): Promise<Omit<Prepared, 'fixed'>> {
   const { baseBits, estimatorModel: source } = settings;
   if (source !== undefined && openEstimator === undefined)
@@ -78,13 +82,16 @@ export async function prepareModel(
       hint: 'Pass openEstimator, so that estimatorModel can be opened.',
     });
   await breathe(signal);
-  const memory = checkMemory(settings, opened, { pairs, heldOut: heldOut?.pairs }, maxMemory);
+  const memory =
+    engine === undefined
+      ? checkMemory(settings, opened, { pairs, heldOut: heldOut?.pairs }, maxMemory)
+      : undefined;
   const working = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
   // All passes see the same base: those of training, of its anchor and of its estimators.
   const model =
     baseBits === undefined ? opened : await withQuantisedBase(opened, baseBits, undefined, working);
   await breathe(signal);
-  return { model, memory };
+  return { model, ...(memory && { memory }) };
 }
 
 /** Effects that are needed before the first step; undefined where none are. */

@@ -1,5 +1,5 @@
 /** @file Checks of what a run has written about itself, key by key: files may be damaged or changed by hand. */
-import { devices } from '../../base/device.ts';
+import { devices, torchDevices } from '../../base/device.ts';
 import { NextQuillError } from '../../base/errors.ts';
 import { type ObjectiveOptions, resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { objectiveNames, objectiveTable } from '../objectives/objectives.ts';
@@ -74,10 +74,12 @@ export function checkManifest(json: Readonly<Record<string, unknown>>, fail: Rec
   texts('estimates', ['hash', 'modelHash'], true);
   texts('versions', ['nextquill', 'node', 'onnxruntime']);
   texts('machine', ['platform', 'processor']);
-  const { threads, device } = group('machine');
+  const { threads, device, engine } = group('machine');
   check('machine.threads', threads, isCount(threads, 1), 'a whole number above 0');
-  const isDevice = device === undefined || isOneOf(devices, device);
-  check('machine.device', device, isDevice, `one of ${devices.join(', ')}`);
+  check('machine.engine', engine, engine === undefined || engine === 'torch', 'torch or nothing');
+  const known = engine === 'torch' ? torchDevices : devices;
+  const isDevice = device === undefined || isOneOf(known, device);
+  check('machine.device', device, isDevice, `one of ${known.join(', ')}`);
   const memory = group('memory', true);
   for (const [name, value] of Object.entries(memory))
     check(`memory.${name}`, value, isNumber(value), 'a number');

@@ -225,7 +225,7 @@ interface Ending {
 }
 
 /** Records how a run ended, and returns the error that says so. */
-async function ended(error: unknown, ending: Ending): Promise<unknown> {
+export async function ended(error: unknown, ending: Ending): Promise<unknown> {
   const { run, step, totalSteps, stop, end } = ending;
   if (error instanceof AbortedError) {
     try {

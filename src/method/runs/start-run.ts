@@ -22,6 +22,7 @@ import type { Prepared, RunData } from './prepare.ts';
 import { type OpenedRun, runSteps, type TrainEvent } from './run.ts';
 import { createRunFolder, isFinished, resultOf } from './run-folder.ts';
 import { lockRun } from './run-lock.ts';
+import { type EngineRun, runOnEngine, type StepEngine } from './step-engine.ts';
 import { cutStepLog } from './step-log.ts';
 
 /** A run with all that it is made of. */
@@ -52,6 +53,7 @@ export async function freshManifest(
   { pairs, record, heldOut, prompt }: RunData,
   { model, fixed, memory }: Prepared,
   modelSource: string,
+  engine?: StepEngine,
 ): Promise<Manifest> {
   return {
     formatVersion: 1,
@@ -63,9 +65,8 @@ export async function freshManifest(
     data: record,
     ...(heldOut && { validation: heldOut.record }),
     ...(fixed && { estimates: { hash: fixed.hash, modelHash: fixed.modelHash } }),
-    versions: await currentVersions(),
-    machine: currentMachine(settings.threads, model),
-    memory,
+    ...(await computedBy(settings.threads, model, engine)),
+    ...(memory && { memory }),
   };
 }
 
@@ -80,6 +81,56 @@ export async function* startRun(
   return yield* runSteps(openedRun(run, parts), graph, { startStep: 0, lines: [] });
 }
 
+/** As {@link startRun}, by another engine. */
+export async function* startOnEngine(
+  run: string,
+  parts: RunParts,
+  engine: StepEngine,
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  await createRunFolder(run, parts.manifest);
+  await using _lock = await lockRun(run);
+  return yield* runOnEngine(engine, engineRun(run, parts, false));
+}
+
+/** As {@link continueSteps}, by another engine. */
+export async function* continueOnEngine(
+  run: string,
+  parts: RunParts,
+  engine: StepEngine,
+): AsyncGenerator<TrainEvent, TrainSummary> {
+  const { manifest, notices } = await continuedManifest(parts, engine);
+  for (const notice of notices) yield { type: 'notice', notice };
+  await writeManifest(run, manifest);
+  return yield* runOnEngine(engine, engineRun(run, { ...parts, manifest }, true));
+}
+
+const engineRun = (
+  run: string,
+  { manifest, settings, data: { pairs, others, heldOut }, prepared: { model, fixed }, signal }: RunParts,
+  isResumed: boolean,
+): EngineRun => ({ run, manifest, settings, model, pairs, others, fixed, heldOut, isResumed, signal });
+
+/** The manifest of a run that goes on, and what computes it otherwise than before. */
+async function continuedManifest(
+  { manifest, settings: { threads }, prepared: { model, memory } }: RunParts,
+  engine?: StepEngine,
+): Promise<{ manifest: Manifest; notices: Notice[] }> {
+  const { reason: _, summary: __, memory: ___, ...rest } = manifest;
+  const now = await computedBy(threads, model, engine);
+  const { platform, processor } = rest.machine;
+  return {
+    manifest: {
+      ...rest,
+      status: 'running',
+      recipe: { ...rest.recipe, threads },
+      versions: { ...rest.versions, ...(engine && now.versions) },
+      machine: { ...now.machine, platform, processor },
+      ...(memory && { memory }),
+    },
+    notices: differences(manifest, now),
+  };
+}
+
 /**
  * Takes the steps that are left of a run whose folder is locked and tidy.
  * @param graph holds the starting weights
@@ -89,20 +140,10 @@ export async function* continueSteps(
   parts: RunParts,
   graph: TrainingGraph,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { manifest, settings, prepared } = parts;
-  const { threads } = settings;
-  const { reason: _, summary: __, ...rest } = manifest;
-  const current: Manifest = {
-    ...rest,
-    status: 'running',
-    recipe: { ...rest.recipe, threads },
-    machine: { ...rest.machine, threads, device: prepared.model.device ?? 'cpu' },
-    memory: prepared.memory,
-  };
+  const { manifest: current, notices } = await continuedManifest(parts);
   const { step, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
-  for (const notice of [...damaged, ...(await differences(manifest, threads, prepared.model))])
-    yield { type: 'notice', notice };
+  for (const notice of [...damaged, ...notices]) yield { type: 'notice', notice };
   if (lines.length < step)
     yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
   await writeManifest(run, { ...current, step });
@@ -154,16 +195,30 @@ export function* checkEstimates(
     yield { type: 'notice', notice: { code: 'run/estimates-differ', run } };
 }
 
-/** What computes otherwise than when the run began, so that bits may differ. */
-async function differences(
-  { versions, machine }: Manifest,
+/** What computes a run: this process, or the engine that takes its steps. */
+async function computedBy(
   threads: number,
   model: Model,
-): Promise<Notice[]> {
-  const now = { ...(await currentVersions()), ...currentMachine(threads, model) };
-  const then = { device: 'cpu', ...versions, ...machine };
+  engine: StepEngine | undefined,
+): Promise<Pick<Manifest, 'versions' | 'machine'>> {
+  const versions = await currentVersions();
+  const machine = currentMachine(threads, model);
+  if (engine === undefined) return { versions, machine };
+  const { versions: theirs, ...record } = engine.record;
+  return { versions: { ...versions, ...theirs }, machine: { ...machine, ...record } };
+}
+
+/** What computes otherwise than when the run began, so that bits may differ. */
+function differences(
+  { versions, machine }: Manifest,
+  current: Pick<Manifest, 'versions' | 'machine'>,
+): Notice[] {
+  const now = { engine: 'onnx', ...current.versions, ...current.machine };
+  const then: Readonly<Record<string, unknown>> = { engine: 'onnx', device: 'cpu', ...versions, ...machine };
   return Object.entries(now).flatMap(([name, value]) => {
-    const before = then[name as keyof typeof then];
+    const before = then[name];
+    // A version that the run did not have says no more than the engine does.
+    if (before === undefined) return [];
     return before === value
       ? []
       : { code: 'run/environment-changed' as const, name, before: String(before), now: String(value) };

@@ -31,9 +31,11 @@ import {
   checkEstimates,
   checkRunData,
   checkSameRun,
+  continueOnEngine,
   continueSteps,
   finishedSummary,
   freshManifest,
+  startOnEngine,
   startRun,
 } from './start-run.ts';
 
@@ -184,10 +186,15 @@ async function* begin(
   settings: ResolvedSettings,
   data: RunData,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { out, signal, model: opened, modelSource, clock } = options;
+  const { out, signal, model: opened, modelSource, clock, engine } = options;
+  engine?.check(settings);
   checkRunData(settings, data, opened);
   const prepared = await prepare(settings, opened, data, options);
-  const manifest = await freshManifest(settings, data, prepared, modelSource);
+  const manifest = await freshManifest(settings, data, prepared, modelSource, engine);
+  if (engine !== undefined) {
+    await checkFree(out);
+    return yield* startOnEngine(out, { manifest, settings, data, prepared, signal, clock }, engine);
+  }
   await using graph = await createTrainingGraph(graphOptions(settings, prepared.model));
   await breathe(signal);
   // Again: compiling takes seconds, in which another run may have begun there.
@@ -203,7 +210,8 @@ async function* continueRun(
   data: RunData,
   options: ContinueOptions,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
-  const { signal, clock } = options;
+  const { signal, clock, engine } = options;
+  engine?.check(settings);
   checkSameRun(manifest, opened, data);
   const finished = await finishedSummary(run, manifest);
   if (finished !== undefined) {
@@ -214,9 +222,11 @@ async function* continueRun(
   await tidyRunFolder(run);
   const prepared = await prepare(settings, opened, data, options);
   yield* checkEstimates(run, manifest, prepared.fixed);
+  const parts = { manifest, settings, data, prepared, signal, clock };
+  if (engine !== undefined) return yield* continueOnEngine(run, parts, engine);
   await using graph = await createTrainingGraph(graphOptions(settings, prepared.model));
   await breathe(signal);
-  return yield* continueSteps(run, { manifest, settings, data, prepared, signal, clock }, graph);
+  return yield* continueSteps(run, parts, graph);
 }
 
 /** Notices as events; returns what their maker does. */

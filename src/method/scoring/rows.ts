@@ -81,6 +81,9 @@ export interface ExampleEffects {
 /** Examples scored together, so that runs are full and rows still come while later examples are computed. */
 const EXAMPLES_TOGETHER = 64;
 
+/** The same for a worker, each of whose runs begins by opening the model. */
+const EXAMPLES_OF_A_WORKER = 4096;
+
 /**
  * Scores examples and yields them in order, except for those whose texts are too long.
  * @throws {DataError} when none fits, one does not and the caller is strict, or too few users have a history
@@ -108,10 +111,11 @@ export async function* exampleEffects(
       seed,
       ...(othersBy && { othersBy }),
     });
-  for (let start = 0; start < examples.length; start += EXAMPLES_TOGETHER) {
+  const together = scored.model.worker === undefined ? EXAMPLES_TOGETHER : EXAMPLES_OF_A_WORKER;
+  for (let start = 0; start < examples.length; start += together) {
     const group: Example[] = [];
     const compared: ComparedPrompts[] = [];
-    for (const example of examples.slice(start, start + EXAMPLES_TOGETHER)) {
+    for (const example of examples.slice(start, start + together)) {
       const prompts = unlessTooLong(() => comparing(example), strict);
       if (prompts === undefined) leftOut.add('tooLong', example);
       else {

@@ -20,9 +20,13 @@ export function scoredHash({ model, adapter, trained }: ScoredModel): string {
   return hash.digest('hex');
 }
 
-/** Names what scores come from: the model, and its device where that is not the processor, for its last digits are its own. */
+/**
+ * Names what scores come from: the model, and what computes it where that is not the processor by this package, for its last digits
+ * are its own.
+ */
 export function scoresHash(scored: ScoredModel): string {
-  const { device = 'cpu' } = scored.model;
+  const { device = 'cpu', worker } = scored.model;
+  if (worker !== undefined) return `${scoredHash(scored)} ${worker.name}`;
   return device === 'cpu' ? scoredHash(scored) : `${scoredHash(scored)} ${device}`;
 }
 

@@ -1,5 +1,5 @@
 /** @file Runs a model over prompts and their responses: log-probabilities of one pass, effects of a pair of passes. */
-import { EngineError, throwIfAborted } from '../../base/errors.ts';
+import { type EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { openSession, parameterSource } from '../../engine/models/pass.ts';
@@ -13,7 +13,7 @@ import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
-import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
 import { pairKey, promptKey, type ScoredRun, type ScoreKeeper, scoresThroughKeeper } from './score-keeper.ts';
@@ -21,6 +21,8 @@ import { scoresHash } from './scored-hash.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
 import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
+import { notFinite, type ScoringRuns, withoutEffect } from './scoring-runs.ts';
+import { workerRuns } from './worker-runs.ts';
 
 export interface ScorerOptions {
   readonly threads?: number;
@@ -56,7 +58,9 @@ export interface ComparingScorerOptions extends ScorerOptions {
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
   const { cache, cacheContext = null, objective = 'sft', objectiveOptions } = options;
   const plan = planObjective(objective, objectiveOptions);
-  const runs = scoringRuns(scored, plan, options);
+  const { worker } = scored.model;
+  const runs =
+    worker === undefined ? scoringRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
   if (cache === undefined) return keptScorer(runs, options.keeper);
   const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
   const key = sha256(canonicalJson([scoresHash(scored), cacheContext, ...weights]));
@@ -69,15 +73,6 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
       await book[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Scores of distinct items, run by run; those that are not wanted are left out. */
-interface ScoringRuns extends AsyncDisposable {
-  logProbabilities(
-    prompts: readonly ScoredPrompt[],
-    isWanted: (place: number) => boolean,
-  ): AsyncIterable<ScoredRun>;
-  effects(pairs: readonly PromptPair[], isWanted: (place: number) => boolean): AsyncIterable<ScoredRun>;
 }
 
 /** A scorer over runs that asks a keeper first. */
@@ -179,20 +174,6 @@ function whenRun<T>(
   };
 }
 
-/** One prompt: its second pass differs by rounding only, and the effect is 0 by definition. */
-function withoutEffect({ logProbWithHistory, weight }: PairEffects): PairEffects {
-  const zero = new Float32Array(weight.length);
-  const logProbWithoutHistory = logProbWithHistory;
-  return {
-    logProbWithHistory,
-    logProbWithoutHistory,
-    probability: zero,
-    logRatio: zero,
-    divergence: zero,
-    weight,
-  };
-}
-
 /** Cuts a result for all response tokens into one part for each prompt. */
 function cut(values: HostTensor, lengths: readonly number[]): Float32Array[] {
   let at = 0;
@@ -201,17 +182,4 @@ function cut(values: HostTensor, lengths: readonly number[]): Float32Array[] {
     at += length;
     return part;
   });
-}
-
-/** Without this check a NaN would be drawn as "no effect", cached, and later reported as bad data. */
-function notFinite(values: Float32Array, place: () => string): EngineError | undefined {
-  const token = values.findIndex((value) => !Number.isFinite(value));
-  if (token < 0) return undefined;
-  return new EngineError(
-    `${place()}, response token ${token + 1}: expected a finite number, got ${values[token]}`,
-    {
-      code: 'scoring/nan',
-      hint: 'Look for numbers that are not finite in the weights of the model and its adapter.',
-    },
-  );
 }

@@ -60,6 +60,8 @@ export function noticeText(notice: Notice): string {
       return `${notice.checkpoint}: ${notice.fault}; the checkpoint is removed and an earlier one used`;
     case 'run/environment-changed':
       return `${notice.name} is ${notice.now} now and was ${notice.before} when the run began: the last digits may differ`;
+    case 'engine/warning':
+      return notice.message;
     case 'run/step-log-cut':
       return `${notice.run}: steps.jsonl has lost the lines after step ${notice.lines}; training continues from step ${notice.step}`;
     case 'evaluation/cold-start': {

@@ -43,7 +43,6 @@ await writeTrainSpec(join(home, 'train-full'), {
 });
 await writeScoreSpec(join(home, 'score'), {
   ...shared,
-  adapter: null,
   pairs: shared.pairs.slice(0, 4),
 });
 

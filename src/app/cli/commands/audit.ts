@@ -11,6 +11,7 @@ import { renderAuditHtml } from '../../../reports/audit/audit-html.ts';
 import { auditJson } from '../../../reports/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
 import type { CliCommand, Session } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
 import {
   addDataFlags,
   addEmbeddingsFlag,
@@ -42,6 +43,7 @@ export const auditCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);

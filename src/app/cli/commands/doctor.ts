@@ -1,5 +1,6 @@
 /** @file `nextquill doctor`: what this machine can do, for people and for reports of faults. */
 import { mebibytes } from '../../../base/bytes.ts';
+import { checkDevice } from '../../../base/device.ts';
 import { ContractError } from '../../../base/errors.ts';
 import { takeDevice } from '../../../engine/models/device-check.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
@@ -19,6 +20,7 @@ export const doctorCommand: CliCommand = {
   },
   run: async (_operands, _flags, session) => {
     const { device } = session.options;
+    if (device !== undefined) checkDevice(device, '--device');
     const taken = device && (await takeDevice(device));
     if (taken !== undefined) session.note(deviceLine(taken));
     const report = await machineReport(process.env, taken?.device);

@@ -8,6 +8,7 @@ import { leftOutTexts } from '../../../reports/text/left-out-text.ts';
 import { checkEffectFile, writeEffectRows } from '../../files/effect-file.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { effectSummary } from '../effect-summary.ts';
+import { addEngineFlags } from '../engine.ts';
 import {
   addCacheFlag,
   addDataFlags,
@@ -36,6 +37,7 @@ export const effectsCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'all');
     addStrictFlag(command);

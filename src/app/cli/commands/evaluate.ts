@@ -12,6 +12,7 @@ import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import { type ChoiceFlags, evaluateChoices } from '../choices.ts';
 import type { CliCommand, Session } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
 import { printEvaluation, writeReport } from '../evaluation-output.ts';
 import {
   addDataFlags,
@@ -46,6 +47,7 @@ export const evaluateCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);
@@ -205,7 +207,7 @@ async function openBaseline(
   await warnOfTrainedRows(folder ?? model!, rows, session.warn);
   return openScoredModel(model!, {
     ...(folder !== undefined && { adapter: folder }),
-    ...openingOf(session),
+    ...openingOf(session, opened.model.worker),
     prompt: opened.prompt,
     onWarning: session.warn,
   });

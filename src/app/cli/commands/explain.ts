@@ -12,6 +12,7 @@ import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts'
 import { renderEffectMapTerminal } from '../../../reports/heat-map/heat-map-terminal.ts';
 import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
 import {
   addCacheFlag,
   addEmbeddingsFlag,
@@ -49,6 +50,7 @@ export const explainCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addExampleFlags(command);
     addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
     addForceFlag(command);

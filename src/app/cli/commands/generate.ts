@@ -10,6 +10,7 @@ import {
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { exampleById } from '../../files/example-rows.ts';
 import type { CliCommand, Session } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
 import {
   addDataFlag,
   addEmbeddingsFlag,
@@ -64,6 +65,7 @@ export const generateCommand: CliCommand = {
       addFlag(command, flags, description, (flag) => wholeNumber(flag, least));
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addDataFlag(command);
     addFlag(command, '--example <N>', 'id of an example; may be given several times', repeated);
     number('--strength <s>', 'logits without + s · (with − without); 1 as trained (default: 1)', -100, 100);

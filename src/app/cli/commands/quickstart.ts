@@ -1,6 +1,7 @@
 /** @file `nextquill quickstart`: trains and compares two small models offline and writes a report, in under three minutes on two cores. */
 
 import { existsSync } from 'node:fs';
+import { checkDevice } from '../../../base/device.ts';
 import { estimateText } from '../../../base/number-format.ts';
 import { checkFolderPlace } from '../../../base/output-place.ts';
 import { differencesTable, systemsTable } from '../../../reports/comparison/comparison-table.ts';
@@ -20,6 +21,7 @@ export const quickstartCommand: CliCommand = {
     const out = wanted ?? freeFolder('nextquill-quickstart');
     await checkFolderPlace(out, ['runs', 'report.html'], { hasForce: false });
     const { seed, threads, device, json } = session.options;
+    if (device !== undefined) checkDevice(device, '--device');
     const result = await quickstart({
       out,
       ...(seed !== undefined && { seed }),

@@ -15,6 +15,7 @@ import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
 import type { CliCommand, Session } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
 import {
   addDataFlags,
   addEmbeddingsFlag,
@@ -41,6 +42,7 @@ export const refuteCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
     addEmbeddingsFlag(command);
+    addEngineFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);

@@ -3,7 +3,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { breathe } from '../../../base/breathe.ts';
-import type { DeviceChoice } from '../../../base/device.ts';
 import { ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
@@ -18,15 +17,21 @@ import { effectCache } from '../../files/effect-cache.ts';
 import { readRows, warnOfLeakage } from '../../files/example-rows.ts';
 import { hasRunReport, writeRunReport } from '../../files/run-report.ts';
 import { openEstimator } from '../../open/estimator-source.ts';
-import { lastingModelSource, openModel } from '../../open/model-source.ts';
+import { lastingModelSource, type OpenModelOptions, openModel } from '../../open/model-source.ts';
 import type { CliCommand, Session } from '../command.ts';
+import {
+  addTrainingEngineFlags,
+  engineFlagNames,
+  type TrainingEngineFlags,
+  trainingEngine,
+} from '../engine.ts';
 import { addFlag, addStrictFlag } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 import { addTrainFlags, flagName, objectivesHelp, specOf, type TrainFlags } from '../train-flags.ts';
 import { printSummary, type ShownTraining, showTraining } from '../training-output.ts';
 
 /** Flags beside those of the recipe. */
-interface RunFlags {
+interface RunFlags extends TrainingEngineFlags {
   readonly resume?: string;
   readonly strict?: boolean;
 }
@@ -37,6 +42,7 @@ export const trainCommand: CliCommand = {
       .argument('[recipe]', 'RECIPE.yaml')
       .argument('[overrides...]', 'key=value, such as training.learningRate=1e-4; with and without a recipe');
     addTrainFlags(command);
+    addTrainingEngineFlags(command);
     addStrictFlag(command);
     addFlag(command, '--resume <run>', 'continue a run that was stopped, bit for bit');
     command.addHelpText(
@@ -51,23 +57,38 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
     );
   },
   run: async (operands, flags, session) => {
-    const { resume: folder, strict, ...given } = flags as TrainFlags & RunFlags;
+    const { resume: folder, strict, ...rest } = flags as TrainFlags & RunFlags;
+    const { engine, recipe } = splitFlags(rest);
     const summary =
       folder === undefined
-        ? await trainFresh(await specOf(operands, given, session), strict, session)
-        : await resumeRun(folder, operands, { ...given, ...(strict && { strict }) }, session);
+        ? await trainFresh(await specOf(operands, recipe, session), { ...engine, strict }, session)
+        : await resumeRun(folder, operands, { ...recipe, ...(strict && { strict }) }, engine, session);
     printSummary(summary, session);
   },
 };
 
+/** The flags of the engine, which are no part of a recipe, and the others. */
+function splitFlags(flags: TrainFlags & TrainingEngineFlags): {
+  readonly engine: TrainingEngineFlags;
+  readonly recipe: TrainFlags;
+} {
+  const isEngine = (name: string) => (engineFlagNames as readonly string[]).includes(name);
+  const entries = Object.entries(flags);
+  return {
+    engine: Object.fromEntries(entries.filter(([name]) => isEngine(name))),
+    recipe: Object.fromEntries(entries.filter(([name]) => !isEngine(name))),
+  };
+}
+
 async function trainFresh(
   spec: RecipeRun,
-  strict: boolean | undefined,
+  { strict, ...flags }: TrainingEngineFlags & { readonly strict: boolean | undefined },
   session: Session,
 ): Promise<ShownTraining> {
   const { settings, prompt, maxExamples, maxMemory } = spec;
   // Before data are read or a model is downloaded.
   await checkFree(spec.out);
+  const { engine, worker } = await trainingEngine(flags, session, spec.device);
   const dataSource = lastingSource(spec.data);
   const { rows, all } = await readRows(dataSource, 'train', {
     ...(maxExamples !== undefined && { limit: maxExamples }),
@@ -79,7 +100,7 @@ async function trainFresh(
   await breathe(session.signal);
   await warnOfLeakage(all, session.warn, session.signal);
   await breathe(session.signal);
-  const opening = openingOf(session, spec.device);
+  const opening = openingOf(session, worker, spec.device);
   const modelSource = await lastingModelSource(spec.model, opening);
   const model = await openModel(modelSource, opening);
   const { signal } = session;
@@ -89,7 +110,8 @@ async function trainFresh(
     ...(estimatorModel !== undefined && {
       estimatorModel: await lastingModelSource(estimatorModel, opening),
     }),
-    ...(await estimating(session, model.device)),
+    ...estimating(session, opening),
+    ...(engine && { engine }),
     prompt,
     ...(strict && { strict }),
     model,
@@ -109,6 +131,7 @@ async function resumeRun(
   run: string,
   operands: readonly string[],
   flags: TrainFlags & Pick<RunFlags, 'strict'>,
+  engineFlags: TrainingEngineFlags,
   session: Session,
 ): Promise<ShownTraining> {
   const { seed, threads, device } = session.options;
@@ -123,8 +146,15 @@ async function resumeRun(
     );
   const { signal, notice } = session;
   const { recipe, machine } = await readManifest(run);
-  // Where nothing else is asked for, a run continues on the device that it began on.
-  const opening = openingOf(session, device ?? machine.device);
+  // Where nothing else is asked for, a run continues on the engine and the device that it began on.
+  const name = engineFlags.engine ?? machine.engine ?? 'onnx';
+  const before = name === (machine.engine ?? 'onnx') ? machine.device : undefined;
+  const { engine, worker } = await trainingEngine(
+    { ...engineFlags, engine: name },
+    session,
+    device ?? before,
+  );
+  const opening = openingOf(session, worker, device ?? before);
   let model: Model | undefined;
   let examples: readonly Example[] = [];
   const events = resume(run, {
@@ -139,7 +169,8 @@ async function resumeRun(
       },
     },
     ...(threads !== undefined && { threads }),
-    ...(await estimating(session, device ?? machine.device)),
+    ...estimating(session, opening),
+    ...(engine && { engine }),
     signal,
   });
   const summary = await showTraining(events, run, recipe.objectiveRequested, session);
@@ -148,10 +179,9 @@ async function resumeRun(
 }
 
 /** How effects that are needed before training are computed: by which model, and kept where. */
-async function estimating(session: Session, device?: DeviceChoice) {
-  const { warn, progress } = session;
+function estimating({ warn, progress }: Session, opening: OpenModelOptions) {
   return {
-    openEstimator: (source: string, model: Model) => openEstimator(source, model, openingOf(session, device)),
+    openEstimator: (source: string, model: Model) => openEstimator(source, model, opening),
     cache: effectCache({ onWarning: warn }),
     onProgress: progress,
   };
