@@ -9,6 +9,7 @@ import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { ReferenceValue } from '../../method/prompts/template.ts';
 import { DEFAULT_RETRIEVAL, type Retrieval } from '../../method/retrieval/choose.ts';
+import { adapterFolder } from '../../method/runs/users-folder.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { isMeasured, measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import { effectCache } from '../files/effect-cache.ts';
@@ -55,7 +56,9 @@ export async function openHeldOut(
 ): Promise<Scoring> {
   const scoring = await openForScoring(flags, defaultSplit, session);
   await warnOfLeakage(scoring.all, session.warn, session.signal);
-  await warnOfTrainedRows(flags.adapter ?? flags.model!, scoring.rows, session.warn);
+  const { adapter } = flags;
+  const scored = adapter === undefined ? flags.model! : await adapterFolder(adapter);
+  await warnOfTrainedRows(scored, scoring.rows, session.warn);
   return scoring;
 }
 

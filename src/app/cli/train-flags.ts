@@ -1,6 +1,7 @@
 /** @file The flags of `nextquill train`, each for a key of the recipe, and the run that recipe, flags and overrides describe. */
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../../base/errors.ts';
+import { DEFAULT_USER_TEXTS, userTextsRules } from '../../method/data/user-texts.ts';
 import { describeObjectiveOption, objectiveOptionRows } from '../../method/objectives/objective-options.ts';
 import { DEFAULT_OBJECTIVE, describeObjective, objectiveNames } from '../../method/objectives/objectives.ts';
 import { estimatorNames } from '../../method/objectives/plan.ts';
@@ -28,6 +29,7 @@ const recipeKeys = {
   objective: 'objective',
   estimator: 'estimator',
   estimatorModel: 'estimatorModel',
+  perUser: 'perUser',
   out: 'out',
   learningRate: 'training.learningRate',
   epochs: 'training.epochs',
@@ -150,6 +152,14 @@ export function addTrainFlags(command: Command): void {
     'keep the frozen base under adapters in 4 or 8 bits',
     (flag) => (text) => Number(oneOf(flag, ['4', '8'])(text)),
   );
+  command.addOption(
+    new Option(
+      '--per-user [texts]',
+      `train one adapter for each user, on the user’s own rows, or with history on the items of their histories (default: ${DEFAULT_USER_TEXTS})`,
+    )
+      .preset(DEFAULT_USER_TEXTS)
+      .argParser(oneOf('--per-user', userTextsRules)),
+  );
   addFlag(command, '--recompute', 'compute each layer again in the backward pass: less memory, more time');
   addFlag(
     command,
@@ -204,7 +214,8 @@ export async function specOf(
         code: 'usage/missing-flag',
         hint: 'Give --model, --data and --out, or name a RECIPE.yaml.',
       });
-  const adapted = overrides.some(({ key }) => key.startsWith('lora'));
-  const value = adapted ? {} : { full: true };
+  const has = (group: string) => overrides.some(({ key }) => key.split('.')[0] === group);
+  // A user's own model is an adapter.
+  const value = has('lora') ? {} : has('perUser') ? { lora: {} } : { full: true };
   return resolveRecipe({ value, places: new Map([['', 'flags']]) }, overrides);
 }

@@ -6,6 +6,7 @@ import { AbortedError } from '../../base/errors.ts';
 import type { TooLongExamples } from '../../method/data/notice.ts';
 import type { TrainSummary } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
+import type { UsersEvent, UsersSummary } from '../../method/runs/train-users.ts';
 import type { MemoryRecord } from '../../method/training/memory/memory-check.ts';
 import { leftOutText } from '../../reports/text/left-out-text.ts';
 import type { Session } from './command.ts';
@@ -15,21 +16,43 @@ export interface ShownTraining extends TrainSummary {
   readonly tooLong?: TooLongExamples;
 }
 
+/** The summary of a run of many users, and the examples that it left out. */
+export interface ShownUsers extends UsersSummary {
+  readonly tooLong?: TooLongExamples;
+}
+
 /** Shows the events, and returns the summary. @throws {AbortedError} with the command that continues the run */
-export async function showTraining(
+export function showTraining(
   events: AsyncGenerator<TrainEvent, TrainSummary>,
   run: string,
   objective: string,
   session: Session,
 ): Promise<ShownTraining> {
+  return shown(events, run, showEvents(`training ${objective}`, session));
+}
+
+/** As {@link showTraining}, for a run of many users: progress is by user. */
+export function showUsersTraining(
+  events: AsyncGenerator<UsersEvent, UsersSummary>,
+  run: string,
+  objective: string,
+  session: Session,
+): Promise<ShownUsers> {
+  return shown(events, run, showUsersEvents(`training ${objective}`, session));
+}
+
+async function shown<E extends UsersEvent, S>(
+  events: AsyncGenerator<E, S>,
+  run: string,
+  show: (event: E) => void,
+): Promise<S & { readonly tooLong?: TooLongExamples }> {
   let tooLong: TooLongExamples | undefined;
-  const show = showEvents(`training ${objective}`, session);
   try {
     for (;;) {
       const next = await events.next();
       if (next.done) return { ...next.value, ...(tooLong && { tooLong }) };
-      if (next.value.type === 'notice' && next.value.notice.code === 'prompts/too-long')
-        tooLong = next.value.notice;
+      const event: UsersEvent = next.value;
+      if (event.type === 'notice' && event.notice.code === 'prompts/too-long') tooLong = event.notice;
       show(next.value);
     }
   } catch (error) {
@@ -65,6 +88,57 @@ function showEvents(stage: string, session: Session): (event: TrainEvent) => voi
   };
 }
 
+function showUsersEvents(stage: string, session: Session): (event: UsersEvent) => void {
+  let who = { user: '', place: 1, users: 1 };
+  let hasBegun = false;
+  const report = (done: number, detail: string) =>
+    session.progress({ stage, done, total: who.users, unit: 'users', detail: `${who.user}${detail}` });
+  return (event) => {
+    if (event.type === 'user') {
+      who = event;
+      report(event.place - 1, event.isFinished ? ': finished before' : '');
+    } else if (event.type === 'notice') session.notice(event.notice);
+    else if (event.type === 'started' && !hasBegun) {
+      hasBegun = true;
+      session.note(
+        `${who.users} users, ${event.trainedParameters.toLocaleString('en')} trained parameters for each`,
+      );
+      if (event.memory !== undefined) session.note(memoryLine(event.memory));
+    } else if (event.type === 'step')
+      report(who.place - 1, `: step ${event.step} of ${event.totalSteps} · loss ${event.loss.toFixed(3)}`);
+    else if (event.type === 'done') report(who.place, '');
+  };
+}
+
+/** Prints the summary of a run of many users. */
+export function printUsersSummary({ tooLong, ...summary }: ShownUsers, session: Session): void {
+  if (session.options.json) {
+    session.print(`${JSON.stringify({ ...summary, ...leftOutOf(tooLong) })}\n`);
+    return;
+  }
+  const { run, adapters, steps, seconds, tokens, tokensPerSecond, peakMemoryBytes } = summary;
+  const [{ user }] = adapters as [(typeof adapters)[number]];
+  session.print(
+    [
+      ...tooLongLines(tooLong),
+      `run          ${run}`,
+      `adapters     ${adapters.length}, one for each user, such as --adapter ${JSON.stringify(join(run, 'users', user))}`,
+      `steps        ${steps} in all, ${seconds.toFixed(1)} s`,
+      `speed        ${Math.round(tokensPerSecond)} tokens/s, ${tokens.toLocaleString('en')} tokens in all`,
+      `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
+      '',
+    ].join('\n'),
+  );
+}
+
+const leftOutOf = (tooLong: TooLongExamples | undefined) =>
+  tooLong && { leftOut: { tooLong: tooLong.count, first: tooLong.example } };
+
+const tooLongLines = (tooLong: TooLongExamples | undefined): readonly string[] =>
+  tooLong === undefined
+    ? []
+    : [`! ${leftOutText('tooLong', tooLong.count, tooLong.example, tooLong.maxTokens)}`];
+
 function memoryLine(memory: MemoryRecord): string {
   const { total, limit, activations, trained, estimator, evaluation, mappedWeights, process } = memory;
   return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}${evaluation > 0 ? `evaluation ${mebibytes(evaluation)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
@@ -73,17 +147,14 @@ function memoryLine(memory: MemoryRecord): string {
 /** Prints the summary of a run. */
 export function printSummary({ tooLong, ...summary }: ShownTraining, session: Session): void {
   if (session.options.json) {
-    const leftOut = tooLong && { leftOut: { tooLong: tooLong.count, first: tooLong.example } };
-    session.print(`${JSON.stringify({ ...summary, ...leftOut })}\n`);
+    session.print(`${JSON.stringify({ ...summary, ...leftOutOf(tooLong) })}\n`);
     return;
   }
   const { run, steps, finalLoss, validationLoss, examplesPerSecond, tokensPerSecond } = summary;
   const { peakMemoryBytes, adapter, weights } = summary;
   session.print(
     [
-      ...(tooLong === undefined
-        ? []
-        : [`! ${leftOutText('tooLong', tooLong.count, tooLong.example, tooLong.maxTokens)}`]),
+      ...tooLongLines(tooLong),
       `run          ${run}`,
       adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
       `steps        ${steps}`,

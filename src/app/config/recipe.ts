@@ -4,6 +4,7 @@ import { type DeviceName, deviceChoices, deviceNames, torchDeviceChoices } from 
 import { ConfigError } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
+import { type UserTexts, userTextsRules } from '../../method/data/user-texts.ts';
 import {
   describeObjectiveOption,
   type ObjectiveOptions,
@@ -163,6 +164,12 @@ export const recipeSchema = z
     estimatorDecay: share
       .optional()
       .describe(`of a moving average: share that each step keeps; default ${d.estimatorDecay}`),
+    perUser: z
+      .enum(userTextsRules as readonly [UserTexts, ...UserTexts[]])
+      .optional()
+      .describe(
+        'one adapter for each user, trained on the user’s own rows (rows) or on the items of their histories (history); default: one for all',
+      ),
     lora: lora.optional(),
     full: z.literal(true).optional().describe('true: train all weights; in place of lora'),
     prompt: prompt.optional(),
@@ -207,6 +214,8 @@ export interface RecipeRun {
   /** Bytes. */
   readonly maxMemory?: number;
   readonly device?: DeviceName;
+  /** Which texts each user’s own adapter learns from; one adapter for all where absent. */
+  readonly perUser?: UserTexts;
   readonly prompt: Partial<PromptSettings>;
   readonly settings: TrainingSettings;
 }
@@ -234,6 +243,7 @@ export function recipeRun(recipe: Recipe, where: string): RecipeRun {
     ...(limits?.maxExamples !== undefined && { maxExamples: limits.maxExamples }),
     ...(limits?.maxMemory !== undefined && { maxMemory: bytesOfSize(limits.maxMemory) }),
     ...(recipe.compute?.device !== undefined && { device: recipe.compute.device }),
+    ...(recipe.perUser !== undefined && { perUser: recipe.perUser }),
     prompt: withoutUndefined(recipe.prompt ?? {}),
     settings: {
       ...(objective !== undefined && { objective }),

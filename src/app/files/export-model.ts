@@ -10,6 +10,7 @@ import { mergedWeights } from '../../engine/lora/merge.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { saveModel } from '../../engine/models/save-model.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
+import { adapterFolder } from '../../method/runs/users-folder.ts';
 import { lastingModelSource, type OpenModelOptions, openModel } from '../open/model-source.ts';
 
 /** `merged`: Hugging Face's layout, the adapter in the weights; `peft`: an adapter folder; `gguf-lora`: an adapter for llama.cpp. */
@@ -61,7 +62,7 @@ export async function exportModel(source: string, options: ExportOptions): Promi
   else await checkWholeFolderPlace(out, isExport, options);
   const lasting = await lastingModelSource(source, options);
   const model = await openModel(lasting, options);
-  const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
+  const adapter = folder === undefined ? undefined : await loadAdapter(await adapterFolder(folder), model);
   for (const warning of adapter?.warnings ?? []) onWarning(warning);
   if (format === 'merged') await writeMerged(model, adapter, options);
   else if (format === 'gguf-lora') await saveGgufAdapter(out, model, adapter!);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exists } from '../../base/exists.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
+import { adapterFolder } from '../../method/runs/users-folder.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 
@@ -17,7 +18,8 @@ export async function openEstimator(
   model: Model,
   options: OpenModelOptions = {},
 ): Promise<ScoredModel> {
-  const isAdapter = await exists(join(source, 'adapter_config.json'));
-  if (isAdapter) return { model, adapter: await loadAdapter(source, model) };
+  const folder = await adapterFolder(source);
+  const isAdapter = await exists(join(folder, 'adapter_config.json'));
+  if (isAdapter) return { model, adapter: await loadAdapter(folder, model) };
   return { model: await openModel(source, options) };
 }

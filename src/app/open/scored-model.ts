@@ -5,12 +5,13 @@ import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
 import { DEFAULT_RETRIEVAL } from '../../method/retrieval/choose.ts';
 import { checkChatTemplate, readRunInfo } from '../../method/runs/run-info.ts';
+import { adapterFolder } from '../../method/runs/users-folder.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
 import { type OpenModelOptions, openModel } from './model-source.ts';
 
 /** How a model is opened for scoring. */
 export interface OpenScoredModelOptions extends OpenModelOptions {
-  /** An adapter folder in PEFT's layout, such as `adapter/` of a run. */
+  /** An adapter folder in PEFT's layout, such as `adapter/` of a run; the run itself; or RUN/users/USER of a run of many users. */
   readonly adapter?: string;
   /** Bits of the base under the adapter; f32 where absent. */
   readonly baseBits?: BaseBits;
@@ -36,7 +37,8 @@ export async function openScoredModel(
   source: string,
   options: OpenScoredModelOptions = {},
 ): Promise<OpenedModel> {
-  const { adapter: folder, prompt: overrides = {}, onWarning = () => {} } = options;
+  const { adapter: named, prompt: overrides = {}, onWarning = () => {} } = options;
+  const folder = named && (await adapterFolder(named));
   const model = await openModel(source, options);
   const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
   for (const warning of adapter?.warnings ?? []) onWarning(warning);
@@ -68,7 +70,7 @@ export async function openScoredModel(
   return {
     model,
     ...(adapter !== undefined && { adapter: { lora: adapter.lora, tensors: adapter.tensors } }),
-    name: folder === undefined ? source : `${source} + ${folder}`,
+    name: named === undefined ? source : `${source} + ${named}`,
     prompt,
   };
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { withQuantisedBase } from '../../engine/quantisation/quantised-base.ts';
-import type { PromptSettings } from '../prompts/pair.ts';
+import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import type { EffectCache } from '../scoring/effect-cache.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type FixedEstimates, fixedEstimates } from '../training/estimators.ts';
@@ -64,7 +64,12 @@ export async function prepare(
   data: RunData,
   options: RunOptions,
 ): Promise<Prepared> {
-  const prepared = await prepareModel(settings, opened, data, options);
+  const prepared = await prepareModel(
+    settings,
+    opened,
+    { pairs: data.pairs, heldOutPairs: data.heldOut?.pairs },
+    options,
+  );
   return { ...prepared, fixed: await prepareEstimates(settings, prepared.model, data, options) };
 }
 
@@ -72,7 +77,10 @@ export async function prepare(
 export async function prepareModel(
   settings: ResolvedSettings,
   opened: Model,
-  { pairs, heldOut }: Pick<RunData, 'pairs'> & { readonly heldOut?: HeldOut },
+  {
+    pairs,
+    heldOutPairs,
+  }: Pick<RunData, 'pairs'> & { readonly heldOutPairs?: readonly PromptPair[] | undefined },
   { signal, onProgress, maxMemory, openEstimator, engine }: RunOptions,
 ): Promise<Omit<Prepared, 'fixed'>> {
   const { baseBits, estimatorModel: source } = settings;
@@ -84,7 +92,7 @@ export async function prepareModel(
   await breathe(signal);
   const memory =
     engine === undefined
-      ? checkMemory(settings, opened, { pairs, heldOut: heldOut?.pairs }, maxMemory)
+      ? checkMemory(settings, opened, { pairs, heldOut: heldOutPairs }, maxMemory)
       : undefined;
   const working = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
   // All passes see the same base: those of training, of its anchor and of its estimators.

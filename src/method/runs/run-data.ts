@@ -10,6 +10,7 @@ import { trainingPrompts } from '../training/pairs.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import { dataRecord } from './data-record.ts';
 import type { RunData } from './prepare.ts';
+import type { TrainEvent } from './run.ts';
 
 /** What examples become the data of a run with. */
 export interface RunDataOptions {
@@ -105,3 +106,12 @@ export const heldOutPairs = (pairs: readonly PromptPair[], source: string): RunD
   users: pairs.map((_, index) => String(index)),
   record: pairsRecord(source, pairs),
 });
+
+/** Notices as events; returns what their maker does. */
+export async function* asEvents<T>(notices: AsyncGenerator<Notice, T>): AsyncGenerator<TrainEvent, T> {
+  for (;;) {
+    const { value, done } = await notices.next();
+    if (done) return value;
+    yield { type: 'notice', notice: value };
+  }
+}

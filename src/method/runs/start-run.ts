@@ -171,7 +171,8 @@ export function checkSameRun(manifest: Manifest, opened: Model, { record, heldOu
   if (manifest.validation && heldOut) checkUnchanged(manifest.validation, heldOut.record);
 }
 
-function checkSameModel({ model }: Pick<Manifest, 'model'>, opened: Model): void {
+/** @throws {CheckpointError} when another model was opened than the one that a run began with */
+export function checkSameModel({ model }: Pick<Manifest, 'model'>, opened: Model): void {
   const isSameTokenizer = opened.tokenizer.hash === model.tokenizerHash;
   if (opened.hash === model.hash && isSameTokenizer) return;
   throw new CheckpointError(

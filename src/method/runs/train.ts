@@ -4,7 +4,6 @@ import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
-import type { Notice } from '../data/notice.ts';
 import { forTraining } from '../data/splits.ts';
 import { defaultPromptSettings, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import { heldOutRows } from '../training/held-out.ts';
@@ -17,6 +16,7 @@ import { type Manifest, readManifest, settingsOf, type TrainSummary } from './ma
 import { prepare, type RunData, type RunOptions } from './prepare.ts';
 import type { TrainEvent } from './run.ts';
 import {
+  asEvents,
   examplesRecord,
   fittingPrompts,
   heldOutOf,
@@ -227,13 +227,4 @@ async function* continueRun(
   await using graph = await createTrainingGraph(graphOptions(settings, prepared.model));
   await breathe(signal);
   return yield* continueSteps(run, parts, graph);
-}
-
-/** Notices as events; returns what their maker does. */
-async function* asEvents<T>(notices: AsyncGenerator<Notice, T>): AsyncGenerator<TrainEvent, T> {
-  for (;;) {
-    const { value, done } = await notices.next();
-    if (done) return value;
-    yield { type: 'notice', notice: value };
-  }
 }

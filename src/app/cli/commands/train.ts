@@ -11,6 +11,8 @@ import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
 import { readManifest } from '../../../method/runs/manifest.ts';
 import { checkFree } from '../../../method/runs/run-folder.ts';
 import { resume, train } from '../../../method/runs/train.ts';
+import { resumeUsers, trainUsers } from '../../../method/runs/train-users.ts';
+import { isUsersRun, readUsersManifest, runOfUser } from '../../../method/runs/users-folder.ts';
 import { heldOutRows } from '../../../method/training/held-out.ts';
 import type { RecipeRun } from '../../config/recipe.ts';
 import { effectCache } from '../../files/effect-cache.ts';
@@ -28,7 +30,7 @@ import {
 import { addFlag, addStrictFlag } from '../flags.ts';
 import { openingOf } from '../scoring.ts';
 import { addTrainFlags, flagName, objectivesHelp, specOf, type TrainFlags } from '../train-flags.ts';
-import { printSummary, type ShownTraining, showTraining } from '../training-output.ts';
+import { printSummary, printUsersSummary, showTraining, showUsersTraining } from '../training-output.ts';
 
 /** Flags beside those of the recipe. */
 interface RunFlags extends TrainingEngineFlags {
@@ -52,6 +54,7 @@ Examples:
   nextquill train recipes/quickstart-sotu.yaml out=runs/a training.maxSteps=50
   nextquill train --model embedded --data sotu --lora-rank 16 --learning-rate 1e-3 --out runs/a
   nextquill train --model embedded --data sotu --out runs/b training.warmupRatio=0.05
+  nextquill train --model embedded --data users.jsonl --per-user history --objective sft-no-history --out runs/each
   nextquill train --resume runs/a
 A run folder holds ids of examples, and weights that have learnt from users’ texts. Keep it as private as the data.`,
     );
@@ -59,11 +62,9 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
   run: async (operands, flags, session) => {
     const { resume: folder, strict, ...rest } = flags as TrainFlags & RunFlags;
     const { engine, recipe } = splitFlags(rest);
-    const summary =
-      folder === undefined
-        ? await trainFresh(await specOf(operands, recipe, session), { ...engine, strict }, session)
-        : await resumeRun(folder, operands, { ...recipe, ...(strict && { strict }) }, engine, session);
-    printSummary(summary, session);
+    if (folder === undefined)
+      await trainFresh(await specOf(operands, recipe, session), { ...engine, strict }, session);
+    else await resumeRun(folder, operands, { ...recipe, ...(strict && { strict }) }, engine, session);
   },
 };
 
@@ -84,8 +85,8 @@ async function trainFresh(
   spec: RecipeRun,
   { strict, ...flags }: TrainingEngineFlags & { readonly strict: boolean | undefined },
   session: Session,
-): Promise<ShownTraining> {
-  const { settings, prompt, maxExamples, maxMemory } = spec;
+): Promise<void> {
+  const { settings, prompt, perUser, maxExamples, maxMemory } = spec;
   // Before data are read or a model is downloaded.
   await checkFree(spec.out);
   const { engine, worker } = await trainingEngine(flags, session, spec.device);
@@ -105,7 +106,7 @@ async function trainFresh(
   const model = await openModel(modelSource, opening);
   const { signal } = session;
   const { estimatorModel } = settings;
-  const events = train({
+  const options = {
     ...settings,
     ...(estimatorModel !== undefined && {
       estimatorModel: await lastingModelSource(estimatorModel, opening),
@@ -121,10 +122,16 @@ async function trainFresh(
     out: spec.out,
     ...(maxMemory !== undefined && { maxMemory }),
     signal,
-  });
-  const summary = await showTraining(events, spec.out, settings.objective ?? DEFAULT_OBJECTIVE, session);
+  };
+  const objective = settings.objective ?? DEFAULT_OBJECTIVE;
+  if (perUser !== undefined) {
+    const events = trainUsers({ ...options, texts: perUser });
+    printUsersSummary(await showUsersTraining(events, spec.out, objective, session), session);
+    return;
+  }
+  const summary = await showTraining(train(options), spec.out, objective, session);
   await report(spec.out, model, all, session);
-  return summary;
+  printSummary(summary, session);
 }
 
 async function resumeRun(
@@ -133,7 +140,7 @@ async function resumeRun(
   flags: TrainFlags & Pick<RunFlags, 'strict'>,
   engineFlags: TrainingEngineFlags,
   session: Session,
-): Promise<ShownTraining> {
+): Promise<void> {
   const { seed, threads, device } = session.options;
   const extra = [...operands, ...Object.keys(flags).map(flagName), ...(seed === undefined ? [] : ['--seed'])];
   if (extra.length > 0)
@@ -145,7 +152,14 @@ async function resumeRun(
       },
     );
   const { signal, notice } = session;
-  const { recipe, machine } = await readManifest(run);
+  const ofMany = await runOfUser(run);
+  if (ofMany !== undefined)
+    throw new ConfigError(`${run}: expected a whole run, got one user’s part of ${ofMany}`, {
+      code: 'usage/resume',
+      hint: `Run "nextquill train --resume ${ofMany}": its users share one base.`,
+    });
+  const isOfUsers = await isUsersRun(run);
+  const { recipe, machine } = isOfUsers ? await readUsersManifest(run) : await readManifest(run);
   // Where nothing else is asked for, a run continues on the engine and the device that it began on.
   const name = engineFlags.engine ?? machine.engine ?? 'onnx';
   const before = name === (machine.engine ?? 'onnx') ? machine.device : undefined;
@@ -157,13 +171,13 @@ async function resumeRun(
   const opening = openingOf(session, worker, device ?? before);
   let model: Model | undefined;
   let examples: readonly Example[] = [];
-  const events = resume(run, {
+  const options = {
     open: {
-      model: async (source) => {
+      model: async (source: string) => {
         model = await openModel(source, opening);
         return model;
       },
-      examples: async (source) => {
+      examples: async (source: string) => {
         examples = await readExamples(source, { onNotice: notice, signal });
         return examples;
       },
@@ -172,10 +186,16 @@ async function resumeRun(
     ...estimating(session, opening),
     ...(engine && { engine }),
     signal,
-  });
-  const summary = await showTraining(events, run, recipe.objectiveRequested, session);
+  };
+  const { objectiveRequested } = recipe;
+  if (isOfUsers) {
+    const shown = await showUsersTraining(resumeUsers(run, options), run, objectiveRequested, session);
+    printUsersSummary(shown, session);
+    return;
+  }
+  const summary = await showTraining(resume(run, options), run, objectiveRequested, session);
   if (model !== undefined && !(await hasRunReport(run))) await report(run, model, examples, session);
-  return summary;
+  printSummary(summary, session);
 }
 
 /** How effects that are needed before training are computed: by which model, and kept where. */
