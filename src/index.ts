@@ -149,6 +149,15 @@ export {
   type TrainPairsOptions,
   trainPairs,
 } from './method/runs/train.ts';
+export {
+  resumeUsers,
+  type TrainUsersOptions,
+  trainUsers,
+  type UserAdapter,
+  type UsersEvent,
+  type UsersSummary,
+} from './method/runs/train-users.ts';
+export { type UserTexts, userTextsRules } from './method/data/user-texts.ts';
 export type { MemoryRecord } from './method/training/memory/memory-check.ts';
 export type { TrainingSettings } from './method/training/settings.ts';
 

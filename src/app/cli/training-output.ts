@@ -96,7 +96,8 @@ function showUsersEvents(stage: string, session: Session): (event: UsersEvent) =
   return (event) => {
     if (event.type === 'user') {
       who = event;
-      report(event.place - 1, event.isFinished ? ': finished before' : '');
+      if (event.isFinished) report(event.place, ': finished before');
+      else report(event.place - 1, '');
     } else if (event.type === 'notice') session.notice(event.notice);
     else if (event.type === 'started' && !hasBegun) {
       hasBegun = true;
