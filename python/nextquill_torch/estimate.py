@@ -1,0 +1,170 @@
+"""Who says how much a history changes a token, where the passes of training do not (src/method/training/estimators.ts)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .build import Setting, frozen_copy, layout_of
+from .events import Events
+from .objective import ESTIMATED
+from .parallel import Ranks, regrouped
+from .passes import Scored, batch_of, prompt_batch
+from .spec import Ragged, Spec
+
+#: Padded tokens of one run of scoring at most, except for a longer single row.
+TOKENS_PER_RUN = 16384
+
+Progress = Callable[[int, int], None]
+
+
+def score_rows(
+    total: int,
+    offsets: Tensor,
+    names: Sequence[str],
+    groups: Sequence[Sequence[int]],
+    score: Callable[[Sequence[int]], Mapping[str, Tensor]],
+    ranks: Ranks,
+    progress: Progress,
+) -> dict[str, Tensor]:
+    """Numbers of all response tokens, f32[values]: each process scores its part of the groups, and the parts are summed.
+
+    score: numbers of the response tokens of some rows, one row after the other.
+    """
+    found = {name: torch.zeros(int(offsets[-1])) for name in names}
+    done = 0
+    for at, rows in enumerate(groups):
+        if at % ranks.world == ranks.rank:
+            values = {name: tensor.detach().float().cpu() for name, tensor in score(rows).items()}
+            start = 0
+            for row in rows:
+                begin, end = int(offsets[row]), int(offsets[row + 1])
+                for name in names:
+                    found[name][begin:end] = values[name][start : start + end - begin]
+                start += end - begin
+        done += len(rows)
+        progress(done, total)
+    return {name: ranks.sum_on_cpu(tensor) for name, tensor in found.items()}
+
+
+def score_pairs(
+    scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress, rows: Sequence[int] | None = None
+) -> dict[str, Tensor]:
+    """log p with and without the history, and the divergence, of every response token of the pairs, fitted or not."""
+    pairs = spec.pairs
+    whole = type(pairs)(pairs.with_history, pairs.without_history, pairs.response, pairs.has_history, None)
+    lengths = [int(longer) for longer in torch.maximum(pairs.with_history.lengths, pairs.without_history.lengths) + pairs.response.lengths]
+    chosen = list(range(len(pairs))) if rows is None else list(rows)
+    layout = layout_of(spec, ranks, setting)
+    wanted = ("withHistory", "withoutHistory", "divergence")
+
+    def score(group: Sequence[int]) -> dict[str, Tensor]:
+        batch = batch_of(whole, group, "pair", layout)
+        with torch.no_grad():
+            tokens = scored(batch, wanted)
+        # One prompt: its second pass differs by rounding only, and the effect is 0 by definition.
+        has = batch.has_history[batch.example_of]
+        without = torch.where(has, tokens["withoutHistory"], tokens["withHistory"])
+        difference = torch.where(has, tokens["divergence"], torch.zeros_like(without))
+        return dict(zip(ESTIMATED, (tokens["withHistory"], without, difference)))
+
+    groups = regrouped(chosen, lengths, TOKENS_PER_RUN)
+    return score_rows(len(chosen), pairs.response.offsets, ESTIMATED, groups, score, ranks, progress)
+
+
+def score_prompts(
+    scored: Scored,
+    spec: Spec,
+    setting: Setting,
+    ranks: Ranks,
+    progress: Progress,
+    prompts: Ragged,
+    responses: Ragged,
+    targets: Ragged | None = None,
+) -> Tensor:
+    """log p of every response token after its prompt; `targets`, where labels are shifted, in the response's places."""
+    layout = layout_of(spec, ranks, setting)
+    lengths = [int(length) for length in prompts.lengths + responses.lengths]
+
+    def score(group: Sequence[int]) -> dict[str, Tensor]:
+        batch = prompt_batch(prompts, responses, targets or responses, group, layout)
+        with torch.no_grad():
+            return {"logProb": scored(batch, ("withHistory",))["withHistory"]}
+
+    groups = regrouped(range(len(prompts)), lengths, TOKENS_PER_RUN)
+    return score_rows(len(prompts), responses.offsets, ("logProb",), groups, score, ranks, progress)["logProb"]
+
+
+def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, events: Events) -> dict[str, Tensor]:
+    """Estimates that do not change while the model is trained: those of the spec, or computed now and written into it.
+
+    `scored` must have its first values: it is the starting model then.
+    """
+    plan = spec.plan
+    names = tuple(ESTIMATED) if plan.needs_estimate and plan.estimator == "fixed" else ()
+    if plan.needs_generic:
+        names += ("generic",)
+    if not names:
+        return {}
+    found = spec.estimates(names)
+    # All must decide alike, although rank 0 may write the file before the last of them has looked.
+    ranks.wait()
+    if found is not None:
+        return found
+    estimator = scored
+    of = spec.content["estimator"]
+    if plan.estimator == "fixed" and (of["model"] or of["adapter"]):
+        copy = frozen_copy(spec, setting, model=of["model"], adapter=of["adapter"])
+        estimator = Scored(copy, chunk=setting.chunk).to(ranks.device)
+
+    def progress(stage: str, unit: str) -> Progress:
+        return lambda done, total: events.emit("progress", stage=stage, done=done, total=total, unit=unit)
+
+    made: dict[str, Tensor] = {}
+    if "divergence" in names:
+        made |= score_pairs(estimator, spec, setting, ranks, progress("effects of the estimator", "examples"))
+    if plan.needs_generic:
+        made["generic"] = generic_effects(estimator, spec, setting, ranks, progress("effects of other users’ histories", "prompts"))
+    if ranks.is_main:
+        path = spec.folder / "estimates.safetensors"
+        temporary = path.with_suffix(".tmp")
+        save_file(made, temporary)
+        temporary.replace(path)
+    ranks.wait()
+    return made
+
+
+def generic_effects(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress) -> Tensor:
+    """B of every response token: mean over other users' histories of log p, less log p without a history; 0 where there are none."""
+    prompts, pair = spec.placebos()
+    responses = spec.pairs.response
+    chosen = sorted({int(i) for i in pair})
+    rows = [*chosen, *pair.tolist()]
+    texts = [*(spec.pairs.without_history.row(i) for i in chosen), *(prompts.row(k) for k in range(len(prompts)))]
+    answers = [responses.row(i) for i in rows]
+    scores = score_prompts(scored, spec, setting, ranks, progress, _ragged(texts), _ragged(answers))
+    offsets = _ragged(answers).offsets
+    part = [scores[offsets[k] : offsets[k + 1]].double() for k in range(len(rows))]
+    none = dict(zip(chosen, part))
+    generic = torch.zeros(len(responses.values))
+    for i in chosen:
+        others = torch.stack([part[len(chosen) + k] for k in range(len(pair)) if int(pair[k]) == i])
+        generic[responses.offsets[i] : responses.offsets[i + 1]] = (others.mean(0) - none[i]).float()
+    return generic
+
+
+def _ragged(rows: Sequence[Tensor]) -> Ragged:
+    lengths = torch.tensor([0, *map(len, rows)])
+    return Ragged(torch.cat(list(rows)) if rows else torch.empty(0, dtype=torch.int32), lengths.cumsum(0))
+
+
+def of_fitted(spec: Spec, given: Mapping[str, Tensor], examples: Sequence[int], device: torch.device) -> dict[str, Tensor]:
+    """Estimates of the response tokens that a microbatch fits."""
+    pairs = spec.pairs
+    places = []
+    for i in examples:
+        place = torch.arange(int(pairs.response.offsets[i]), int(pairs.response.offsets[i + 1]))
+        places.append(place if pairs.fitted is None else place[pairs.fitted[place]])
+    chosen = torch.cat(places)
+    return {name: values[chosen].to(device) for name, values in given.items()}

@@ -1,0 +1,82 @@
+"""What a worker says while it runs: lines of JSON on standard output and in spec/events.jsonl, and end.json as its last word."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .files import write_json
+
+
+class Events:
+    """The reporter of one process; only rank 0's lines reach standard output."""
+
+    def __init__(self, folder: Path, rank: int):
+        self.path = folder / "events.jsonl"
+        self.rank = rank
+        self._out = own_stdout() if rank == 0 else None
+
+    def emit(self, kind: str, **fields: object) -> None:
+        if self._out is not None:
+            self._write({"type": kind, **fields})
+
+    def warn(self, code: str, message: str) -> None:
+        self.emit("warning", code=code, message=message)
+
+    def error(self, **fields: object) -> None:
+        """Of any rank: the launcher may have nothing else to go by."""
+        self._write({"type": "error", "rank": self.rank, **fields})
+
+    def _write(self, event: dict) -> None:
+        line = json.dumps(event, ensure_ascii=False)
+        if self._out is not None:
+            self._out.write(line + "\n")
+            self._out.flush()
+        if self.path.parent.is_dir():
+            with self.path.open("a") as file:
+                file.write(line + "\n")
+
+
+_stdout = None
+
+
+def own_stdout():
+    """The process's standard output; whatever else is printed goes to standard error from here on."""
+    global _stdout
+    if _stdout is None:
+        sys.stdout.flush()
+        _stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+    return _stdout
+
+
+class StopFlag:
+    """Whether somebody wants the run to stop: by a signal to this process, or by the file spec/stop."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / "stop"
+        self.by_signal = False
+        for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._set)
+
+    def _set(self, *_: object) -> None:
+        self.by_signal = True
+
+    def is_set(self) -> bool:
+        return self.by_signal or self.path.exists()
+
+
+def write_end(folder: Path, status: str, **fields: object) -> None:
+    """The last word of a run; the first of several processes has it."""
+    path = folder / "end.json"
+    if not path.exists():
+        write_json(path, {"status": status, **fields})
+
+
+def read_end(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "end.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None

@@ -1,0 +1,115 @@
+"""Processes that work on one run: what each does of a step, and sums over all of them.
+
+`replicate`: every process has all weights; the flat gradient is summed once a step. `shard`: weights, gradients and moments are
+spread over the processes by FSDP2, which averages gradients, so that the loss is multiplied by the number of processes.
+A step is a sum over examples, so that the number of processes is no part of what a run is.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from .faults import SpecFault
+
+#: A process that is not heard of for so long has died, or hangs.
+STEP_TIMEOUT = timedelta(minutes=10)
+#: Rank 0 writes checkpoints while the others wait.
+BOOKKEEPING_TIMEOUT = timedelta(minutes=30)
+
+
+class Ranks:
+    """The processes of a run; one of them without torchrun."""
+
+    def __init__(self, device: str):
+        self.rank = int(os.environ.get("RANK", 0))
+        self.world = int(os.environ.get("WORLD_SIZE", 1))
+        self.local = int(os.environ.get("LOCAL_RANK", 0))
+        self.nodes = self.world // int(os.environ.get("LOCAL_WORLD_SIZE", self.world))
+        self.is_launched = "RANK" in os.environ
+        self.device = device_of(device, self.local)
+        self._bookkeeping = None
+        if self.world == 1:
+            return
+        if self.device.type == "mps":
+            raise SpecFault("device: mps: expected one process, got several", code="worker/device", hint="Use --processes 1.")
+        if self.device.type in ("cuda", "xpu"):
+            backend = "nccl" if self.device.type == "cuda" else "xccl"
+            getattr(torch, self.device.type).set_device(self.device)
+            dist.init_process_group(backend, timeout=STEP_TIMEOUT)
+            self._bookkeeping = dist.new_group(backend="gloo", timeout=BOOKKEEPING_TIMEOUT)
+        else:
+            dist.init_process_group("gloo", timeout=BOOKKEEPING_TIMEOUT)
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def sums(self, values: Sequence[float]) -> list[float]:
+        """Of each number over all processes, f64."""
+        vector = torch.tensor(values, dtype=torch.float64)
+        if self.world > 1:
+            dist.all_reduce(vector, group=self._bookkeeping)
+        return vector.tolist()
+
+    def sum_tensor(self, tensor: Tensor) -> None:
+        """In place, on the device."""
+        if self.world > 1:
+            dist.all_reduce(tensor)
+
+    def sum_on_cpu(self, tensor: Tensor) -> Tensor:
+        if self.world > 1:
+            dist.all_reduce(tensor, group=self._bookkeeping)
+        return tensor
+
+    def wait(self) -> None:
+        """Until all processes have come here; others may be writing meanwhile."""
+        self.sums([0.0])
+
+    def close(self) -> None:
+        if self.world > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def device_of(name: str, local: int) -> torch.device:
+    """The device of a process; `auto` is the first of cuda, xpu and mps that is there, else the processor."""
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    chosen = next(kind for kind, is_there in there.items() if is_there) if name == "auto" else name
+    if not there.get(chosen, False):
+        raise SpecFault(
+            f"device: expected one of {', '.join(kind for kind in there if there[kind])}, got {chosen}, which torch {torch.__version__} does not find",
+            code="worker/device",
+            hint="Choose another --device, or install the torch that is made for it: nextquill setup torch --backend …",
+        )
+    return torch.device(chosen, local) if chosen in ("cuda", "xpu") else torch.device(chosen)
+
+
+def dealt(microbatches: Sequence[Sequence[int]], rank: int, world: int) -> list[list[int]]:
+    """A process's microbatches of a step: by index modulo the number of processes, cut where there are fewer than processes."""
+    cut = [list(microbatch) for microbatch in microbatches]
+    while len(cut) < world and max(map(len, cut)) > 1:
+        widest = max(range(len(cut)), key=lambda i: (len(cut[i]), -i))
+        row = cut[widest]
+        half = (len(row) + 1) // 2
+        cut[widest : widest + 1] = [row[:half], row[half:]]
+    return cut[rank::world]
+
+
+def regrouped(examples: Sequence[int], lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Examples of a step in microbatches of at most `tokens` padded tokens each, or of one example: longest first."""
+    groups: list[list[int]] = []
+    for example in sorted(examples, key=lambda i: (-lengths[i], i)):
+        last = groups[-1] if groups else None
+        if last is not None and lengths[last[0]] * (len(last) + 1) <= tokens:
+            last.append(example)
+        else:
+            groups.append([example])
+    return groups

@@ -1,0 +1,364 @@
+"""The loop: steps of microbatches, log, checkpoints, result. Order, rates and first values are the spec's; see src/method/runs/run.ts."""
+
+import errno
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from . import __version__
+from .build import Setting, build_training, layout_of, setting_of, shard
+from .checkpoint import CHECKPOINTS, find_newest, prune_checkpoints, restore_checkpoint, write_checkpoint
+from .estimate import given_estimates, of_fitted, score_pairs, score_prompts
+from .events import Events, StopFlag, write_end
+from .faults import Fault
+from .files import remove_temporaries, write_folder
+from .objective import Groups, loss_of
+from .parallel import Ranks, dealt, regrouped
+from .passes import Scored, batch_of
+from .spec import Spec, StepPlan
+from .state import TrainedState
+from .step_log import StepLog, cut_step_log
+
+
+class Training:
+    """A run with everything that its steps need."""
+
+    def __init__(self, spec: Spec, ranks: Ranks, events: Events):
+        self.spec, self.ranks, self.events = spec, ranks, events
+        self.run = spec.run
+        self.total = spec.content["totalSteps"]
+        self.plan = spec.plan
+        self.steps = spec.steps
+        self.parts = ["crossEntropy", "weightedCrossEntropy"]
+        self.parts += ["logitDifference"] if self.plan.difference != "none" else []
+        self.parts += ["anchor"] if self.plan.needs_anchor else []
+        self.setting: Setting = setting_of(spec, ranks, events)
+        self.layout = layout_of(spec, ranks, self.setting)
+        self.scored: Scored = build_training(spec, ranks, self.setting)
+        self.given = given_estimates(self.scored, spec, self.setting, ranks, events)
+        if self.setting.parallel == "shard":
+            shard(self.scored, ranks, self.setting)
+        self.state = TrainedState(
+            self.scored.adapted.trained, ranks, spec.recipe, averages=self.plan.estimator == "moving-average"
+        )
+        lora = spec.recipe.get("lora") or {}
+        self.drops = lora.get("dropout", 0) > 0
+
+    def share(self, examples: Sequence[int], number: int, step: StepPlan, factor: float) -> list[float]:
+        """Runs a microbatch, adds its gradients, and returns its share of the loss and its parts, and its tokens."""
+        noise = (self.spec.recipe["seed"], number) if self.drops else None
+        batch = batch_of(self.spec.pairs, examples, self.plan.passes, self.layout, noise)
+        given = of_fitted(self.spec, self._estimates(examples), examples, self.layout.device)
+        tokens = self.scored(batch, self.plan.scores, self.plan)
+        groups = Groups(batch.example_of, batch.has_history, step.examples)
+        loss, parts = loss_of(self.plan, tokens, groups, given, step.effect_scale)
+        (loss * factor).backward()
+        if factor == 0:
+            return [0.0] * (len(self.parts) + 2)
+        return [float(loss.detach()), *(float(parts[name].detach()) for name in self.parts), float(batch.tokens)]
+
+    def _estimates(self, examples: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Given ones, and those of the moving average as it is now."""
+        if self.plan.estimator != "moving-average" or not self.plan.needs_estimate:
+            return self.given
+        self.state.swap_average()
+        alone = _Alone()
+        found = score_pairs(self.scored, self.spec, self.setting, alone, lambda *_: None, examples)
+        self.state.swap_average()
+        return {**found, **self.given}
+
+    def take(self, number: int) -> list[float]:
+        """The gradients of a step, and this process's shares: loss, parts, tokens."""
+        step = self.steps[number - 1]
+        microbatches = step.microbatches
+        limit = self.spec.compute["tokensPerMicrobatch"]
+        if limit is not None:
+            pairs = self.spec.pairs
+            examples = [example for microbatch in microbatches for example in microbatch]
+            lengths = {i: int(pairs.with_history.lengths[i] + pairs.response.lengths[i]) for i in examples}
+            microbatches = regrouped(examples, lengths, limit)
+        mine = dealt(microbatches, self.ranks.rank, self.ranks.world)
+        self.state.clear_gradients()
+        sums = [0.0] * (len(self.parts) + 2)
+        # FSDP2 averages over processes, and every one must take part in each gathering: idle ones run a microbatch of share 0.
+        factor = float(self.ranks.world) if self.state.is_sharded else 1.0
+        if self.state.is_sharded:
+            most = max(len(dealt(microbatches, rank, self.ranks.world)) for rank in range(self.ranks.world))
+            ghosts = most - len(mine)
+        else:
+            ghosts = 0
+        for examples in mine:
+            shares = self.share(examples, number, step, factor)
+            sums = [a + b for a, b in zip(sums, shares)]
+        for _ in range(ghosts):
+            self.share(step.microbatches[0][:1], number, step, 0.0)
+        return sums
+
+    def validation_loss(self) -> float:
+        """Mean over users of the mean negative log-likelihood of a response token with the history, nats."""
+        name = "validation.safetensors"
+        prompts, responses, tensors = self.spec.prompts(name)
+        users = self.spec.column(name, tensors, "user", torch.int32, len(prompts)).tolist()
+        fitted = tensors.get("fitted")
+        scores = score_prompts(self.scored, self.spec, self.setting, self._scoring_ranks(), lambda *_: None, prompts, responses)
+        by_user: dict[int, list[float]] = {}
+        for i, user in enumerate(users):
+            rows = slice(int(responses.offsets[i]), int(responses.offsets[i + 1]))
+            values = scores[rows] if fitted is None else scores[rows][fitted[rows].bool()]
+            by_user.setdefault(user, []).append(-float(values.double().mean()))
+        means = [sum(values) / len(values) for values in by_user.values()]
+        return sum(means) / len(means)
+
+    def _scoring_ranks(self):
+        """Sharded weights are gathered by all at once: each process then scores all rows."""
+        return _Alone() if self.state.is_sharded else self.ranks
+
+    def close(self) -> None:
+        self.ranks.close()
+
+
+class _Alone:
+    """In the place of the processes of a run, for what each of them computes by itself."""
+
+    rank, world, is_main = 0, 1, True
+
+    def __init__(self):
+        self.device = None
+
+    def sum_on_cpu(self, tensor):
+        return tensor
+
+
+def train(spec: Spec, ranks: Ranks, events: Events) -> int:
+    """Takes the steps that are left; returns the exit code of a run without torchrun."""
+    stop = StopFlag(spec.folder)
+    training = Training(spec, ranks, events)
+    step, lines = _resume(training)
+    is_resumed = step > 0 or len(spec_events(spec)) > 0
+    state, total, run = training.state, training.total, training.run
+    log = StepLog(run) if ranks.is_main else None
+    checkpointed = [step, time.monotonic()]
+    record = record_of(training)
+    events.emit(
+        "started",
+        run=str(run),
+        steps=total,
+        startStep=step,
+        isResumed=is_resumed,
+        examples=len(spec.pairs),
+        trainedParameters=state.count,
+        **record,
+    )
+
+    def checkpoint() -> None:
+        if log is not None:
+            log.sync()
+        path = write_checkpoint(run, step, state)
+        checkpointed[:] = [step, time.monotonic()]
+        if ranks.is_main:
+            prune_checkpoints(run, spec.content["checkpoint"]["keep"])
+        events.emit("checkpoint", step=step, path=str(path))
+
+    every = spec.recipe.get("evalEvery", 0)
+
+    def is_evaluated(at: int) -> bool:
+        return every > 0 and spec.has("validation.safetensors") and (at % every == 0 or at == total)
+
+    def evaluate() -> float:
+        loss = training.validation_loss()
+        prompts, _, tensors = spec.prompts("validation.safetensors")
+        users = len(set(tensors["user"].tolist()))
+        events.emit("evaluation", step=step, validationLoss=loss, examples=len(prompts), users=users)
+        return loss
+
+    if step > 0 and is_evaluated(step) and ranks.sums([float(bool(lines) and "validationLoss" not in lines[-1])])[0] > 0:
+        # Stopped between the step and its evaluation: the weights are still those of the step.
+        lines_of_step = {"validationLoss": evaluate()}
+        if log is not None:
+            lines[-1] |= lines_of_step
+            log.replace_last(lines[-1])
+    begin = time.monotonic()
+    try:
+        while step < total:
+            began = time.monotonic()
+            number = step + 1
+            shares = training.take(number)
+            limit = spec.content["checkpoint"].get("minutes")
+            is_due = limit is not None and time.monotonic() - checkpointed[1] >= limit * 60
+            flags = [float(stop.is_set()), float(is_due and ranks.is_main)]
+            *sums, stopping, due = ranks.sums([*shares, *flags])
+            loss, parts, tokens = sums[0], dict(zip(training.parts, sums[1:-1])), int(sums[-1])
+            if not math.isfinite(loss):
+                raise _not_finite("loss", loss, "training/nan-loss", number, run)
+            norm = state.gradient_norm()
+            if not math.isfinite(norm):
+                raise _not_finite("gradient norm", norm, "training/nan-gradient", number, run)
+            planned = training.steps[step]
+            state.update(planned.learning_rate, norm)
+            if state.average is not None:
+                state.update_average(spec.content["estimator"]["decay"])
+            step = number
+            seconds = time.monotonic() - began
+            line = {
+                "step": step,
+                "epoch": planned.epoch,
+                "loss": loss,
+                "parts": parts,
+                "learningRate": planned.learning_rate,
+                "gradientNorm": norm,
+                "examples": planned.examples,
+                "tokens": tokens,
+                "seconds": seconds,
+                "tokensPerSecond": tokens / seconds,
+                "peakMemoryBytes": peak_memory(ranks.device),
+            }
+            validation = training.validation_loss() if is_evaluated(step) else None
+            if validation is not None:
+                line["validationLoss"] = validation
+            if log is not None:
+                log.append(line)
+                lines.append(line)
+            events.emit("step", totalSteps=total, **line, elapsedSeconds=time.monotonic() - begin)
+            if validation is not None:
+                prompts, _, tensors = spec.prompts("validation.safetensors")
+                users = len(set(tensors["user"].tolist()))
+                events.emit("evaluation", step=step, validationLoss=validation, examples=len(prompts), users=users)
+            if stopping > 0:
+                if checkpointed[0] < step:
+                    checkpoint()
+                if ranks.is_main:
+                    write_end(spec.folder, "stopped", step=step, code="aborted", message=f"{run}: stopped after step {step} of {total}", hint="Resume the run to continue from there.", record=record)
+                return 130
+            if step < total and (step % spec.content["checkpoint"]["every"] == 0 or due > 0):
+                checkpoint()
+        result = save_result(training)
+        if ranks.is_main:
+            summary = summarise(lines, result, ranks.device)
+            write_end(spec.folder, "done", step=step, summary=summary, record=record)
+            events.emit("done", summary={"run": str(run), **summary})
+        return 0
+    except OSError as cause:
+        if cause.errno != errno.ENOSPC:
+            raise
+        raise Fault(
+            f"{run}: the disk is full after step {step}: {cause}",
+            code="training/disk-full",
+            hint="Free some space, then resume the run: it continues from its newest checkpoint, or else from the start.",
+        ) from None
+    finally:
+        if log is not None:
+            log.close()
+
+
+def spec_events(spec: Spec) -> list[Path]:
+    """Marks of an earlier worker."""
+    folder = spec.run / CHECKPOINTS
+    return list(folder.glob("step-*")) if folder.is_dir() else []
+
+
+def _resume(training: Training) -> tuple[int, list[dict]]:
+    """Restores the newest whole checkpoint and cuts the log back to it. Returns its step, and the lines kept (rank 0's)."""
+    run, ranks, events = training.run, training.ranks, training.events
+    step, lines, failure = 0, [], None
+    if ranks.is_main:
+        (run / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        remove_temporaries(run)
+        remove_temporaries(run / CHECKPOINTS)
+        step, damaged = find_newest(run, training.state)
+        lines = cut_step_log(run, step)
+        for notice in damaged:
+            events.emit("notice", notice=notice)
+        if len(lines) < step:
+            events.emit("notice", notice={"code": "run/step-log-cut", "run": str(run), "lines": len(lines), "step": step})
+    step = int(ranks.sums([float(step)])[0])
+    if step > 0:
+        restore_checkpoint(run, step, training.state)
+    return step, lines
+
+
+def _not_finite(what: str, got: float, code: str, number: int, run: Path) -> Fault:
+    return Fault(
+        f"step {number}: {what}: expected a finite number, got {got}",
+        code=code,
+        hint=f"Start a new run with a lower learning rate; the last checkpoint is in {run / CHECKPOINTS}.",
+    )
+
+
+def save_result(training: Training) -> dict[str, str]:
+    """Writes `adapter/` or `weights/`, with what the spec wants beside the weights. Returns the folder by its name."""
+    spec, ranks = training.spec, training.ranks
+    result = spec.content["result"]
+    tensors = training.state.whole("weights")
+    name = "model.safetensors" if result["folder"] == "weights" else "adapter_model.safetensors"
+    path = spec.run / result["folder"]
+
+    def fill(folder: Path) -> None:
+        source = Path(spec.model["path"])
+        for file in result["copies"]:
+            if (source / file).is_file():
+                (folder / file).write_bytes((source / file).read_bytes())
+        for file, content in result["files"].items():
+            (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        save_file(tensors, folder / name, metadata={"format": "pt"})
+
+    if ranks.is_main:
+        write_folder(path, fill)
+    ranks.wait()
+    return {result["folder"]: str(path)}
+
+
+def summarise(lines: list[dict], result: dict[str, str], device: torch.device) -> dict:
+    """The summary of a run from all lines of its log."""
+    seconds = sum(line["seconds"] for line in lines)
+    last = lines[-1]
+    return {
+        "steps": len(lines),
+        "examplesPerSecond": sum(line["examples"] for line in lines) / seconds,
+        "tokensPerSecond": sum(line["tokens"] for line in lines) / seconds,
+        "peakMemoryBytes": max([peak_memory(device), *(line["peakMemoryBytes"] for line in lines)]),
+        "finalLoss": last["loss"],
+        **({"validationLoss": last["validationLoss"]} if "validationLoss" in last else {}),
+        **result,
+    }
+
+
+def record_of(training: Training) -> dict:
+    """What a run used, for the events and the manifest."""
+    ranks, setting = training.ranks, training.setting
+    return {
+        "processes": ranks.world,
+        "nodes": ranks.nodes,
+        "device": ranks.device.type,
+        "dtype": setting.dtype,
+        "parallel": setting.parallel,
+        "attention": setting.attention,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    import peft
+    import transformers
+
+    return {
+        "nextquillTorch": __version__,
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "peft": peft.__version__,
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Of the device where it has memory of its own, else of this process."""
+    if device.type in ("cuda", "xpu"):
+        return getattr(torch, device.type).max_memory_allocated(device)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
