@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def work(run: Path, *, checks_only: bool = False) -> int:
     """Does what the spec says, and leaves end.json; returns the exit code."""
-    from .events import Events, read_end
+    from .events import Events, read_end, take_stdout
     from .parallel import Ranks
 
     folder = run / "spec"
@@ -39,7 +39,7 @@ def work(run: Path, *, checks_only: bool = False) -> int:
     if ended is not None:
         print(f"{folder / 'end.json'}: this run has ended before ({ended['status']}); nothing is done", file=sys.stderr)
         return 0
-    events = Events(folder, rank or 0)
+    events = Events(folder, rank or 0, take_stdout() if rank in (None, 0) else None)
     ranks = None
     try:
         from .spec import read_spec

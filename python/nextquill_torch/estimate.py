@@ -60,7 +60,7 @@ def score_pairs(
     wanted = ("withHistory", "withoutHistory", "divergence")
 
     def score(group: Sequence[int]) -> dict[str, Tensor]:
-        batch = batch_of(whole, group, "pair", layout)
+        batch = batch_of(whole, group, ("withHistory", "withoutHistory"), layout)
         with torch.no_grad():
             tokens = scored(batch, wanted)
         # One prompt: its second pass differs by rounding only, and the effect is 0 by definition.
@@ -103,8 +103,8 @@ def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
     """
     plan = spec.plan
     names = tuple(ESTIMATED) if plan.needs_estimate and plan.estimator == "fixed" else ()
-    if plan.needs_generic:
-        names += ("generic",)
+    names += ("generic",) if plan.needs_generic else ()
+    names += ("startMargin",) if plan.needs_start_margin else ()
     if not names:
         return {}
     found = spec.estimates(names)
@@ -126,6 +126,8 @@ def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
         made |= score_pairs(estimator, spec, setting, ranks, progress("effects of the estimator", "examples"))
     if plan.needs_generic:
         made["generic"] = generic_effects(estimator, spec, setting, ranks, progress("effects of other users’ histories", "prompts"))
+    if plan.needs_start_margin:
+        made["startMargin"] = start_margins(scored, spec, setting, ranks, progress("margins of the starting model", "prompts"))
     if ranks.is_main:
         path = spec.folder / "estimates.safetensors"
         temporary = path.with_suffix(".tmp")
@@ -152,6 +154,17 @@ def generic_effects(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
         others = torch.stack([part[len(chosen) + k] for k in range(len(pair)) if int(pair[k]) == i])
         generic[responses.offsets[i] : responses.offsets[i + 1]] = (others.mean(0) - none[i]).float()
     return generic
+
+
+def start_margins(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress) -> Tensor:
+    """How much likelier every response token is with the own history than with the other one; 0 without another."""
+    pairs = spec.pairs
+    own, other = (
+        score_prompts(scored, spec, setting, ranks, progress, prompts, pairs.response)
+        for prompts in (pairs.with_history, pairs.other_history)
+    )
+    compared = torch.repeat_interleave(pairs.is_compared, pairs.response.lengths)
+    return torch.where(compared, own - other, torch.zeros_like(own))
 
 
 def _ragged(rows: Sequence[Tensor]) -> Ragged:

@@ -10,15 +10,15 @@ from .files import write_json
 
 
 class Events:
-    """The reporter of one process; only rank 0's lines reach standard output."""
+    """The reporter of one process; only rank 0 says what happens, and `out` (its standard output) gets the same lines."""
 
-    def __init__(self, folder: Path, rank: int):
+    def __init__(self, folder: Path, rank: int, out=None):
         self.path = folder / "events.jsonl"
         self.rank = rank
-        self._out = own_stdout() if rank == 0 else None
+        self._out = out
 
     def emit(self, kind: str, **fields: object) -> None:
-        if self._out is not None:
+        if self.rank == 0:
             self._write({"type": kind, **fields})
 
     def warn(self, code: str, message: str) -> None:
@@ -38,17 +38,12 @@ class Events:
                 file.write(line + "\n")
 
 
-_stdout = None
-
-
-def own_stdout():
+def take_stdout():
     """The process's standard output; whatever else is printed goes to standard error from here on."""
-    global _stdout
-    if _stdout is None:
-        sys.stdout.flush()
-        _stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)
-    return _stdout
+    sys.stdout.flush()
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return out
 
 
 class StopFlag:

@@ -39,6 +39,8 @@ class Plan:
     difference: str
     options: Mapping[str, object]
     estimator: str = "dynamic"
+    #: Whether the own history is preferred to another user's.
+    preference: bool = False
 
     @property
     def is_weighted(self) -> bool:
@@ -57,10 +59,26 @@ class Plan:
         return self.options["anchorWeight"] > 0
 
     @property
+    def needs_other(self) -> bool:
+        """A pass with another user's history."""
+        return self.preference
+
+    @property
+    def needs_start_margin(self) -> bool:
+        return self.preference and bool(self.options["startMargin"])
+
+    @property
     def passes(self) -> str:
+        """Those with the user's own prompts."""
         own = self.is_weighted and not self.needs_estimate
         compares = self.difference != "none" or self.needs_anchor or own
         return "pair" if self.fit == "withHistory" and compares else self.fit
+
+    @property
+    def pass_names(self) -> tuple[str, ...]:
+        """The passes of a training step."""
+        own = ("withHistory", "withoutHistory") if self.passes == "pair" else (self.passes,)
+        return (*own, "otherHistory") if self.needs_other else own
 
     @property
     def gradient_through_weights(self) -> bool:
@@ -88,6 +106,8 @@ class Plan:
                 wanted.append("difference")
         if self.needs_anchor:
             wanted.append("anchor")
+        if self.needs_other:
+            wanted.append("otherHistory")
         return tuple(wanted)
 
 
@@ -105,7 +125,7 @@ def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: s
     resolved = resolve_options(given)
     weighted = row["rule"] != "uniform" and (resolved["plainWeight"] < 1 or row["difference"] == "weighted")
     rule = "uniform" if not weighted else "soft" if resolved["softWeights"] else row["rule"]
-    return checked_plan(row["fit"], rule, row["difference"], resolved, estimator)
+    return checked_plan(row["fit"], rule, row["difference"], resolved, estimator, row["preference"])
 
 
 def resolve_options(given: Mapping[str, object]) -> dict[str, object]:
@@ -132,7 +152,9 @@ def _are_numbers(a: object, b: object) -> bool:
     return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))
 
 
-def checked_plan(fit: str, weights: str, difference: str, options: Mapping[str, object], estimator: str) -> Plan:
+def checked_plan(
+    fit: str, weights: str, difference: str, options: Mapping[str, object], estimator: str, preference: bool
+) -> Plan:
     """A plan of rules that are known here."""
     for key, value, known in (
         ("fit", fit, FITS),
@@ -146,7 +168,7 @@ def checked_plan(fit: str, weights: str, difference: str, options: Mapping[str, 
                 code="spec/objective",
                 hint="Install the nextquill-torch of the same version as NextQuill.",
             )
-    return Plan(fit, weights, difference, dict(options), estimator)
+    return Plan(fit, weights, difference, dict(options), estimator, preference)
 
 
 @dataclass(frozen=True)
@@ -159,6 +181,8 @@ class Groups:
     has_history: Tensor
     #: Examples of the whole step, over all microbatches and processes.
     step_examples: int
+    #: bool[B], which are compared with another user's history; where an objective does.
+    is_compared: Tensor | None = None
 
     @cached_property
     def membership(self) -> Tensor:
@@ -179,6 +203,10 @@ class Groups:
         """f32[S], 1 where the token's example has a history."""
         return self.per_token(self.has_history.to(torch.float32))
 
+    def summed(self, values: Tensor) -> Tensor:
+        """The sum over a token's example, at each of its tokens: f32[S]."""
+        return self.per_token((self.membership.to(values.dtype) @ values[:, None])[:, 0])
+
     def total(self, values: Tensor, weights: Tensor) -> Tensor:
         """The step's share: Σ weight · value / examples of the step."""
         return (values * weights * (1 / self.step_examples)).sum()
@@ -187,7 +215,7 @@ class Groups:
 def normalise(weights: Tensor, groups: Groups) -> Tensor:
     """ω̃ = ω / Σ ω within each example; uniform where an example has no history, or only weights of 0."""
     used = torch.where(groups.history > 0, weights, torch.ones_like(weights))
-    sums = groups.per_token((groups.membership.to(used.dtype) @ used[:, None])[:, 0])
+    sums = groups.summed(used)
     is_weighted = sums > 0
     # The denominator is replaced, too: a gradient through 0/0 would be no number.
     return torch.where(is_weighted, used, groups.uniform.to(used.dtype)) / torch.where(is_weighted, sums, torch.ones_like(sums))
@@ -226,6 +254,17 @@ def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: 
     return normalise(raw_weights(plan, tokens, given or {}), groups)
 
 
+def preference_loss(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor]) -> Tensor:
+    """−ln σ(β Σ_t [log p(y_t|h) − log p(y_t|h_v)] − that of the starting model) of a token's example, at each of its tokens: [S].
+
+    DPO's loss (arXiv 2305.18290, Eq. 7) with two contexts of one text.
+    """
+    margin = tokens[plan.fit] - tokens["otherHistory"]
+    if plan.needs_start_margin:
+        margin = margin - given["startMargin"]
+    return -torch.nn.functional.logsigmoid(groups.summed(margin) * plan.options["preferenceBeta"])
+
+
 def loss_of(
     plan: Plan,
     tokens: Mapping[str, Tensor],
@@ -235,7 +274,8 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
 
-    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats.
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
+    φ of the fit in place of the first two terms.
     `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
     """
     options = plan.options
@@ -247,6 +287,13 @@ def loss_of(
     plain = options["plainWeight"]
     if plain > 0:
         loss = weighted * (1 - plain) + groups.total(cross_entropy, groups.uniform) * plain
+    if plan.needs_other:
+        compared = groups.per_token(groups.is_compared)
+        values = preference_loss(plan, tokens, groups, given or {}) * compared.to(torch.float32)
+        parts["preference"] = groups.total(values, groups.uniform)
+        # A text that is compared with nobody's history is fitted as ever.
+        share = torch.where(compared, float(options["preferenceFit"]), 1.0)
+        loss = parts["preference"] + groups.total(cross_entropy * share, groups.uniform)
     if plan.difference != "none":
         values = -tokens["difference"] * groups.history
         parts["logitDifference"] = groups.total(values, weights if plan.difference == "weighted" else groups.uniform)
@@ -291,6 +338,9 @@ def nextquill_loss(
     divergence: Tensor | None = None,
     anchor: Tensor | None = None,
     generic: Tensor | None = None,
+    other: Tensor | None = None,
+    is_compared: Tensor | None = None,
+    start_margin: Tensor | None = None,
     effect_scale: float = 1.0,
     **options: object,
 ) -> Tensor:
@@ -300,12 +350,22 @@ def nextquill_loss(
     step_examples: examples that the loss is a mean over, those given by default; over accumulated microbatches and
     processes it is the number of the whole step, and the shares are summed.
     difference: log softmax(z_h − z_∅)[y], for objectives with a loss on it; divergence and anchor: see scores.py.
+    other: log p(y_t) with another user's history; is_compared: bool[examples], those with their own history by default;
+    start_margin: own − other of the starting model. For objectives with a preference.
     options: those of a recipe's objectiveOptions, such as plainWeight=0.3.
     """
     plan = plan_of(objective, options)
-    tokens = _tokens_of(plan.scores, own, none, {"difference": difference, "divergence": divergence, "anchor": anchor})
-    groups = Groups(example_of, has_history, step_examples or len(has_history))
-    return loss_of(plan, tokens, groups, {} if generic is None else {"generic": generic}, effect_scale)[0]
+    others = {"difference": difference, "divergence": divergence, "anchor": anchor, "otherHistory": other}
+    tokens = _tokens_of(plan.scores, own, none, others)
+    if plan.needs_start_margin and start_margin is None:
+        raise SpecFault(
+            "start_margin: expected the starting model's margin of each token, got none",
+            code="objective/tokens",
+            hint="Pass start_margin=, or startMargin=False for the form without a reference model.",
+        )
+    groups = Groups(example_of, has_history, step_examples or len(has_history), has_history if is_compared is None else is_compared)
+    given = {"generic": generic, "startMargin": start_margin}
+    return loss_of(plan, tokens, groups, {name: value for name, value in given.items() if value is not None}, effect_scale)[0]
 
 
 def _tokens_of(

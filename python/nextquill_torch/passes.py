@@ -37,6 +37,7 @@ class Batch:
     targets: Tensor  # i64[S]
     example_of: Tensor  # i64[S]
     has_history: Tensor  # bool[B]
+    is_compared: Tensor | None = None  # bool[B], where there is a pass with another user's history
 
     @property
     def tokens(self) -> int:
@@ -52,13 +53,14 @@ class Layout:
     packing: bool = False
 
 
-def batch_of(pairs: Pairs, examples: Sequence[int], passes: str, layout: Layout, noise_of: tuple[int, int] | None = None) -> Batch:
-    """The passes of some rows of pairs.
+def batch_of(
+    pairs: Pairs, examples: Sequence[int], names: Sequence[str], layout: Layout, noise_of: tuple[int, int] | None = None
+) -> Batch:
+    """The passes of some rows of pairs, by their names.
 
     noise_of: seed and step, for adapters with dropout: a token draws by its distance from the end of its row.
     """
-    names = ("withHistory", "withoutHistory") if passes == "pair" else (passes,)
-    prompts = {"withHistory": pairs.with_history, "withoutHistory": pairs.without_history}
+    prompts = {"withHistory": pairs.with_history, "withoutHistory": pairs.without_history, "otherHistory": pairs.other_history}
     responses = [pairs.response.row(i) for i in examples]
     masks = [_mask_of(pairs, i) for i in examples]
     sides = {}
@@ -75,6 +77,7 @@ def batch_of(pairs: Pairs, examples: Sequence[int], passes: str, layout: Layout,
         torch.cat([response[mask] for response, mask in zip(responses, masks)]).long().to(layout.device),
         torch.repeat_interleave(torch.arange(len(examples)), counts).to(layout.device),
         pairs.has_history[list(examples)].to(layout.device),
+        pairs.is_compared[list(examples)].to(layout.device) if "otherHistory" in names else None,
     )
 
 
@@ -154,7 +157,7 @@ class Scored(nn.Module):
             side = batch.sides[name]
             with nullcontext() if gradient[name] else torch.no_grad():
                 hidden[name] = self._rows(self.adapted, side)
-        heads = {name: self._head(name, batch.sides.get(name)) for name in hidden}
+        heads = {name: self._head(name) for name in hidden}
         with nullcontext() if trains else torch.no_grad():
             stops = bool(plan and plan.options["stopGradient"])
             return token_scores(wanted, hidden, heads, batch.targets, chunk=self.chunk, stop_gradient=stops)
@@ -179,13 +182,8 @@ class Scored(nn.Module):
             finally:
                 self.adapted.set_adapters(True)
 
-    def _head(self, name: str, side: Side | None):
+    def _head(self, name: str):
+        """The product of hidden rows with the head. An adapter of the head sees all of its inputs: dropout is the layers' alone."""
         adapted = self.start if name == "start" and self.start is not None else self.adapted
         head = adapted.causal.get_output_embeddings()
-        noise = None if side is None or side.noise is None else side.noise.reshape(-1)[side.rows]
-
-        def product(rows: Tensor, places: slice) -> Tensor:
-            with adapted.noise.of(None if noise is None else noise[places]):
-                return head_product(head, rows, adapters=name != "start")
-
-        return product
+        return lambda rows: head_product(head, rows, adapters=name != "start")

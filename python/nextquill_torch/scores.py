@@ -15,8 +15,8 @@ SERIES_LIMIT = 0.09
 #: The smallest normal f32: keeps 0 · ln 0 at 0 where a token is impossible under one prompt.
 TINY = 1.1754944e-38
 
-#: f32[S', V] of f32[S', D], and the places of these rows among all.
-Head = Callable[[Tensor, slice], Tensor]
+#: f32[S', V] of f32[S', D].
+Head = Callable[[Tensor], Tensor]
 
 
 def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
@@ -53,11 +53,12 @@ def anchor_divergence(start: Tensor, without_history: Tensor) -> Tensor:
 
 
 def scores_of_logits(wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, stop_gradient: bool) -> list[Tensor]:
-    """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, start."""
+    """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, start."""
     z_h, z_0 = logits.get("withHistory"), logits.get("withoutHistory")
     made: dict[str, Callable[[], Tensor]] = {
         "withHistory": lambda: log_probability(z_h, targets),
         "withoutHistory": lambda: log_probability(z_0, targets),
+        "otherHistory": lambda: log_probability(logits["otherHistory"], targets),
         "difference": lambda: log_probability(z_h - (z_0.detach() if stop_gradient else z_0), targets),
         "divergence": lambda: divergence(z_h, z_0),
         "anchor": lambda: anchor_divergence(logits["start"], z_0),
@@ -81,7 +82,7 @@ def token_scores(
     passes = list(hidden)
 
     def of_chunk(rows: slice, *parts: Tensor) -> Tensor:
-        logits = {name: heads[name](part, rows).float() for name, part in zip(passes, parts)}
+        logits = {name: heads[name](part).float() for name, part in zip(passes, parts)}
         return torch.stack(scores_of_logits(wanted, logits, targets[rows], stop_gradient))
 
     results = []

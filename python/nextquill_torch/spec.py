@@ -13,7 +13,7 @@ from torch import Tensor
 
 from . import schema
 from .faults import SpecFault
-from .objective import Plan, checked_plan, resolve_options
+from .objective import TABLE, Plan, checked_plan, resolve_options
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class Pairs:
     has_history: Tensor
     #: bool[response values], or None where every response token is fitted.
     fitted: Tensor | None
+    #: Prompts with another user's history, and bool[P], which pairs have one; where the objective compares them.
+    other_history: Ragged | None = None
+    is_compared: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.response)
@@ -102,7 +105,16 @@ class Spec:
         """The objective; what follows from its rules must be what the spec says."""
         rules = self.content["objective"]
         options = resolve_options(self.recipe["objectiveOptions"])
-        plan = checked_plan(rules["fit"], rules["weights"], rules["difference"], options, self.content["estimator"]["kind"])
+        preference = rules.get("preference", False)
+        row = TABLE["objectives"].get(self.recipe["objective"])
+        if row is not None and row["preference"] != preference:
+            raise SpecFault(
+                f"run.json: objective.preference: expected {json.dumps(row['preference'])}, as {self.recipe['objective']} has it, got {json.dumps(preference)}",
+                code="spec/objective",
+                hint="Install the nextquill-torch of the same version as NextQuill.",
+            )
+        estimator = self.content["estimator"]["kind"]
+        plan = checked_plan(rules["fit"], rules["weights"], rules["difference"], options, estimator, preference)
         for key, derived in (("passes", plan.passes), ("gradientWithoutHistory", plan.gradient_without_history)):
             if rules[key] != derived:
                 raise SpecFault(
@@ -132,7 +144,13 @@ class Spec:
                 raise self._fault(name, "fitted", "a fitted token in each response", "a response without one")
         elif len(response) > 0 and int(response.lengths.min()) == 0:
             raise self._fault(name, "response", "at least one token each", "an empty one")
-        return Pairs(*sides, response, has_history, fitted)
+        if self.task != "train" or not self.plan.needs_other:
+            return Pairs(*sides, response, has_history, fitted)
+        other = self._ragged(name, tensors, "otherHistory")
+        is_compared = self._column(name, tensors, "isCompared", torch.uint8, len(response)).bool()
+        if len(other) != len(response) or int(other.lengths.min()) == 0:
+            raise self._fault(name, "otherHistory", f"{len(response)} rows of at least one token each", "others")
+        return Pairs(*sides, response, has_history, fitted, other, is_compared)
 
     @cached_property
     def steps(self) -> list[StepPlan]:

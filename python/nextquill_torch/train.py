@@ -37,6 +37,7 @@ class Training:
         self.plan = spec.plan
         self.steps = spec.steps
         self.parts = ["crossEntropy", "weightedCrossEntropy"]
+        self.parts += ["preference"] if self.plan.needs_other else []
         self.parts += ["logitDifference"] if self.plan.difference != "none" else []
         self.parts += ["anchor"] if self.plan.needs_anchor else []
         self.setting: Setting = setting_of(spec, ranks, events)
@@ -54,10 +55,10 @@ class Training:
     def share(self, examples: Sequence[int], number: int, step: StepPlan, factor: float) -> list[float]:
         """Runs a microbatch, adds its gradients, and returns its share of the loss and its parts, and its tokens."""
         noise = (self.spec.recipe["seed"], number) if self.drops else None
-        batch = batch_of(self.spec.pairs, examples, self.plan.passes, self.layout, noise)
+        batch = batch_of(self.spec.pairs, examples, self.plan.pass_names, self.layout, noise)
         given = of_fitted(self.spec, self._estimates(examples), examples, self.layout.device)
         tokens = self.scored(batch, self.plan.scores, self.plan)
-        groups = Groups(batch.example_of, batch.has_history, step.examples)
+        groups = Groups(batch.example_of, batch.has_history, step.examples, batch.is_compared)
         loss, parts = loss_of(self.plan, tokens, groups, given, step.effect_scale)
         (loss * factor).backward()
         if factor == 0:

@@ -41,7 +41,7 @@ def loss_and_gradients(plan, leaves, targets, groups, given=None, effect_scale=1
     hidden = {name: value for name, value in leaves.items() if name in needed}
     if plan.needs_anchor:
         hidden["start"] = start
-    heads = {name: lambda rows, _: rows for name in hidden}
+    heads = {name: lambda rows: rows for name in hidden}
     tokens = token_scores(plan.scores, hidden, heads, targets, chunk=chunk, stop_gradient=plan.options["stopGradient"])
     loss, parts = loss_of(plan, tokens, groups, given, effect_scale)
     loss.backward()
@@ -107,6 +107,8 @@ def test_plans_are_those_of_typescript(entry):
         "estimate": plan.needs_estimate,
         "generic": plan.needs_generic,
         "anchor": plan.needs_anchor,
+        "other": plan.needs_other,
+        "startMargin": plan.needs_start_margin,
         "scale": plan.options["effectWarmup"] > 0,
     }
     made = {"fit": plan.fit, "weights": plan.weights, "difference": plan.difference, "passes": plan.passes, "needs": needs}

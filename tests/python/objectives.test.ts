@@ -8,18 +8,26 @@ import {
   defaultObjectiveOptions,
   type ObjectiveOptions,
 } from '../../src/method/objectives/objective-options.ts';
-import { objectiveNames, objectiveOf, objectiveTable } from '../../src/method/objectives/objectives.ts';
+import {
+  type ObjectiveRow,
+  objectiveNames,
+  objectiveOf,
+  objectiveTable,
+} from '../../src/method/objectives/objectives.ts';
 import { type EstimatorName, planObjective } from '../../src/method/objectives/plan.ts';
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-const rows = Object.entries(objectiveTable);
+const rows: [string, ObjectiveRow][] = Object.entries(objectiveTable);
 
 describe('the objectives of Python', () => {
   it('have every row, alias, option and default', async () => {
     const aliases = objectiveNames.filter((name) => !Object.hasOwn(objectiveTable, name));
     const table = {
       objectives: Object.fromEntries(
-        rows.map(([name, { fit, rule, difference }]) => [name, { fit, rule, difference }]),
+        rows.map(([name, { fit, rule, difference, preference = false }]) => [
+          name,
+          { fit, rule, difference, preference },
+        ]),
       ),
       aliases: Object.fromEntries(
         aliases.map((name) => {
@@ -54,6 +62,7 @@ describe('the objectives of Python', () => {
       [{ plainWeight: 1 }, 'dynamic'],
       [{ weightsFrom: 'userSpecific' }, 'dynamic'],
       [{ weightsFrom: 'userSpecific' }, 'fixed'],
+      [{ startMargin: false }, 'dynamic'],
     ];
     const plans = objectiveNames.flatMap((name) =>
       variants.flatMap(([options, estimator]) => {

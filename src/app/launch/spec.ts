@@ -77,7 +77,13 @@ const objective = z
     difference: z
       .enum(['none', 'uniform', 'weighted'])
       .describe('weights of the loss on the logit difference: none, the mean over tokens, or ω̃'),
-    passes: z.enum(['withHistory', 'withoutHistory', 'pair']).describe('passes of a training step'),
+    preference: z
+      .boolean()
+      .optional()
+      .describe('whether the own history is preferred to another user’s; false when absent'),
+    passes: z
+      .enum(['withHistory', 'withoutHistory', 'pair'])
+      .describe('passes of a training step with the user’s own prompts'),
     gradientWithoutHistory: z.boolean().describe('whether a gradient flows into the pass without history'),
     needs: z
       .array(z.enum(quantities))

@@ -114,6 +114,7 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
     fit,
     weights: rule,
     difference,
+    ...(needs.other && { preference: true }),
     passes,
     gradientWithoutHistory:
       fit === 'withoutHistory' ||
@@ -153,8 +154,22 @@ export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
       'U8',
       pairs.map(({ hasHistory }) => Number(hasHistory)),
     ),
+    ...(pairs.some(({ otherHistoryIds }) => otherHistoryIds !== undefined) ? otherTensors(pairs) : []),
   ];
 }
+
+/** Prompts with another user's history, the own prompt again where a pair is compared with nobody's, and which pairs are. */
+const otherTensors = (pairs: readonly PromptPair[]): TensorToWrite[] => [
+  ...ragged(
+    'otherHistory',
+    pairs.map(({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds),
+  ),
+  column(
+    'isCompared',
+    'U8',
+    pairs.map(({ otherHistoryIds }) => Number(otherHistoryIds !== undefined)),
+  ),
+];
 
 /** One number for each response token of all pairs, by the offsets of the responses. */
 const fittedColumn = (pairs: readonly Pick<PairIds, 'fitted' | 'responseIds'>[]) =>

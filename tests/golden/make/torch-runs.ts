@@ -1,0 +1,206 @@
+/**
+ * @file Writes tests/golden/torch-runs: RunSpec folders of small runs, and what this package's engine makes of each, step by step;
+ * the worker on PyTorch must make the same. Run: npx tsx tests/golden/make/torch-runs.ts
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { defaultCompute } from '../../../src/app/launch/spec.ts';
+import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
+import { randomStream } from '../../../src/base/random.ts';
+import { viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
+import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import type { RunInfo } from '../../../src/method/runs/run-info.ts';
+import { createEstimator, fixedEstimates } from '../../../src/method/training/estimators.ts';
+import { createValidation } from '../../../src/method/training/held-out.ts';
+import { resolveSettings, type TrainingSettings } from '../../../src/method/training/settings.ts';
+import { trainingLoop } from '../../../src/method/training/trainer.ts';
+import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
+
+const folder = resolve(import.meta.dirname, '../torch-runs');
+const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj', 'down_proj'] };
+
+/** What the runs share: an uneven last step, and a norm that every step is clipped to. */
+const shared: TrainingSettings = {
+  batchSize: 2,
+  gradientAccumulation: 2,
+  epochs: 2,
+  learningRate: 1e-2,
+  warmupRatio: 0.2,
+  maxGradientNorm: 0.05,
+  threads: 1,
+  seed: 7,
+};
+
+interface Case extends TrainingSettings {
+  readonly modelName?: string;
+  readonly examples?: number;
+  /** Some response tokens are read and not fitted. */
+  readonly masked?: boolean;
+  /** Pairs hold prompts with another user's history, or placebos are given beside them. */
+  readonly others?: 'in pairs' | 'beside';
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  nextquill: { lora },
+  'code-dropout': {
+    lora: { ...lora, dropout: 0.3 },
+    objective: 'nextquill-code',
+    modelName: 'tiny-llama-tied',
+  },
+  'js-gradient-masked': {
+    lora,
+    objective: 'nextquill-js',
+    objectiveOptions: { weightGradient: true },
+    masked: true,
+  },
+  'paper-anchor': {
+    lora: { ...lora, rsLora: true },
+    objective: 'nextquill-paper',
+    objectiveOptions: { anchorWeight: 0.3, stopGradient: true, effectWarmup: 0.5, effectThreshold: 0.01 },
+  },
+  'full-code': { objective: 'nextquill-code', modelName: 'tiny-llama-tied', learningRate: 1e-3 },
+  'full-anchor': {
+    objective: 'sft',
+    objectiveOptions: { anchorWeight: 0.5 },
+    examples: 6,
+    learningRate: 1e-3,
+  },
+  average: {
+    lora,
+    objective: 'nextquill-paper',
+    objectiveOptions: { softWeights: true },
+    estimator: 'moving-average',
+    estimatorDecay: 0.5,
+  },
+  fixed: { lora, objective: 'perce', estimator: 'fixed', masked: true },
+  'user-specific': {
+    lora,
+    objective: 'perce',
+    objectiveOptions: { weightsFrom: 'userSpecific' },
+    others: 'beside',
+  },
+  preference: { lora, objective: 'mipo', objectiveOptions: { preferenceFit: 0.2 }, others: 'in pairs' },
+  'no-history': { lora, objective: 'sft-no-history', examples: 6 },
+  evaluated: { lora, evalEvery: 3 },
+  'head-adapted': { lora: { ...lora, dropout: 0.2, targetModules: ['lm_head', 'o_proj'] }, examples: 6 },
+  qwen2: { lora, modelName: 'tiny-qwen2', examples: 6 },
+  qwen3: { lora, modelName: 'tiny-qwen3', examples: 6 },
+  gemma3: { lora, modelName: 'tiny-gemma3', examples: 6 },
+  gpt2: { lora: { ...lora, targetModules: ['c_attn', 'c_proj'] }, modelName: 'tiny-gpt2', examples: 6 },
+};
+
+/** Ids below the vocabulary of every tiny model. */
+const inVocabulary = (pair: PromptPair, size: number): PromptPair => {
+  const cut = (ids: readonly number[]) => ids.map((id) => id % size);
+  return {
+    ...pair,
+    withHistoryIds: cut(pair.withHistoryIds),
+    withoutHistoryIds: cut(pair.withoutHistoryIds),
+    responseIds: cut(pair.responseIds),
+    ...(pair.otherHistoryIds && { otherHistoryIds: cut(pair.otherHistoryIds) }),
+  };
+};
+
+async function make(name: string, { modelName, examples = 10, masked, others, ...settingsOf }: Case) {
+  const opened = await tinyModel(modelName);
+  const size = opened.config.vocabularySize;
+  const model = { ...opened, tokenizer: { ...opened.tokenizer, vocabularySize: size } };
+  const settings = resolveSettings({ ...shared, ...settingsOf }, model);
+  const random = randomStream(1, 'tests/torch-runs');
+  const ids = (count: number) => Array.from({ length: count }, () => 3 + random.integer(30));
+  const longest = modelName === 'tiny-gpt2' ? 3 : 9;
+  const pairs = randomPairs(examples).map((pair, i) => {
+    const other = pair.hasHistory && i % 3 !== 1;
+    const shortened = { ...pair, withHistoryIds: pair.withHistoryIds.slice(-longest) };
+    return inVocabulary(
+      {
+        ...shortened,
+        ...(others === 'in pairs' && other && { otherHistoryIds: [...ids(4), ...pair.withoutHistoryIds] }),
+        ...(masked && { fitted: pair.responseIds.map((_, t) => t % 3 !== 1) }),
+      },
+      size,
+    );
+  });
+  const placebos =
+    others === 'beside'
+      ? pairs.map(({ hasHistory, withoutHistoryIds, responseIds }) =>
+          hasHistory
+            ? [2, 5].map((count) => ({ promptIds: [...ids(count), ...withoutHistoryIds], responseIds }))
+            : [],
+        )
+      : undefined;
+  const heldOut =
+    settings.evalEvery > 0 ? { pairs: randomPairs(5, 3), users: ['a', 'b', 'a', 'c', 'b'] } : undefined;
+  const fixed = await fixedEstimates(settings, {
+    model,
+    pairs,
+    threads: 1,
+    ...(placebos && { others: placebos }),
+  });
+  const run = join(folder, name);
+  await mkdir(run, { recursive: true });
+  // Without estimates: the worker computes them.
+  await writeTrainSpec(run, {
+    settings,
+    model,
+    modelSource: modelName ?? 'tiny-llama',
+    pairs,
+    others: placebos,
+    heldOut,
+    compute: { ...defaultCompute, device: 'cpu', threads: 1 },
+    info: { formatVersion: 1, objective: settings.objective.name } as RunInfo,
+    version: '0.0.0',
+  });
+  const path = join(run, 'spec/run.json');
+  const spec = JSON.parse(await readFile(path, 'utf8'));
+  spec.model.path = modelName ?? 'tiny-llama';
+  spec.result.copies = [];
+  await writeFile(path, `${JSON.stringify(spec, null, 1)}\n`);
+
+  await using graph = await createTrainingGraph({
+    model,
+    objective: settings.objective,
+    seed: settings.seed,
+    threads: 1,
+    ...(settings.lora && { lora: settings.lora }),
+  });
+  await using tokenEstimator = createEstimator(settings, graph.parameters, fixed, {
+    model,
+    pairs,
+    threads: 1,
+  });
+  await using validation = heldOut && createValidation(settings, graph.parameters, model, heldOut);
+  const steps: unknown[] = [];
+  const loop = trainingLoop(graph, pairs, {
+    ...settings,
+    padId: 0,
+    ...(tokenEstimator && { tokenEstimator }),
+  });
+  for await (const { totalSteps, ...step } of loop) {
+    const isEvaluated = step.step % settings.evalEvery === 0 || step.step === totalSteps;
+    steps.push({
+      ...step,
+      ...(validation && isEvaluated && { validationLoss: await validation.loss() }),
+    });
+  }
+  const sums = Object.entries(viewsOf(graph.parameters, graph.parameters.weights)).map(
+    ([tensor, { data }]) => [
+      tensor,
+      { sum: data.reduce((a, b) => a + b, 0), absolute: data.reduce((a, b) => a + Math.abs(b), 0) },
+    ],
+  );
+  const expected = {
+    madeBy: 'nextquill',
+    script: 'tests/golden/make/torch-runs.ts',
+    steps,
+    weights: Object.fromEntries(sums),
+  };
+  await writeFile(join(run, 'expected.json'), `${JSON.stringify(expected, null, 1)}\n`);
+  console.log(name, steps.length, JSON.stringify(steps.at(-1)));
+}
+
+const only = process.argv.slice(2);
+if (only.length === 0) await rm(folder, { recursive: true, force: true });
+for (const [name, one] of Object.entries(cases))
+  if (only.length === 0 || only.includes(name)) await make(name, one);
