@@ -130,7 +130,7 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
 }
 
 /** The ids of a pair, and which of the response's are fitted: all when absent. */
-export type PairIds = WorkerPair & Pick<PromptPair, 'fitted'>;
+export type PairIds = WorkerPair & Pick<PromptPair, 'fitted' | 'otherHistoryIds'>;
 
 /** Both prompts and the response of each pair, which response tokens are fitted, and whether a history shows. */
 export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
@@ -159,7 +159,7 @@ export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
 }
 
 /** Prompts with another user's history, the own prompt again where a pair is compared with nobody's, and which pairs are. */
-const otherTensors = (pairs: readonly PromptPair[]): TensorToWrite[] => [
+const otherTensors = (pairs: readonly PairIds[]): TensorToWrite[] => [
   ...ragged(
     'otherHistory',
     pairs.map(({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds),
