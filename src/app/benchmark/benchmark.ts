@@ -15,6 +15,8 @@ import { readEmbeddings } from '../files/embedding-file.ts';
 import { lastingModelSource, openModel } from '../open/model-source.ts';
 import { benchmarkData } from './benchmark-data.ts';
 import { openCells } from './cells.ts';
+import { openJudge } from './judge-endpoint.ts';
+import { judgedSystems } from './judged-systems.ts';
 import { type Bench, type BenchmarkOptions, type Plan, systemRun } from './system-run.ts';
 
 /**
@@ -59,6 +61,13 @@ export async function benchmark(
       code: 'config/no-effect',
       hint: 'Add dense to systems, or leave embeddings out.',
     });
+  const { judge } = recipe;
+  if (judge !== undefined && plan.texts === 0)
+    throw new ConfigError('judge: expected written texts (generate.texts), got none', {
+      code: 'config/no-effect',
+      hint: 'Set generate.texts, or leave the judge out.',
+    });
+  const ask = judge && (await openJudge(judge, options));
   await makeFolder(plan.out);
   await using _lock = await lockRun(plan.out);
   const boards: BenchmarkResult['boards'][number][] = [];
@@ -106,6 +115,17 @@ export async function benchmark(
         prompt,
         ...(spec.embeddings !== undefined && { embeddings: spec.embeddings }),
         leaderboard: boardOf(runs, baseline),
+        ...(judge && {
+          judge: {
+            model: judge.model,
+            host: new URL(judge.url).host,
+            systems: await judgedSystems(bench, runs, baseline, {
+              ask: ask!,
+              answers: await openCells(join(plan.out, 'judge', place)),
+              judge: [judge.url, judge.model],
+            }),
+          },
+        }),
         systems: runs.map(({ cells, ...run }) => ({
           ...run,
           cells: cells.map(({ scores: _, ...cell }) => cell),

@@ -12,6 +12,7 @@ import { strengthOf } from '../../method/benchmark/strength.ts';
 import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
 import { summarise, withSummaries } from '../../method/generation/summaries.ts';
 import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
+import { comparedPrompts } from '../../method/prompts/compared-prompts.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { measuredFor } from '../../method/scoring/measured-retrieval.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
@@ -90,37 +91,54 @@ interface Chosen {
   readonly strength: number | undefined;
 }
 
+/** All that a part of a system under one seed depends on. */
+const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength }: Chosen): unknown[] => [
+  bench.made,
+  system,
+  ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
+  trainingOf(bench),
+  seed,
+  rate ?? null,
+  strength ?? null,
+  bench.texts,
+  bench.maxNewTokens,
+  ...(system.template === 'summary' ? [bench.summaryTokens] : []),
+  ...(system.retrieval === 'dense' && bench.embeddings !== undefined
+    ? [hashOfEmbeddings(bench.embeddings)]
+    : []),
+];
+
+/** A system ready to be used, and the texts that it is scored on, with whatever its prompts show. */
+async function subjectOf(bench: Bench, name: SystemName, system: BenchmarkSystem, { seed, rate }: Chosen) {
+  const trained =
+    rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seed);
+  const scored: ScoredModel = trained?.scored ?? { model: bench.model };
+  const measured = await measuredFor(scored, bench.data.test, {
+    ...running(bench, name),
+    prompt: promptOfSystem(system, bench.prompt),
+    embeddings: bench.embeddings,
+  });
+  const summaries = system.template === 'summary' ? await summariesOf(bench, name) : undefined;
+  const test = summaries === undefined ? measured : withSummaries(measured, summaries);
+  return { trained, scored, test, summaries };
+}
+
+/** How a system writes. */
+const writingOf = (bench: Bench, name: SystemName, system: BenchmarkSystem, { strength }: Chosen) => ({
+  ...running(bench, name),
+  prompt: promptOfSystem(system, bench.prompt),
+  history: system.retrieval !== undefined,
+  maxNewTokens: bench.maxNewTokens,
+  ...(strength !== undefined && (system.scales === 'adapter' ? { contrast: strength } : { strength })),
+});
+
 /** One system under one seed: its scores, its texts, and what they cost. */
 function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen: Chosen): Promise<Cell> {
-  const { made, others, texts, maxNewTokens, data, options } = bench;
-  const { seed, rate, strength } = chosen;
-  const depends = [
-    made,
-    system,
-    ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
-    trainingOf(bench),
-    seed,
-    rate ?? null,
-    strength ?? null,
-    texts,
-    maxNewTokens,
-    ...(system.template === 'summary' ? [bench.summaryTokens] : []),
-    ...(system.retrieval === 'dense' && bench.embeddings !== undefined
-      ? [hashOfEmbeddings(bench.embeddings)]
-      : []),
-  ];
+  const { others, texts, options } = bench;
+  const { seed, strength } = chosen;
   const clock = options.clock ?? (() => performance.now());
-  return bench.cells.result(`${name}-${seed}`, depends, async () => {
-    const trained =
-      rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seed);
-    const scored: ScoredModel = trained?.scored ?? { model: bench.model };
-    const measured = await measuredFor(scored, data.test, {
-      ...running(bench, name),
-      prompt: promptOfSystem(system, bench.prompt),
-      embeddings: bench.embeddings,
-    });
-    const summaries = system.template === 'summary' ? await summariesOf(bench, name) : undefined;
-    const test = summaries === undefined ? measured : withSummaries(measured, summaries);
+  return bench.cells.result(`${name}-${seed}`, dependsOn(bench, system, chosen), async () => {
+    const { trained, scored, test, summaries } = await subjectOf(bench, name, system, chosen);
     const asked = { ...running(bench, name), pool: test, others, seed: 0, prompt: bench.prompt };
     const start = clock();
     const scores = await scoreSystem(scored, system, test, {
@@ -131,12 +149,8 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
     let written: WrittenTexts | undefined;
     if (texts > 0)
       written = await writeTexts(scored, test.slice(0, texts), {
-        ...running(bench, name),
-        prompt: promptOfSystem(system, bench.prompt),
-        history: system.retrieval !== undefined,
-        maxNewTokens,
+        ...writingOf(bench, name, system, chosen),
         authors: { pool: test, others, seed: 0 },
-        ...(strength !== undefined && (system.scales === 'adapter' ? { contrast: strength } : { strength })),
       });
     return {
       seed,
@@ -152,6 +166,32 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
       }),
     };
   });
+}
+
+/**
+ * What a system writes for the same requests with a matched stranger's history in place of the own, under its first seed.
+ * @returns texts by example; undefined for a system that shows no history
+ */
+export async function strangersTexts(
+  bench: Bench,
+  { system: name, cells, rate, strength }: SystemRun,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const system = benchmarkSystem(name);
+  if (system.retrieval === undefined) return undefined;
+  const chosen: Chosen = { seed: cells[0]!.seed, rate: rate?.chosen, strength: strength?.chosen };
+  const depends = [...dependsOn(bench, system, chosen), 'stranger'];
+  const texts = await bench.cells.result(`stranger-${name}-${chosen.seed}`, depends, async () => {
+    const { scored, test } = await subjectOf(bench, name as SystemName, system, chosen);
+    const writing = writingOf(bench, name as SystemName, system, chosen);
+    const strangers = test.slice(0, bench.texts).flatMap((example) => {
+      const { matched } = comparedPrompts(example, bench.model.tokenizer, writing.prompt, {
+        ...{ pool: test, others: 1, seed: 0 },
+      });
+      return matched === undefined ? [] : [{ ...example, history: matched.others[0]!.history }];
+    });
+    return strangers.length === 0 ? [] : (await writeTexts(scored, strangers, writing)).texts;
+  });
+  return new Map(texts.map(({ example, text }) => [example, text]));
 }
 
 /**

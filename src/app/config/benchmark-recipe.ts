@@ -92,6 +92,26 @@ export const benchmarkSchema = z
         summaryTokens: count.optional().describe('tokens of a summary of a history; default 100'),
       })
       .optional(),
+    judge: z
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/ })
+          .describe(
+            'of an OpenAI-compatible endpoint, up to /chat/completions, such as http://localhost:8080/v1',
+          ),
+        model: z.string().min(1).describe('as the endpoint names it'),
+        keyEnv: z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable')
+          .optional()
+          .describe('environment variable that holds the key; default: no key'),
+        sendTexts: z
+          .boolean()
+          .optional()
+          .describe("whether users' texts may be sent to another machine; default false"),
+      })
+      .optional()
+      .describe('a judge of the written texts; it decides nothing alone'),
     threads: count.optional().describe('of the engine; default: all processors'),
   })
   .describe('A benchmark of NextQuill: systems × data × models × seeds.');

@@ -2,6 +2,7 @@
 
 import type { WrittenTexts } from '../generation/write-texts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import type { Judgement } from './judge.ts';
 import type { Leaderboard } from './leaderboard.ts';
 import type { BenchmarkScore } from './score-system.ts';
 import type { ChosenStrength } from './strength.ts';
@@ -32,6 +33,15 @@ export interface SystemRun<C = Cell> {
   readonly cells: readonly C[];
 }
 
+/** What a judge says of one system. */
+export interface JudgedSystem {
+  readonly system: string;
+  /** Its texts beside those of the baseline; absent for the baseline. */
+  readonly besideBaseline?: Judgement;
+  /** Its texts beside those that it writes with a stranger's history: the control. Absent where it shows no history. */
+  readonly besideStranger?: Judgement;
+}
+
 /** One model on one set of users. */
 export interface BenchmarkBoard {
   readonly model: string;
@@ -43,6 +53,12 @@ export interface BenchmarkBoard {
   /** The file whose embeddings dense compared; absent where it compared the model's hidden states. */
   readonly embeddings?: string;
   readonly leaderboard: Leaderboard;
+  /** What a judge says of the texts of the first seed; it decides nothing. */
+  readonly judge?: {
+    readonly model: string;
+    readonly host: string;
+    readonly systems: readonly JudgedSystem[];
+  };
   readonly systems: readonly SystemRun<Omit<Cell, 'scores'>>[];
 }
 

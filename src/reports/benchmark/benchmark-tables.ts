@@ -2,6 +2,7 @@
 import { decimal, estimateText, signed } from '../../base/number-format.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { mean } from '../../base/statistics/mean.ts';
+import type { Judgement } from '../../method/benchmark/judge.ts';
 import type { BenchmarkMeasure } from '../../method/benchmark/leaderboard.ts';
 import type { BenchmarkBoard } from '../../method/benchmark/results.ts';
 import { writtenMetrics } from '../../method/generation/write-texts.ts';
@@ -29,7 +30,7 @@ const columns: readonly (readonly [BenchmarkMeasure, string])[] = [
 const dash = '–';
 
 /** The tables of one model on one set of users. */
-export function benchmarkTables({ leaderboard, systems }: BenchmarkBoard): TextTable[] {
+export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard): TextTable[] {
   const { rows, tests, baseline } = leaderboard;
   const systemOf = (name: string) => systems.find(({ system }) => system === name)!;
   const likelihood: TextTable = {
@@ -85,7 +86,50 @@ export function benchmarkTables({ leaderboard, systems }: BenchmarkBoard): TextT
     }),
   };
   const written = writtenTable(systems);
-  return [likelihood, differences, cost, ...(written ? [written] : [])];
+  return [
+    likelihood,
+    differences,
+    cost,
+    ...(written ? [written] : []),
+    ...(judge ? [judgeTable(judge, baseline)] : []),
+  ];
+}
+
+/** The control beside the preference: a judge that likes a stranger's history as well does not judge who wrote. */
+function judgeTable(
+  { model, host, systems }: NonNullable<BenchmarkBoard['judge']>,
+  baseline: string,
+): TextTable {
+  const cells = (judgement: Judgement | undefined): string[] => {
+    if (judgement === undefined) return [dash, dash, dash];
+    const { preferred, consistent, pairs, unanswered, equal } = judgement;
+    return [
+      preferred === undefined ? dash : estimateText(preferred, 2),
+      consistent === undefined ? dash : decimal(consistent, 2),
+      [
+        `${pairs}`,
+        ...(equal > 0 ? [`${equal} equal`] : []),
+        ...(unanswered > 0 ? [`${unanswered} unanswered`] : []),
+      ].join(', '),
+    ];
+  };
+  return {
+    title: `A judge, ${model} at ${host}, blind and in both orders: how often a text is preferred, 0.5 is chance; it decides nothing here. The control is the same system with a stranger’s history: where that is preferred as often, the judge does not see the user`,
+    head: [
+      'system',
+      `beside ${baseline}`,
+      'same in both orders',
+      'pairs',
+      'own beside a stranger’s history',
+      'same in both orders',
+      'pairs',
+    ],
+    rows: systems.map(({ system, besideBaseline, besideStranger }) => [
+      system,
+      ...cells(besideBaseline),
+      ...cells(besideStranger),
+    ]),
+  };
 }
 
 function writtenTable(systems: BenchmarkBoard['systems']): TextTable | undefined {

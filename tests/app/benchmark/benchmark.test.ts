@@ -1,6 +1,8 @@
 /** @file A benchmark from its recipe to its files, killed on the way and resumed; recipes that contradict themselves. */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -90,6 +92,48 @@ describe('a benchmark', () => {
     expect(await timesOf(cells)).toEqual(after);
     for (const name of ['leaderboard.md', 'leaderboard.html', 'leaderboard.json'])
       expect(readFileSync(join(home, 'out', name), 'utf8')).toContain('no-history');
+  });
+
+  it('asks a judge of every pair in both orders, once, and beside a stranger’s history', async () => {
+    // A scripted judge on this machine: it takes the first text, whatever it says.
+    let asked = 0;
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        asked += 1;
+        response.end(JSON.stringify({ choices: [{ message: { content: 'Text 1' } }] }));
+      });
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const judged = {
+      ...recipe,
+      out: join(home, 'out'),
+      judge: { url: `http://127.0.0.1:${port}/v1`, model: 'scripted-judge' },
+    };
+    const { judge, systems } = (await benchmark(judged)).boards[0]!;
+    expect(judge!.systems.map(({ system }) => system)).toEqual(recipe.systems);
+    const texts = new Map(
+      systems.map(({ system, cells }) => [system, cells[0]!.written!.texts[0]!.text.trim()]),
+    );
+    for (const { system, besideBaseline, besideStranger } of judge!.systems) {
+      expect(besideStranger === undefined).toBe(system === 'no-history');
+      expect(besideBaseline === undefined).toBe(system === 'latest');
+      if (besideBaseline === undefined) continue;
+      // A judge of positions: half of either, in no pair the same text twice.
+      expect(besideBaseline.preferred!.value).toBe(0.5);
+      expect(besideBaseline.equal).toBe(Number(texts.get(system) === texts.get('latest')));
+      if (besideBaseline.equal === 0) expect(besideBaseline.consistent).toBe(0);
+    }
+    expect(asked).toBeGreaterThan(0);
+    const before = asked;
+    expect((await benchmark(judged)).boards[0]!.judge).toEqual(judge);
+    expect(asked).toBe(before);
+    server.close();
+    await expect(benchmark({ ...judged, generate: { texts: 0 } })).rejects.toMatchObject({
+      code: 'config/no-effect',
+    });
+    const away = { ...judged.judge, url: 'https://judge.example/v1' };
+    await expect(benchmark({ ...judged, judge: away })).rejects.toMatchObject({ code: 'judge/send-texts' });
   });
 
   it('refuses a recipe that contradicts itself, before any work', async () => {

@@ -1,6 +1,7 @@
 /** @file `nextquill benchmark`: the leaderboard of a recipe. */
 import { join, resolve } from 'node:path';
 import { writeFileAtomically } from '../../../base/atomic-file.ts';
+import { ConfigError } from '../../../base/errors.ts';
 import type { BenchmarkResult } from '../../../method/benchmark/results.ts';
 import { renderBenchmarkHtml } from '../../../reports/benchmark/benchmark-html.ts';
 import { benchmarkMarkdown } from '../../../reports/benchmark/benchmark-markdown.ts';
@@ -18,6 +19,7 @@ export const benchmarkCommand: CliCommand = {
     command
       .argument('[recipe]', 'RECIPE.yaml')
       .argument('[overrides...]', 'key=value, such as out=benchmarks/a or training.maxSteps=10');
+    command.option('--send-texts', "let the recipe's judge have users' texts on another machine");
     command.addHelpText(
       'after',
       `
@@ -28,12 +30,19 @@ that have learnt from users’ texts.
 Example: nextquill benchmark recipes/benchmark-embedded.yaml out=benchmarks/embedded`,
     );
   },
-  run: async (operands, _flags, session) => {
+  run: async (operands, { sendTexts }, session) => {
     const [file, ...rest] = operands;
     const path = required(file, 'RECIPE.yaml', 'Name a recipe, such as recipes/benchmark-embedded.yaml.');
     const sourced = applyOverrides(readRecipe(await recipeText(path), path), rest.map(parseOverride));
+    const { judge, ...parsed } = parseRecipe(sourced, benchmarkSchema, benchmarkJsonSchema);
+    if (sendTexts === true && judge === undefined)
+      throw new ConfigError('--send-texts: expected a judge in the recipe, got none', {
+        code: 'config/no-effect',
+        hint: 'Leave the flag out, or add a judge.',
+      });
     const recipe: BenchmarkRecipe = {
-      ...parseRecipe(sourced, benchmarkSchema, benchmarkJsonSchema),
+      ...parsed,
+      ...(judge && { judge: { ...judge, ...(sendTexts === true && { sendTexts }) } }),
       ...(session.options.threads !== undefined && { threads: session.options.threads }),
     };
     const result = await benchmark(recipe, openingOf(session));
