@@ -25,7 +25,8 @@ describe('one adapter for each user', () => {
       cwd: home,
       onStart: (child) => {
         watch = setInterval(() => {
-          if (existsSync(weightsOf(users[0]!))) child.kill('SIGKILL');
+          // The second user begins when the first one's run has ended.
+          if (existsSync(join(home, 'runs/each/users', users[1]!))) child.kill('SIGKILL');
         }, 5);
       },
     });
