@@ -4,20 +4,6 @@ import { randomStream } from '../../base/random.ts';
 import type { Example, HistoryItem, Split } from '../data/example.ts';
 import { drawItem, type Item } from './items.ts';
 import {
-  companions,
-  connectors,
-  criticisms,
-  fourthStarts,
-  frames,
-  intensifiers,
-  openings,
-  praises,
-  signOffs,
-  thirdStarts,
-  tones,
-  writers,
-} from './lexicon.ts';
-import {
   aspectCounts,
   drawUser,
   focusPairs,
@@ -25,10 +11,14 @@ import {
   populationOf,
   type SimulatedUser,
 } from './users.ts';
+import type { World } from './worlds/world.ts';
+import { type WorldName, worldNames, worlds } from './worlds/worlds.ts';
 import { type WrittenReview, writeReview } from './write.ts';
 
 /** What to simulate. */
 export interface SimulationOptions {
+  /** What they write about and in which words; default `reviews`. The embedded model knows nothing of `journeys`. */
+  readonly world?: WorldName;
   /** Number of users, ≥ 1. */
   readonly users: number;
   /** Any safe integer; default 1. User i of a seed is the same whatever the number of users and examples. */
@@ -76,7 +66,7 @@ interface Review {
  */
 export function simulate(options: SimulationOptions): Example[] {
   const settings = validated(options);
-  const population = populationOf(settings.confounding);
+  const population = populationOf(settings.world, settings.confounding);
   const examples: Example[] = [];
   for (let index = settings.startIndex; index < settings.startIndex + settings.users; index++)
     examples.push(...examplesOfUser(index, settings, population));
@@ -102,7 +92,7 @@ function examplesOfUser(index: number, settings: Settings, population: Populatio
     const { item, written, time } = reviews[review]!;
     return { id: idOf(review), time, query: item.query, text: written.text, meta: metaOf(item) };
   };
-  const traits = describeTraits(user);
+  const traits = describeTraits(user, settings.world);
   return Array.from({ length: examplesPerUser }, (_, example): Example => {
     const last = mostHistory + example;
     const size = leastHistory + sizes.integer(mostHistory - leastHistory + 1);
@@ -130,7 +120,7 @@ function reviewOf(
   day: number,
 ): Review {
   const random = randomStream(settings.seed, stream);
-  const item = drawItem(user.home, settings.confounding, random);
+  const item = drawItem(settings.world, user.home, settings.confounding, random);
   const written = writeReview(user, item, population, settings.strength, settings.noise, random);
   return { item, written, time: dateOf(day) };
 }
@@ -148,32 +138,38 @@ function splitOf(index: number, shares: Readonly<Record<Split, number>>): Split 
 }
 
 /** Traits in words, for people who debug. */
-function describeTraits({ traits }: SimulatedUser) {
+function describeTraits({ traits }: SimulatedUser, world: World) {
   const [first, next] = focusPairs[traits.focus]!;
   const interests = ['substance', 'looks', 'ease', 'support', 'cost'];
   const start = (phrase: string) => phrase.split(' ')[0]!;
-  const connector = connectors[traits.connector]!;
+  const connector = world.connectors[traits.connector]!;
   return {
-    opening: start(openings[traits.opening]!),
-    frame: start(frames[traits.frame]!),
+    opening: start(world.openings[traits.opening]!),
+    frame: start(world.frames[traits.frame]!),
     focus: `${interests[first]}, ${interests[next]}`,
-    intensifier: intensifiers[traits.intensifier]!,
-    praise: praises[traits.praise]!,
-    criticism: criticisms[traits.criticism]!,
+    intensifier: world.intensifiers[traits.intensifier]!,
+    praise: world.praises[traits.praise]!,
+    criticism: world.criticisms[traits.criticism]!,
     connector: `${start(connector.addition)} / ${start(connector.contrast)}`,
-    third: start(thirdStarts[traits.third]!),
-    fourth: start(fourthStarts[traits.fourth]!),
+    third: start(world.thirdStarts[traits.third]!),
+    fourth: start(world.fourthStarts[traits.fourth]!),
     length: aspectCounts[traits.length]!,
-    tone: start(tones[traits.tone]!.good),
-    companion: companions[traits.companion]!,
-    signOff: start(signOffs[traits.signOff]!),
-    writer: writers[traits.writer]!,
+    tone: start(world.tones[traits.tone]!.good),
+    companion: world.companions[traits.companion]!,
+    signOff: start(world.signOffs[traits.signOff]!),
+    writer: world.writers[traits.writer]!,
   };
 }
 
 function validated(options: SimulationOptions) {
   const { users, seed = 1, examplesPerUser = 1, historyItems = 3, startIndex = 0, split } = options;
-  const { strength = 0.9, noise = 0.2, confounding = 0, namePrefix = `s${seed}u` } = options;
+  const {
+    world = 'reviews',
+    strength = 0.9,
+    noise = 0.2,
+    confounding = 0,
+    namePrefix = `s${seed}u`,
+  } = options;
   const [leastHistory, mostHistory] = rangeOf(historyItems);
   requireInteger('users', users, 1);
   requireInteger('seed', seed, Number.MIN_SAFE_INTEGER);
@@ -191,7 +187,10 @@ function validated(options: SimulationOptions) {
     if (Math.abs(total - 1) > 1e-9)
       throw optionError('split', 'shares that sum to 1', String(total), 'Give three shares that sum to 1.');
   }
+  if (!Object.hasOwn(worlds, world))
+    throw optionError('world', worldNames.join(' or '), String(world), 'Name one of these worlds.');
   return {
+    world: worlds[world] as World,
     users,
     seed,
     examplesPerUser,

@@ -12,28 +12,8 @@ import {
   uniform,
 } from './choice.ts';
 import { type Item, sentimentOf } from './items.ts';
-import {
-  companionRemarks,
-  companions,
-  connectors,
-  criticisms,
-  fillers,
-  fourthStarts,
-  frames,
-  intensifiers,
-  linkingVerbs,
-  openings,
-  type Phrase,
-  plainAdjectives,
-  praises,
-  ratingLines,
-  signOffs,
-  thirdStarts,
-  times,
-  tones,
-  writers,
-} from './lexicon.ts';
 import { aspectCounts, focusPairs, type Population, type SimulatedUser, type TraitName } from './users.ts';
+import type { Phrase, World } from './worlds/world.ts';
 
 /** Chance of a remark about a companion, and of the rating in words: the same for everybody. */
 const companionRate = 0.7;
@@ -49,6 +29,7 @@ export interface WrittenReview {
 }
 
 interface Writing {
+  readonly world: World;
   readonly user: SimulatedUser;
   readonly item: Item;
   readonly strength: number;
@@ -82,8 +63,10 @@ export function writeReview(
   noise: number,
   random: RandomStream,
 ): WrittenReview {
+  const { world } = population;
   const belief = priorBelief(population, item.domainIndex);
   const writing: Writing = {
+    world,
     user,
     item,
     strength,
@@ -94,24 +77,24 @@ export function writeReview(
     mentioned: [],
     spent: new Set(),
   };
-  if (random.next() < noise) writePhrase(writing, random.pick(fillers), 'neither');
-  writeChosen(writing, 'opening', openings);
-  writeChosen(writing, 'frame', frames);
+  if (random.next() < noise) writePhrase(writing, random.pick(world.fillers), 'neither');
+  writeChosen(writing, 'opening', world.openings);
+  writeChosen(writing, 'frame', world.frames);
   writeSecondAspect(writing);
   if (continues(writing)) {
-    writeChosen(writing, 'third', thirdStarts);
-    if (continues(writing)) writeChosen(writing, 'fourth', fourthStarts);
+    writeChosen(writing, 'third', world.thirdStarts);
+    if (continues(writing)) writeChosen(writing, 'fourth', world.fourthStarts);
   }
   const sentiment = sentimentOf(item.rating);
   writeChosen(
     writing,
     'tone',
-    tones.map((tone) => tone[sentiment]),
+    world.tones.map((tone) => tone[sentiment]),
     true,
   );
   if (random.next() < companionRate) writePhrase(writing, 'My {companion}', 'neither');
-  if (random.next() < ratingLineRate) writePhrase(writing, ratingLines[item.rating - 1]!, 'query');
-  writeChosen(writing, 'signOff', signOffs);
+  if (random.next() < ratingLineRate) writePhrase(writing, world.ratingLines[item.rating - 1]!, 'query');
+  writeChosen(writing, 'signOff', world.signOffs);
   return { ...writing.out.finish(), choices: writing.choices };
 }
 
@@ -206,7 +189,7 @@ function writeSecondAspect(writing: Writing): void {
   record(writing, 'contrast', turn, 'focus', isAlike);
   const connector = choose(writing, 'connector', {
     trait: 'connector',
-    anybody: uniform(connectors.length),
+    anybody: uniform(writing.world.connectors.length),
     meetsItem: true,
   });
   const writeIt = (suffix: string) => {
@@ -222,7 +205,7 @@ function writeSecondAspect(writing: Writing): void {
     writing.mentioned.push(drawn.choice);
     words(writing, item.domain.aspects[drawn.choice]!.word + suffix, cause);
   };
-  const phrase = connectors[connector.choice]![contrast ? 'contrast' : 'addition'];
+  const phrase = writing.world.connectors[connector.choice]![contrast ? 'contrast' : 'addition'];
   writePhrase(writing, phrase, connector.cause, writeIt);
 }
 
@@ -231,11 +214,11 @@ function writeAdjective(writing: Writing, suffix: string): void {
   const value = writing.item.values[writing.mentioned.at(-1)!]!;
   const trait = value === 'good' ? 'praise' : 'criticism';
   if (value === 'mixed' || writing.spent.has(trait)) {
-    words(writing, writing.random.pick(plainAdjectives[value]) + suffix, 'query');
+    words(writing, writing.random.pick(writing.world.plainAdjectives[value]) + suffix, 'query');
     return;
   }
   writing.spent.add(trait);
-  const list = trait === 'praise' ? praises : criticisms;
+  const list = trait === 'praise' ? writing.world.praises : writing.world.criticisms;
   const point = { trait, anybody: uniform(list.length), meetsItem: true } as const;
   const { choice, cause } = choose(writing, trait, point);
   words(writing, list[choice]! + suffix, cause);
@@ -275,10 +258,10 @@ function writePhrase(
         words(writing, random.pick(item.domain.verbs) + suffix, 'query');
         break;
       case 'time':
-        words(writing, random.pick(times) + suffix, 'neither');
+        words(writing, random.pick(writing.world.times) + suffix, 'neither');
         break;
       case 'was': {
-        const verb = linkingVerbs[random.weighted(linkingVerbWeights)]!;
+        const verb = writing.world.linkingVerbs[random.weighted(linkingVerbWeights)]!;
         const plural = item.domain.aspects[writing.mentioned.at(-1)!]!.plural === true;
         words(writing, (plural ? verb.plural : verb.singular) + suffix, 'neither');
         break;
@@ -290,14 +273,14 @@ function writePhrase(
         writeAdjective(writing, suffix);
         break;
       case 'intensifier':
-        writeListed(writing, 'intensifier', intensifiers, suffix);
+        writeListed(writing, 'intensifier', writing.world.intensifiers, suffix);
         break;
       case 'companion':
-        writeListed(writing, 'companion', companions, suffix);
-        words(writing, random.pick(companionRemarks), 'neither');
+        writeListed(writing, 'companion', writing.world.companions, suffix);
+        words(writing, random.pick(writing.world.companionRemarks), 'neither');
         break;
       case 'writer':
-        writeListed(writing, 'writer', writers, suffix);
+        writeListed(writing, 'writer', writing.world.writers, suffix);
         break;
     }
   });

@@ -1,13 +1,16 @@
 /** @file Tests of the posterior over users against enumeration of all of them. */
 import { expect, test } from 'vitest';
 import { observe, priorBelief } from '../../../src/method/simulation/belief.ts';
-import { domains } from '../../../src/method/simulation/domains.ts';
-import { populationOf, traitSizes } from '../../../src/method/simulation/users.ts';
+import { populationOf, traitSizesOf } from '../../../src/method/simulation/users.ts';
+import { reviews } from '../../../src/method/simulation/worlds/reviews.ts';
+
+const { domains } = reviews;
+const traitSizes = traitSizesOf(reviews);
 
 const exact = 12; // digits: sums of a few thousand products in double precision
 
 test('probabilities of a sequence of events equal those by enumeration of homes and trait values', () => {
-  const population = populationOf(0.6);
+  const population = populationOf(reviews, 0.6);
   const domainIndex = 4;
   const isOpening = (choice: number) => (value: number) => (value === choice ? 0.9 : 0.1 / 11);
   const isFocus = (value: number) => (value % 3 === 0 ? 0.7 : 0.2);
@@ -43,7 +46,7 @@ test('probabilities of a sequence of events equal those by enumeration of homes 
 
 // Users who always follow their traits rule values out, and p(aspect | connector, value) of those was 0/0: NaN from there on.
 test('an event that is conditional on the one before asks nothing of the values which that one ruled out', () => {
-  const population = populationOf(0.6);
+  const population = populationOf(reviews, 0.6);
   const first = (value: number) => (value < 5 ? 1 : 0);
   const both = (value: number) => (value < 2 ? 1 : 0);
   const together = observe(priorBelief(population, 4), 'focus', both);
@@ -56,8 +59,8 @@ test('an event that is conditional on the one before asks nothing of the values 
 });
 
 test('two beliefs from one population do not share what they learn', () => {
-  const population = populationOf(0.6);
+  const population = populationOf(reviews, 0.6);
   const first = priorBelief(population, 0);
   observe(first, 'opening', (value) => (value === 0 ? 1 : 0));
-  expect(priorBelief(population, 0)).toEqual(priorBelief(populationOf(0.6), 0));
+  expect(priorBelief(population, 0)).toEqual(priorBelief(populationOf(reviews, 0.6), 0));
 });

@@ -1,11 +1,13 @@
 /** @file Tests of items and their queries. */
 import { expect, test } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
-import { domains } from '../../../src/method/simulation/domains.ts';
 import { drawItem, sentimentOf } from '../../../src/method/simulation/items.ts';
+import { reviews } from '../../../src/method/simulation/worlds/reviews.ts';
+
+const { domains } = reviews;
 
 const random = randomStream(2, 'tests/items');
-const items = Array.from({ length: 3000 }, () => drawItem(5, 0, random));
+const items = Array.from({ length: 3000 }, () => drawItem(reviews, 5, 0, random));
 
 test('the query tells name, kind, the value of every aspect, and rating', () => {
   for (const item of items.slice(0, 100)) {
@@ -30,7 +32,7 @@ test('a rating lies within 1 to 5 and rises with the balance of good and bad', (
 });
 
 test('an item comes from the home domain as often as confounding says', () => {
-  const atHome = Array.from({ length: 4000 }, () => drawItem(5, 0.6, random).domainIndex === 5);
+  const atHome = Array.from({ length: 4000 }, () => drawItem(reviews, 5, 0.6, random).domainIndex === 5);
   const expected = 0.6 + 0.4 / domains.length;
   const fiveSigma = 5 * Math.sqrt((expected * (1 - expected)) / atHome.length);
   expect(Math.abs(atHome.filter(Boolean).length / atHome.length - expected)).toBeLessThan(fiveSigma);

@@ -1,11 +1,14 @@
 /** @file Tests of the population and of users drawn from it. */
 import { expect, test } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
-import { domains } from '../../../src/method/simulation/domains.ts';
-import { drawUser, populationOf, traitNames, traitSizes } from '../../../src/method/simulation/users.ts';
+import { drawUser, populationOf, traitNames, traitSizesOf } from '../../../src/method/simulation/users.ts';
+import { reviews } from '../../../src/method/simulation/worlds/reviews.ts';
+
+const { domains } = reviews;
+const traitSizes = traitSizesOf(reviews);
 
 test.each([0, 0.4, 1])('every row of the population is a distribution at confounding %s', (confounding) => {
-  const population = populationOf(confounding);
+  const population = populationOf(reviews, confounding);
   for (const trait of traitNames)
     for (const row of population.traits[trait]) {
       expect(row).toHaveLength(traitSizes[trait]);
@@ -15,7 +18,7 @@ test.each([0, 0.4, 1])('every row of the population is a distribution at confoun
 });
 
 test('users have the trait frequencies that the population claims for their home', () => {
-  const population = populationOf(0.5);
+  const population = populationOf(reviews, 0.5);
   const draws = 20_000;
   const random = randomStream(3, 'tests/users');
   const users = Array.from({ length: draws }, () => drawUser(population, random));
@@ -30,7 +33,7 @@ test('users have the trait frequencies that the population claims for their home
 });
 
 test('hardly any two users have the same traits', () => {
-  const population = populationOf(0);
+  const population = populationOf(reviews, 0);
   const random = randomStream(3, 'tests/users');
   const vectors = Array.from({ length: 5000 }, () => JSON.stringify(drawUser(population, random).traits));
   expect(new Set(vectors).size).toBe(vectors.length);

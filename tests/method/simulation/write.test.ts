@@ -4,18 +4,21 @@ import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import { mean } from '../../../src/base/statistics/mean.ts';
 import type { SettledChoice } from '../../../src/method/simulation/choice.ts';
-import { domains } from '../../../src/method/simulation/domains.ts';
 import { drawItem } from '../../../src/method/simulation/items.ts';
-import { drawUser, populationOf, traitSizes } from '../../../src/method/simulation/users.ts';
+import { drawUser, populationOf, traitSizesOf } from '../../../src/method/simulation/users.ts';
+import { reviews as world } from '../../../src/method/simulation/worlds/reviews.ts';
 import { writeReview } from '../../../src/method/simulation/write.ts';
+
+const { domains } = world;
+const traitSizes = traitSizesOf(world);
 
 /** Every review by a new user, of a new item. */
 function reviews(count: number, strength: number, confounding: number) {
-  const population = populationOf(confounding);
+  const population = populationOf(world, confounding);
   const random = randomStream(11, 'tests/write');
   return Array.from({ length: count }, () => {
     const user = drawUser(population, random);
-    const item = drawItem(user.home, confounding, random);
+    const item = drawItem(world, user.home, confounding, random);
     return { user, item, ...writeReview(user, item, population, strength, 0.2, random) };
   });
 }

@@ -1,21 +1,6 @@
-/** @file What items are made of: kinds of items with their aspects and verbs, and the words of item names. */
+/** @file What is reviewed: kinds of items with their aspects and verbs, and the words of item names. */
 
-/** Something that can be looked at. */
-export interface Aspect {
-  readonly word: string;
-  readonly plural?: true;
-}
-
-/** A kind of item; aspect i of every domain answers the same interest (substance, looks, ease, support, cost). */
-export interface Domain {
-  readonly noun: string;
-  readonly article: 'a' | 'an';
-  readonly verbs: readonly string[];
-  readonly aspects: readonly [Aspect, Aspect, Aspect, Aspect, Aspect];
-}
-
-const one = (word: string): Aspect => ({ word });
-const many = (word: string): Aspect => ({ word, plural: true });
+import { type Domain, many, one } from './world.ts';
 
 export const domains: readonly Domain[] = [
   {
