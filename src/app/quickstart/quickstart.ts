@@ -1,6 +1,7 @@
 /**
- * @file The main job, end to end and offline: fine-tune the embedded model by `sft` and by `nextquill` on the same
- * data and seed, score both and the base on people and passages never trained on, and draw what the history changes.
+ * @file The main job, end to end and offline: fine-tune the embedded model on users of a world that it does not know, by `sft` and
+ * by `nextquill` on the same data and seed; score both and the base on users never trained on; draw what the history changes
+ * before training and after it.
  */
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
@@ -9,20 +10,21 @@ import type { DeviceChoice } from '../../base/device.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
+import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../../method/data/example.ts';
 import { checkLeakageWithPauses } from '../../method/data/leakage.ts';
 import type { NoticeListener } from '../../method/data/notice.ts';
-import { prepareSotuPassages } from '../../method/data/sotu-passages.ts';
 import { evaluate, pairedDifferences, type SystemEvaluation } from '../../method/evaluation/evaluate.ts';
 import type { Evaluation, PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { effectAuc } from '../../method/evaluation/token-causes.ts';
+import type { EffectMap } from '../../method/explain/effect-map.ts';
 import { effectMapOf } from '../../method/explain/explain.ts';
 import { DEFAULT_OTHERS } from '../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { train } from '../../method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
-import { comparisonAnswer } from '../../reports/comparison/comparison-answer.ts';
+import { comparisonAnswer, learningText } from '../../reports/comparison/comparison-answer.ts';
 import { type LossCurve, renderComparison } from '../../reports/comparison/comparison-html.ts';
 import { type OpenModelOptions, openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
@@ -46,21 +48,26 @@ export interface QuickstartOptions {
   readonly clock?: () => number;
 }
 
+type SystemAuc = Estimate & { readonly system: string };
+
 /** What `quickstart --json` prints. */
 export interface QuickstartResult {
-  /** Whether the trained model uses a user's own history, in a sentence. */
+  /** What fine-tuning taught, and whether the model uses a user's own history, in sentences. */
   readonly answer: string;
-  /** On simulated users never trained on. */
+  /** On users of the new world that no training has seen. */
   readonly systems: readonly SystemResult[];
-  /** The same systems on the last address of each president. */
-  readonly speeches: {
+  /** The same systems on users of the world that the embedded model knew before. */
+  readonly knownWorld: {
     readonly systems: readonly SystemResult[];
     readonly differences: readonly PairedDifference[];
   };
-  /** Between the systems, on the simulated users, with p-values of paired permutation tests by user. */
+  /** Between the systems, on the new world, with p-values of paired permutation tests by user. */
   readonly differences: readonly PairedDifference[];
-  /** Of the log ratio against the known causes; `system` says whose effects. */
-  readonly effects: { readonly auc: Estimate & { readonly system: string } };
+  /**
+   * Of the log ratio against the known causes; `system` says whose effects. `auc` is of the trained model where it knows both
+   * items and words, and so says whether effects find what users do; `newWorld` is of every system where items are new.
+   */
+  readonly effects: { readonly auc: SystemAuc; readonly newWorld: readonly SystemAuc[] };
   readonly report: string;
   readonly runs: readonly string[];
   readonly seconds: number;
@@ -82,12 +89,14 @@ const TRAINING = {
 
 const MAPS_OF_EACH = 3;
 
-interface Scored {
-  readonly simulated: SystemEvaluation;
-  readonly speeches: SystemEvaluation;
+type Part = 'newWorld' | 'knownWorld';
+
+interface ScoredPart {
+  readonly evaluation: SystemEvaluation;
   readonly effects: readonly ExampleEffects[];
-  readonly model: ScoredModel;
 }
+
+type Scored = Readonly<Record<Part, ScoredPart>>;
 
 /** Runs the quickstart. @throws {AbortedError} when the signal says so; the folder then holds what was finished */
 export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
@@ -111,9 +120,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     maxTokens: model.config.maxPositions,
     maxHistory: 3,
   };
-  await prepareSotuPassages(signal);
   const data = quickstartData(seed, sizes);
-  await checkLeakageWithPauses([...data.train, ...data.simulated, ...data.speeches], { signal });
+  await checkLeakageWithPauses([...data.train, ...data.newWorld, ...data.knownWorld], { signal });
   await makeFolder(out);
   const shared = {
     prompt,
@@ -122,18 +130,24 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     ...(onProgress === undefined ? {} : { onProgress }),
   };
 
-  const score = async (name: string, scored: ScoredModel): Promise<Scored> => {
-    const settings = { ...shared, others: DEFAULT_OTHERS, seed };
-    const simulated = await evaluate(name, scored, data.simulated, settings);
-    const speeches = await evaluate(name, scored, data.speeches, { ...settings, pool: data.speechPool });
+  const scorePart = async (
+    name: string,
+    scored: ScoredModel,
+    examples: readonly Example[],
+  ): Promise<ScoredPart> => {
+    const evaluation = await evaluate(name, scored, examples, { ...shared, others: DEFAULT_OTHERS, seed });
     const effects: ExampleEffects[] = [];
-    for await (const effect of exampleEffects(scored, data.simulated, {
+    for await (const effect of exampleEffects(scored, examples, {
       ...shared,
       ...stage(`effects of ${name}`, onProgress),
     }))
       effects.push(effect);
-    return { simulated, speeches, effects, model: scored };
+    return { evaluation, effects };
   };
+  const score = async (name: string, scored: ScoredModel): Promise<Scored> => ({
+    newWorld: await scorePart(name, scored, data.newWorld),
+    knownWorld: await scorePart(name, scored, data.knownWorld),
+  });
 
   const results = new Map<string, Scored>([['base', await score('base', { model })]]);
   const curves: LossCurve[] = [];
@@ -172,42 +186,35 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   }
 
   const evaluations = [
-    evaluationOf('Simulated users', results, 'simulated', seed),
-    evaluationOf('Presidents', results, 'speeches', seed),
-  ];
-  const chosen = results.get('nextquill')!;
-  const speechMaps = exampleEffects(chosen.model, pickMaps(data.speeches), {
-    ...shared,
-    ...stage('maps', onProgress),
-  });
-  const mapped: ExampleEffects[] = pickMaps(chosen.effects);
-  for await (const effect of speechMaps) mapped.push(effect);
+    evaluationOf('New world: journeys', results, 'newWorld', seed),
+    evaluationOf('Known world: reviews', results, 'knownWorld', seed),
+  ] as const;
+  const [newWorld, knownWorld] = evaluations;
   const seconds = clock() - start;
   const report = join(out, 'report.html');
   const html = renderComparison({
-    question: 'Does a model that was trained on users’ histories use a user’s own?',
+    question: 'What does a model learn about users of a kind that it has never seen?',
     facts: `NextQuill quickstart · seed ${seed} · ${Math.round(seconds)} seconds`,
     system: 'nextquill',
+    learning: { before: 'base', after: [...OBJECTIVES] },
     introduction: introduction(data, DEFAULT_OTHERS + 1),
     evaluations,
     lossCurves: curves,
-    maps: mapped.map((effect) =>
-      effectMapOf(
-        effect,
-        { model },
-        { modelName: 'embedded, nextquill', title: titleOf(effect.example), prompt },
-      ),
-    ),
+    maps: mapsOf(results, model, prompt),
+    mapsInAnswer: 2,
     provenance: provenance(model, data, seed, seconds, TRAINING),
   });
   await writeFileAtomically(report, (file) => file.writeFile(html));
-  const best = evaluations[0]!.effectAuc!.find((auc) => auc.system === 'nextquill')!;
+  const learning = learningText(newWorld, 'base', OBJECTIVES);
   return {
-    answer: comparisonAnswer(evaluations, 'nextquill').sentence,
-    systems: evaluations[0]!.systems,
-    speeches: { systems: evaluations[1]!.systems, differences: evaluations[1]!.differences! },
-    differences: evaluations[0]!.differences!,
-    effects: { auc: best },
+    answer: `${learning} ${comparisonAnswer(evaluations, 'nextquill').sentence}`,
+    systems: newWorld.systems,
+    knownWorld: { systems: knownWorld.systems, differences: knownWorld.differences! },
+    differences: newWorld.differences!,
+    effects: {
+      auc: knownWorld.effectAuc!.find((auc) => auc.system === 'nextquill')!,
+      newWorld: newWorld.effectAuc!,
+    },
     report,
     runs,
     seconds,
@@ -217,10 +224,10 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
 function evaluationOf(
   name: string,
   results: ReadonlyMap<string, Scored>,
-  part: 'simulated' | 'speeches',
+  part: Part,
   seed: number,
 ): Evaluation {
-  const of = (system: string) => results.get(system)![part];
+  const of = (system: string) => results.get(system)![part].evaluation;
   const systems = [...results.keys()];
   const scores = of('base').scores;
   return {
@@ -251,22 +258,41 @@ function evaluationOf(
         ),
       ),
     ],
-    ...(part === 'simulated'
-      ? {
-          effectAuc: systems.map((system) => ({
-            ...effectAuc(results.get(system)!.effects, { seed }),
-            system,
-          })),
-        }
-      : {}),
+    effectAuc: systems.map((system) => ({
+      ...effectAuc(results.get(system)![part].effects, { seed }),
+      system,
+    })),
   };
 }
 
-/** The first few: examples come in random order of users. */
-const pickMaps = <T>(items: readonly T[]): T[] => items.slice(0, MAPS_OF_EACH);
-
-function titleOf(example: Example): string {
-  return example.causes === undefined ? `${example.user}, ${example.time}` : `Simulated user ${example.user}`;
+/** The first text of the new world before training and after it, then other texts after it: examples come in random order of users. */
+function mapsOf(results: ReadonlyMap<string, Scored>, model: Model, prompt: PromptSettings): EffectMap[] {
+  const [before, after] = [results.get('base')!, results.get('nextquill')!];
+  const shown: readonly (readonly [ExampleEffects | undefined, string, string])[] = [
+    [before.newWorld.effects[0], 'base', 'before training'],
+    [after.newWorld.effects[0], 'nextquill', 'after training'],
+    ...after.newWorld.effects
+      .slice(1, MAPS_OF_EACH)
+      .map((effect) => [effect, 'nextquill', 'new world'] as const),
+    ...after.knownWorld.effects
+      .slice(0, MAPS_OF_EACH)
+      .map((effect) => [effect, 'nextquill', 'known world'] as const),
+  ];
+  return shown.flatMap(([effect, system, when]) =>
+    effect === undefined
+      ? []
+      : [
+          effectMapOf(
+            effect,
+            { model },
+            {
+              modelName: `embedded, ${system}`,
+              title: `Simulated user ${effect.example.user}, ${when}`,
+              prompt,
+            },
+          ),
+        ],
+  );
 }
 
 function stage(name: string, onProgress: ProgressListener | undefined): { onProgress?: ProgressListener } {

@@ -7,8 +7,8 @@ import type { QuickstartData } from './data.ts';
 export function introduction(data: QuickstartData, candidates: number): string[] {
   return [
     'What does a model take from a user’s earlier texts? NextQuill asks this of every token: the same text is scored twice, once with the user’s history in the prompt and once without. Where the history makes a token likelier, the token is the user’s own.',
-    `A small model that ships with the project (base) was fine-tuned on ${data.train.length} examples in two ways: by plain cross-entropy (sft), and by NextQuill’s default objective, half of whose loss counts tokens by how much likelier the history makes them (nextquill). Same data, same seed, same steps.`,
-    `Both were scored on ${data.simulated.length} simulated users that no training has seen, whose every word has a known cause, and on ${data.speeches.length} passages from the last State of the Union addresses of presidents. Author identification asks which of ${candidates} histories makes the text likeliest; chance is ${(100 / candidates).toFixed(0)} %.`,
+    `A small model that ships with the project (base) was trained on simulated users who review things that they bought, read or visited. Here it meets users who write of journeys, in which no item, no place and no name is one that it knows. It was fine-tuned on ${data.train.length} users in two ways: by plain cross-entropy (sft), and by NextQuill’s default objective, half of whose loss counts tokens by how much likelier the history makes them (nextquill). Same data, same seed, same steps.`,
+    `All were scored on ${data.newWorld.length} users of the new world and ${data.knownWorld.length} of the known one. No training has seen these users, and of every word of theirs the cause is known. Author identification asks which of ${candidates} histories makes the text likeliest; chance is ${(100 / candidates).toFixed(0)} %.`,
   ];
 }
 
@@ -22,11 +22,11 @@ export function provenance(
 ): [string, string][] {
   return [
     ['Model', `embedded, ${model.parameters.length} tensors, hash ${model.hash.slice(0, 12)}`],
+    ['Training data', `${data.train.length} simulated users of both worlds`],
     [
-      'Training data',
-      `${data.train.length} examples: simulated users, and State of the Union passages (CC0)`,
+      'Held-out data',
+      `${data.newWorld.length} users of the new world, ${data.knownWorld.length} of the known one`,
     ],
-    ['Held-out data', `${data.simulated.length} simulated users, ${data.speeches.length} passages`],
     ['Training', settingsText(training)],
     ['Seed', String(seed)],
     ['Node', process.version],

@@ -1,4 +1,5 @@
 /** @file The answer of an evaluation or comparison: whether the system in question uses a user's own history. */
+import { decimal } from '../../base/number-format.ts';
 import { shownSide } from '../../base/statistics/estimate.ts';
 import type { FindingKind } from '../../method/evaluation/findings.ts';
 import type { Evaluation } from '../../method/evaluation/results.ts';
@@ -23,4 +24,27 @@ export function comparisonAnswer(evaluations: readonly Evaluation[], system: str
   const differing = answers.filter(({ sentence }) => sentence !== first.sentence).map(({ name }) => name);
   const scope = differing.length === 0 ? '' : ` This is for ${first.name}; ${listed(differing)} differ.`;
   return { kind: first.kind, sentence: `${first.sentence}${scope}` };
+}
+
+/**
+ * What training did to the likelihood of users' texts with their own histories, in a sentence a system; '' where nothing was shown.
+ * @param before the system that training began from
+ */
+export function learningText(
+  { systems, differences = [], users }: Evaluation,
+  before: string,
+  after: readonly string[],
+): string {
+  const nll = (name: string) => systems.find((system) => system.name === name)?.nllWithHistory;
+  const moved = (system: string) => {
+    const found = differences.find(
+      (each) => each.system === system && each.baseline === before && each.measure === 'nllWithHistory',
+    );
+    return found === undefined ? 0 : shownSide(found.estimate, users);
+  };
+  const from = nll(before);
+  const learnt = after.filter((system) => moved(system) < 0 && nll(system) !== undefined);
+  if (from === undefined || learnt.length === 0) return '';
+  const to = learnt.map((system) => `${decimal(nll(system)!.value)} (${system})`);
+  return `Fine-tuning taught the model these users: a token of theirs cost ${decimal(from.value)} nats before it and ${listed(to)} after it.`;
 }

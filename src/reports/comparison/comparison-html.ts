@@ -24,7 +24,7 @@ import {
 import { count } from '../text/lists.ts';
 import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
-import { comparisonAnswer } from './comparison-answer.ts';
+import { comparisonAnswer, learningText } from './comparison-answer.ts';
 import { effectsChart, evaluationCharts } from './comparison-charts.ts';
 import { systemsNote, systemsTableHtml } from './comparison-systems.ts';
 import { findingText } from './finding-text.ts';
@@ -44,8 +44,12 @@ export interface ComparisonReport {
   /** The system that the question is about. */
   readonly system: string;
   readonly evaluations: readonly Evaluation[];
+  /** Where systems were trained from another one: the answer says first what that taught. */
+  readonly learning?: { readonly before: string; readonly after: readonly string[] };
   readonly lossCurves?: readonly LossCurve[];
   readonly maps?: readonly EffectMap[];
+  /** How many of the maps stand on the first screen; default 1. */
+  readonly mapsInAnswer?: number;
   /** What was left out, and the like; beside the warnings that the numbers give. */
   readonly warnings?: readonly string[];
   /** Paragraphs on what was compared. */
@@ -64,7 +68,8 @@ export interface ReportOptions {
  * @throws {DataError} when the offsets of a map are not in order
  */
 export function renderComparison(report: ComparisonReport, { redact = false }: ReportOptions = {}): string {
-  const { question, system, evaluations, maps = [], lossCurves = [], introduction = [] } = report;
+  const { question, system, evaluations, maps = [], mapsInAnswer = 1, lossCurves = [] } = report;
+  const { introduction = [], learning } = report;
   const first = evaluations[0]!;
   const findings = evaluationFindings(evaluations);
   const parts = maps.length === 0 ? undefined : effectMapParts(maps, { redact });
@@ -74,13 +79,17 @@ export function renderComparison(report: ComparisonReport, { redact = false }: R
       : redact
         ? 'Texts have been replaced by their lengths.'
         : 'This file holds texts of users: think before you send it on.';
+  const { kind, sentence } = comparisonAnswer(evaluations, system);
+  const learnt = learning === undefined ? '' : learningText(first, learning.before, learning.after);
   const body = html`<main>
 ${answerHtml({
   question,
   facts: textHtml(report.facts),
-  ...comparisonAnswer(evaluations, system),
+  kind: learnt === '' ? kind : 'shown',
+  sentence: `${learnt} ${sentence}`.trim(),
   warnings: [...(report.warnings ?? []), ...new Set(findings.filter(isColdStart).map(findingText))],
-  picture: parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles[0]}`,
+  picture:
+    parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles.slice(0, mapsInAnswer)}`,
   table: html`${evaluations.length > 1 && html`<h2 class="title">${textHtml(first.name)}</h2>`}${systemsTableHtml(first)}
 <p class="facts">${systemsNote(first)}</p>`,
 })}
@@ -97,7 +106,7 @@ ${
   )
 }
 ${evaluations.map((evaluation, i) => evaluationHtml(evaluation, i > 0, parts !== undefined || i > 0))}
-${parts !== undefined && foldedSection(maps.length > 1 ? 'More texts' : 'How to read the map', html`${parts.articles.slice(1)}${parts.note}`)}
+${parts !== undefined && foldedSection(maps.length > mapsInAnswer ? 'More texts' : 'How to read the map', html`${parts.articles.slice(mapsInAnswer)}${parts.note}`)}
 ${lossHtml(lossCurves, systemOrder(report))}
 ${provenanceHtml(report.provenance, privacy)}
 </main>`;

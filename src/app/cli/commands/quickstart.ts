@@ -44,21 +44,22 @@ function freeFolder(name: string): string {
   }
 }
 
-const resultJson = ({ systems, speeches, ...result }: QuickstartResult) => ({
+const resultJson = ({ systems, knownWorld, ...result }: QuickstartResult) => ({
   ...result,
   systems: systems.map(systemJson),
-  speeches: { ...speeches, systems: speeches.systems.map(systemJson) },
+  knownWorld: { ...knownWorld, systems: knownWorld.systems.map(systemJson) },
 });
 
 function resultText(result: QuickstartResult): string {
-  const { answer, systems, speeches, differences, effects, report, runs, seconds } = result;
+  const { answer, systems, knownWorld, differences, effects, report, runs, seconds } = result;
+  const aucs = effects.newWorld.map((auc) => `${auc.system} ${estimateText(auc)}`).join(', ');
   return [
     `${answer}\n`,
-    `\nSimulated users never trained on\n${systemsTable(systems)}`,
-    `\nState of the Union addresses never trained on\n${systemsTable(speeches.systems)}`,
-    `\nDifferences on simulated users, paired by user [95 %]; p of the permutation test, not corrected for their number\n`,
+    `\nUsers of a world that the model did not know (journeys), never trained on\n${systemsTable(systems)}`,
+    `\nUsers of the world that it knew (reviews), never trained on\n${systemsTable(knownWorld.systems)}`,
+    `\nDifferences in the new world, paired by user [95 %]; p of the permutation test, not corrected for their number\n`,
     differencesTable(differences),
-    `\nAUC of the effects against the known causes (${effects.auc.system}): ${estimateText(effects.auc)}\n`,
+    `\nAUC of the effects against the known causes: ${estimateText(effects.auc)} in the known world (${effects.auc.system}); in the new one ${aucs}\n`,
     `\nreport  ${report}\n`,
     ...runs.map((run) => `run     ${run}\n`),
     `time    ${clock(seconds)}\n`,

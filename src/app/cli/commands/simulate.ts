@@ -4,11 +4,13 @@ import { ConfigError } from '../../../base/errors.ts';
 import { checkFilePlace } from '../../../base/output-place.ts';
 import { writeExamples } from '../../../method/data/jsonl.ts';
 import { type SimulationOptions, simulate } from '../../../method/simulation/simulate.ts';
+import { type WorldName, worldNames } from '../../../method/simulation/worlds/worlds.ts';
 import type { CliCommand } from '../command.ts';
-import { addFlag, addForceFlag, numberBetween, required, wholeNumber } from '../flags.ts';
+import { addFlag, addForceFlag, numberBetween, oneOf, required, wholeNumber } from '../flags.ts';
 
 interface SimulateFlags {
   readonly users?: number;
+  readonly world?: WorldName;
   readonly examplesPerUser?: number;
   readonly historyItems?: number | readonly [number, number];
   readonly strength?: number;
@@ -25,6 +27,12 @@ export const simulateCommand: CliCommand = {
   define: (command) => {
     const share = (flag: string) => numberBetween(flag, 0, 1);
     addFlag(command, '--users <n>', 'number of users', (flag) => wholeNumber(flag, 1));
+    addFlag(
+      command,
+      '--world <name>',
+      'what they write about: reviews, which the embedded model knows, or journeys, which it does not (default: reviews)',
+      (flag) => oneOf(flag, worldNames),
+    );
     addFlag(command, '--out <file>', 'where to write: FILE.jsonl or FILE.jsonl.gz');
     addForceFlag(command);
     addFlag(command, '--examples-per-user <n>', 'responses of each user (default: 1)', (flag) =>

@@ -18,7 +18,7 @@ export const domains: readonly Domain[] = [
     noun: 'trail',
     article: 'a',
     verbs: ['hiked', 'walked', 'followed'],
-    aspects: [many('views'), one('scenery'), one('footing'), many('signposts'), one('permit')],
+    aspects: [many('views'), one('landscape'), one('footing'), many('signposts'), one('permit')],
   },
   {
     noun: 'cable car',
