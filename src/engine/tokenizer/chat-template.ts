@@ -69,16 +69,19 @@ export function chatPieces(
 }
 
 /**
- * What stands before and after the messages of a prompt that ends with the user's.
+ * What stands around the messages of a prompt, up to where the assistant speaks.
  * @param template Jinja source
- * @param turns messages in all, the user's and the assistant's by turns: 1, 3, 5, …
- * @returns pieces up to where the assistant speaks
+ * @param roles of the messages, a user's last; a single user message by default
+ * @throws {WeightsError} as {@link chatPieces}: when the template refuses the roles
  *
  * A template without `add_generation_prompt` writes the assistant's header only before the assistant's text: there the
  * header is taken from the rendering of both turns. Where that adds white space alone, it belongs to the text.
  */
-export function promptPieces(template: string, specialTokens: SpecialTokenTexts, turns = 1): ChatPiece[] {
-  const roles = Array.from({ length: turns }, (_, i) => (i % 2 === 0 ? 'user' : 'assistant'));
+export function promptPieces(
+  template: string,
+  specialTokens: SpecialTokenTexts,
+  roles: readonly ChatMessage['role'][] = ['user'],
+): ChatPiece[] {
   const asked = chatPieces(template, roles, true, specialTokens);
   const plain = chatPieces(template, roles, false, specialTokens);
   if (markupOf(asked) !== markupOf(plain)) return asked;
@@ -90,7 +93,7 @@ export function promptPieces(template: string, specialTokens: SpecialTokenTexts,
   }
   const upToAssistant = both.slice(
     0,
-    both.findIndex((piece) => 'message' in piece && piece.message === turns),
+    both.findIndex((piece) => 'message' in piece && piece.message === roles.length),
   );
   return markupOf(upToAssistant).trimEnd() === markupOf(asked).trimEnd() ? asked : upToAssistant;
 }

@@ -4,7 +4,7 @@
  * held back, and what was copied all the same is counted.
  */
 import { ConfigError } from '../../base/errors.ts';
-import { randomStream } from '../../base/random.ts';
+import { type RandomStream, randomStream } from '../../base/random.ts';
 import {
   type DecodingOptions,
   type GenerationPrompt,
@@ -12,6 +12,7 @@ import {
   maxNewTokensOf,
   openTextGenerator,
 } from '../../engine/generate/decode.ts';
+import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { NoticeListener } from '../data/notice.ts';
 import { copiedRuns } from '../metrics/copied-runs.ts';
@@ -131,17 +132,16 @@ export async function* generateAll(
   const examples = requests.map(({ example }) => example);
   const notice = history ? hiddenHistories(examples, pairs, prompt) : undefined;
   if (notice !== undefined) onNotice?.(notice);
-  // Without the history nothing of it can be copied except by chance.
   const shown = examples.map((_, i) => (history && strength !== 0 ? pairs[i]!.shown : []));
-  const sources = shown.map((items) => items.map(({ text }) => tokenizer.encode(text).ids));
+  const sources = shown.map((items) => copySources(items, strength, tokenizer));
   const texts = pairs.flatMap((pair, example) =>
     Array.from({ length: count }, (_, sample) => ({
       example,
       sample,
       prompt: {
-        ...promptsOf(pair, history ? strength : 0),
+        ...guidedPrompt(pair, history ? strength : 0),
         sources: sources[example]!,
-        random: randomStream(seed, `generation/${sample}/${examples[example]!.id}`),
+        random: drawsOf(seed, examples[example]!.id, sample),
       },
     })),
   );
@@ -180,13 +180,31 @@ const roomOf = (options: Pick<GenerationOptions, 'maxNewTokens'>) => ({
   most: maxNewTokensOf(options),
 });
 
-/** Both prompts where both are needed; one where s picks one of them, or they are the same. */
-function promptsOf(pair: Prompts, strength: number): Omit<GenerationPrompt, 'random'> {
+/**
+ * Both prompts where both are needed; one where s picks one of them, or they are the same.
+ * @param both whether both run all the same, so that both log-probabilities of every token are known
+ */
+export function guidedPrompt(
+  pair: Prompts,
+  strength: number,
+  both = false,
+): Pick<GenerationPrompt, 'ids' | 'guidance'> {
   const { withHistoryIds, withoutHistoryIds, hasHistory } = pair;
-  if (strength === 0) return { ids: withoutHistoryIds };
-  if (strength === 1 || !hasHistory) return { ids: withHistoryIds };
+  const isOne = strength === 1 || strength === 0;
+  if (!hasHistory || (isOne && !both)) return { ids: strength === 0 ? withoutHistoryIds : withHistoryIds };
   return { ids: withHistoryIds, guidance: { ids: withoutHistoryIds, strength } };
 }
+
+/** Where the draws of a text come from: the seed, the id of the example and the number of the text name it. */
+export const drawsOf = (seed: number, example: string, sample: number): RandomStream =>
+  randomStream(seed, `generation/${sample}/${example}`);
+
+/** Token ids of the shown texts, which copying is held back from; without the history it can only be chance. */
+export const copySources = (
+  shown: readonly HistoryItem[],
+  strength: number,
+  tokenizer: Tokenizer,
+): (readonly number[])[] => (strength === 0 ? [] : shown.map(({ text }) => tokenizer.encode(text).ids));
 
 function refuse(name: string, expected: string, value: number): never {
   throw new ConfigError(`${name}: expected ${expected}, got ${value}`, { code: 'config/range' });

@@ -1,6 +1,6 @@
 /** @file The pair of prompts of an example: same query, same response, with the history and without. */
 import { DataError } from '../../base/errors.ts';
-import { type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-template.ts';
+import { type ChatMessage, type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-template.ts';
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { HiddenHistories } from '../data/notice.ts';
@@ -98,6 +98,11 @@ export function promptPair(
   };
 }
 
+/** What was said in a conversation before the query: it stands in both prompts as it is. */
+export interface EarlierTurns {
+  readonly earlier?: readonly ChatMessage[];
+}
+
 /** Tokens kept free for a response behind the prompts: `most`, but fewer rather than none of the query, down to `least`. */
 export interface ResponseRoom {
   readonly least: number;
@@ -110,7 +115,7 @@ export interface ResponseRoom {
  *   `placebo` and no item of one is given or fits
  */
 export function promptsFor(
-  example: Pick<Example, 'id' | 'query' | 'history' | 'queryEmbedding'>,
+  example: Pick<Example, 'id' | 'query' | 'history' | 'queryEmbedding'> & EarlierTurns,
   tokenizer: Tokenizer,
   settings: PromptSettings,
   { least, most }: ResponseRoom,
@@ -118,7 +123,7 @@ export function promptsFor(
 ): Prompts & ShownItems {
   const { maxTokens } = settings;
   const prompt = (history: readonly HistoryItem[] | 'none' | undefined, most = maxTokens) =>
-    promptIds(example.query, history, tokenizer, settings.template, most);
+    promptIds(example.query, history, tokenizer, settings.template, most, example.earlier);
   const bare = prompt(settings.reference === 'none-text' ? 'none' : undefined);
   const left = maxTokens - bare.length;
   if (left < least)
@@ -201,6 +206,8 @@ function fitHistory(
  * The ids of a prompt: the template's message or turns inside the model's chat template, up to where the assistant speaks.
  * A model without a chat template gets the message and a blank line.
  * @param most a longer prompt is cut: it then has more than `most` tokens, and is not the whole prompt
+ * @param earlier turns before the query, as they are
+ * @throws {WeightsError} when the chat template refuses the roles of a conversation
  */
 export function promptIds(
   query: string,
@@ -208,33 +215,42 @@ export function promptIds(
   tokenizer: Tokenizer,
   templateId: string,
   most = Number.POSITIVE_INFINITY,
+  earlier: readonly ChatMessage[] = [],
 ): number[] {
   const template = promptTemplate(templateId);
-  const message = () => template.message(query, history);
+  const message = template.message(query, history);
+  const before = earlier.map(({ content }): TextPart[] => [{ text: content, isTemplate: false }]);
   if (tokenizer.chatTemplate === undefined) {
     const begin = tokenizer.beginId === undefined ? [] : [tokenizer.beginId];
-    return [...begin, ...tokenizer.encodeParts([...message(), { text: '\n\n', isTemplate: true }], most)];
+    const parts = [...before, message].flatMap((of) => [...of, { text: '\n\n', isTemplate: true }]);
+    return [...begin, ...tokenizer.encodeParts(parts, most)];
   }
   const turns =
-    template.turns !== undefined && typeof history === 'object'
-      ? template.turns(query, history)
-      : [message()];
-  const parts = chatParts(tokenizer, turns.length).flatMap((piece): readonly TextPart[] =>
-    'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : turns[piece.message]!,
+    template.turns !== undefined && typeof history === 'object' ? template.turns(query, history) : [message];
+  const messages = [...before, ...turns];
+  const roles = [
+    ...earlier.map(({ role }) => role),
+    ...turns.map((_, i) => (i % 2 === 0 ? ('user' as const) : ('assistant' as const))),
+  ];
+  const parts = chatParts(tokenizer, roles).flatMap((piece): readonly TextPart[] =>
+    'markup' in piece ? [{ text: piece.markup, isTemplate: true }] : messages[piece.message]!,
   );
   return tokenizer.encodeParts(parts, most);
 }
 
-const chatPartsOf = new WeakMap<Tokenizer, Map<number, readonly ChatPiece[]>>();
+const chatPartsOf = new WeakMap<Tokenizer, Map<string, readonly ChatPiece[]>>();
+
+/** Layouts of conversations that are kept of a tokenizer: callers choose their roles. */
+const MOST_LAYOUTS = 64;
 
 /** Rendering Jinja for every prompt would take longer than tokenising it. */
-function chatParts(tokenizer: Tokenizer, turns: number): readonly ChatPiece[] {
-  const known = chatPartsOf.get(tokenizer) ?? new Map<number, readonly ChatPiece[]>();
+function chatParts(tokenizer: Tokenizer, roles: readonly ChatMessage['role'][]): readonly ChatPiece[] {
+  const known = chatPartsOf.get(tokenizer) ?? new Map<string, readonly ChatPiece[]>();
   chatPartsOf.set(tokenizer, known);
-  let parts = known.get(turns);
+  let parts = known.get(roles.join());
   if (parts === undefined) {
-    parts = promptPieces(tokenizer.chatTemplate!, tokenizer.specialTokenTexts, turns);
-    known.set(turns, parts);
+    parts = promptPieces(tokenizer.chatTemplate!, tokenizer.specialTokenTexts, roles);
+    if (known.size < MOST_LAYOUTS) known.set(roles.join(), parts);
   }
   return parts;
 }

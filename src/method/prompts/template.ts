@@ -101,8 +101,20 @@ const pairsTemplate: PromptTemplate = {
   ],
 };
 
+/** For a conversation: the user asks, and the model answers instead of writing in the user's place. */
+const assistantTemplate = sections(
+  'assistant',
+  'Earlier texts by this user, oldest first:\n\n',
+  'Answer this user:\n',
+);
+
 /** Templates that a prompt can be made by: each shows the items of the history. */
-export const promptTemplates: readonly PromptTemplate[] = [defaultTemplate, rewordedTemplate, pairsTemplate];
+export const promptTemplates: readonly PromptTemplate[] = [
+  defaultTemplate,
+  rewordedTemplate,
+  pairsTemplate,
+  assistantTemplate,
+];
 
 /** Asks for the summary of a history, in place of a text: see generation/summaries.ts. */
 const summariseTemplate: PromptTemplate = {

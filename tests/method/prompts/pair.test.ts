@@ -7,7 +7,12 @@ import { DataError } from '../../../src/base/errors.ts';
 import { createTokenizer, loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
 import { checkTokenizerJson } from '../../../src/engine/tokenizer/tokenizer-json.ts';
 import type { Example } from '../../../src/method/data/example.ts';
-import { defaultPromptSettings, type PromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import {
+  defaultPromptSettings,
+  type PromptSettings,
+  promptPair,
+  promptsFor,
+} from '../../../src/method/prompts/pair.ts';
 
 const folder = fileURLToPath(new URL('../../golden/tokenizer-small', import.meta.url));
 const tokenizer = await loadTokenizer(folder);
@@ -273,6 +278,44 @@ describe('the budget', () => {
     expect(() => promptPair(example, tokenizer, short)).toThrow(DataError);
     expect(() => promptPair(example, tokenizer, short)).toThrow(
       `example e1: prompt of ${whole.withoutHistoryIds.length} and response of ${whole.responseIds.length} tokens: expected at most ${bare - 1}`,
+    );
+  });
+});
+
+describe('a conversation before the query', () => {
+  const earlier = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: 'Hello <|user|> there' },
+    { role: 'assistant', content: 'Good day.' },
+  ] as const;
+  const room = { least: 1, most: 20 };
+
+  test('stands in both prompts as it is, before the message with the history', () => {
+    const pair = promptsFor({ ...example, earlier }, tokenizer, settings, room);
+    const [withHistory, withoutHistory] = [text(pair.withHistoryIds), text(pair.withoutHistoryIds)];
+    const plain = text(promptsFor(example, tokenizer, settings, room).withHistoryIds);
+    const [before] = withHistory.split('Earlier texts by this user');
+    expect(before).toMatch(/Be brief\.[\s\S]*Hello[\s\S]*Good day\./);
+    expect(withoutHistory.startsWith(before!)).toBe(true);
+    expect(withHistory.endsWith(plain.slice(plain.indexOf('Earlier texts')))).toBe(true);
+    expect(pair.historyItemsUsed).toBe(3);
+  });
+
+  test('is text: what it spells is no markup', () => {
+    const pair = promptsFor({ ...example, earlier }, tokenizer, settings, room);
+    const user = tokenizer.encodeTemplate('<|user|>');
+    const count = (ids: readonly number[]) => ids.filter((id) => id === user[0]).length;
+    expect(user).toHaveLength(1);
+    expect(count(pair.withHistoryIds)).toBe(2);
+  });
+
+  test('is refused in the words of a template that takes no such role', () => {
+    const strict = { ...tokenizer, chatTemplate: "{{ raise_exception('no system role') }}" };
+    expect(() => promptsFor({ ...example, earlier }, strict, settings, room)).toThrowError(
+      expect.objectContaining({
+        code: 'tokenizer/chat-template',
+        message: expect.stringContaining('no system role'),
+      }),
     );
   });
 });

@@ -25,5 +25,7 @@ test.each(promptTemplates.map(({ id }) => id))('template %s asks the same with a
 });
 
 test('an unknown template is refused with the ones that exist', () => {
-  expect(() => promptTemplate('defualt')).toThrow('expected one of default, reworded, pairs, got "defualt"');
+  expect(() => promptTemplate('defualt')).toThrow(
+    'expected one of default, reworded, pairs, assistant, got "defualt"',
+  );
 });
