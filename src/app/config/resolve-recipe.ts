@@ -1,6 +1,7 @@
 /** @file From a sourced recipe to a run: checked by the schema, with every complaint telling file, line, key, expected and got. */
 import type { z } from 'zod';
 import { ConfigError, nearestName } from '../../base/errors.ts';
+import { expectation } from './expectation.ts';
 import { type RecipeRun, recipeJsonSchema, recipeRun, recipeSchema } from './recipe.ts';
 import { applyOverrides, describe, type Override, placeOf, type SourcedRecipe } from './recipe-source.ts';
 
@@ -61,32 +62,6 @@ function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe, schema: Sche
       hint: near === undefined ? `Change ${key}.` : `Did you mean "${near}"?`,
     },
   );
-}
-
-const kinds: Readonly<Record<string, string>> = {
-  string: 'a text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'a group of keys',
-};
-
-function expectation(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return kinds[issue.expected] ?? issue.expected;
-    case 'invalid_value':
-      return issue.values.length === 1 ? String(issue.values[0]) : `one of ${issue.values.join(', ')}`;
-    case 'too_small':
-      if (issue.origin === 'string') return 'a text that is not empty';
-      if (issue.origin === 'array') return 'a list that is not empty';
-      return `a number ${issue.inclusive ? 'of at least' : 'above'} ${issue.minimum}`;
-    case 'too_big':
-      return `a number ${issue.inclusive ? 'of at most' : 'below'} ${issue.maximum}`;
-    default:
-      return issue.message;
-  }
 }
 
 /** When a key is known in another group, where it belongs. */
