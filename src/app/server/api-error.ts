@@ -1,5 +1,5 @@
 /** @file Errors as OpenAI's clients read them: a status, and `{"error": {message, type, param, code}}`. */
-import { AbortedError, NextQuillError } from '../../base/errors.ts';
+import { AbortedError, ConfigError, DataError, NextQuillError } from '../../base/errors.ts';
 
 export type ApiErrorType =
   | 'invalid_request_error'
@@ -113,6 +113,12 @@ const known: Readonly<Record<string, readonly [status: number, code: string, par
   'generate/memory': [503, 'overloaded'],
 };
 
+/** What a store refuses is the caller's, unless the store itself is damaged. */
+const refusedByStore = (error: NextQuillError) =>
+  error.code.startsWith('store/') && (error instanceof DataError || error instanceof ConfigError)
+    ? ([400, 'invalid_parameter', /^\w+/.exec(error.message)?.[0]] as const)
+    : undefined;
+
 /**
  * The answer to whatever was thrown; nothing of an unexpected error shows but the id of the request.
  * @param requestId by which the log names the error
@@ -120,7 +126,7 @@ const known: Readonly<Record<string, readonly [status: number, code: string, par
 export function apiErrorOf(error: unknown, requestId: string): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof AbortedError && error.cause instanceof ApiError) return error.cause;
-  const found = error instanceof NextQuillError ? known[error.code] : undefined;
+  const found = error instanceof NextQuillError ? (known[error.code] ?? refusedByStore(error)) : undefined;
   if (found === undefined || !(error instanceof NextQuillError))
     return new ApiError(500, `internal error of request ${requestId}`, {
       code: 'internal_error',

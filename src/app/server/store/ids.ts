@@ -1,7 +1,8 @@
 /** @file Which ids and texts a store takes: ids go into URLs and logs of others, and texts must come back as they were given. */
 import { DataError } from '../../../base/errors.ts';
 
-const RULES = {
+/** What ids are made of, and that in words. */
+export const ID_RULES = {
   user: { pattern: /^[A-Za-z0-9._:@-]{1,128}$/, words: '1 to 128 of A-Z a-z 0-9 . _ : @ -' },
   item: { pattern: /^[A-Za-z0-9._:@-]{1,64}$/, words: '1 to 64 of A-Z a-z 0-9 . _ : @ -' },
   adapter: { pattern: /^[A-Za-z0-9._-]{1,64}$/, words: '1 to 64 of A-Z a-z 0-9 . _ -' },
@@ -9,8 +10,8 @@ const RULES = {
 } as const;
 
 /** @throws {DataError} `store/id` with the rule */
-export function checkId(kind: keyof typeof RULES, id: string): void {
-  const { pattern, words } = RULES[kind];
+export function checkId(kind: keyof typeof ID_RULES, id: string): void {
+  const { pattern, words } = ID_RULES[kind];
   if (pattern.test(id)) return;
   throw new DataError(`${kind} id: expected ${words}, got ${JSON.stringify(id.slice(0, 140))}`, {
     code: 'store/id',
