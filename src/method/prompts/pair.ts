@@ -77,7 +77,7 @@ export interface PairHistories {
  *   value is `placebo` and no item of one is given or fits
  */
 export function promptPair(
-  example: Example,
+  example: Example & EarlierTurns,
   tokenizer: Tokenizer,
   settings: PromptSettings,
   histories: PairHistories = {},
