@@ -3,7 +3,7 @@ import { nearestName } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
 import type { HistoryItem } from '../../method/data/example.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
-import { promptTemplate, type ReferenceValue } from '../../method/prompts/template.ts';
+import { promptTemplates, type ReferenceValue } from '../../method/prompts/template.ts';
 import { DEFAULT_RETRIEVAL } from '../../method/retrieval/choose.ts';
 import { ApiError, invalid } from './api-error.ts';
 import type { Caller, ServerContext } from './context.ts';
@@ -61,7 +61,12 @@ export async function planPrompt(
   const { maxStrength } = server.settings;
   if (!(Math.abs(strength) <= maxStrength))
     throw invalid('nextquill.strength', `a number from -${maxStrength} to ${maxStrength}`, String(strength));
-  if (choice.template !== undefined) promptTemplate(choice.template);
+  if (choice.template !== undefined && !promptTemplates.some(({ id }) => id === choice.template))
+    throw invalid(
+      'nextquill.template',
+      `one of ${promptTemplates.map(({ id }) => id).join(', ')}`,
+      JSON.stringify(choice.template.slice(0, 40)),
+    );
   const record = namedAdapter(server, user, choice);
   const adapter = record && (await server.adapters.hold(record));
   const { settings, warnings } = promptSettings(server, adapter, choice);
