@@ -86,6 +86,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/simulate.ts')).simulateCommand,
   },
   {
+    name: 'serve',
+    summary: 'OpenAI’s API for the users of a store: their histories, adapters and a strength dial',
+    load: async () => (await import('./commands/serve.ts')).serveCommand,
+  },
+  {
     name: 'store',
     summary: 'users of a server: import, export, forget with evidence, keys, check, backup',
     load: async () => (await import('./commands/store.ts')).storeCommand,

@@ -4,6 +4,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import pc from 'picocolors';
+import { EngineError } from '../../base/errors.ts';
 import { noticeText } from '../../reports/text/notice-text.ts';
 import { terminalText } from '../../reports/text/terminal-text.ts';
 import type { Session } from './command.ts';
@@ -77,7 +78,9 @@ async function main(words: readonly string[]): Promise<number> {
     const flag = (name: string) => words.includes(name);
     const failure = describeFailure(error, { colors, verbose: flag('--verbose'), json: flag('--json') });
     stderr.write(failure.text);
-    return stop.signal.aborted ? 130 : failure.exitCode;
+    // A server that was told to end and had to cut answers has failed; other work that is stopped was stopped.
+    const isCut = error instanceof EngineError && error.code === 'server/cut';
+    return stop.signal.aborted && !isCut ? 130 : failure.exitCode;
   } finally {
     display.end();
   }

@@ -52,6 +52,8 @@ export interface CreateServerOptions extends Partial<ServerSettings> {
   readonly log?: (line: RequestLine) => void;
   /** Whether lines hold the pseudonym of the user. */
   readonly verbose?: boolean;
+  /** Done before the server is ready, such as putting adapters. */
+  readonly prepare?: (context: ServerContext) => Promise<void>;
   /** Fills freed memory with NaN. For tests. */
   readonly poison?: boolean;
   /** Ends the server as {@link NextQuillServer.close} does. */
@@ -95,11 +97,6 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
     });
   const prompt = subject.prompt ?? defaultPromptSettings(model.config.maxPositions);
   if (settings.template !== undefined) promptTemplate(settings.template);
-  if (options.defaultAdapter !== undefined && store.adapter(options.defaultAdapter) === undefined)
-    throw new ConfigError(`default adapter: expected one of the store, got "${options.defaultAdapter}"`, {
-      code: 'server/default-adapter',
-      hint: 'Name it by --adapter NAME=FOLDER first.',
-    });
   const capacity = Math.min(model.config.maxPositions, prompt.maxTokens);
   const scheduler = openScheduler(model, {
     rows: cacheRows(model, capacity, settings),
@@ -163,6 +160,8 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
   try {
     socket = port === false ? undefined : await listen(app, host, port);
     await scheduler.prepare();
+    await options.prepare?.(context);
+    checkDefault(options);
     for (const { name } of store.adapters()) await warm(context, name);
   } catch (error) {
     socket?.server.close();
@@ -219,6 +218,14 @@ function settingsOf(options: Partial<ServerSettings>): ServerSettings {
       throw new ConfigError(`${name}: expected a number above 0, got ${value}`, { code: 'config/range' });
   }
   return settings;
+}
+
+function checkDefault({ store, defaultAdapter }: CreateServerOptions): void {
+  if (defaultAdapter === undefined || store.adapter(defaultAdapter) !== undefined) return;
+  throw new ConfigError(`default adapter: expected one of the store, got "${defaultAdapter}"`, {
+    code: 'server/default-adapter',
+    hint: 'Name it by --adapter NAME=FOLDER first.',
+  });
 }
 
 /** Beyond loopback nobody comes in without a key. */

@@ -36,15 +36,13 @@ const textOf = async (options: Parameters<typeof generate>[2]) => {
   return text;
 };
 const chat = (body: object, fields: object) =>
-  at
-    .client()
-    .chat.completions.create({
-      model: 'embedded',
-      messages,
-      temperature: 0,
-      ...body,
-      ...({ nextquill: fields } as object),
-    });
+  at.client().chat.completions.create({
+    model: 'embedded',
+    messages,
+    temperature: 0,
+    ...body,
+    ...({ nextquill: fields } as object),
+  });
 
 describe('an answer', () => {
   it.each([0, 1, 1.5])(

@@ -126,7 +126,7 @@ export const userRoutes: Route[] = [
     query: forgetQuery,
     handler: async ({ server, params, query }) => {
       const user = userIdOf(params);
-      const measures = forgettingMeasures(server);
+      await using measures = forgettingMeasures(server);
       if (query.evidence === 'true')
         return receiptAnswer(server, await server.store.forgetUser(user, { measures }));
       const receipt = await server.store.forgetUser(user);
