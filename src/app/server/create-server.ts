@@ -20,7 +20,7 @@ import { adapterRoutes } from './routes/adapters.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
 import { effectsRoute } from './routes/effects.ts';
-import { serviceRoutes } from './routes/service.ts';
+import { serviceRoutes } from './routes/models-and-status.ts';
 import { userRoutes } from './routes/users.ts';
 import { servedAdapters } from './served-adapters.ts';
 import { cacheRows, defaultSettings, type ServerSettings } from './settings.ts';

@@ -115,26 +115,23 @@ export function concurrency(most: number, code: 'too_many_for_user' | 'too_many_
 /** Wrong keys that an address may send in a minute. */
 const MOST_FAILURES = 10;
 
-/** Keeps addresses from trying keys. */
+/** Slows addresses that try keys. */
 export interface FailureLimit {
-  /** @throws {ApiError} 429 for an address that failed too often */
-  check(address: string): void;
+  /** Counts a wrong key. @throws {ApiError} 429 where an address sent too many */
   failed(address: string): void;
 }
 
 export function failureLimit(now: () => number): FailureLimit {
   const of = buckets(MOST_FAILURES);
   return {
-    check: (address) => {
-      const bucket = of.current(address, now());
-      if (bucket.level >= 1) return;
-      throw new ApiError(429, `keys: expected at most ${MOST_FAILURES} wrong ones a minute, got more`, {
-        code: 'rate_limit_exceeded',
-        retryAfter: of.wait(bucket, 1),
-      });
-    },
     failed: (address) => {
-      of.current(address, now()).level -= 1;
+      const bucket = of.current(address, now());
+      if (bucket.level < 1)
+        throw new ApiError(429, `keys: expected at most ${MOST_FAILURES} wrong ones a minute, got more`, {
+          code: 'rate_limit_exceeded',
+          retryAfter: of.wait(bucket, 1),
+        });
+      bucket.level -= 1;
     },
   };
 }

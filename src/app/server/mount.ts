@@ -83,7 +83,7 @@ function refusal(message: string, status: number, code: string, headers: Record<
     path: '(none)',
     access: 'any',
     summary: '',
-    bodies: ['json', 'ndjson', 'multipart'],
+    bodies: 'any',
     handler: () => json(errorBody(error), status, headers),
   };
 }
@@ -111,7 +111,7 @@ async function answer(
     const params = c.req.param() as Record<string, string>;
     checkAccess(caller, of.access, params);
     if (of.access !== 'public') server.rates.take(caller.id);
-    if (of.method !== 'get' || request.method !== 'GET') checkContentType(request, of.bodies);
+    if (of.bodies !== 'any') checkContentType(request, of.bodies);
     const state = server.notReady();
     if (state !== undefined && of.access !== 'public')
       throw new ApiError(503, `server: expected to be ready, got ${state}`, {

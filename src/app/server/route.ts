@@ -49,8 +49,8 @@ export interface Route<Q extends z.ZodType = z.ZodType> {
   readonly access: Access;
   readonly summary: string;
   readonly query?: Q;
-  /** Content types of the body; none where there is no body. */
-  readonly bodies?: readonly BodyKind[];
+  /** Content types of the body; none where there is no body, `any` where nothing of it is read. */
+  readonly bodies?: readonly BodyKind[] | 'any';
   /** The schema of a JSON body, for the document. */
   readonly body?: z.ZodType;
   handler(request: RouteRequest<z.infer<Q>>): Promise<Response> | Response;

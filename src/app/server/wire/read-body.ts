@@ -3,7 +3,7 @@ import type { z } from '@hono/zod-openapi';
 import { nearestName } from '../../../base/errors.ts';
 import { expectation } from '../../config/expectation.ts';
 import { ApiError, invalid } from '../api-error.ts';
-import { unsupportedParameters } from './text-requests.ts';
+import { parametersWithoutEffect, unsupportedParameters } from './text-requests.ts';
 
 /** Nested deeper than this no request of ours is. */
 const MOST_DEPTH = 64;
@@ -161,7 +161,7 @@ function issueError(issue: z.core.$ZodIssue, value: unknown, where: string): Api
     value,
   );
   const param = path === '' ? 'body' : path;
-  const isUnsupported = unsupportedParameters.has(String(issue.path[0]));
+  const isUnsupported = parametersWithoutEffect.has(String(issue.path[0]));
   return invalid(`${where}${param}`, expected(issue), describe(got), {
     code: isUnsupported ? 'unsupported_parameter' : 'invalid_parameter',
     ...(isUnsupported && { hint: `Remove ${param}.` }),

@@ -120,6 +120,11 @@ export const unsupportedParameters: ReadonlySet<string> = new Set([
     'use_beam_search',
   ],
   ...['length_penalty', 'priority', 'cache_salt', 'include_stop_str_in_output', 'truncate_prompt_tokens'],
-  ...['tools', 'tool_choice', 'response_format', 'presence_penalty', 'frequency_penalty', 'echo'],
+  'echo',
   ...['include_obfuscation', 'continuous_usage_stats', 'return_tokens_as_token_ids', 'chat_template'],
+]);
+
+/** Parameters that are taken with the one value that changes nothing: any other is unsupported. */
+export const parametersWithoutEffect: ReadonlySet<string> = new Set([
+  ...['tools', 'tool_choice', 'response_format', 'presence_penalty', 'frequency_penalty'],
 ]);
