@@ -25,7 +25,9 @@ if (words.includes('doctor')) {
     process.stderr.write("ModuleNotFoundError: No module named 'torch'\n");
     process.exit(1);
   }
-  process.stdout.write(`${JSON.stringify({ versions: { torch: '0-fake' }, devices: ['cpu'] })}\n`);
+  const report = { nextquillTorch: '0-fake', python: '0-fake', packages: { torch: '0-fake', trl: null } };
+  const devices = [{ device: 'cpu', name: 'fake' }];
+  process.stdout.write(`${JSON.stringify({ ...report, devices }, null, 2)}\n`);
   process.exit(0);
 }
 if (words[0] === '-c') process.exit(0);

@@ -11,7 +11,12 @@ export const fakeTorch: TorchOptions = {
   python: {
     executable: fakePython,
     place: '--python',
-    report: { versions: { torch: '0-fake' }, devices: ['cpu'] },
+    report: {
+      nextquillTorch: '0-fake',
+      python: '0-fake',
+      packages: { torch: '0-fake' },
+      devices: [{ device: 'cpu', name: 'fake' }],
+    },
   },
   compute: { ...defaultCompute, device: 'cpu' },
   processes: 1,

@@ -96,6 +96,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/store.ts')).storeCommand,
   },
   {
+    name: 'setup',
+    summary: 'setup torch: the Python environment of --engine torch, its size said first',
+    load: async () => (await import('./commands/setup.ts')).setupCommand,
+  },
+  {
     name: 'doctor',
     summary: 'show what this machine can do: processor, memory, engine, caches, network settings',
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,

@@ -141,14 +141,15 @@ async function torchOf(
       { code: 'config/device', hint: 'Leave --device out: the best one is taken.' },
     );
   const python = await torchPython(named, signal);
-  const { versions, devices } = python.report;
+  const { packages } = python.report;
+  const devices = python.report.devices.map((each) => each.device);
   if (known !== 'auto' && !devices.includes(known))
     throw new ConfigError(`--device: expected one of ${devices.join(', ')} of this machine, got ${known}`, {
       code: 'config/device',
       hint: 'Leave --device out: the best one is taken. "nextquill doctor" shows what PyTorch finds.',
     });
   note(
-    `engine: torch ${versions.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
+    `engine: torch ${packages.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
   );
   const { maxRestarts, grace } = flags;
   return {

@@ -10,6 +10,7 @@ import { exists } from '../../base/exists.ts';
 import { checkOnDevice, type DeviceCheck } from '../../engine/models/device-check.ts';
 import { runtimeProviders, runtimeVersion } from '../../engine/runtime/version.ts';
 import { memoryLimit } from '../../method/training/memory/training-memory.ts';
+import { type FoundPython, findPython, type TorchReport, torchReport } from '../launch/python-env.ts';
 import {
   type Environment,
   hubCacheFolder,
@@ -56,6 +57,8 @@ export interface MachineReport {
   readonly proxies: Readonly<Record<string, string>>;
   /** Absent where NEXTQUILL_PYTHON is not set. */
   readonly python?: PythonReport;
+  /** The Python of `--engine torch`, and what it says of itself; absent where there is none. */
+  readonly torch?: FoundPython & (TorchReport | { readonly error: string });
 }
 
 /**
@@ -85,7 +88,18 @@ export async function machineReport(env: Environment, device?: Device): Promise<
     hub: await hubReport(env),
     proxies: proxiesOf(env),
     ...(env.NEXTQUILL_PYTHON && { python: await pythonReport(env.NEXTQUILL_PYTHON) }),
+    ...(await torchOf(env)),
   };
+}
+
+async function torchOf(env: Environment): Promise<Pick<MachineReport, 'torch'>> {
+  const found = await findPython(undefined, env);
+  if (found === undefined) return {};
+  try {
+    return { torch: { ...found, ...(await torchReport(found)) } };
+  } catch (error) {
+    return { torch: { ...found, error: (error as Error).message } };
+  }
 }
 
 async function hubReport(env: Environment): Promise<MachineReport['hub']> {

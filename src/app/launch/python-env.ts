@@ -25,10 +25,21 @@ export interface FoundPython {
 
 /** What `python -m nextquill_torch doctor` says. */
 export interface TorchReport {
-  readonly versions: Readonly<Record<string, string>>;
-  /** Names of devices, the best first; cpu is always one. */
-  readonly devices: readonly string[];
+  readonly nextquillTorch: string;
+  /** Version of Python. */
+  readonly python: string;
+  /** Versions of packages; null for one that is missing. */
+  readonly packages: Readonly<Record<string, string | null>>;
+  /** The best first; cpu is always one. */
+  readonly devices: readonly { readonly device: string; readonly name: string }[];
   readonly [more: string]: unknown;
+}
+
+/** Versions of what computes, as manifests record them. */
+export function torchVersions({ nextquillTorch, packages }: TorchReport): Record<string, string> {
+  const names = ['torch', 'transformers', 'peft'];
+  const found = names.flatMap((name) => (packages[name] ? [[name, packages[name]] as const] : []));
+  return { ...Object.fromEntries(found), nextquillTorch };
 }
 
 /** A Python with what it said of itself. */
@@ -86,7 +97,7 @@ export async function torchReport(
       code: 'engine/python',
       hint:
         place === 'setup'
-          ? 'Run "nextquill setup torch" again.'
+          ? 'Run "nextquill setup torch --force" to make the environment anew.'
           : 'Install torch, safetensors, transformers and peft in it, or run "nextquill setup torch" and name none.',
       cause,
     });
@@ -103,8 +114,9 @@ export async function torchReport(
     },
   );
   try {
-    const report = JSON.parse(stdout.trim().split('\n').at(-1)!) as TorchReport;
-    if (typeof report.versions !== 'object' || !Array.isArray(report.devices)) throw new Error('no versions');
+    const report = JSON.parse(stdout.slice(stdout.indexOf('{'))) as TorchReport;
+    if (typeof report.packages?.torch !== 'string' || !report.devices?.[0]?.device)
+      throw new Error('expected a version of torch and a device');
     return report;
   } catch (cause) {
     throw fail(`an answer that is none: ${stdout.slice(0, 80).trim()}`, cause);

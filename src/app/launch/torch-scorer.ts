@@ -7,7 +7,7 @@ import type { ModelWorker, WorkerRequest } from '../../engine/models/model-worke
 import { openSafetensors, readPlain } from '../../engine/weights/safetensors.ts';
 import { SCORES_FILE, type ScoreParts, writeScoreSpec } from './score-spec.ts';
 import { SPEC } from './spec-folder.ts';
-import type { TorchOptions } from './torch-train.ts';
+import { deviceOf, type TorchOptions } from './torch-train.ts';
 import { workerEvents } from './worker-run.ts';
 
 /** How scores are computed. */
@@ -19,10 +19,8 @@ export interface TorchScorerOptions extends TorchOptions {
 
 /** A worker for scores; the folder of each run is for this user alone and is removed at its end, for it holds texts as ids. */
 export function torchWorker(options: TorchScorerOptions): ModelWorker {
-  const { compute, python } = options;
-  const device = compute.device === 'auto' ? python.report.devices[0]! : compute.device;
   return {
-    name: `torch ${device} ${compute.dtype}`,
+    name: `torch ${deviceOf(options)} ${options.compute.dtype}`,
     logProbabilities: async (prompts, request) => {
       const { logProb } = await scored(options, request, { prompts }, ['logProb'], prompts);
       return logProb!;

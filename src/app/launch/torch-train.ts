@@ -9,7 +9,7 @@ import type { Manifest } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
 import { runInfo } from '../../method/runs/run-info.ts';
 import type { EngineRun, StepEngine } from '../../method/runs/step-engine.ts';
-import type { TorchPython } from './python-env.ts';
+import { type TorchPython, torchVersions } from './python-env.ts';
 import type { ComputeSpec } from './spec.ts';
 import { LOGS } from './torchrun.ts';
 import { writeTrainSpec } from './train-spec.ts';
@@ -26,10 +26,13 @@ export interface TorchOptions extends Pick<WorkerRunOptions, 'maxRestarts' | 'gr
 
 /** The engine for `train` and `resume`. */
 export function torchEngine(options: TorchOptions): StepEngine {
-  const { python, compute } = options;
-  const { versions, devices } = python.report;
+  const { python } = options;
   return {
-    record: { engine: 'torch', device: compute.device === 'auto' ? devices[0]! : compute.device, versions },
+    record: {
+      engine: 'torch',
+      device: deviceOf(options),
+      versions: torchVersions(python.report),
+    },
     check: (settings) => {
       if (settings.objective.needs.other)
         throw new ConfigError(
@@ -45,6 +48,10 @@ export function torchEngine(options: TorchOptions): StepEngine {
     steps: (opened) => torchSteps(opened, options),
   };
 }
+
+/** What is computed on, where PyTorch may choose. */
+export const deviceOf = ({ python, compute }: Pick<TorchOptions, 'python' | 'compute'>): string =>
+  compute.device === 'auto' ? python.report.devices[0]!.device : compute.device;
 
 async function* torchSteps(
   opened: EngineRun,

@@ -35,7 +35,7 @@ export const doctorCommand: CliCommand = {
 };
 
 function table(report: MachineReport): string {
-  const { memory, onnxRuntime, cache, embeddedModel, hub, proxies, python } = report;
+  const { memory, onnxRuntime, cache, embeddedModel, hub, proxies, python, torch } = report;
   const list = (values: readonly string[]) => values.join(', ') || 'none';
   const rows: [string, string][] = [
     ['nextquill', report.nextquill],
@@ -50,6 +50,10 @@ function table(report: MachineReport): string {
     ['hub', `${hub.endpoint}${hub.isOffline ? ', offline' : ''}, cache ${hub.cache}`],
     ['hub token', hub.message === undefined ? hub.token : `${hub.token}: ${hub.message}`],
     ['proxies', list(Object.entries(proxies).map(([name, address]) => `${name}=${address}`))],
+    [
+      'PyTorch',
+      torch === undefined ? 'none ("nextquill setup torch" makes an environment)' : torchLine(torch),
+    ],
     ['Python', python === undefined ? 'none (NEXTQUILL_PYTHON is not set)' : pythonLine(python)],
   ];
   const lines = alignedColumns(
@@ -66,6 +70,13 @@ function selfCheckRow(check: NonNullable<MachineReport['selfCheck']>): [string, 
     '  self-check',
     `${device} ${passed ? 'passed' : 'failed'}: loss ${six(loss)} (processor ${six(cpuLoss)}), gradient norm ${six(gradientNorm)} (${six(cpuGradientNorm)}), gradients differ by ${gradientError.toExponential(1)}`,
   ];
+}
+
+function torchLine(torch: NonNullable<MachineReport['torch']>): string {
+  if ('error' in torch) return String(torch.error);
+  const { packages, devices, executable, place } = torch;
+  const names = devices.map(({ device, name }) => `${device} (${name})`).join(', ');
+  return `${packages.torch}; ${names}; Python ${torch.python} (${executable}, by ${place})`;
 }
 
 function pythonLine(python: PythonReport): string {
