@@ -147,6 +147,7 @@ function planOf(recipe: BenchmarkRecipe): Plan {
     maxSteps: training?.maxSteps ?? 20,
     batchSize: training?.batchSize ?? 8,
     loraRank: training?.loraRank ?? 16,
+    userEpochs: training?.userEpochs ?? 3,
     strengths: recipe.strengths ?? [0.5, 0.75, 1, 1.25, 1.5],
     others: recipe.others ?? 3,
     texts: generate?.texts ?? 0,

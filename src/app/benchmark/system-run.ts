@@ -21,6 +21,7 @@ import type { OpenModelOptions } from '../open/model-source.ts';
 import type { BenchmarkDataSet } from './benchmark-data.ts';
 import type { Cells } from './cells.ts';
 import { type TrainedSystem, trainSystem } from './train-system.ts';
+import { mergedBase, trainUserAdapters } from './user-adapters.ts';
 
 export interface BenchmarkOptions extends OpenModelOptions {
   readonly onProgress?: ProgressListener;
@@ -36,6 +37,8 @@ export interface Plan {
   readonly maxSteps: number;
   readonly batchSize: number;
   readonly loraRank: number;
+  /** Passes over a user's texts for an adapter of the user's own. */
+  readonly userEpochs: number;
   readonly strengths: readonly number[];
   readonly others: number;
   readonly texts: number;
@@ -96,7 +99,7 @@ const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength
   bench.made,
   system,
   ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
-  trainingOf(bench),
+  ...trainedFrom(bench, system),
   seed,
   rate ?? null,
   strength ?? null,
@@ -111,7 +114,9 @@ const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength
 /** A system ready to be used, and the texts that it is scored on, with whatever its prompts show. */
 async function subjectOf(bench: Bench, name: SystemName, system: BenchmarkSystem, { seed, rate }: Chosen) {
   const trained =
-    rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seed);
+    rate === undefined
+      ? undefined
+      : await trainedBy(bench, trainingSystem(name, system)!, rate, seed, 'test');
   const scored: ScoredModel = trained?.scored ?? { model: bench.model };
   const measured = await measuredFor(scored, bench.data.test, {
     ...running(bench, name),
@@ -120,8 +125,12 @@ async function subjectOf(bench: Bench, name: SystemName, system: BenchmarkSystem
   });
   const summaries = system.template === 'summary' ? await summariesOf(bench, name) : undefined;
   const test = summaries === undefined ? measured : withSummaries(measured, summaries);
-  return { trained, scored, test, summaries };
+  return { trained, scored, test, summaries, ...adaptersOf(trained) };
 }
+
+/** Adapters of users, where a trained system has them. */
+const adaptersOf = (trained: TrainedSystem | undefined) =>
+  trained?.adapters && { adapters: trained.adapters };
 
 /** How a system writes. */
 const writingOf = (bench: Bench, name: SystemName, system: BenchmarkSystem, { strength }: Chosen) => ({
@@ -138,11 +147,12 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
   const { seed, strength } = chosen;
   const clock = options.clock ?? (() => performance.now());
   return bench.cells.result(`${name}-${seed}`, dependsOn(bench, system, chosen), async () => {
-    const { trained, scored, test, summaries } = await subjectOf(bench, name, system, chosen);
+    const { trained, scored, test, summaries, ...personal } = await subjectOf(bench, name, system, chosen);
     const asked = { ...running(bench, name), pool: test, others, seed: 0, prompt: bench.prompt };
     const start = clock();
     const scores = await scoreSystem(scored, system, test, {
       ...asked,
+      ...personal,
       ...(strength !== undefined && { strength }),
     });
     const seconds = (clock() - start) / 1000;
@@ -150,15 +160,17 @@ function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen:
     if (texts > 0)
       written = await writeTexts(scored, test.slice(0, texts), {
         ...writingOf(bench, name, system, chosen),
-        authors: { pool: test, others, seed: 0 },
+        ...personal,
+        authors: { pool: test, others, seed: 0, judge: bench.model },
       });
     return {
       seed,
       scores,
       scoringSeconds: seconds,
       ...(trained && {
-        trainingSeconds: (trained.summary.steps * bench.batchSize) / trained.summary.examplesPerSecond,
-        peakMemoryBytes: trained.summary.peakMemoryBytes,
+        trainingSeconds: trained.cost.seconds,
+        trainingTokens: trained.cost.tokens,
+        peakMemoryBytes: trained.cost.peakMemoryBytes,
       }),
       ...(written && { written }),
       ...(summaries && {
@@ -177,17 +189,23 @@ export async function strangersTexts(
   { system: name, cells, rate, strength }: SystemRun,
 ): Promise<ReadonlyMap<string, string> | undefined> {
   const system = benchmarkSystem(name);
-  if (system.retrieval === undefined) return undefined;
+  if (system.retrieval === undefined && system.perUser === undefined) return undefined;
   const chosen: Chosen = { seed: cells[0]!.seed, rate: rate?.chosen, strength: strength?.chosen };
   const depends = [...dependsOn(bench, system, chosen), 'stranger'];
   const texts = await bench.cells.result(`stranger-${name}-${chosen.seed}`, depends, async () => {
-    const { scored, test } = await subjectOf(bench, name as SystemName, system, chosen);
-    const writing = writingOf(bench, name as SystemName, system, chosen);
+    const { scored, test, adapters } = await subjectOf(bench, name as SystemName, system, chosen);
+    const writing = {
+      ...writingOf(bench, name as SystemName, system, chosen),
+      ...(adapters && { adapters }),
+    };
     const strangers = test.slice(0, bench.texts).flatMap((example) => {
       const { matched } = comparedPrompts(example, bench.model.tokenizer, writing.prompt, {
         ...{ pool: test, others: 1, seed: 0 },
       });
-      return matched === undefined ? [] : [{ ...example, history: matched.others[0]!.history }];
+      if (matched === undefined) return [];
+      const [{ user, history }] = matched.others as [(typeof matched.others)[number]];
+      // A stranger's adapter comes with the history.
+      return [{ ...example, history, ...(adapters && { user }) }];
     });
     return strangers.length === 0 ? [] : (await writeTexts(scored, strangers, writing)).texts;
   });
@@ -206,9 +224,9 @@ async function chooseRate(bench: Bench, { name, system }: Trained) {
     tried.push(
       await bench.cells.result(
         `rate-${name}-${rate}`,
-        [made, system, trainingOf(bench), seeds[0]!, rate],
+        [made, system, ...trainedFrom(bench, system), seeds[0]!, rate],
         async () => {
-          const trained = await trainedBy(bench, { name, system }, rate, seeds[0]!).catch(
+          const trained = await trainedBy(bench, { name, system }, rate, seeds[0]!, 'validation').catch(
             (error: unknown) => {
               // A rate under which the loss is no number is a bad rate, and no end of the benchmark.
               if (error instanceof EngineError && /^training\/nan-/.test(error.code)) return undefined;
@@ -218,6 +236,7 @@ async function chooseRate(bench: Bench, { name, system }: Trained) {
           if (trained === undefined) return { rate, nll: null };
           const scores = await scoreSystem(trained.scored, system, data.validation, {
             ...running(bench, name),
+            ...adaptersOf(trained),
             pool: data.validation,
             others,
             seed: 0,
@@ -247,7 +266,9 @@ function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem,
   ];
   return bench.cells.result(`strength-${name}`, depends, async () => {
     const trained =
-      rate === undefined ? undefined : await trainedBy(bench, trainingSystem(name, system)!, rate, seeds[0]!);
+      rate === undefined
+        ? undefined
+        : await trainedBy(bench, trainingSystem(name, system)!, rate, seeds[0]!, 'validation');
     return strengthOf(trained?.scored ?? { model: bench.model }, data.validation, {
       ...running(bench, name),
       strengths,
@@ -267,30 +288,52 @@ function summariesOf(bench: Bench, name: SystemName) {
 
 const trainingOf = ({ maxSteps, batchSize, loraRank }: Plan) => ({ maxSteps, batchSize, loraRank });
 
-function trainedBy(
+/** What the training of a system depends on, beside its rate and seed. */
+const trainedFrom = (bench: Bench, { perUser }: BenchmarkSystem): unknown[] => [
+  trainingOf(bench),
+  ...(perUser === undefined ? [] : [benchmarkSystem(perUser.base), bench.rates, bench.userEpochs]),
+];
+
+/** @param part whose users have adapters, where each has one */
+async function trainedBy(
   bench: Bench,
   { name, system }: Trained,
   learningRate: number,
   seed: number,
+  part: 'validation' | 'test',
 ): Promise<TrainedSystem> {
-  const { out, place, model, modelSource, data, prompt, made } = bench;
+  const { out, place, model, modelSource, data, prompt, made, loraRank, userEpochs } = bench;
   throwIfAborted(bench.options.signal);
-  const run = sha256(canonicalJson([made, system, trainingOf(bench), learningRate, seed] as never)).slice(
-    0,
-    8,
-  );
-  return trainSystem(join(out, 'runs', `${place}-${name}-${learningRate}-${seed}-${run}`), {
-    ...trainingOf(bench),
+  const { training, perUser } = system;
+  const depends = [made, system, ...trainedFrom(bench, system), learningRate, seed];
+  const hash = sha256(canonicalJson(depends as never)).slice(0, 8);
+  const run = join(out, 'runs', `${place}-${name}-${learningRate}-${seed}-${hash}`);
+  const options = {
     ...running(bench, `${name}, rate ${learningRate}, seed ${seed}`),
-    model,
-    modelSource,
-    examples: data.train,
     dataSource: `benchmark ${place}`,
     prompt: promptOfSystem(system, prompt),
-    training: system.training,
+    loraRank,
+    training,
     learningRate,
     seed,
-  });
+  };
+  if (perUser === undefined)
+    return trainSystem(run, { ...trainingOf(bench), ...options, model, modelSource, examples: data.train });
+  const base = trainingSystem(perUser.base, benchmarkSystem(perUser.base))!;
+  const { scored, cost } = await trainedBy(bench, base, (await chooseRate(bench, base)).chosen, seed, part);
+  const folder = join(out, 'runs', `${place}-${name}-${seed}-${hash}-base`);
+  const merged = await mergedBase(folder, model, scored.adapter!);
+  const users = { ...options, model: merged, modelSource: folder, examples: data[part], epochs: userEpochs };
+  const trained = await trainUserAdapters(`${run}-${part}`, users);
+  return {
+    scored: { model: merged },
+    adapters: trained.adapters,
+    cost: {
+      seconds: cost.seconds + trained.cost.seconds,
+      tokens: cost.tokens + trained.cost.tokens,
+      peakMemoryBytes: Math.max(cost.peakMemoryBytes, trained.cost.peakMemoryBytes),
+    },
+  };
 }
 
 /** Threads, signal and progress of a part, told by its place. */

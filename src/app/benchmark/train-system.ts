@@ -2,18 +2,31 @@
 import { join } from 'node:path';
 import { exists } from '../../base/exists.ts';
 import type { ProgressListener } from '../../base/progress.ts';
+import type { Adapter } from '../../engine/lora/adapter.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { BenchmarkSystem } from '../../method/benchmark/systems.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
-import type { TrainSummary } from '../../method/runs/manifest.ts';
+import { readStepLog } from '../../method/runs/step-log.ts';
 import { resume, train } from '../../method/runs/train.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
+import type { UserAdapters } from '../../method/scoring/user-adapters.ts';
+import type { TrainingSettings } from '../../method/training/settings.ts';
+
+/** What a training took; of all its parts where it has several. */
+export interface TrainingCost {
+  readonly seconds: number;
+  /** Of all passes, padding not counted. */
+  readonly tokens: number;
+  readonly peakMemoryBytes: number;
+}
 
 export interface TrainedSystem {
-  readonly scored: ScoredModel;
-  readonly summary: TrainSummary;
+  readonly scored: ScoredModel & { readonly adapter?: Adapter };
+  /** Adapters of users on that model, where each has its own. */
+  readonly adapters?: UserAdapters;
+  readonly cost: TrainingCost;
 }
 
 export interface TrainSystemOptions {
@@ -35,7 +48,8 @@ export interface TrainSystemOptions {
 
 /** Trains, or takes up what was begun in `run`. @throws as `train` and `resume` do */
 export async function trainSystem(run: string, options: TrainSystemOptions): Promise<TrainedSystem> {
-  const { model, examples, threads, signal, onProgress, training, loraRank, ...rest } = options;
+  const { model, examples, threads, signal, onProgress, modelSource, dataSource, prompt } = options;
+  const { maxSteps, batchSize } = options;
   const running = { ...(signal && { signal }), ...(threads !== undefined && { threads }) };
   const events = (await exists(join(run, 'manifest.json')))
     ? resume(run, {
@@ -43,26 +57,50 @@ export async function trainSystem(run: string, options: TrainSystemOptions): Pro
         open: { model: async () => model, examples: async () => examples },
       })
     : train({
-        ...rest,
+        ...trainingSettings(options),
         ...running,
         model,
+        modelSource,
         examples,
-        objective: training.objective,
-        ...(training.options && { objectiveOptions: training.options }),
-        lora: { rank: loraRank, loraAlpha: 2 * loraRank },
-        schedule: 'linear',
-        warmupRatio: 0.05,
-        gradientAccumulation: 1,
-        epochs: Math.ceil((rest.maxSteps * rest.batchSize) / examples.length),
+        dataSource,
+        prompt,
+        maxSteps,
+        batchSize,
+        epochs: Math.ceil((maxSteps * batchSize) / examples.length),
         out: run,
       });
   for (;;) {
     const { value, done } = await events.next();
     if (done) {
       const adapter = await loadAdapter(join(run, 'adapter'), model);
-      return { scored: { model, adapter }, summary: value };
+      const { peakMemoryBytes } = value;
+      let [seconds, tokens] = [0, 0];
+      for (const line of await readStepLog(run)) {
+        seconds += line.seconds;
+        tokens += line.tokens;
+      }
+      return { scored: { model, adapter }, cost: { seconds, tokens, peakMemoryBytes } };
     }
     if (value.type === 'step')
       onProgress?.({ stage: 'training', done: value.step, total: value.totalSteps, unit: 'steps' });
   }
+}
+
+/** What all trained systems are trained by alike. */
+export function trainingSettings({
+  training,
+  loraRank,
+  learningRate,
+  seed,
+}: Pick<TrainSystemOptions, 'training' | 'loraRank' | 'learningRate' | 'seed'>): TrainingSettings {
+  return {
+    objective: training.objective,
+    ...(training.options && { objectiveOptions: training.options }),
+    lora: { rank: loraRank, loraAlpha: 2 * loraRank },
+    learningRate,
+    schedule: 'linear',
+    warmupRatio: 0.05,
+    gradientAccumulation: 1,
+    seed,
+  };
 }

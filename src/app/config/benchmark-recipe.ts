@@ -77,6 +77,11 @@ export const benchmarkSchema = z
         maxSteps: count.optional().describe('steps of every trained system; default 20'),
         batchSize: count.optional().describe('examples of a step; default 8'),
         loraRank: count.optional().describe('default 16'),
+        userEpochs: count
+          .optional()
+          .describe(
+            'passes over a user’s earlier texts for the user’s own adapter (oppu), a text a step; default 3',
+          ),
       })
       .optional(),
     strengths: z

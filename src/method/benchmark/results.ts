@@ -14,6 +14,8 @@ export interface Cell {
   readonly scoringSeconds: number;
   /** Absent for systems that are not trained. */
   readonly trainingSeconds?: number;
+  /** Tokens that training read in all passes; of all users' adapters and the base below, where users have adapters. */
+  readonly trainingTokens?: number;
   readonly peakMemoryBytes?: number;
   readonly written?: WrittenTexts;
   /** Tokens that summaries of the histories took, read and written, a history; of systems that have them written. */

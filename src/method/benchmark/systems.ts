@@ -14,6 +14,11 @@ export interface BenchmarkSystem {
   readonly template?: 'pairs' | 'summary';
   /** By what it is trained; the model as it comes where absent. */
   readonly training?: { readonly objective: ObjectiveChoice; readonly options?: ObjectiveOptions };
+  /**
+   * One adapter for each user, trained on the user's own earlier texts, on a base into which the adapter of another system is merged
+   * first (OPPU, arXiv 2402.04401): so that the base knows the task.
+   */
+  readonly perUser?: { readonly base: 'sft-no-history' | 'sft-bm25' };
   /** Another system whose adapter it uses; it is then not trained itself. */
   readonly adapterOf?: 'sft';
   /**
@@ -71,6 +76,17 @@ const table = {
     what: 'fine-tuned with the items that BM25 finds',
     retrieval: 'bm25',
     training: { objective: 'sft' },
+  },
+  oppu: {
+    what: 'sft-no-history, and on it an adapter for each user, trained on the user’s earlier texts',
+    training: { objective: 'sft-no-history' },
+    perUser: { base: 'sft-no-history' },
+  },
+  'oppu-bm25': {
+    what: 'sft-bm25, and on it an adapter for each user, trained on the user’s earlier texts',
+    retrieval: 'bm25',
+    training: { objective: 'sft' },
+    perUser: { base: 'sft-bm25' },
   },
   perce: {
     what: 'cross-entropy weighted by the log ratio',

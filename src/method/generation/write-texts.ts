@@ -1,10 +1,13 @@
 /** @file Texts that a model writes for held-out queries, and what metrics say of them: the likeliest token at every step. */
+import { groupBy } from '../../base/group-by.ts';
 import type { ProgressListener } from '../../base/progress.ts';
+import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { TextPair } from '../metrics/metric.ts';
 import { type MetricsResult, metrics } from '../metrics/metrics.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
+import type { UserAdapters } from '../scoring/user-adapters.ts';
 import { generateAll } from './generate.ts';
 import { type WrittenAuthors, type WrittenAuthorsOptions, writtenAuthors } from './written-authors.ts';
 
@@ -39,7 +42,12 @@ export interface WriteTextsOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
   /** Whose histories the author of each text is identified among; not at all where absent. */
-  readonly authors?: Pick<WrittenAuthorsOptions, 'pool' | 'others' | 'seed'>;
+  readonly authors?: Pick<WrittenAuthorsOptions, 'pool' | 'others' | 'seed'> & {
+    /** Who reads the texts: the model that writes, without adapter, by default. */
+    readonly judge?: Model;
+  };
+  /** Of users on the model: each text is written by its user's own. */
+  readonly adapters?: UserAdapters;
 }
 
 /** Writes for every example and measures what was written; copying is held back as `generate` does (engine/generate/copy-guard.ts). */
@@ -53,31 +61,33 @@ export async function writeTexts(
     strength,
     contrast,
     authors,
+    adapters,
     ...running
   }: WriteTextsOptions,
 ): Promise<WrittenTexts> {
   const { threads, signal, onProgress } = running;
   const texts = examples.map(() => '');
-  const tokens = generateAll(
-    scored,
-    examples.map((example) => ({ example })),
-    {
-      prompt,
-      history: isShown,
-      temperature: 0,
-      maxNewTokens,
-      ...(strength !== undefined && { strength }),
-      ...(contrast !== undefined && { contrast }),
-      ...(threads !== undefined && { threads }),
-      ...(signal && { signal }),
-    },
-  );
+  const settings = {
+    prompt,
+    history: isShown,
+    temperature: 0,
+    maxNewTokens,
+    ...(strength !== undefined && { strength }),
+    ...(contrast !== undefined && { contrast }),
+    ...(threads !== undefined && { threads }),
+    ...(signal && { signal }),
+  };
   let done = 0;
-  for await (const { example, text, finish } of tokens) {
-    texts[example] += text;
-    if (finish === undefined) continue;
-    done += 1;
-    onProgress?.({ stage: 'writing', done, total: examples.length, unit: 'texts' });
+  for (const [user, places] of groupBy(examples.keys(), (place) => adapters && examples[place]!.user)) {
+    const tensors = user === undefined ? undefined : await adapters?.adapterOf(user);
+    const writer = tensors === undefined ? scored : { ...scored, adapter: { lora: adapters!.lora, tensors } };
+    const requests = places.map((place) => ({ example: examples[place]! }));
+    for await (const { example, text, finish } of generateAll(writer, requests, settings)) {
+      texts[places[example]!] += text;
+      if (finish === undefined) continue;
+      done += 1;
+      onProgress?.({ stage: 'writing', done, total: examples.length, unit: 'texts' });
+    }
   }
   const pairs = examples.map(
     ({ id, user, response, history }, i): TextPair => ({
@@ -92,7 +102,7 @@ export async function writeTexts(
   const identified =
     authors &&
     (await writtenAuthors(
-      { model: scored.model },
+      { model: authors.judge ?? scored.model },
       examples.map((example, i) => ({ example, text: texts[i]! })),
       { ...authors, ...running, prompt },
     ));

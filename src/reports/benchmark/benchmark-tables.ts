@@ -62,6 +62,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
       'strength',
       'prompt tokens',
       'training s',
+      'training tokens',
       'process GiB',
       'scoring s',
       'seeds: NLL as used',
@@ -69,6 +70,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
     rows: rows.map(({ system, promptTokens, nllBySeed }) => {
       const { rate, strength, cells } = systemOf(system);
       const training = cells.flatMap(({ trainingSeconds }) => trainingSeconds ?? []);
+      const trainingTokens = cells.flatMap(({ trainingTokens: tokens }) => tokens ?? []);
       const summaryTokens = cells.flatMap(({ summaryTokens: tokens }) => tokens ?? []);
       const memory = cells.flatMap(({ peakMemoryBytes }) => peakMemoryBytes ?? []);
       return [
@@ -79,6 +81,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
           ? decimal(promptTokens, 0)
           : `${decimal(promptTokens, 0)}, and ${decimal(mean(summaryTokens), 0)} once a history`,
         training.length === 0 ? dash : decimal(mean(training), 0),
+        trainingTokens.length === 0 ? dash : decimal(mean(trainingTokens), 0),
         memory.length === 0 ? dash : decimal(Math.max(...memory) / 2 ** 30, 1),
         decimal(mean(cells.map(({ scoringSeconds }) => scoringSeconds)), 0),
         nllBySeed.map((value) => decimal(value, 3)).join(' '),
