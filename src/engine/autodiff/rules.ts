@@ -135,6 +135,14 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
     const gate = sigmoid(x);
     return mul(dy, add(gate, mul(y, sub(1, gate))));
   }),
+  // y = x·Φ(x):  dy/dx = Φ + x·φ; Φ is y / x, and near 0 its first two terms.
+  gelu: unary((x, y, dy) => {
+    const square = mul(x, x);
+    const isNear = lessEqual(square, 1e-6);
+    const density = mul(exp(mul(square, -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    const share = where(isNear, add(mul(x, density), 0.5), div(y, where(isNear, 1, x)));
+    return mul(dy, add(share, mul(x, density)));
+  }),
   // y = x/2·(1 + t), t = tanh(c(x + a·x³)):  dy/dx = (1 + t)/2 + x/2·(1 − t²)·c(1 + 3a·x²)
   geluTanh: unary((x, _y, dy) => {
     const c = Math.sqrt(2 / Math.PI);

@@ -57,7 +57,7 @@ export function fullAttention(tokens: TokenInputs): Attention {
 }
 
 /** Added to scores that must not be seen; finite, so that rows of padding alone stay finite too. */
-const HIDDEN_SCORE = -1e30;
+export const HIDDEN_SCORE = -1e30;
 
 /**
  * For each block of Q queries, f32[B, 1, 1, Q, P]: 0 where one of its P keys is a token not after the query and inside

@@ -58,6 +58,8 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
   sigmoid: direct('Sigmoid'),
   // QuickGelu is x · sigmoid(α x).
   silu: (emit, _node, inputs, outputs) => emit.node('QuickGelu', inputs, outputs, { alpha: 1 }, MICROSOFT),
+  gelu: (emit, _node, inputs, outputs) =>
+    emit.node('Gelu', inputs, outputs, { approximate: { text: 'none' } }),
   geluTanh: (emit, _node, inputs, outputs) =>
     emit.node('Gelu', inputs, outputs, { approximate: { text: 'tanh' } }),
   cast: (emit, node, inputs, outputs) =>

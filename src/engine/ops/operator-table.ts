@@ -50,6 +50,7 @@ export interface OpAttributes {
   tanh: None;
   sigmoid: None;
   silu: None;
+  gelu: None;
   geluTanh: None;
   cast: { readonly to: DType };
   stopGradient: None;

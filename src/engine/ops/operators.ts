@@ -59,6 +59,8 @@ export const tanh = (x: Value): Value => makeNode('tanh', [x], {})[0]!;
 export const sigmoid = (x: Value): Value => makeNode('sigmoid', [x], {})[0]!;
 /** `x · sigmoid(x)`. */
 export const silu = (x: Value): Value => makeNode('silu', [x], {})[0]!;
+/** GELU: `x · Φ(x)`, Φ the normal distribution. */
+export const gelu = (x: Value): Value => makeNode('gelu', [x], {})[0]!;
 /** GELU in its form with tanh (PyTorch's `approximate="tanh"`): `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`. */
 export const geluTanh = (x: Value): Value => makeNode('geluTanh', [x], {})[0]!;
 /** Another dtype; carries no gradient. */

@@ -98,6 +98,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   tanh: floatUnary,
   sigmoid: floatUnary,
   silu: floatUnary,
+  gelu: floatUnary,
   geluTanh: floatUnary,
   cast: (inputs, { to }) => {
     arity(inputs, 1);

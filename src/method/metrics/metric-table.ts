@@ -6,7 +6,14 @@ import { copiedRuns } from './copied-runs.ts';
 import { distinctShare, selfBleu } from './diversity.ts';
 import { labelIndex, macroF1, numberOf, ratingOf } from './lamp.ts';
 import { meteor } from './meteor.ts';
-import { type AdditiveMetric, type Metric, meanMetric, type TextPair, type WholeMetric } from './metric.ts';
+import {
+  type AdditiveMetric,
+  type BertScore,
+  type Metric,
+  meanMetric,
+  type TextPair,
+  type WholeMetric,
+} from './metric.ts';
 import { type RougeType, rouge } from './rouge.ts';
 import { type StyleDistance, styleDistance } from './style-distance.ts';
 
@@ -109,6 +116,12 @@ const distinctMetric = (n: number): WholeMetric => ({
     ),
 });
 
+const bertMetric = (name: string, part: keyof BertScore): AdditiveMetric =>
+  meanMetric(
+    { name, description: `BERTScore, ${part}, not rescaled, at most 1`, better: 'higher', isDefault: false },
+    (row, { bertScores }) => bertScores?.get(row)?.[part],
+  );
+
 /** All metrics, in the order of the table. */
 export const metricTable: readonly Metric[] = [
   rougeMetric('rouge1', 'words'),
@@ -154,6 +167,9 @@ export const metricTable: readonly Metric[] = [
   styleMetric('functionWordDistance', 'functionWords', 'function words'),
   distinctMetric(1),
   distinctMetric(2),
+  bertMetric('bertPrecision', 'precision'),
+  bertMetric('bertRecall', 'recall'),
+  bertMetric('bertF1', 'f1'),
   {
     name: 'selfBleu',
     description: 'BLEU of each prediction against the others, 0 to 100; high where they repeat each other',
@@ -161,6 +177,9 @@ export const metricTable: readonly Metric[] = [
     ofAll: (rows) => selfBleu(rows.map(({ prediction }) => prediction)),
   },
 ];
+
+/** What only an encoder can measure. */
+export const bertMetricNames: readonly string[] = ['bertPrecision', 'bertRecall', 'bertF1'];
 
 /** Names of all metrics. */
 export const metricNames: readonly string[] = metricTable.map(({ name }) => name);

@@ -12,12 +12,21 @@ export interface TextPair {
   readonly history?: readonly string[];
 }
 
+/** BERTScore of a row: see bert-score.ts. */
+export interface BertScore {
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
 /** What metrics know beside the row. */
 export interface MetricSettings extends MeteorOptions {
   /** Whether ROUGE compares stems. */
   readonly stemmer: boolean;
   /** The labels of a classification task, for macro-F1. */
   readonly labels: readonly string[];
+  /** BERTScore of each row, where an encoder was given. */
+  readonly bertScores?: ReadonlyMap<TextPair, BertScore>;
 }
 
 interface MetricBase {

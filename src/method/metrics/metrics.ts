@@ -5,8 +5,9 @@ import type { ProgressListener } from '../../base/progress.ts';
 import { strip } from '../../base/python-text.ts';
 import { bootstrapUsers } from '../../base/statistics/bootstrap.ts';
 import { type Estimate, intervalOfEnough } from '../../base/statistics/estimate.ts';
+import { type BertScoreOptions, bertScores } from './bert-score.ts';
 import type { AdditiveMetric, Metric, MetricSettings, TextPair } from './metric.ts';
-import { metricNames, metricTable } from './metric-table.ts';
+import { bertMetricNames, metricNames, metricTable } from './metric-table.ts';
 import { punktFromFolder } from './punkt.ts';
 import { wordNetFromFolder } from './wordnet.ts';
 
@@ -22,6 +23,9 @@ export interface MetricsOptions {
   readonly punkt?: string;
   /** Labels for macro-F1; the texts that first references hold otherwise. */
   readonly labels?: readonly string[];
+  /** The encoder that BERTScore reads with: without it there is no BERTScore. */
+  readonly bertScore?: Pick<BertScoreOptions, 'folder' | 'layer'>;
+  readonly threads?: number;
   /** Seed of the resampling; default 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
@@ -66,7 +70,7 @@ export async function metrics(
   pairs: readonly TextPair[],
   options: MetricsOptions = {},
 ): Promise<MetricsResult> {
-  const chosen = chosenMetrics(options.metrics);
+  const chosen = chosenMetrics(options);
   checkPairs(pairs);
   const settings = await settingsOf(pairs, options);
   const additive = chosen.filter((metric): metric is AdditiveMetric => 'sums' in metric);
@@ -95,8 +99,18 @@ export async function metrics(
   };
 }
 
-function chosenMetrics(names: readonly string[] | undefined): readonly Metric[] {
-  if (names === undefined) return metricTable.filter(({ isDefault }) => isDefault);
+function chosenMetrics({ metrics: names, bertScore }: MetricsOptions): readonly Metric[] {
+  const isBert = (name: string) => bertMetricNames.includes(name);
+  if (names === undefined)
+    return metricTable.filter(
+      ({ name, isDefault }) => isDefault || (isBert(name) && bertScore !== undefined),
+    );
+  const bert = names.find(isBert);
+  if (bert !== undefined && bertScore === undefined)
+    throw new ConfigError(`metrics: ${bert}: expected the folder of an encoder, got none`, {
+      code: 'config/bert-score',
+      hint: 'Name it, such as --bertscore roberta-large, or leave this metric out.',
+    });
   for (const name of names) {
     if (metricNames.includes(name)) continue;
     const near = nearestName(name, metricNames);
@@ -123,13 +137,26 @@ function checkPairs(pairs: readonly TextPair[]): void {
 }
 
 async function settingsOf(pairs: readonly TextPair[], options: MetricsOptions): Promise<MetricSettings> {
-  const { stemmer = false, wordnet, punkt } = options;
+  const { stemmer = false, wordnet, punkt, bertScore } = options;
   return {
     stemmer,
     labels: options.metrics?.includes('macroF1') ? (options.labels ?? labelsOf(pairs)) : [],
     ...(wordnet !== undefined && { synonyms: await wordNetFromFolder(wordnet) }),
     ...(punkt !== undefined && { punkt: await punktFromFolder(punkt) }),
+    ...(bertScore !== undefined && { bertScores: await bertScoresByPair(pairs, bertScore, options) }),
   };
+}
+
+async function bertScoresByPair(
+  pairs: readonly TextPair[],
+  bertScore: NonNullable<MetricsOptions['bertScore']>,
+  { threads, signal, onProgress }: MetricsOptions,
+) {
+  const scores = await bertScores(pairs, {
+    ...{ ...bertScore, signal, onProgress },
+    ...(threads !== undefined && { threads }),
+  });
+  return new Map(pairs.map((pair, i) => [pair, scores[i]!]));
 }
 
 /** The labels that the references hold. @throws {DataError} when there are so many that they are no labels */

@@ -86,6 +86,7 @@ const cases: Case[] = [
   unary('tanh', ops.tanh),
   unary('sigmoid', ops.sigmoid),
   unary('silu', ops.silu),
+  unary('gelu', ops.gelu),
   unary('geluTanh', ops.geluTanh),
   {
     op: 'dropout',

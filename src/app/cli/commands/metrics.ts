@@ -1,5 +1,6 @@
 /** @file `nextquill metrics`: predicted texts against what users wrote, by the field's metrics and ours. */
 
+import { ConfigError } from '../../../base/errors.ts';
 import { decimal, estimateText } from '../../../base/number-format.ts';
 import { type Estimate, FEWEST_FOR_INTERVAL } from '../../../base/statistics/estimate.ts';
 import { namedLabels } from '../../../method/metrics/lamp.ts';
@@ -8,7 +9,7 @@ import { type MetricsResult, metrics } from '../../../method/metrics/metrics.ts'
 import { pairsFromJsonl } from '../../../method/metrics/read-pairs.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import type { CliCommand, Session } from '../command.ts';
-import { addFlag, addLabelsFlag, required, separated } from '../flags.ts';
+import { addFlag, addLabelsFlag, required, separated, wholeNumber } from '../flags.ts';
 
 interface MetricsFlags {
   readonly data?: string;
@@ -17,6 +18,8 @@ interface MetricsFlags {
   readonly wordnet?: string;
   readonly punkt?: string;
   readonly labels?: readonly string[];
+  readonly bertscore?: string;
+  readonly bertscoreLayer?: number;
 }
 
 export const metricsCommand: CliCommand = {
@@ -35,26 +38,47 @@ export const metricsCommand: CliCommand = {
       '--punkt <folder>',
       'Punkt’s parameters, such as nltk_data/tokenizers/punkt_tab/english, for METEOR’s sentences',
     );
+    addFlag(
+      command,
+      '--bertscore <folder>',
+      'encoder for BERTScore, such as a folder of roberta-large: model_type bert or roberta',
+    );
+    addFlag(
+      command,
+      '--bertscore-layer <n>',
+      'layer that BERTScore compares (default: bert-score’s for models of 6, 12 and 24 layers)',
+      (flag) => wholeNumber(flag, 1),
+    );
     addLabelsFlag(command, 'of macroF1', 'those of the references');
     command.addHelpText(
       'after',
       '\nRows may have "user", "id" and "history": […], earlier texts of the user. Values are means over rows, BLEU that of the\n' +
         'corpus; intervals draw users where rows have a user, and rows otherwise; fewer than five give none.\n' +
         'Metrics: rouge1, rouge2, rougeL, rougeLsum, bleu, sentenceBleu, meteor, accuracy, macroF1, mae, rmse, copied,\n' +
-        'lengthDistance, punctuationDistance, functionWordDistance, distinct1, distinct2, selfBleu.\n' +
+        'lengthDistance, punctuationDistance, functionWordDistance, distinct1, distinct2, selfBleu; with --bertscore, bertPrecision,\nbertRecall, bertF1.\n' +
         '\nExample: nextquill metrics --data predictions.jsonl --metrics rouge1,rougeL,meteor',
     );
   },
   run: async (_operands, flags, session) => {
-    const { data, labels, ...options } = flags as MetricsFlags;
+    const { data, labels, bertscore, bertscoreLayer, ...options } = flags as MetricsFlags;
+    if (bertscoreLayer !== undefined && bertscore === undefined)
+      throw new ConfigError(
+        `--bertscore-layer: expected --bertscore beside it, got ${bertscoreLayer} alone`,
+        {
+          code: 'usage/bertscore',
+          hint: 'Add --bertscore FOLDER.',
+        },
+      );
     const path = required(data, '--data', 'Name a file of predictions, such as predictions.jsonl.');
     const { signal } = session;
     const pairs = await pairsFromJsonl(path, { onNotice: session.notice, signal });
-    const { seed } = session.options;
+    const { seed, threads } = session.options;
     const result = await metrics(pairs, {
       ...options,
       ...(labels !== undefined && { labels: namedLabels(labels) }),
+      ...(bertscore !== undefined && { bertScore: { folder: bertscore, layer: bertscoreLayer } }),
       ...(seed !== undefined && { seed }),
+      ...(threads !== undefined && { threads }),
       signal,
       onProgress: session.progress,
     });
