@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.command == "doctor":
         from .doctor import report
 
-        print(json.dumps(report(), indent=2))
+        print(json.dumps(report()))
         return 0
     return work(given.run.resolve(), checks_only=given.command == "check")
 
@@ -65,7 +65,7 @@ def work(run: Path, *, checks_only: bool = False) -> int:
         return _fail(folder, events, fault, rank, checks_only)
     except ImportError as cause:
         hint = "Install the package with its extra: pip install 'nextquill-torch[hf]'."
-        fault = Fault(f"{cause.name}: expected the package, got none", code="worker/package", hint=hint)
+        fault = Fault(f"{cause.name}: expected the package, got none", code="engine/package", hint=hint)
         fault.exit_code = 2
         return _fail(folder, events, fault, rank, checks_only)
     except Exception as cause:

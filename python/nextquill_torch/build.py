@@ -37,7 +37,7 @@ def setting_of(spec: Spec, ranks: Ranks, events: Events) -> Setting:
     if spec.recipe.get("baseBits") is not None:
         raise SpecFault(
             f"baseBits: expected none with --engine torch, got {spec.recipe['baseBits']}",
-            code="worker/base-bits",
+            code="engine/base-bits",
             hint="Leave baseBits out: the base is then f32, or bf16 with --dtype bf16.",
         )
     attention = compute["attention"]
@@ -46,11 +46,11 @@ def setting_of(spec: Spec, ranks: Ranks, events: Events) -> Setting:
         if compute["deterministic"] and not compute["packing"]:
             attention = "eager"
     if attention not in ATTENTION:
-        raise SpecFault(f"attention: expected one of {', '.join(ATTENTION)}, got {attention}", code="worker/attention")
+        raise SpecFault(f"attention: expected one of {', '.join(ATTENTION)}, got {attention}", code="engine/attention")
     if attention == "flash" and (ranks.device.type != "cuda" or compute["dtype"] == "f32"):
         raise SpecFault(
             f"attention: flash: expected cuda and bf16, got {ranks.device.type} and {compute['dtype']}",
-            code="worker/attention",
+            code="engine/attention",
             hint="Use attention auto or sdpa, or dtype bf16 on a GPU.",
         )
     if compute["packing"] and attention in ("eager", "sdpa"):
@@ -74,7 +74,7 @@ def check_vocabulary(spec: Spec, model: nn.Module) -> None:
     if rows < spec.model["vocabularySize"]:
         raise SpecFault(
             f"{spec.model['path']}: expected at least {spec.model['vocabularySize']} rows of embeddings, got {rows}",
-            code="worker/model",
+            code="model/unsupported",
             hint="Name the model that the run was made for.",
         )
 

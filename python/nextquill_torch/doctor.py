@@ -11,14 +11,17 @@ PACKAGES = ("torch", "safetensors", "transformers", "peft", "trl", "accelerate",
 
 
 def report() -> dict:
+    """`versions` holds what is installed; `devices` are names, the best first; `hardware` says what they are."""
+    hardware = _hardware()
     return {
-        "nextquillTorch": __version__,
-        "python": platform.python_version(),
-        "platform": f"{platform.system().lower()}-{platform.machine()}",
-        "packages": {name: _version(name) for name in PACKAGES},
-        "cuda": torch.version.cuda,
-        "rocm": torch.version.hip,
-        "devices": _devices(),
+        "versions": {
+            "nextquillTorch": __version__,
+            "python": platform.python_version(),
+            **{name: version for name in PACKAGES if (version := _version(name)) is not None},
+            **{key: value for key, value in (("cuda", torch.version.cuda), ("rocm", torch.version.hip)) if value},
+        },
+        "devices": list(dict.fromkeys(each["device"] for each in hardware)),
+        "hardware": hardware,
         "backends": {
             "nccl": torch.distributed.is_available() and torch.distributed.is_nccl_available(),
             "gloo": torch.distributed.is_available() and torch.distributed.is_gloo_available(),
@@ -35,15 +38,14 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _devices() -> list[dict]:
-    devices: list[dict] = [{"device": "cpu", "name": platform.processor() or platform.machine()}]
-    for i in range(torch.cuda.device_count()):
-        found = torch.cuda.get_device_properties(i)
-        devices.append({"device": "cuda", "name": found.name, "memoryBytes": found.total_memory})
-    if hasattr(torch, "xpu") and torch.xpu.is_available():
-        for i in range(torch.xpu.device_count()):
-            found = torch.xpu.get_device_properties(i)
-            devices.append({"device": "xpu", "name": found.name, "memoryBytes": found.total_memory})
+def _hardware() -> list[dict]:
+    """Every device, in the order in which `auto` chooses."""
+    found: list[dict] = []
+    for kind in ("cuda", "xpu"):
+        backend = getattr(torch, kind, None)
+        for i in range(backend.device_count() if backend is not None and backend.is_available() else 0):
+            properties = backend.get_device_properties(i)
+            found.append({"device": kind, "name": properties.name, "memoryBytes": properties.total_memory})
     if torch.backends.mps.is_available():
-        devices.append({"device": "mps", "name": "Apple GPU"})
-    return devices
+        found.append({"device": "mps", "name": "Apple GPU"})
+    return [*found, {"device": "cpu", "name": platform.processor() or platform.machine()}]

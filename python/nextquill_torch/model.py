@@ -74,14 +74,14 @@ def open_model(path: str, *, dtype: torch.dtype, attention: str) -> nn.Module:
     except (OSError, ValueError, KeyError) as cause:
         raise SpecFault(
             f"{path}: expected a model that transformers {transformers.__version__} opens, got: {cause}",
-            code="worker/model",
+            code="model/unsupported",
             hint="Check the folder, or install a newer transformers.",
         ) from None
     found = next((key for key in _BEHIND_THE_HEAD if getattr(config, key, None) not in (None, 1, 1.0)), None)
     if found is not None:
         raise SpecFault(
             f"{path}: config.json: {found}: expected none, got {getattr(config, found)}, which changes logits behind the head",
-            code="worker/model",
+            code="model/unsupported",
             hint="Choose a model without it.",
         )
     for key, value in list(vars(config).items()):
@@ -155,7 +155,7 @@ def open_adapter(model: nn.Module, folder: str) -> Adapted:
 
     if not (Path(folder) / "adapter_config.json").exists():
         raise SpecFault(
-            f"{folder}: expected an adapter in PEFT's layout, got none", code="worker/adapter", hint="Name an adapter folder."
+            f"{folder}: expected an adapter in PEFT's layout, got none", code="lora/missing", hint="Name an adapter folder."
         )
     return Adapted(model, PeftModel.from_pretrained(model, folder), NoiseContext())
 

@@ -35,7 +35,7 @@ class Ranks:
         if self.world == 1:
             return
         if self.device.type == "mps":
-            raise SpecFault("device: mps: expected one process, got several", code="worker/device", hint="Use --processes 1.")
+            raise SpecFault("device: mps: expected one process, got several", code="engine/device", hint="Use --processes 1.")
         if self.device.type in ("cuda", "xpu"):
             backend = "nccl" if self.device.type == "cuda" else "xccl"
             getattr(torch, self.device.type).set_device(self.device)
@@ -86,7 +86,7 @@ def device_of(name: str, local: int) -> torch.device:
     if not there.get(chosen, False):
         raise SpecFault(
             f"device: expected one of {', '.join(kind for kind in there if there[kind])}, got {chosen}, which torch {torch.__version__} does not find",
-            code="worker/device",
+            code="engine/device",
             hint="Choose another --device, or install the torch that is made for it: nextquill setup torch --backend …",
         )
     return torch.device(chosen, local) if chosen in ("cuda", "xpu") else torch.device(chosen)

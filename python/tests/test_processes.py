@@ -1,0 +1,149 @@
+"""Two and three processes over gloo, replicated and sharded: the same steps as TypeScript's engine, whatever dies in between."""
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from nextquill_torch.events import StopFlag
+from nextquill_torch.parallel import dealt, regrouped
+from processes import run_all, start, wait
+from runs import RUNS, change, check_result, check_steps, prepare, result_of, steps_of
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "compute"),
+    [
+        ("code-dropout", 2, {}),
+        ("full-code", 2, {}),
+        ("js-gradient-masked", 2, {"tokensPerMicrobatch": 20}),
+        ("average", 2, {}),
+        ("user-specific", 2, {}),
+        ("preference", 2, {}),
+        ("evaluated", 3, {}),
+        ("paper-anchor", 3, {"recompute": True}),
+        ("code-dropout", 2, {"parallel": "shard"}),
+        ("code-dropout", 3, {"parallel": "shard", "recompute": True, "chunk": 5}),
+        ("full-code", 2, {"parallel": "shard"}),
+        ("full-anchor", 2, {"parallel": "shard"}),
+        ("paper-anchor", 2, {"parallel": "shard"}),
+        ("average", 2, {"parallel": "shard"}),
+        ("evaluated", 2, {"parallel": "shard"}),
+        ("gpt2", 2, {"parallel": "shard"}),
+    ],
+    ids=str,
+)
+def test_processes_make_the_steps_of_one(name, world, compute, tmp_path):
+    run = prepare(name, tmp_path, **compute)
+    run_all(run, world)
+    check_steps(name, steps_of(run))
+    check_result(name, run)
+    end = json.loads((run / "spec" / "end.json").read_text())
+    assert (end["status"], end["record"]["processes"]) == ("done", world)
+    assert end["record"]["parallel"] == compute.get("parallel", "replicate")
+    kinds = [json.loads(line)["type"] for line in (run / "spec" / "events.jsonl").read_text().splitlines()]
+    assert kinds.count("step") == len(steps_of(run))
+
+
+def _kill_at(step: int, victim: int):
+    """Ends a process with SIGKILL when it is about to be told whether to stop in a step."""
+
+    def prepare_process(rank: int) -> None:
+        seen = iter(range(1, 1000))
+        unpatched = StopFlag.is_set
+
+        def is_set(self):
+            if rank == victim and next(seen) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return unpatched(self)
+
+        StopFlag.is_set = is_set
+
+    return prepare_process
+
+
+@pytest.mark.parametrize("parallel", ["replicate", "shard"])
+def test_a_killed_process_costs_nothing_but_time(parallel, tmp_path):
+    whole = prepare("code-dropout", tmp_path / "whole", parallel=parallel)
+    change(whole, lambda spec: spec["checkpoint"].update(every=2))
+    run_all(whole, 2)
+    run = prepare("code-dropout", tmp_path / "cut", parallel=parallel)
+    change(run, lambda spec: spec["checkpoint"].update(every=2))
+    # Three, one and two steps into what is left, each process in turn; torchrun ends the other one as well.
+    for step, victim in ((4, 1), (1, 0), (2, 1)):
+        processes = start(run, 2, _kill_at(step, victim))
+        processes[victim].join(120)
+        assert processes[victim].exitcode == -signal.SIGKILL
+        processes[1 - victim].kill()
+        wait(processes)
+        assert not (run / "spec" / "end.json").exists()
+    run_all(run, 2)
+    assert [step["step"] for step in steps_of(run)] == [step["step"] for step in steps_of(whole)]
+    a, b = result_of(run), result_of(whole)
+    assert all(torch.equal(a[name], b[name]) for name in b)
+
+
+def test_two_one_and_three_processes_continue_one_run(tmp_path):
+    run = prepare("nextquill", tmp_path)
+    for world, steps, parallel in ((2, 2, "shard"), (1, 1, "replicate"), (3, 1, "replicate")):
+        change(run, lambda spec, parallel=parallel: spec["compute"].update(parallel=parallel))
+
+        def stop_after(rank, steps=steps):
+            flags = iter([False] * (steps - 1))
+            StopFlag.is_set = lambda self: rank == 0 and next(flags, True)
+
+        run_all(run, world, stop_after)
+        end = run / "spec" / "end.json"
+        assert json.loads(end.read_text())["status"] == "stopped"
+        end.unlink()
+    run_all(run, 2)
+    check_steps("nextquill", steps_of(run))
+    check_result("nextquill", run)
+
+
+def test_the_stop_file_and_a_signal_to_any_process_stop_all_after_the_same_step(tmp_path):
+    run = prepare("nextquill", tmp_path)
+    (run / "spec" / "stop").touch()
+    run_all(run, 2)
+    end = json.loads((run / "spec" / "end.json").read_text())
+    assert (end["status"], end["step"]) == ("stopped", 1)
+    (run / "spec" / "end.json").unlink()
+    (run / "spec" / "stop").unlink()
+
+    def signalled(rank):
+        unpatched = StopFlag.is_set
+
+        def is_set(self):
+            if rank == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return unpatched(self)
+
+        StopFlag.is_set = is_set
+
+    run_all(run, 2, signalled)
+    end = json.loads((run / "spec" / "end.json").read_text())
+    assert end["status"] == "stopped" and end["step"] in (2, 3)
+    assert (run / "checkpoints" / f"step-{end['step']}" / "state.json").exists()
+
+
+def test_a_run_that_has_ended_ends_at_once(tmp_path):
+    run = prepare("nextquill", tmp_path)
+    (run / "spec" / "end.json").write_text('{"status": "failed", "code": "training/nan-loss"}')
+    run_all(run, 2)
+    assert not (run / "steps.jsonl").exists()
+
+
+def test_microbatches_are_dealt_and_cut():
+    microbatches = [[0, 1], [2, 3], [4]]
+    assert [dealt(microbatches, rank, 2) for rank in range(2)] == [[[0, 1], [4]], [[2, 3]]]
+    for world in range(1, 7):
+        shares = [dealt(microbatches, rank, world) for rank in range(world)]
+        assert sorted(example for share in shares for row in share for example in row) == [0, 1, 2, 3, 4]
+        assert sum(map(bool, shares)) == min(world, 5)
+    assert regrouped([0, 1, 2, 3], [10, 4, 5, 4], 10) == [[0], [2, 1], [3]]
+
+
+def test_every_golden_run_is_here():
+    assert len(list(RUNS.iterdir())) >= 17
