@@ -15,3 +15,7 @@ export function largestDifference(a: HostTensor, b: HostTensor): number {
   }
   return worst;
 }
+
+/** Largest |a − b| of two lists of numbers. */
+export const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);

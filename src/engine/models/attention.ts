@@ -43,7 +43,7 @@ export interface LayerHeads extends AttentionShape {
 /** Mixes the heads of one layer: f32[B, T, heads · E]. */
 export type Attention = (heads: LayerHeads) => Value;
 
-/** Attention over a whole padded pass: each query sees the tokens before it in its row, or the last of them. */
+/** Attention over a whole padded pass: each query sees the tokens before it in its sequence, or the last of them. */
 export function fullAttention(tokens: TokenInputs): Attention {
   const biases = new Map<number | undefined, Value[]>();
   return ({ query, key, value, window, ...shape }) => {
@@ -60,24 +60,34 @@ export function fullAttention(tokens: TokenInputs): Attention {
 export const HIDDEN_SCORE = -1e30;
 
 /**
- * For each block of Q queries, f32[B, 1, 1, Q, P]: 0 where one of its P keys is a token not after the query and inside
- * its window, else a very negative number.
+ * For each block of Q queries, f32[B, 1, 1, Q, P]: 0 where the query is or follows one of the P keys, in its own branch of
+ * the row and inside its window, else a very negative number.
  */
-export function causalBias({ mask, order }: TokenInputs, window?: number): Value[] {
-  const [batch, length] = mask.shape as [Dim, Dim];
-  const present = greater(reshape(mask, [batch, 1, length]), 0);
+export function causalBias({ seenUntil, positions, order }: TokenInputs, window?: number): Value[] {
+  const [batch, length] = seenUntil.shape as [Dim, Dim];
+  const until = reshape(seenUntil, [batch, 1, length]);
+  // Branches that stand side by side have the same positions: how far apart two tokens are, order does not tell.
+  const places = window === undefined ? undefined : cast(positions, 'f32');
   let end: Dim = 0;
   return order.map((queries, block) => {
     const count = queries.shape[0]!;
+    const start = end;
     end = addDims(end, count);
     const keys = reshape(concat(order.slice(0, block + 1), 0), [1, 1, end]);
     const rows = reshape(queries, [1, count, 1]);
-    const causal = lessEqual(keys, rows);
-    const near =
-      window === undefined ? causal : and(causal, greater(window, sub(cast(rows, 'f32'), cast(keys, 'f32'))));
-    const visible = and(near, slice(present, 2, 0, end));
+    const follows = and(lessEqual(keys, rows), greater(slice(until, 2, 0, end), cast(rows, 'f32')));
+    const visible =
+      places === undefined ? follows : and(follows, greater(window!, distances(places, start, end)));
     return reshape(where(visible, 0, HIDDEN_SCORE), [batch, 1, 1, count, end]);
   });
+}
+
+/** How far each query of start … end−1 stands after each key before `end`. @param places f32[B, T] @returns f32[B, Q, P] */
+function distances(places: Value, start: Dim, end: Dim): Value {
+  const of = (from: Dim) => slice(places, 1, from, end);
+  const [queries, keys] = [of(start), of(0)];
+  const [batch, count] = queries.shape as [Dim, Dim];
+  return sub(reshape(queries, [batch, count, 1]), reshape(keys, [batch, 1, end]));
 }
 
 /**

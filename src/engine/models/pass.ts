@@ -46,7 +46,7 @@ export interface PassRows extends TokenBatch {
   readonly noise?: BigInt64Array; // [B · T]
 }
 
-/** The passes of one graph: they share parameters, rotary tables, the batch's size B and the number of rows S. */
+/** The passes of one graph: they share parameters, rotary tables and the number of rows S whose logits are asked for. */
 export interface Passes {
   /**
    * Declares a pass over padded sequences, with the inputs `name`.tokenIds, `name`.rows and so on.
@@ -74,7 +74,7 @@ export function createPasses(
   const tables = growingRotaryTables(config);
   const blocks = queryBlocks(device);
   const hidden = (name: string, length: string, parameters = source) => {
-    const tokens = tokenInputs(name, 'B', length, blocks);
+    const tokens = tokenInputs(name, `B${length}`, length, blocks);
     const { tokenIds, positions } = tokens;
     const rows = input(`${name}.rows`, 'i64', ['S']);
     const inputs = { tokenIds, positions, rotary, attention: fullAttention(tokens), recompute };

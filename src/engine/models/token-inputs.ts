@@ -9,8 +9,8 @@ import type { HostTensor } from '../runtime/session.ts';
 export interface TokenInputs {
   readonly tokenIds: Value; // i64[B, T]
   readonly positions: Value; // i64[B, T]
-  /** 1 where there is a token, 0 where there is padding. */
-  readonly mask: Value; // f32[B, T]
+  /** Order of the first token that no longer follows this one: the end of its row, or of its branch; 0 for padding. */
+  readonly seenUntil: Value; // f32[B, T]
   /**
    * 0 … T−1 in blocks of queries: order within the row, which padding on the left shifts against the positions.
    * A block sees keys up to its own end only.
@@ -42,7 +42,7 @@ export function tokenInputs(
   return {
     tokenIds: input(`${prefix}.tokenIds`, 'i64', [batch, length]),
     positions: input(`${prefix}.positions`, 'i64', [batch, length]),
-    mask: input(`${prefix}.mask`, 'f32', [batch, length]),
+    seenUntil: input(`${prefix}.seenUntil`, 'f32', [batch, length]),
     order: blocks.map((block, i) => input(`${prefix}.order.${i}`, 'i64', [block])),
   };
 }
@@ -52,10 +52,15 @@ export interface TokenBatch {
   readonly batch: number;
   readonly length: number;
   readonly tokenIds: BigInt64Array; // [B · T]
-  /** 0 at the first real token of each row, counting on. */
+  /** 0 at the first token of each sequence, counting on. */
   readonly positionIds: BigInt64Array; // [B · T]
   /** 1 for a token, 0 for padding. */
   readonly attentionMask: Float32Array; // [B · T]
+  /**
+   * For rows in which several sequences share a beginning: the place in the row after the last token that follows this one; 0
+   * for padding. The whole row where absent.
+   */
+  readonly seenUntil?: Float32Array; // [B · T]
 }
 
 /** The feeds of {@link tokenInputs}. */
@@ -65,10 +70,11 @@ export function tokenFeeds(
   count = QUERY_BLOCKS,
 ): Record<string, HostTensor> {
   const shape = [tokens.batch, tokens.length];
+  const seenUntil = tokens.seenUntil ?? tokens.attentionMask.map((flag) => flag * tokens.length);
   return {
     [`${prefix}.tokenIds`]: { data: tokens.tokenIds, shape },
     [`${prefix}.positions`]: { data: tokens.positionIds, shape },
-    [`${prefix}.mask`]: { data: tokens.attentionMask, shape },
+    [`${prefix}.seenUntil`]: { data: seenUntil, shape },
     ...Object.fromEntries(
       blockSizes(tokens.length, count).map(([start, size], i) => [
         `${prefix}.order.${i}`,

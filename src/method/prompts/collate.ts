@@ -3,6 +3,7 @@ import { DataError, ShapeError } from '../../base/errors.ts';
 import type { PassRows } from '../../engine/models/pass.ts';
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import type { PromptPair } from './pair.ts';
+import { branches, tokensOf } from './shared-prefixes.ts';
 
 /** A prompt and the response that follows it. */
 export interface PromptWithResponse {
@@ -25,62 +26,80 @@ export const promptOf = (
 
 /** A padded batch; B rows of T tokens, S response tokens in all. */
 export interface CollatedBatch extends TokenBatch {
+  readonly seenUntil: Float32Array; // [B · T]
   /** Flat position b · T + t whose logits predict the response token: the one before it. */
   readonly responseRows: BigInt64Array; // [S]
   readonly targets: BigInt64Array; // [S]
-  /** Row of each response token. */
+  /** Prompt of each response token. */
   readonly exampleOf: Int32Array; // [S]
 }
 
+/** How prompts of different lengths become rows of one length. */
+export interface CollateOptions {
+  readonly padId: number;
+  readonly side: 'left' | 'right';
+  /** Places of the prompts that stand in one row, where they share their beginnings; each has a row of its own by default. */
+  readonly layout?: readonly (readonly number[])[];
+}
+
 /**
- * Pads rows to the longest of them.
- * @throws {DataError} when a row has no response token (all labels masked) or no prompt token to predict it from
+ * Pads rows to the longest of them. What the prompts of one row have in common at the beginning stands there once: every
+ * prompt has the logits that it has alone. Response tokens come in the order of the prompts, whatever the layout.
+ * @throws {DataError} when a prompt has no response token (all labels masked) or no prompt token to predict it from
  */
 export function collate(
-  rows: readonly PromptWithResponse[],
-  { padId, side }: { readonly padId: number; readonly side: 'left' | 'right' },
+  prompts: readonly PromptWithResponse[],
+  { padId, side, layout = prompts.map((_, place) => [place]) }: CollateOptions,
 ): CollatedBatch {
-  rows.forEach((row, index) => {
-    const { promptIds } = row;
-    if (promptIds.length === 0 || fittedCount(row) === 0)
+  prompts.forEach((prompt, index) => {
+    const { promptIds } = prompt;
+    if (promptIds.length === 0 || fittedCount(prompt) === 0)
       throw new DataError(
-        `row ${index} of the batch: expected a prompt and a response, got ${promptIds.length} and ${fittedCount(row)} tokens`,
+        `row ${index} of the batch: expected a prompt and a response, got ${promptIds.length} and ${fittedCount(prompt)} tokens`,
         {
           code: 'data/all-masked',
           hint: 'Remove examples without a response: a loss over no token is no loss.',
         },
       );
   });
-  if (rows.length === 0)
+  if (prompts.length === 0)
     throw new DataError('batch: expected at least one row, got none', { code: 'data/all-masked' });
+  const sequences = prompts.map(tokensOf);
+  const rows = layout.map((places) => branches(places, sequences));
   const batch = rows.length;
-  const length = Math.max(...rows.map((row) => row.promptIds.length + row.responseIds.length));
-  const responses = rows.reduce((sum, row) => sum + fittedCount(row), 0);
+  const length = Math.max(...rows.map((row) => row.ids.length));
+  const responses = prompts.reduce((sum, prompt) => sum + fittedCount(prompt), 0);
   const collated: CollatedBatch = {
     batch,
     length,
     tokenIds: new BigInt64Array(batch * length).fill(BigInt(padId)),
     positionIds: new BigInt64Array(batch * length),
     attentionMask: new Float32Array(batch * length),
+    seenUntil: new Float32Array(batch * length),
     responseRows: new BigInt64Array(responses),
     targets: new BigInt64Array(responses),
     exampleOf: new Int32Array(responses),
   };
-  let s = 0;
-  rows.forEach(({ promptIds, responseIds, targetIds = responseIds, fitted }, row) => {
-    const used = promptIds.length + responseIds.length;
-    const first = row * length + (side === 'left' ? length - used : 0);
-    for (let t = 0; t < used; t++) {
-      const id = t < promptIds.length ? promptIds[t]! : responseIds[t - promptIds.length]!;
-      collated.tokenIds[first + t] = BigInt(id);
-      collated.positionIds[first + t] = BigInt(t);
+  /** Flat place of the last prompt token of each prompt, and of the response's tokens behind it. */
+  const placesOf: number[][] = [];
+  rows.forEach(({ ids, positions, seenUntil, paths }, row) => {
+    const skipped = side === 'left' ? length - ids.length : 0;
+    const first = row * length + skipped;
+    for (let t = 0; t < ids.length; t++) {
+      collated.tokenIds[first + t] = BigInt(ids[t]!);
+      collated.positionIds[first + t] = BigInt(positions[t]!);
       collated.attentionMask[first + t] = 1;
+      collated.seenUntil[first + t] = seenUntil[t]! + skipped;
     }
+    for (const [prompt, path] of paths) placesOf[prompt] = path.map((t) => first + t);
+  });
+  let s = 0;
+  prompts.forEach(({ promptIds, responseIds, targetIds = responseIds, fitted }, prompt) => {
     for (let r = 0; r < responseIds.length; r++) {
       if (fitted?.[r] === false) continue;
-      collated.responseRows[s] = BigInt(first + promptIds.length + r - 1);
+      collated.responseRows[s] = BigInt(placesOf[prompt]![promptIds.length + r - 1]!);
       collated.targets[s] = BigInt(targetIds[r]!);
-      collated.exampleOf[s++] = row;
+      collated.exampleOf[s++] = prompt;
     }
   });
   return collated;

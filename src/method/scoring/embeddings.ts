@@ -8,7 +8,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
 import { embeddedText } from './given-embeddings.ts';
 import type { ScoredModel } from './scored-model.ts';
 import type { ScorerOptions } from './scorer.ts';
-import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
+import { separateRuns } from './scoring-groups.ts';
 
 export interface EmbeddingOptions extends Pick<ScorerOptions, 'threads' | 'signal' | 'tokensPerRun'> {
   readonly prompt: Pick<PromptSettings, 'maxTokens'>;
@@ -46,8 +46,9 @@ export async function withEmbeddings(
   await using session = await openSession(model, outputs, threads === undefined ? {} : { threads });
   const embeddings = new Map<string, Float32Array>();
   const prompts = texts.map((each) => each.prompt);
-  for (const group of scoringGroups(prompts, config.vocabularySize, tokensPerRun ?? tokensOfOneRun(model))) {
+  for (const plan of separateRuns(prompts, model, tokensPerRun)) {
     throwIfAborted(signal);
+    const group = plan.flatMap(({ places }) => places);
     const batch = collate(
       group.map((place) => prompts[place]!),
       { padId: tokenizer.padId, side: 'right' },

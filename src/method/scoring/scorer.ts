@@ -20,8 +20,9 @@ import { pairKey, promptKey, type ScoredRun, type ScoreKeeper, scoresThroughKeep
 import { scoresHash } from './scored-hash.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
-import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
+import { rowsOf, scoringRuns } from './scoring-groups.ts';
 import { notFinite, type ScoringRuns, withoutEffect } from './scoring-runs.ts';
+import type { TokenCount } from './token-count.ts';
 import { workerRuns } from './worker-runs.ts';
 
 export interface ScorerOptions {
@@ -38,6 +39,8 @@ export interface ScorerOptions {
   /** What else scores depend on, such as the settings of the prompt: names them in the cache. */
   readonly cacheContext?: unknown;
   readonly signal?: AbortSignal;
+  /** Told after each run of the model what it computed. */
+  readonly onTokens?: ((count: TokenCount) => void) | undefined;
 }
 
 /** How examples are scored beside other users' histories. */
@@ -60,7 +63,7 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
   const plan = planObjective(objective, objectiveOptions);
   const { worker } = scored.model;
   const runs =
-    worker === undefined ? scoringRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
+    worker === undefined ? modelRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
   if (cache === undefined) return keptScorer(runs, options.keeper);
   const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
   const key = sha256(canonicalJson([scoresHash(scored), cacheContext, ...weights]));
@@ -91,36 +94,36 @@ export function keptScorer(runs: ScoringRuns, keeper?: ScoreKeeper): Scorer {
   };
 }
 
-function scoringRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
+function modelRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
   const { model } = scored;
-  const { threads, tokensPerRun = tokensOfOneRun(model), signal } = options;
+  const { threads, tokensPerRun, signal, onTokens } = options;
   const { source, feeds } = parameterSource(scored, model);
   const open = (outputs: Readonly<Record<string, Value>>) =>
     openSession(model, outputs, threads === undefined ? {} : { threads });
   const single = whenRun(() => promptGraph(model, source), open);
   const pair = whenRun(() => effectGraph(model, source, objective), open);
 
-  /** Runs `session` over groups of similar length. */
-  async function* inGroups<T>(
-    rows: readonly T[],
+  /** Runs `session` over rows of prompts that begin alike. */
+  async function* inRuns<T>(
+    items: readonly T[],
     prompts: readonly ScoredPrompt[],
     session: LazySession<T>,
     isWanted: (place: number) => boolean,
   ): AsyncGenerator<ScoredRun> {
-    for (const group of scoringGroups(prompts, model.config.vocabularySize, tokensPerRun)) {
-      const places = group.filter(isWanted);
-      if (places.length === 0) continue;
+    for (const planned of scoringRuns(prompts, model, tokensPerRun)) {
+      const wanted = planned
+        .map((row) => ({ ...row, places: row.places.filter(isWanted) }))
+        .filter((row) => row.places.length > 0);
+      if (wanted.length === 0) continue;
       throwIfAborted(signal);
-      const scores = await session.run(
-        places.map((place) => rows[place]!),
-        feeds,
-      );
+      const places = wanted.flatMap((row) => row.places);
+      const scores = await session.run(rowsOf(wanted, items), feeds, onTokens);
       const lengths = places.map((place) => prompts[place]!.responseIds.length);
       const values = places.map((): Record<string, Float32Array> => ({}));
       let failure: EngineError | undefined;
       for (const [name, all] of Object.entries(scores))
         for (const [i, part] of cut(all, lengths).entries()) {
-          const place = () => `${model.folder}: ${name} of prompt ${places[i]! + 1} of ${rows.length}`;
+          const place = () => `${model.folder}: ${name} of prompt ${places[i]! + 1} of ${items.length}`;
           failure ??= notFinite(part, place);
           values[i]![name] = part;
         }
@@ -137,10 +140,10 @@ function scoringRuns(scored: ScoredModel, objective: ObjectivePlan, options: Sco
   }
 
   return {
-    logProbabilities: (prompts, isWanted) => inGroups(prompts, prompts, single, isWanted),
+    logProbabilities: (prompts, isWanted) => inRuns(prompts, prompts, single, isWanted),
     effects: async function* (pairs, isWanted) {
       const prompts = pairs.map((each) => promptOf(each));
-      for await (const run of inGroups(pairs, prompts, pair, isWanted))
+      for await (const run of inRuns(pairs, prompts, pair, isWanted))
         yield run.map(([place, values]) => [
           place,
           pairs[place]!.hasHistory ? values : { ...withoutEffect(values as unknown as PairEffects) },
@@ -154,7 +157,11 @@ function scoringRuns(scored: ScoredModel, objective: ObjectivePlan, options: Sco
 }
 
 interface LazySession<T> extends AsyncDisposable {
-  run(rows: readonly T[], feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+  run(
+    rows: readonly (readonly T[])[],
+    feeds: Readonly<Record<string, HostTensor>>,
+    onTokens: ScorerOptions['onTokens'],
+  ): Promise<Record<string, HostTensor>>;
 }
 
 /** A graph that is built and compiled when it is first run. */
@@ -165,10 +172,13 @@ function whenRun<T>(
   let graph: ScoringGraph<T> | undefined;
   let session: Promise<Session> | undefined;
   return {
-    run: async (rows, feeds) => {
+    run: async (rows, feeds, onTokens) => {
       graph ??= build();
       session ??= open(graph.outputs);
-      return (await session).run({ ...feeds, ...graph.feeds(rows) });
+      const batch = graph.batch(rows);
+      const scores = await (await session).run({ ...feeds, ...batch.feeds });
+      onTokens?.(batch.tokens);
+      return scores;
     },
     [Symbol.asyncDispose]: async () => (await session)?.[Symbol.asyncDispose](),
   };

@@ -26,25 +26,37 @@ import {
   type ScoredPrompt,
 } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { planRows, tokensOf } from '../prompts/shared-prefixes.ts';
+import { rowLimits } from './scoring-groups.ts';
+import { addTokens, type TokenCount, tokensOfPass } from './token-count.ts';
 
-/** A graph over rows of some kind. */
+/** A graph over prompts of some kind. */
 export interface ScoringGraph<T> {
   /** Each f32[S]. */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** The feeds of some rows, except for parameters that are inputs. */
-  feeds(rows: readonly T[]): Record<string, HostTensor>;
+  /** A run over rows whose prompts share their beginnings, as scoring-groups.ts plans them. */
+  batch(rows: readonly (readonly T[])[]): ScoringBatch;
 }
 
-type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer' | 'device'>;
+/** The feeds of a run, except for parameters that are inputs, and the tokens that it computes. */
+export interface ScoringBatch {
+  readonly feeds: Record<string, HostTensor>;
+  readonly tokens: TokenCount;
+}
+
+type Decoder = Pick<Model, 'config' | 'architecture' | 'tokenizer' | 'device' | 'parameters'>;
 
 /** `logProbability` of the response tokens of prompts, over parameters that `source` gives. */
 export function promptGraph(model: Decoder, source: ParameterSource): ScoringGraph<ScoredPrompt> {
   const passes = createPasses(model, source);
   return {
     outputs: { logProbability: selectedLogProbability(passes.logits('prompt', 'T'), targetInput()) },
-    feeds: (prompts) => {
-      const prompt = batchOf(prompts, model);
-      return { ...passes.feeds(passRows({ prompt })), ...targetFeed(prompt) };
+    batch: (rows) => {
+      const prompt = batchOf(rows, model);
+      return {
+        feeds: { ...passes.feeds(passRows({ prompt })), ...targetFeed(prompt) },
+        tokens: tokensOfPass(rows.flat(), prompt),
+      };
     },
   };
 }
@@ -64,20 +76,16 @@ export function effectGraph(
   const weight = objectiveWeights(objective, both, groupInputs());
   return {
     outputs: { ...tokenEffects(both), weight },
-    feeds: (pairs) => {
-      const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
-        batchOf(
-          pairs.map((pair) => promptOf(pair, ids)),
-          model,
-        );
-      const withHistory = pass('withHistoryIds');
-      const withoutHistory = pass('withoutHistoryIds');
-      checkAligned(withHistory, withoutHistory);
-      const hasHistory = pairs.map((pair) => pair.hasHistory);
+    batch: (rows) => {
+      const { both, tokens } = bothPasses(rows, model);
+      const hasHistory = rows.flat().map((pair) => pair.hasHistory);
       return {
-        ...passes.feeds(passRows({ withHistory, withoutHistory })),
-        ...groupFeeds(withHistory.exampleOf, hasHistory, pairs.length),
-        ...targetFeed(withHistory),
+        feeds: {
+          ...passes.feeds(passRows(both)),
+          ...groupFeeds(both.withHistory.exampleOf, hasHistory, hasHistory.length),
+          ...targetFeed(both.withHistory),
+        },
+        tokens,
       };
     },
   };
@@ -94,15 +102,9 @@ export function strengthGraph(
   const withoutHistory = passes.logits('withoutHistory', 'U');
   return {
     outputs: atStrengths(withHistory, withoutHistory, strengths),
-    feeds: (pairs) => {
-      const pass = (ids: 'withHistoryIds' | 'withoutHistoryIds') =>
-        batchOf(
-          pairs.map((pair) => promptOf(pair, ids)),
-          model,
-        );
-      const batches = { withHistory: pass('withHistoryIds'), withoutHistory: pass('withoutHistoryIds') };
-      checkAligned(batches.withHistory, batches.withoutHistory);
-      return { ...passes.feeds(passRows(batches)), ...targetFeed(batches.withHistory) };
+    batch: (rows) => {
+      const { both, tokens } = bothPasses(rows, model);
+      return { feeds: { ...passes.feeds(passRows(both)), ...targetFeed(both.withHistory) }, tokens };
     },
   };
 }
@@ -122,9 +124,13 @@ export function contrastGraph(
   const withoutAdapter = passes.logits('base', 'U', base);
   return {
     outputs: atStrengths(withAdapter, withoutAdapter, strengths),
-    feeds: (prompts) => {
-      const batch = batchOf(prompts, model);
-      return { ...passes.feeds(passRows({ adapter: batch, base: batch })), ...targetFeed(batch) };
+    batch: (rows) => {
+      const batch = batchOf(rows, model);
+      const tokens = tokensOfPass(rows.flat(), batch);
+      return {
+        feeds: { ...passes.feeds(passRows({ adapter: batch, base: batch })), ...targetFeed(batch) },
+        tokens: addTokens(tokens, tokens),
+      };
     },
   };
 }
@@ -138,8 +144,27 @@ function atStrengths(logits: Value, reference: Value, strengths: readonly number
   return Object.fromEntries(strengths.map((strength, s) => [`strength${s}`, at(strength)]));
 }
 
-const batchOf = (prompts: readonly ScoredPrompt[], { tokenizer: { padId } }: Decoder) =>
-  collate(prompts, { padId, side: 'right' });
+function batchOf(rows: readonly (readonly ScoredPrompt[])[], { tokenizer: { padId } }: Decoder) {
+  let place = 0;
+  const layout = rows.map((row) => row.map(() => place++));
+  return collate(rows.flat(), { padId, side: 'right', layout });
+}
+
+/** Both passes of a run. Prompts without history begin alike in other ways: they have rows of their own, none longer than those with it. */
+function bothPasses(rows: readonly (readonly PromptPair[])[], model: Decoder) {
+  const full = rows.map((row) => row.map((pair) => promptOf(pair)));
+  const withHistory = batchOf(full, model);
+  const bare = rows.flat().map((pair) => promptOf(pair, 'withoutHistoryIds'));
+  const responses = bare.map(({ responseIds }) => responseIds.length);
+  const planned = planRows(bare.map(tokensOf), responses, rowLimits(model, withHistory.length));
+  const layout = planned.map(({ places }) => places);
+  const withoutHistory = collate(bare, { padId: model.tokenizer.padId, side: 'right', layout });
+  checkAligned(withHistory, withoutHistory);
+  return {
+    both: { withHistory, withoutHistory },
+    tokens: addTokens(tokensOfPass(full.flat(), withHistory), tokensOfPass(bare, withoutHistory)),
+  };
+}
 
 const targetInput = () => input('targets', 'i64', ['S']);
 

@@ -12,7 +12,7 @@ import type { PromptPair } from '../prompts/pair.ts';
 import type { ScoredModel } from './scored-model.ts';
 import type { ScorerOptions } from './scorer.ts';
 import { contrastGraph, type ScoringGraph, strengthGraph } from './scoring-graphs.ts';
-import { scoringGroups, tokensOfOneRun } from './scoring-groups.ts';
+import { rowsOf, scoringRuns } from './scoring-groups.ts';
 
 interface StrengthsOptions extends Pick<ScorerOptions, 'threads' | 'signal' | 'tokensPerRun'> {
   readonly onDone?: (done: number) => void;
@@ -72,14 +72,14 @@ async function meansAtStrengths<T>(
   { threads, signal, tokensPerRun, onDone }: StrengthsOptions,
 ): Promise<number[][]> {
   await using session = await openSession(model, graph.outputs, threads === undefined ? {} : { threads });
-  const most = (tokensPerRun ?? tokensOfOneRun(model)) / 2;
   const means: number[][] = rows.map(() => []);
   let done = 0;
-  for (const group of scoringGroups(prompts, model.config.vocabularySize, most)) {
+  for (const plan of scoringRuns(prompts, model, tokensPerRun)) {
     throwIfAborted(signal);
+    const group = plan.flatMap(({ places }) => places);
     const run: Record<string, HostTensor> = await session.run({
       ...feeds,
-      ...graph.feeds(group.map((place) => rows[place]!)),
+      ...graph.batch(rowsOf(plan, rows)).feeds,
     });
     for (let s = 0; s < strengths; s++) {
       const values = run[`strength${s}`]!.data as Float32Array;

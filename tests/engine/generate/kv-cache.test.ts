@@ -36,7 +36,7 @@ const headInputs = ({ heads, keyValueHeads, headSize }: AttentionShape, length: 
 /** All positions at once. */
 async function whole(shape: AttentionShape, heads: Heads, window?: number): Promise<HostTensor> {
   const tokens = tokenInputs('x', 'B', 'T');
-  const [batch, length] = tokens.mask.shape;
+  const [batch, length] = tokens.seenUntil.shape;
   const each = (name: keyof Heads) => input(name, 'f32', [batch!, length!, heads[name].shape[2]!]);
   const mixed = fullAttention(tokens)({
     ...shape,

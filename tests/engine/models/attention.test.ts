@@ -19,7 +19,7 @@ describe('attention', () => {
       shape: [batch, length, width],
     });
     const tokens = tokenInputs('x', 'B', 'T');
-    const symbolic = tokens.mask.shape[1]!;
+    const symbolic = tokens.seenUntil.shape[1]!;
     const [query, key, value, cotangent] = [8, 4, 4, 8].map((width, i) =>
       input(['query', 'key', 'value', 'cotangent'][i]!, 'f32', ['B', symbolic, width]),
     );
@@ -51,7 +51,7 @@ describe('attention', () => {
     const tokens = tokenInputs('x', 'B', 'T');
     const biases = Object.fromEntries(causalBias(tokens, window).map((bias, block) => [`${block}`, bias]));
     const mask = Float32Array.from({ length }, (_, t) => (t < padding ? 0 : 1));
-    const ids = new BigInt64Array(length);
+    const ids = BigInt64Array.from({ length }, (_, t) => BigInt(t));
     const results = await evaluate(
       biases,
       tokenFeeds('x', { batch: 1, length, tokenIds: ids, positionIds: ids, attentionMask: mask }),

@@ -7,6 +7,7 @@ import type { PairEffects } from '../../../src/method/scoring/pair-effects.ts';
 import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
 import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
+import { worst } from '../../support/engine.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 /** f32 sums over rows of other lengths. */
@@ -26,9 +27,6 @@ async function effectsOf(some: readonly PromptPair[], tokensPerRun?: number): Pr
   });
   return await scorer.effects(some);
 }
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
 describe('effects of pairs', () => {
   it('do not depend on which pairs are scored together', async () => {

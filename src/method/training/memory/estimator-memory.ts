@@ -4,7 +4,7 @@ import { frozenParameters, loraParameters, trainedParameters } from '../../../en
 import { promptOf } from '../../prompts/collate.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from '../../scoring/scoring-graphs.ts';
-import { scoringGroups, tokensOfOneRun } from '../../scoring/scoring-groups.ts';
+import { rowsOf, type ScoringRun, scoringRuns } from '../../scoring/scoring-groups.ts';
 import type { TrainingGraphOptions } from '../training-graph.ts';
 import { sessionMemory } from './session-memory.ts';
 
@@ -30,10 +30,18 @@ export function estimatorMemory(
   const { needs, estimator } = objective;
   const sessions = [];
   if (estimator === 'fixed')
-    sessions.push(bytesOf(options, effectGraph(model, base), largest(scored(model, pairs))));
+    sessions.push(
+      bytesOf(
+        options,
+        effectGraph(model, base),
+        largest(scored(model, pairs)).map(({ rows }) => rows),
+      ),
+    );
   if (needs.generic || needs.startMargin)
     // Prompts with others' histories are as long as those with the user's own.
-    sessions.push(bytesOf(options, promptGraph(model, base), largest(scored(model, pairs)).map(asPrompts)));
+    sessions.push(
+      bytesOf(options, promptGraph(model, base), largest(scored(model, pairs)).map(promptsOfRun)),
+    );
   return {
     before:
       Math.max(0, ...sessions.map(({ weights }) => weights)) +
@@ -43,7 +51,7 @@ export function estimatorMemory(
         ? bytesOf(
             options,
             effectGraph(model, trainedSource(options)),
-            microbatches.flatMap((batch) => scored(model, batch)),
+            microbatches.flatMap((batch) => scored(model, batch).map(({ rows }) => rows)),
           ).own
         : 0,
   };
@@ -53,8 +61,8 @@ export function estimatorMemory(
 export function evaluationMemory(options: TrainingGraphOptions, heldOut: readonly PromptPair[]): number {
   if (heldOut.length === 0) return 0;
   const { model } = options;
-  const groups = largest(scored(model, heldOut)).map(asPrompts);
-  return bytesOf(options, promptGraph(model, trainedSource(options)), groups).own;
+  const runs = largest(scored(model, heldOut)).map(promptsOfRun);
+  return bytesOf(options, promptGraph(model, trainedSource(options)), runs).own;
 }
 
 const trainedSource = ({ model, lora }: TrainingGraphOptions) =>
@@ -62,33 +70,35 @@ const trainedSource = ({ model, lora }: TrainingGraphOptions) =>
     ? trainedParameters()
     : loraParameters(lora, { base: frozenParameters(model.quantised) });
 
-const asPrompts = (group: readonly PromptPair[]) => group.map((pair) => promptOf(pair));
+type PairRun = { readonly plan: ScoringRun; readonly rows: readonly (readonly PromptPair[])[] };
 
-/** Pairs in the groups that are scored together. */
-const scored = (model: Model, batch: readonly PromptPair[]) =>
-  scoringGroups(asPrompts(batch), model.config.vocabularySize, tokensOfOneRun(model)).map((group) =>
-    group.map((i) => batch[i]!),
-  );
+const promptsOfRun = ({ rows }: PairRun) => rows.map((row) => row.map((pair) => promptOf(pair)));
+
+/** Pairs in the runs that they are scored in. */
+function scored(model: Model, pairs: readonly PromptPair[]): PairRun[] {
+  const prompts = pairs.map((pair) => promptOf(pair));
+  return scoringRuns(prompts, model).map((plan) => ({ plan, rows: rowsOf(plan, pairs) }));
+}
 
 function bytesOf<T>(
   { lora }: TrainingGraphOptions,
   graph: ScoringGraph<T>,
-  groups: readonly (readonly T[])[],
+  runs: readonly (readonly (readonly T[])[])[],
 ): { weights: number; own: number } {
-  const runs = groups.map((rows) => ({ feeds: graph.feeds(rows) }));
-  const { weights, activations, graph: own } = sessionMemory(graph.outputs, runs);
+  const planned = runs.map((rows) => graph.batch(rows));
+  const { weights, activations, graph: own } = sessionMemory(graph.outputs, planned);
   // Where all weights are trained, training maps none.
   return { weights: lora === undefined ? weights : 0, own: activations + own };
 }
 
-/** The groups with the most padded tokens and with the most response tokens. */
-function largest(groups: readonly (readonly PromptPair[])[]): (readonly PromptPair[])[] {
-  const most = (of: (group: readonly PromptPair[]) => number) =>
-    groups.reduce((largest, group) => (of(group) > of(largest) ? group : largest));
-  const lengthOf = ({ withHistoryIds, responseIds }: PromptPair) =>
-    withHistoryIds.length + responseIds.length;
+/** The runs with the most padded tokens, with the longest row and with the most response tokens. */
+function largest(runs: readonly PairRun[]): PairRun[] {
+  const most = (of: (run: PairRun) => number) =>
+    runs.reduce((largest, run) => (of(run) > of(largest) ? run : largest));
+  const longest = ({ plan }: PairRun) => Math.max(...plan.map(({ tokens }) => tokens));
   return [
-    most((group) => group.length * Math.max(...group.map(lengthOf))),
-    most((group) => group.reduce((sum, { responseIds }) => sum + responseIds.length, 0)),
+    most((run) => run.plan.length * longest(run)),
+    most(longest),
+    most(({ rows }) => rows.flat().reduce((sum, { responseIds }) => sum + responseIds.length, 0)),
   ];
 }
