@@ -6,6 +6,7 @@ import type { SystemEvaluation } from '../../method/evaluation/evaluate.ts';
 import type { PairedDifference, SystemResult } from '../../method/evaluation/results.ts';
 import { type WrittenTexts, writtenMetrics } from '../../method/generation/write-texts.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
+import type { TokenCount } from '../../method/scoring/token-count.ts';
 import { renderComparison } from '../../reports/comparison/comparison-html.ts';
 import { alignedColumns, differencesTable, systemsTable } from '../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../reports/comparison/system-json.ts';
@@ -69,11 +70,17 @@ export interface Comparison {
   readonly differences: readonly PairedDifference[];
 }
 
+/** What is shown beside the numbers of a system. */
+export interface EvaluationExtras {
+  readonly comparison: Comparison | undefined;
+  readonly written: WrittenTexts | undefined;
+  readonly tokens: TokenCount;
+}
+
 export function printEvaluation(
   evaluation: SystemEvaluation,
   { reference, maxTokens }: PromptSettings,
-  comparison: Comparison | undefined,
-  written: WrittenTexts | undefined,
+  { comparison, written, tokens }: EvaluationExtras,
   session: Session,
 ): void {
   const { system, historyEffect, scores, leftOut } = evaluation;
@@ -95,6 +102,7 @@ export function printEvaluation(
           ...(written.authors && { authors: written.authors }),
         },
       }),
+      ...tokens,
     };
     session.print(`${JSON.stringify(document)}\n`);
     return;

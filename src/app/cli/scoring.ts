@@ -12,6 +12,7 @@ import { DEFAULT_RETRIEVAL, type Retrieval } from '../../method/retrieval/choose
 import { adapterFolder } from '../../method/runs/users-folder.ts';
 import type { EffectCache } from '../../method/scoring/effect-cache.ts';
 import { isMeasured, measuredFor } from '../../method/scoring/measured-retrieval.ts';
+import { tokenCounter } from '../../method/scoring/token-count.ts';
 import { effectCache } from '../files/effect-cache.ts';
 import { readEmbeddings } from '../files/embedding-file.ts';
 import { readRows, type SplitChoice, warnOfLeakage } from '../files/example-rows.ts';
@@ -152,6 +153,22 @@ export function neededOthers(effect?: EffectName): number {
 /** The cache of effects, as `--cache` asks. */
 export async function openCache({ warn }: Session): Promise<EffectCache> {
   return effectCache({ onWarning: warn });
+}
+
+/** What a command tells of the tokens that it scored: for JSON, and one line for people where some were saved. */
+export function scoredTokens({ note }: Session) {
+  const { add, total } = tokenCounter();
+  return {
+    onTokens: add,
+    total,
+    note: () => {
+      const { tokensComputed, tokensSaved } = total();
+      if (tokensSaved > 0)
+        note(
+          `${tokensComputed} tokens computed, ${tokensSaved} saved: prompts that begin alike are computed once`,
+        );
+    },
+  };
 }
 
 function promptOverrides({

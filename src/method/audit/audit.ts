@@ -13,6 +13,7 @@ import { matchingOf } from '../others/matching.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import { memoryKeeper } from '../scoring/score-keeper.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { ScorerOptions } from '../scoring/scorer.ts';
 import { doseCurve } from './dose.ts';
@@ -24,7 +25,8 @@ import { scoreTexts, type TextScores } from './scores.ts';
 import { whereInText } from './where.ts';
 
 /** How an audit is made. */
-export interface AuditOptions extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal'> {
+export interface AuditOptions
+  extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal' | 'cache' | 'onTokens'> {
   readonly prompt: PromptSettings;
   /** The name of the model in the result. */
   readonly modelName: string;
@@ -63,7 +65,7 @@ export async function audit(
   options: AuditOptions,
 ): Promise<AuditResult> {
   const { prompt, pool = examples, others: asked, othersBy, seed = 0, resamples, store: path } = options;
-  const { onProgress, signal, threads, tokensPerRun } = options;
+  const { onProgress, signal, threads, tokensPerRun, cache, onTokens } = options;
   if (prompt.reference === 'placebo')
     throw new ConfigError('reference: expected removed or none-text for an audit, got placebo', {
       code: 'config/reference',
@@ -85,10 +87,12 @@ export async function audit(
     ...(threads !== undefined && { threads }),
     ...(tokensPerRun !== undefined && { tokensPerRun }),
     ...(signal !== undefined && { signal }),
+    ...(cache !== undefined && { cache }),
+    ...(onTokens !== undefined && { onTokens }),
     ...(onProgress !== undefined && { onProgress }),
   };
   await using store = path === undefined ? undefined : await scoreFile(path, scored);
-  const kept = { ...running, ...(store && { keeper: store }) };
+  const kept = { ...running, keeper: store ?? memoryKeeper() };
   const scores = await scoreTexts(scored, texts, kept);
   const maps = await extremeMaps(scored, scores, { ...options, pool, others }, kept);
 
@@ -133,7 +137,7 @@ async function extremeMaps(
   scored: ScoredModel,
   scores: readonly TextScores[],
   { maps = DEFAULT_MAPS, subsets, seed, prompt, pool, others, modelName }: AuditOptions,
-  running: Pick<ExplainOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onProgress' | 'keeper'>,
+  running: Omit<ScorerOptions, 'objective' | 'objectiveOptions'> & Pick<ExplainOptions, 'onProgress'>,
 ): Promise<AuditResult['maps']> {
   const order = scores
     .map(({ example }, i) => ({ example, userSpecific: textEffects(scores[i]!).userSpecific }))

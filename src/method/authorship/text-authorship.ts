@@ -106,8 +106,7 @@ export async function textAuthorship(
     passage,
     pairs: histories.map((items) => pairOf(passage, items.slice(items.length - used))),
   }));
-  await using opened =
-    options.scorer === undefined ? createScorer(scored, { ...options, cacheContext: settings }) : undefined;
+  await using opened = options.scorer === undefined ? createScorer(scored, options) : undefined;
   const scorer = options.scorer ?? opened!;
   const prompts = compared.flatMap(({ pairs }) => [
     promptOf(pairs[0]!, 'withoutHistoryIds'),

@@ -4,6 +4,7 @@ import { namedEffects } from '../effects/named-effects.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
 import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../scoring/item-effects.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
+import { memoryKeeper } from '../scoring/score-keeper.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
@@ -34,13 +35,15 @@ export async function explainAll(
 ): Promise<EffectMap[]> {
   const scoredExamples: ExampleEffects[] = [];
   const strict = true; // a map was asked for by name: it is drawn or refused
-  for await (const each of exampleEffects(scored, examples, { ...options, strict }))
+  const { keeper = memoryKeeper() } = options;
+  for await (const each of exampleEffects(scored, examples, { ...options, keeper, strict }))
     scoredExamples.push(each);
   const items: ExampleItemEffects[] = [];
   if (options.items) {
     const { objective: _, objectiveOptions: __, ...shared } = options;
     const ofItems = options.items === true ? {} : options.items;
-    for await (const each of itemEffects(scored, examples, { ...shared, ...ofItems })) items.push(each);
+    for await (const each of itemEffects(scored, examples, { ...shared, ...ofItems, keeper }))
+      items.push(each);
   }
   return scoredExamples.map((each, i) => effectMapOf(each, scored, options, items[i]));
 }

@@ -79,7 +79,7 @@ export async function scoreChoices(
   const pairs = items.map(({ choices, answer: _, ...item }) =>
     choices.map((response) => promptPair({ ...item, response }, scored.model.tokenizer, prompt)),
   );
-  await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
+  await using scorer = createScorer(scored, options);
   const prompts = pairs.flat().flatMap((pair) => [promptOf(pair), promptOf(pair, 'withoutHistoryIds')]);
   const logProbabilities = await scorer.logProbabilities(prompts, (done) =>
     onProgress?.({ stage: 'choices', done, total: prompts.length, unit: 'prompts' }),

@@ -47,7 +47,7 @@ export async function withItemEffects(
       tokenizer,
       settings,
     );
-  await using scorer = createScorer(scored, { ...options, cacheContext: settings });
+  await using scorer = createScorer(scored, options);
   const measured: Example[] = [];
   for (const example of examples) {
     throwIfAborted(signal);

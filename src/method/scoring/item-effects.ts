@@ -80,7 +80,7 @@ export async function* itemEffects(
   // Only prompts with a history are compared here: another user's in place of none is not asked for.
   const settings: PromptSettings =
     prompt.reference === 'placebo' ? { ...prompt, reference: 'removed' } : prompt;
-  await using scorer = createScorer(scored, { ...options, cacheContext: settings });
+  await using scorer = createScorer(scored, options);
   for (const [done, example] of examples.entries()) {
     const { shown: used, responseIds } = promptPair(example, tokenizer, settings);
     const count = used.length;

@@ -96,7 +96,7 @@ export async function* exampleEffects(
   const { prompt, others: count = 0, pool = examples, othersBy, seed = 0, onProgress, onNotice } = options;
   const { strict = false, signal } = options;
   checkOthers(count, 0);
-  await using scorer = createScorer(scored, { ...options, cacheContext: prompt });
+  await using scorer = createScorer(scored, options);
   const { tokenizer } = scored.model;
   // Of all examples no more is kept than the notices need.
   const shown: Pick<Prompts, 'hasHistory'>[] = [];

@@ -30,6 +30,33 @@ export interface ScoreKeeper {
   put(entries: readonly (readonly [key: string, scores: Required<KeptScores>])[]): Promise<void>;
 }
 
+/** Keeps scores for as long as it is used: what several scorers of one model share within one piece of work. */
+export function memoryKeeper(): ScoreKeeper {
+  const known = new Map<string, KeptScores>();
+  return {
+    get: async (key) => known.get(key),
+    put: async (entries) => {
+      for (const [key, scores] of entries) known.set(key, scores);
+    },
+  };
+}
+
+/** Keepers that are asked in turn, and are all given what is new. */
+export function keepersInTurn(keepers: readonly ScoreKeeper[]): ScoreKeeper {
+  return {
+    get: async (key) => {
+      for (const keeper of keepers) {
+        const kept = await keeper.get(key);
+        if (kept !== undefined) return kept;
+      }
+      return undefined;
+    },
+    put: async (entries) => {
+      for (const keeper of keepers) await keeper.put(entries);
+    },
+  };
+}
+
 /** What one run of a model gave: the scores of some items, by their places. */
 export type ScoredRun = readonly (readonly [place: number, values: Readonly<Record<string, Float32Array>>])[];
 
@@ -41,7 +68,14 @@ export interface KeptScoring<T> {
    * last digits; known ones are left out of them.
    */
   readonly compute: (items: readonly T[], isWanted: (place: number) => boolean) => AsyncIterable<ScoredRun>;
+  /** What the scores of an item tell of other items, to be kept beside them: a pair tells of both of its prompts. */
+  readonly toldOf?: (
+    item: T,
+    values: ScoreValues,
+  ) => readonly (readonly [key: string, values: ScoreValues])[];
 }
+
+type ScoreValues = KeptScores['values'];
 
 /**
  * The scores of items in their order: each distinct one from the keeper, or else computed and kept, run by run.
@@ -50,7 +84,7 @@ export interface KeptScoring<T> {
  */
 export async function scoresThroughKeeper<T extends { readonly responseIds: readonly number[] }>(
   items: readonly T[],
-  { keyOf, compute }: KeptScoring<T>,
+  { keyOf, compute, toldOf = () => [] }: KeptScoring<T>,
   keeper: ScoreKeeper | undefined,
   onDone?: (done: number) => void,
 ): Promise<Readonly<Record<string, Float32Array>>[]> {
@@ -80,10 +114,11 @@ export async function scoresThroughKeeper<T extends { readonly responseIds: read
       (place) => !found.has(distinct[place]!.key),
     );
     for await (const run of runs) {
-      const entries = run.map(([place, values]) => {
+      const entries = run.flatMap(([place, values]) => {
         const { key, item } = distinct[place]!;
         find(key, values);
-        return [key, { tokenIds: item.responseIds, values }] as const;
+        const told = [[key, values] as const, ...toldOf(item, values)];
+        return told.map(([name, known]) => [name, { tokenIds: item.responseIds, values: known }] as const);
       });
       await keeper?.put(entries);
       onDone?.(done);

@@ -13,10 +13,17 @@ import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
-import type { PromptSettings } from '../prompts/pair.ts';
+import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
-import { pairKey, promptKey, type ScoredRun, type ScoreKeeper, scoresThroughKeeper } from './score-keeper.ts';
+import {
+  keepersInTurn,
+  pairKey,
+  promptKey,
+  type ScoredRun,
+  type ScoreKeeper,
+  scoresThroughKeeper,
+} from './score-keeper.ts';
 import { scoresHash } from './scored-hash.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from './scoring-graphs.ts';
@@ -32,12 +39,10 @@ export interface ScorerOptions {
   readonly objectiveOptions?: ObjectiveOptions;
   /** Padded tokens of one run at most, except for a longer single prompt; fewer for larger models by default. */
   readonly tokensPerRun?: number;
-  /** Where scores are looked up first, and kept. */
+  /** Where scores are looked up, and kept at the end; whatever command or settings they were computed for. */
   readonly cache?: EffectCache;
-  /** Where scores are looked up and kept after each run, in place of a cache; whoever made it disposes of it. */
+  /** Where scores are looked up first, and kept after each run; whoever made it disposes of it. */
   readonly keeper?: ScoreKeeper;
-  /** What else scores depend on, such as the settings of the prompt: names them in the cache. */
-  readonly cacheContext?: unknown;
   readonly signal?: AbortSignal;
   /** Told after each run of the model what it computed. */
   readonly onTokens?: ((count: TokenCount) => void) | undefined;
@@ -59,40 +64,54 @@ export interface ComparingScorerOptions extends ScorerOptions {
 
 /** A scorer; its graphs are compiled when first used. It scores each distinct prompt once, and none that is kept. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
-  const { cache, cacheContext = null, objective = 'sft', objectiveOptions } = options;
+  const { cache, keeper, objective = 'sft', objectiveOptions } = options;
   const plan = planObjective(objective, objectiveOptions);
   const { worker } = scored.model;
   const runs =
     worker === undefined ? modelRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
-  if (cache === undefined) return keptScorer(runs, options.keeper);
-  const weights = plan.rule === 'uniform' ? ['sft', {}] : [plan.name, optionsInUse(plan)];
-  const key = sha256(canonicalJson([scoresHash(scored), cacheContext, ...weights]));
-  const book = bookKeeper(cache, { key, tokenizerHash: scored.model.tokenizer.hash });
-  const scorer = keptScorer(runs, book);
+  if (cache === undefined) return keptScorer(runs, keeper);
+  // Prompts and pairs are known by their ids; beside the model, only weights depend on more: on the objective.
+  const bookOf = (weights: readonly unknown[]) =>
+    bookKeeper(cache, {
+      key: sha256(canonicalJson([scoresHash(scored), ...weights])),
+      tokenizerHash: scored.model.tokenizer.hash,
+    });
+  const prompts = bookOf(['sft', {}]);
+  const pairs = plan.rule === 'uniform' ? prompts : bookOf([plan.name, optionsInUse(plan)]);
+  const both = (book: ScoreKeeper) => (keeper === undefined ? book : keepersInTurn([keeper, book]));
+  const scorer = keptScorer(runs, both(prompts), both(pairs));
   return {
     ...scorer,
     [Symbol.asyncDispose]: async () => {
       await scorer[Symbol.asyncDispose]();
-      await book[Symbol.asyncDispose]();
+      await prompts[Symbol.asyncDispose]();
+      if (pairs !== prompts) await pairs[Symbol.asyncDispose]();
     },
   };
 }
 
-/** A scorer over runs that asks a keeper first. */
-export function keptScorer(runs: ScoringRuns, keeper?: ScoreKeeper): Scorer {
+/** A scorer over runs that asks a keeper first. @param pairs keeps pairs, where that is another one */
+export function keptScorer(runs: ScoringRuns, keeper?: ScoreKeeper, pairs = keeper): Scorer {
   return {
     logProbabilities: async (prompts, onDone) => {
       const scoring = { keyOf: promptKey, compute: runs.logProbabilities };
       const scores = await scoresThroughKeeper(prompts, scoring, keeper, onDone);
       return scores.map(({ logProbability }) => logProbability!);
     },
-    effects: async (pairs, onDone) => {
-      const scoring = { keyOf: pairKey, compute: runs.effects };
-      return (await scoresThroughKeeper(pairs, scoring, keeper, onDone)) as unknown as PairEffects[];
+    effects: async (items, onDone) => {
+      const scoring = { keyOf: pairKey, compute: runs.effects, toldOf: promptsOfPair };
+      return (await scoresThroughKeeper(items, scoring, pairs, onDone)) as unknown as PairEffects[];
     },
     [Symbol.asyncDispose]: () => runs[Symbol.asyncDispose](),
   };
 }
+
+/** The log-probabilities of both prompts of a pair, so that none of them is scored again alone. */
+const promptsOfPair = (pair: PromptPair, values: Readonly<Record<string, Float32Array>>) =>
+  [
+    [promptKey(promptOf(pair)), { logProbability: values.logProbWithHistory! }],
+    [promptKey(promptOf(pair, 'withoutHistoryIds')), { logProbability: values.logProbWithoutHistory! }],
+  ] as const;
 
 function modelRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
   const { model } = scored;

@@ -7,10 +7,12 @@ import { dataSideEffect, logRatioEffect } from '../effects/effects.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
 import { objectiveWeights } from '../objectives/loss.ts';
 import type { ObjectivePlan } from '../objectives/plan.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
 import { notFinite, type ScoringRuns, withoutEffect } from './scoring-runs.ts';
+import type { TokenCount } from './token-count.ts';
 
 /** Pairs whose weights are computed together. */
 const PAIRS_TOGETHER = 64;
@@ -20,12 +22,23 @@ export function workerRuns(
   worker: ModelWorker,
   { model, adapter }: ScoredModel,
   plan: ObjectivePlan,
-  { signal }: { readonly signal?: AbortSignal },
+  {
+    signal,
+    onTokens,
+  }: {
+    readonly signal?: AbortSignal;
+    readonly onTokens?: ((count: TokenCount) => void) | undefined;
+  },
 ): ScoringRuns {
   const check = (values: Float32Array, what: string, place: number) => {
     const failure = notFinite(values, () => `${model.folder}: ${what} of prompt ${place + 1}`);
     if (failure !== undefined) throw failure;
   };
+  // Whatever a worker shares between prompts, it does not tell.
+  const tokensOf = (prompts: readonly ScoredPrompt[]) => ({
+    tokensComputed: prompts.reduce((sum, each) => sum + each.promptIds.length + each.responseIds.length, 0),
+    tokensSaved: 0,
+  });
   const wantedOf = (count: number, isWanted: (place: number) => boolean) =>
     Array.from({ length: count }, (_, place) => place).filter(isWanted);
   return {
@@ -36,6 +49,7 @@ export function workerRuns(
         places.map((place) => prompts[place]!),
         { model, adapter, signal },
       );
+      onTokens?.(tokensOf(places.map((place) => prompts[place]!)));
       for (const [i, place] of places.entries()) check(scores[i]!, 'logProbability', place);
       yield places.map((place, i) => [place, { logProbability: scores[i]! }]);
     },
@@ -44,6 +58,7 @@ export function workerRuns(
       if (places.length === 0) return;
       const wanted = places.map((place) => pairs[place]!);
       const scores = await worker.pairScores(wanted, { model, adapter, signal });
+      onTokens?.(tokensOf(wanted.flatMap((pair) => [promptOf(pair), promptOf(pair, 'withoutHistoryIds')])));
       for (const [i, place] of places.entries())
         for (const [name, values] of Object.entries(scores[i]!)) check(values as Float32Array, name, place);
       for (let start = 0; start < places.length; start += PAIRS_TOGETHER) {

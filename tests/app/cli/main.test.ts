@@ -420,6 +420,18 @@ describe('evaluate', () => {
       expect(value).toBeLessThanOrEqual(high);
     }
     expect(system.authorIdentification).toMatchObject({ k: 3, matching: expect.any(String) as string });
+    expect(system.tokensComputed).toBeGreaterThan(0);
+    expect(system.tokensSaved).toBeGreaterThanOrEqual(0);
+  });
+
+  it('with --cache computes nothing again, and says the same', async () => {
+    const words = 'evaluate --model model --data users.jsonl --candidates 3 --cache --json --quiet';
+    const [first, second] = [await run(words), await run(words)].map(
+      ({ stdout }) => JSON.parse(stdout) as Record<string, unknown>,
+    );
+    const { tokensComputed, tokensSaved, ...numbers } = second!;
+    expect([tokensComputed, tokensSaved]).toEqual([0, 0]);
+    expect(first).toMatchObject(numbers);
   });
 });
 

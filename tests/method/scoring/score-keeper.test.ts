@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import {
   type KeptScores,
+  keepersInTurn,
   promptKey,
   type ScoredRun,
   type ScoreKeeper,
@@ -33,7 +34,7 @@ function scoring(asked: number[] = []) {
   };
 }
 
-function memoryKeeper(known = new Map<string, KeptScores>()): ScoreKeeper & { readonly known: typeof known } {
+function openKeeper(known = new Map<string, KeptScores>()): ScoreKeeper & { readonly known: typeof known } {
   return {
     known,
     get: async (key) => known.get(key),
@@ -58,7 +59,7 @@ it('shifted labels are another prompt', async () => {
 
 it('what is known is counted first, then what each run gave, equal prompts together', async () => {
   // A bar once stood at nothing, and jumped to its end.
-  const keeper = memoryKeeper();
+  const keeper = openKeeper();
   await scoresThroughKeeper([7, 8].map(item), scoring(), keeper);
   const asked: number[] = [];
   const done: number[] = [];
@@ -70,7 +71,7 @@ it('what is known is counted first, then what each run gave, equal prompts toget
 });
 
 it('work that breaks off has kept every run that was over', async () => {
-  const keeper = memoryKeeper();
+  const keeper = openKeeper();
   const broken = {
     ...scoring(),
     compute: async function* (items: readonly Item[], isWanted: (place: number) => boolean) {
@@ -91,12 +92,32 @@ it('scores of other tokens are refused, and those of other lengths computed agai
   const known = new Map([
     [promptKey(item(7)), { tokenIds, values: { logProbability: Float32Array.of(-1) } }],
   ]);
-  const asked = scoresThroughKeeper([item(7)], scoring(), memoryKeeper(known));
+  const asked = scoresThroughKeeper([item(7)], scoring(), openKeeper(known));
   await expect(asked).rejects.toMatchObject({ code: 'cache/tokens' });
   const long = new Map([[promptKey(item(7)), { values: { logProbability: new Float32Array(2) } }]]);
-  const keeper = memoryKeeper(long);
+  const keeper = openKeeper(long);
   expect(await scoresThroughKeeper([item(7)], scoring(), keeper)).toEqual([
     { logProbability: Float32Array.of(-7) },
   ]);
   expect(keeper.known.get(promptKey(item(7)))!.values.logProbability).toHaveLength(1);
+});
+
+it('what an item tells of others is kept beside its own scores', async () => {
+  const keeper = openKeeper();
+  const asked: number[] = [];
+  const toldOf = ({ promptIds: [id] }: Item) =>
+    [[promptKey(item(id! + 100)), { logProbability: Float32Array.of(id!) }]] as const;
+  await scoresThroughKeeper([7, 8].map(item), { ...scoring(asked), toldOf }, keeper);
+  const told = await scoresThroughKeeper([item(107), item(9)], scoring(asked), keeper);
+  expect(told.map(({ logProbability }) => logProbability![0])).toEqual([7, -9]);
+  expect(asked).toEqual([7, 8, 9]);
+});
+
+it('of several keepers the first that knows a score gives it, and all are given what is new', async () => {
+  const [first, second] = [openKeeper(), openKeeper()];
+  await scoresThroughKeeper([item(7)], scoring(), second);
+  const asked: number[] = [];
+  await scoresThroughKeeper([item(7), item(8)], scoring(asked), keepersInTurn([first, second]));
+  expect(asked).toEqual([8]);
+  expect([first.known.size, second.known.size]).toEqual([1, 2]);
 });

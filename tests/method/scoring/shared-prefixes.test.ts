@@ -2,14 +2,15 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import type { Model } from '../../../src/engine/models/model.ts';
-import type { ScoredPrompt } from '../../../src/method/prompts/collate.ts';
+import { promptOf, type ScoredPrompt } from '../../../src/method/prompts/collate.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
+import { memoryKeeper } from '../../../src/method/scoring/score-keeper.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { scoringRuns } from '../../../src/method/scoring/scoring-groups.ts';
 import { logProbabilitiesAtStrengths } from '../../../src/method/scoring/strengths.ts';
 import { tokenCounter } from '../../../src/method/scoring/token-count.ts';
 import { worst } from '../../support/engine.ts';
-import { tinyModel } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 /** f32 sums over rows of other lengths. */
 const TOLERANCE = 1e-5;
@@ -100,6 +101,27 @@ describe.each(['tiny-llama', 'tiny-llama3', 'tiny-qwen2', 'tiny-qwen3', 'tiny-ge
     });
   },
 );
+
+describe('prompts of one command', () => {
+  it('are not scored again when their pair was', async () => {
+    // A heat map with items once scored the prompts with all items and with none twice.
+    const model = await tinyModel();
+    const counter = tokenCounter();
+    const options = { threads: 1, keeper: memoryKeeper(), onTokens: counter.add };
+    const pairs = randomPairs(5);
+    await using scorer = createScorer({ model }, options);
+    const effects = await scorer.effects(pairs);
+    const before = counter.total();
+    await using another = createScorer({ model }, options);
+    const both = (['withHistoryIds', 'withoutHistoryIds'] as const).map((ids) =>
+      another.logProbabilities(pairs.map((pair) => promptOf(pair, ids))),
+    );
+    const [withHistory, withoutHistory] = await Promise.all(both);
+    expect(withHistory).toEqual(effects.map((each) => each.logProbWithHistory));
+    expect(withoutHistory).toEqual(effects.map((each) => each.logProbWithoutHistory));
+    expect(counter.total()).toEqual(before);
+  });
+});
 
 describe('runs', () => {
   it('keep within a budget of tokens that the caller sets, rows with branches too', async () => {

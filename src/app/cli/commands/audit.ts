@@ -7,12 +7,14 @@ import { checkFolderPlace } from '../../../base/output-place.ts';
 import { audit } from '../../../method/audit/audit.ts';
 import type { AuditResult } from '../../../method/audit/results.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
+import type { TokenCount } from '../../../method/scoring/token-count.ts';
 import { renderAuditHtml } from '../../../reports/audit/audit-html.ts';
 import { auditJson } from '../../../reports/audit/audit-json.ts';
 import { renderAuditTerminal } from '../../../reports/audit/audit-table.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import {
+  addCacheFlag,
   addDataFlags,
   addEmbeddingsFlag,
   addFlag,
@@ -25,7 +27,7 @@ import {
   required,
   wholeNumber,
 } from '../flags.ts';
-import { openHeldOut, type ScoringFlags } from '../scoring.ts';
+import { openCache, openHeldOut, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 const REPORT_FILE = 'report.html';
 const JSON_FILE = 'audit.json';
@@ -36,6 +38,7 @@ interface AuditFlags extends ScoringFlags {
   readonly othersBy?: OthersBy;
   readonly maps?: number;
   readonly redact?: boolean;
+  readonly cache?: boolean;
   readonly force?: boolean;
 }
 
@@ -49,6 +52,7 @@ export const auditCommand: CliCommand = {
     addStrictFlag(command);
     addFlag(command, '--out <folder>', 'where report.html, audit.json and the scores go');
     addForceFlag(command);
+    addCacheFlag(command);
     addOthersFlag(command, ' (default: 3, or as many as there are users)');
     addFlag(
       command,
@@ -64,12 +68,22 @@ export const auditCommand: CliCommand = {
     );
   },
   run: async (_operands, flags, session) => {
-    const { out, others, othersBy, maps, redact = false, force, ...given } = flags as AuditFlags;
+    const {
+      out,
+      others,
+      othersBy,
+      maps,
+      redact = false,
+      force,
+      cache: useCache,
+      ...given
+    } = flags as AuditFlags;
     const folder = required(out, '--out', 'Name a folder for the report.');
     await checkFolderPlace(folder, [REPORT_FILE, JSON_FILE], { force });
     const { opened, rows, all } = await openHeldOut(given, 'test', session);
     await makeFolder(folder);
     const { seed, threads } = session.options;
+    const tokens = scoredTokens(session);
     const result = await audit(opened, rows, {
       prompt: opened.prompt,
       modelName: opened.name,
@@ -81,21 +95,29 @@ export const auditCommand: CliCommand = {
       ...(maps !== undefined && { maps }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
+      ...(useCache && { cache: await openCache(session) }),
+      onTokens: tokens.onTokens,
       signal: session.signal,
       onProgress: session.progress,
     });
-    await write(folder, result, redact, session);
+    await write(folder, result, { redact, tokens: tokens.total() }, session);
+    tokens.note();
   },
 };
 
-async function write(folder: string, result: AuditResult, redact: boolean, session: Session): Promise<void> {
+async function write(
+  folder: string,
+  result: AuditResult,
+  { redact, tokens }: { readonly redact: boolean; readonly tokens: TokenCount },
+  session: Session,
+): Promise<void> {
   const json = auditJson(result, { redact });
   const report = join(folder, REPORT_FILE);
   await writeFileAtomically(join(folder, JSON_FILE), (file) =>
     file.writeFile(`${JSON.stringify(json, null, 2)}\n`),
   );
   await writeFileAtomically(report, (file) => file.writeFile(renderAuditHtml(result, { redact })));
-  if (session.options.json) session.print(`${JSON.stringify({ ...json, report })}\n`);
+  if (session.options.json) session.print(`${JSON.stringify({ ...json, ...tokens, report })}\n`);
   else session.print(`${renderAuditTerminal(result, { redact })}${report}\n`);
   if (!redact)
     session.note(`${folder} holds users’ texts and names; --redact replaces them by lengths and numbers.`);

@@ -21,7 +21,7 @@ import {
   addStrictFlag,
   oneOf,
 } from '../flags.ts';
-import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
+import { openCache, openForScoring, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
   readonly objective?: ObjectiveChoice;
@@ -72,6 +72,7 @@ export const effectsCommand: CliCommand = {
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { seed, threads, json } = session.options;
     const left: string[] = [];
+    const tokens = scoredTokens(session);
     let tooLong = 0;
     const effects = effectRows(opened, rows, {
       ...(strict && { strict }),
@@ -88,6 +89,7 @@ export const effectsCommand: CliCommand = {
       ...(withPrompts && { withPrompts }),
       ...(threads !== undefined && { threads }),
       ...(useCache && { cache: await openCache(session) }),
+      onTokens: tokens.onTokens,
       signal: session.signal,
       onProgress: session.progress,
       onNotice: session.notice,
@@ -95,7 +97,10 @@ export const effectsCommand: CliCommand = {
     if (out !== undefined) {
       const count = await writeEffectRows(out, effects);
       const examples = rows.length - tooLong;
-      if (json) session.print(`${JSON.stringify({ out, examples, rows: count, leftOut: { tooLong } })}\n`);
+      if (json)
+        session.print(
+          `${JSON.stringify({ out, examples, rows: count, leftOut: { tooLong }, ...tokens.total() })}\n`,
+        );
       else session.print([...left, `${count} rows of ${examples} examples: ${out}`, ''].join('\n'));
       session.note(`${out} holds users’ texts.`);
     } else if (json) await printLines(effects, session);
@@ -103,6 +108,7 @@ export const effectsCommand: CliCommand = {
       const summary = await effectSummary(effects);
       session.print([...left.map((text) => `! ${text}`), summary].join('\n'));
     }
+    tokens.note();
   },
 };
 

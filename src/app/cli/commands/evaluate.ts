@@ -15,6 +15,7 @@ import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import { printEvaluation, writeReport } from '../evaluation-output.ts';
 import {
+  addCacheFlag,
   addDataFlags,
   addEmbeddingsFlag,
   addFlag,
@@ -27,7 +28,14 @@ import {
   oneOf,
   wholeNumber,
 } from '../flags.ts';
-import { openHeldOut, openingOf, type Scoring, type ScoringFlags } from '../scoring.ts';
+import {
+  openCache,
+  openHeldOut,
+  openingOf,
+  type Scoring,
+  type ScoringFlags,
+  scoredTokens,
+} from '../scoring.ts';
 
 interface EvaluateFlags extends ScoringFlags, ChoiceFlags {
   readonly others?: number;
@@ -36,6 +44,7 @@ interface EvaluateFlags extends ScoringFlags, ChoiceFlags {
   readonly baseline?: string;
   readonly generate?: number;
   readonly maxNewTokens?: number;
+  readonly cache?: boolean;
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -84,6 +93,7 @@ export const evaluateCommand: CliCommand = {
     addLabelsFlag(command, 'to choose among', 'those of the data');
     addFlag(command, '--out <file>', 'also write the report to FILE.html');
     addForceFlag(command);
+    addCacheFlag(command);
     command.addHelpText(
       'after',
       '\nExample: nextquill evaluate --model embedded --adapter runs/a/adapter --baseline base --data sotu',
@@ -111,6 +121,8 @@ export const evaluateCommand: CliCommand = {
     const { opened, rows, all } = scoring;
     const { seed, threads } = session.options;
     const others = othersOf(given);
+    const tokens = scoredTokens(session);
+    const cache = given.cache ? await openCache(session) : undefined;
     const evaluated = (system: OpenedModel) =>
       evaluate(system.name, system, rows, {
         prompt: opened.prompt,
@@ -120,6 +132,8 @@ export const evaluateCommand: CliCommand = {
         ...(given.othersBy && { othersBy: given.othersBy }),
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
+        ...(cache && { cache }),
+        onTokens: tokens.onTokens,
         signal: session.signal,
         onProgress: session.progress,
         onNotice: session.notice,
@@ -137,7 +151,8 @@ export const evaluateCommand: CliCommand = {
         `authors are identified among ${k} histories, not ${DEFAULT_OTHERS + 1}: too few users have one`,
       );
     const written = await writtenTexts(given, scoring, session);
-    printEvaluation(evaluation, opened.prompt, comparison, written, session);
+    printEvaluation(evaluation, opened.prompt, { comparison, written, tokens: tokens.total() }, session);
+    tokens.note();
     if (given.out !== undefined)
       await writeReport(
         given.out,

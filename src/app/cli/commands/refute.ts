@@ -17,6 +17,7 @@ import { settingsText } from '../../../reports/text/settings-text.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import {
+  addCacheFlag,
   addDataFlags,
   addEmbeddingsFlag,
   addFlag,
@@ -26,7 +27,7 @@ import {
   addSplitFlag,
   addStrictFlag,
 } from '../flags.ts';
-import { openHeldOut, type Scoring, type ScoringFlags } from '../scoring.ts';
+import { openCache, openHeldOut, type Scoring, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 const PAGE_FILE = 'refutation.html';
 const JSON_FILE = 'refutation.json';
@@ -34,6 +35,7 @@ const JSON_FILE = 'refutation.json';
 interface RefuteFlags extends ScoringFlags {
   readonly others?: number;
   readonly othersBy?: OthersBy;
+  readonly cache?: boolean;
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -49,6 +51,7 @@ export const refuteCommand: CliCommand = {
     addOthersFlag(command, ' (default: 3)', 2);
     addFlag(command, '--out <folder>', 'write refutation.html and refutation.json there');
     addForceFlag(command);
+    addCacheFlag(command);
     command.addHelpText(
       'after',
       '\nEach test has an expected result and passes, fails, or cannot tell, by its 95 % interval over users.' +
@@ -62,6 +65,7 @@ export const refuteCommand: CliCommand = {
     const scoring = await openHeldOut(given, 'test', session);
     const { opened, rows, all } = scoring;
     const { seed, threads, json } = session.options;
+    const tokens = scoredTokens(session);
     const refutation = await refute(opened, rows, {
       prompt: opened.prompt,
       pool: all,
@@ -70,15 +74,19 @@ export const refuteCommand: CliCommand = {
       ...(given.othersBy && { othersBy: given.othersBy }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
+      ...(given.cache && { cache: await openCache(session) }),
+      onTokens: tokens.onTokens,
       signal: session.signal,
       onProgress: session.progress,
     });
-    const document = `${JSON.stringify(refutationJson(opened.name, refutation))}\n`;
+    const written = refutationJson(opened.name, refutation);
+    const document = `${JSON.stringify(written)}\n`;
     if (out !== undefined) await writeFolder(out, document, refutation, scoring, session);
-    if (json) session.print(document);
+    if (json) session.print(`${JSON.stringify({ ...written, ...tokens.total() })}\n`);
     else {
       session.print(`${opened.name}: ${refutationTable(refutation)}`);
     }
+    tokens.note();
     throwWhereItFails(refutation);
   },
 };
