@@ -338,6 +338,8 @@ describe('effects', () => {
       examples: 3,
       rows: rows.length,
       leftOut: { tooLong: 0 },
+      tokensComputed: expect.any(Number) as number,
+      tokensSaved: expect.any(Number) as number,
     });
     const bytes = readFileSync(join(folder, 'rows.parquet'));
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);

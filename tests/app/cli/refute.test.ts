@@ -39,7 +39,10 @@ describe('refute', { timeout: 240_000 }, () => {
     expect(userSpecific.low).toBeLessThan(userSpecific.high);
     expect(stderr).toContain('error: refutation: expected no test of 8 to fail');
     expect(stderr).toContain('"code":"refutation/fails"');
-    expect(readFileSync(join(folder, 'refuted/refutation.json'), 'utf8')).toBe(stdout);
+    const { tokensComputed, tokensSaved, ...document } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(document).toEqual(JSON.parse(readFileSync(join(folder, 'refuted/refutation.json'), 'utf8')));
+    // Every control shows a history under the same query and text, or the same history under another text.
+    expect(tokensSaved).toBeGreaterThan(0.2 * (tokensComputed as number));
     expect(readFileSync(join(folder, 'refuted/refutation.html'), 'utf8')).toContain('does not hold');
   });
 

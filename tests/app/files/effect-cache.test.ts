@@ -7,7 +7,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { effectCache } from '../../../src/app/files/effect-cache.ts';
 import { randomStream } from '../../../src/base/random.ts';
 import type { Model } from '../../../src/engine/models/model.ts';
+import { promptOf } from '../../../src/method/prompts/collate.ts';
 import { bookKeeper } from '../../../src/method/scoring/effect-cache.ts';
+import { pairKey, promptKey } from '../../../src/method/scoring/score-keeper.ts';
 import { createScorer, keptScorer } from '../../../src/method/scoring/scorer.ts';
 import { mutateBytes } from '../../support/mutations.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
@@ -60,7 +62,10 @@ describe('the cache of effects', () => {
     const expected = await plain.effects(pairs.slice(2));
     expect(all.effects.slice(2)).toEqual(expected);
     const rows = await rowsOf(await book());
-    expect(new Set(rows.map(({ key }) => key)).size).toBe(pairs.length + prompts.length);
+    const told = pairs.flatMap((pair) => [promptOf(pair), promptOf(pair, 'withoutHistoryIds')]);
+    expect(new Set(rows.map(({ key }) => key))).toEqual(
+      new Set([...pairs.map(pairKey), ...[...told, ...prompts].map(promptKey)]),
+    );
   });
 
   // Was written for everybody to read.

@@ -50,11 +50,10 @@ async function whole(shape: AttentionShape, heads: Heads, window?: number): Prom
     batch: 1,
     length: LENGTH,
     tokenIds: new BigInt64Array(LENGTH),
-    positionIds: new BigInt64Array(LENGTH),
+    positionIds: BigInt64Array.from({ length: LENGTH }, (_, t) => BigInt(t)),
     attentionMask: new Float32Array(LENGTH).fill(1),
   });
-  const { 'x.tokenIds': _, 'x.positions': __, ...read } = feeds;
-  return (await evaluate({ mixed }, { ...heads, ...read })).mixed!;
+  return (await evaluate({ mixed }, { ...heads, ...feeds })).mixed!;
 }
 
 /** The same in passes of `sizes` tokens over a cache. */

@@ -34,9 +34,14 @@ describe('audit', () => {
   it('prints one JSON document with --json, that of audit.json, and holds no text with --redact', async () => {
     const { code, stdout, stderr } = await run(`${AUDIT} --out b/c --json --redact`);
     expect(code, stderr).toBe(0);
-    const { report, ...document } = JSON.parse(stdout) as Record<string, unknown>;
+    const { report, tokensComputed, tokensSaved, ...document } = JSON.parse(stdout) as Record<
+      string,
+      unknown
+    >;
     expect(document).toEqual(JSON.parse(readFileSync(join(folder, 'b/c/audit.json'), 'utf8')));
     expect(report).toBe(join('b/c', 'report.html'));
+    expect(tokensComputed).toBeGreaterThan(0);
+    expect(tokensSaved).toBeGreaterThan(0);
     expect(document).toMatchObject({ format: 'nextquill/audit', version: 1, users: 6, others: 2 });
     expect(stderr).not.toContain('holds users’ texts');
     const rows = readFileSync(join(folder, 'users.jsonl'), 'utf8').trimEnd().split('\n');
