@@ -5,7 +5,8 @@ import { ConfigError } from '../../base/errors.ts';
 import type { ModelWorker } from '../../engine/models/model-worker.ts';
 import { currentVersions } from '../../method/runs/manifest.ts';
 import type { StepEngine } from '../../method/runs/step-engine.ts';
-import { torchPython } from '../launch/python-env.ts';
+import { type LaunchName, launchNames } from '../launch/hand-over.ts';
+import { otherPython, torchPython } from '../launch/python-env.ts';
 import {
   defaultCompute,
   type ParallelMode,
@@ -17,7 +18,7 @@ import { torchWorker } from '../launch/torch-scorer.ts';
 import { type TorchOptions, torchEngine } from '../launch/torch-train.ts';
 import { DEFAULT_GRACE_SECONDS, DEFAULT_RESTARTS } from '../launch/worker-run.ts';
 import type { Session } from './command.ts';
-import { addFlag, oneOf, wholeNumber } from './flags.ts';
+import { addFlag, oneOf, repeated, wholeNumber } from './flags.ts';
 
 /** What computes models: this package on ONNX Runtime, or PyTorch in processes of its own. */
 const engineNames = ['onnx', 'torch'] as const;
@@ -36,11 +37,25 @@ export interface TrainingEngineFlags extends EngineFlags {
   readonly parallel?: ParallelMode;
   readonly maxRestarts?: number;
   readonly grace?: number;
+  readonly launch?: LaunchName;
+  readonly nodes?: number;
+  readonly slurm?: readonly string[];
 }
 
 /** Names of all flags of {@link TrainingEngineFlags}. */
 export const engineFlagNames = [
-  ...['engine', 'python', 'processes', 'dtype', 'parallel', 'maxRestarts', 'grace'],
+  ...[
+    'engine',
+    'python',
+    'processes',
+    'dtype',
+    'parallel',
+    'maxRestarts',
+    'grace',
+    'launch',
+    'nodes',
+    'slurm',
+  ],
 ] as readonly (keyof TrainingEngineFlags)[];
 
 /** Adds `--engine` and what goes with it. */
@@ -91,6 +106,24 @@ export function addTrainingEngineFlags(command: Command): void {
     `how long --engine torch may take to stop before it is ended (default: ${DEFAULT_GRACE_SECONDS})`,
     (flag) => wholeNumber(flag, 0),
   );
+  addLaunchFlags(command);
+}
+
+/** Adds who starts the processes, and with what. */
+function addLaunchFlags(command: Command): void {
+  addFlag(
+    command,
+    '--launch <name>',
+    'who starts --engine torch: torchrun on this machine, slurm (a job, submitted and followed), or print (the command, for anything else) (default: torchrun)',
+    (flag) => oneOf(flag, launchNames),
+  );
+  addFlag(command, '--nodes <n>', 'machines of --launch slurm (default: 1)', (flag) => wholeNumber(flag, 1));
+  addFlag(
+    command,
+    '--slurm <setting>',
+    'a setting of the job, such as partition=gpu; may be given several times',
+    repeated,
+  );
 }
 
 /** What computes a model to be scored; undefined for this package. @throws {ConfigError} as {@link torchOf} */
@@ -112,7 +145,10 @@ export async function trainingEngine(
   device?: string,
 ): Promise<TrainingEngine> {
   const torch = await torchOf(flags, session, device);
-  return torch === undefined ? {} : { engine: torchEngine(torch), worker: await workerOf(torch, session) };
+  if (torch === undefined) return {};
+  // What is computed beside the steps of others' machines, this package computes.
+  const worker = torch.launch === 'torchrun' ? await workerOf(torch, session) : undefined;
+  return { engine: torchEngine(torch), ...(worker && { worker }) };
 }
 
 /**
@@ -140,23 +176,36 @@ async function torchOf(
       `--device: expected one of ${torchDeviceChoices.join(', ')} with engine torch, got ${device}`,
       { code: 'config/device', hint: 'Leave --device out: the best one is taken.' },
     );
-  const python = await torchPython(named, signal);
+  const { launch = 'torchrun', nodes, slurm } = flags;
+  const other = (['nodes', 'slurm'] as const).find((name) => flags[name] !== undefined);
+  if (launch !== 'slurm' && other !== undefined)
+    throw new ConfigError(`--${other}: expected --launch slurm beside it, got ${launch}`, {
+      code: 'usage/launch',
+      hint: `Add --launch slurm, or leave --${other} out.`,
+    });
+  // Where others start it, the Python and the devices are theirs.
+  const python = launch === 'torchrun' ? await torchPython(named, signal) : await otherPython(named);
   const { packages } = python.report;
   const devices = python.report.devices.map((each) => each.device);
-  if (known !== 'auto' && !devices.includes(known))
+  if (launch === 'torchrun' && known !== 'auto' && !devices.includes(known))
     throw new ConfigError(`--device: expected one of ${devices.join(', ')} of this machine, got ${known}`, {
       code: 'config/device',
       hint: 'Leave --device out: the best one is taken. "nextquill doctor" shows what PyTorch finds.',
     });
-  note(
-    `engine: torch ${packages.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
-  );
+  if (launch === 'torchrun')
+    note(
+      `engine: torch ${packages.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
+    );
   const { maxRestarts, grace } = flags;
   return {
     python,
     processes,
     compute: { ...defaultCompute, device: known, dtype, parallel },
     onProgress: progress,
+    launch,
+    takesOver: flags.launch !== undefined,
+    ...(nodes !== undefined && { nodes }),
+    ...(slurm !== undefined && { slurm }),
     ...(maxRestarts !== undefined && { maxRestarts }),
     ...(grace !== undefined && { graceSeconds: grace }),
   };

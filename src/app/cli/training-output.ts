@@ -6,6 +6,7 @@ import { AbortedError } from '../../base/errors.ts';
 import type { TooLongExamples } from '../../method/data/notice.ts';
 import type { TrainSummary } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
+import { HANDED_OVER } from '../../method/runs/step-engine.ts';
 import type { UsersEvent, UsersSummary } from '../../method/runs/train-users.ts';
 import type { MemoryRecord } from '../../method/training/memory/memory-check.ts';
 import { leftOutText } from '../../reports/text/left-out-text.ts';
@@ -56,8 +57,8 @@ async function shown<E extends UsersEvent, S>(
       show(next.value);
     }
   } catch (error) {
-    // Stopped before the folder was made, there is nothing to resume.
-    if (!(error instanceof AbortedError) || !existsSync(run)) throw error;
+    // Stopped before the folder was made, there is nothing to resume; what goes on elsewhere says itself how it is followed.
+    if (!(error instanceof AbortedError) || error.code === HANDED_OVER || !existsSync(run)) throw error;
     const hint = `Run "nextquill train --resume ${run}" to continue from there.`;
     throw new AbortedError(error.message, { code: error.code, hint, cause: error });
   }

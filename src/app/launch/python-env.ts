@@ -39,7 +39,7 @@ export interface TorchReport {
 export function torchVersions({ nextquillTorch, packages }: TorchReport): Record<string, string> {
   const names = ['torch', 'transformers', 'peft'];
   const found = names.flatMap((name) => (packages[name] ? [[name, packages[name]] as const] : []));
-  return { ...Object.fromEntries(found), nextquillTorch };
+  return { ...Object.fromEntries(found), ...(nextquillTorch !== '' && { nextquillTorch }) };
 }
 
 /** A Python with what it said of itself. */
@@ -85,6 +85,15 @@ export async function torchPython(named?: string, signal?: AbortSignal): Promise
       hint: 'Run "nextquill setup torch", which says first what it would install; or name a Python that has it by --python or NEXTQUILL_PYTHON.',
     });
   return { ...found, report: await torchReport(found, signal) };
+}
+
+/** The Python of somebody else's machine, which cannot be asked: `python3` where none is named. */
+export async function otherPython(named?: string): Promise<TorchPython> {
+  const found = (await findPython(named)) ?? ({ executable: 'python3', place: 'PATH' } as const);
+  return {
+    ...found,
+    report: { nextquillTorch: '', python: '', packages: {}, devices: [{ device: 'cuda', name: '' }] },
+  };
 }
 
 /** What a Python says of PyTorch. @throws {ConfigError} `engine/python` when it does not start, or lacks a package */

@@ -1,6 +1,7 @@
 /** @file Training by PyTorch: a RunSpec is written, a worker takes the steps, and its events are those of any run. */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { makeFolder } from '../../base/atomic-folder.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { type FolderLock, lockForProcess } from '../../base/folder-lock.ts';
 import type { ProgressListener } from '../../base/progress.ts';
@@ -9,18 +10,44 @@ import type { Manifest } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
 import { runInfo } from '../../method/runs/run-info.ts';
 import type { EngineRun, StepEngine } from '../../method/runs/step-engine.ts';
+import {
+  followedEvents,
+  type HandOver,
+  handedOver,
+  type LaunchName,
+  readHandOver,
+  writeHandOver,
+} from './hand-over.ts';
 import { type TorchPython, torchVersions } from './python-env.ts';
+import { shellLine, shellWord } from './shell.ts';
+import { JOB_FILE, slurmScript, submit } from './slurm.ts';
 import type { ComputeSpec } from './spec.ts';
-import { LOGS } from './torchrun.ts';
+import { SPEC } from './spec-folder.ts';
+import { LOGS, workerCommand } from './torchrun.ts';
 import { writeTrainSpec } from './train-spec.ts';
-import { type WorkerEnd, type WorkerEvent, type WorkerRunOptions, workerEvents } from './worker-run.ts';
+import {
+  DEFAULT_RESTARTS,
+  readEnd,
+  type WorkerEnd,
+  type WorkerEvent,
+  type WorkerRunOptions,
+  workerEvents,
+} from './worker-run.ts';
 
 /** How PyTorch is used. */
 export interface TorchOptions extends Pick<WorkerRunOptions, 'maxRestarts' | 'graceSeconds' | 'lastSeconds'> {
   readonly python: TorchPython;
   readonly compute: ComputeSpec;
-  /** Processes of this machine that share the work. */
+  /** Processes of a machine that share the work. */
   readonly processes: number;
+  /** Who starts the worker; `torchrun` by default: this process. */
+  readonly launch?: LaunchName;
+  /** Whether a run that was given to somebody else is taken back; else it is followed. */
+  readonly takesOver?: boolean;
+  /** Machines, with `slurm`. */
+  readonly nodes?: number;
+  /** Further settings of sbatch. */
+  readonly slurm?: readonly string[];
   readonly onProgress?: ProgressListener;
 }
 
@@ -33,6 +60,7 @@ export function torchEngine(options: TorchOptions): StepEngine {
       device: deviceOf(options),
       versions: torchVersions(python.report),
     },
+    isElsewhere: async (run) => options.takesOver !== true && (await isGiven(run)),
     check: (settings) => {
       if (settings.objective.needs.other)
         throw new ConfigError(
@@ -55,10 +83,61 @@ export const deviceOf = ({ python, compute }: Pick<TorchOptions, 'python' | 'com
 
 async function* torchSteps(
   opened: EngineRun,
-  { python, compute, processes, onProgress, ...limits }: TorchOptions,
+  options: TorchOptions,
 ): AsyncGenerator<TrainEvent, Partial<Manifest['machine']>> {
-  const { run, manifest, settings, model, signal } = opened;
-  const { threads } = settings;
+  const { run, signal, isResumed } = opened;
+  const { launch = 'torchrun', takesOver = false } = options;
+  if (isResumed && !takesOver && (await isGiven(run)))
+    return yield* trainEvents(followedEvents(run, signal), opened, options);
+  await writeOwnSpec(opened, options);
+  if (launch === 'torchrun') return yield* ownSteps(opened, options);
+  await makeFolder(join(run, LOGS));
+  const launched = await giveAway(opened, { ...options, launch });
+  if (launched.job === undefined) throw handedOver(`${run}: ready to be started elsewhere`, launched.command);
+  yield {
+    type: 'notice',
+    notice: { code: 'engine/warning', message: `job ${launched.job} of Slurm is submitted` },
+  };
+  return yield* trainEvents(followedEvents(run, signal), opened, options);
+}
+
+/** Whether a run was given to others, and is theirs still: one that has stopped or failed there can be begun again here. */
+async function isGiven(run: string): Promise<boolean> {
+  if ((await readHandOver(run)) === undefined) return false;
+  return ((await readEnd(run))?.status ?? 'done') === 'done';
+}
+
+/** Gives a run to Slurm, or to whoever starts the command. */
+async function giveAway(
+  { run }: EngineRun,
+  options: TorchOptions & { readonly launch: HandOver['launch'] },
+): Promise<{ readonly command: string; readonly job?: string }> {
+  const {
+    launch,
+    python,
+    processes,
+    nodes = 1,
+    slurm: settings = [],
+    maxRestarts = DEFAULT_RESTARTS,
+  } = options;
+  const place = resolve(run);
+  if (launch === 'print') {
+    await writeHandOver(run, { launch });
+    return {
+      command: shellLine(workerCommand({ python: python.executable, run: place, processes, maxRestarts })),
+    };
+  }
+  const usesGpu = deviceOf(options) !== 'cpu';
+  const script = join(place, SPEC, JOB_FILE);
+  const job = { python: python.executable, run: place, nodes, processes, usesGpu, maxRestarts, settings };
+  await writeFile(script, slurmScript(job), { mode: 0o755 });
+  const id = await submit(script);
+  await writeHandOver(run, { launch, ...(id !== undefined && { job: id }) });
+  return { command: `sbatch ${shellWord(script)}`, ...(id !== undefined && { job: id }) };
+}
+
+async function writeOwnSpec(opened: EngineRun, { compute }: TorchOptions): Promise<void> {
+  const { run, manifest, model } = opened;
   await rm(join(run, LOGS), { recursive: true, force: true });
   await writeTrainSpec(run, {
     ...opened,
@@ -67,16 +146,40 @@ async function* torchSteps(
     info: runInfo(manifest, model.tokenizer),
     version: manifest.versions.nextquill,
   });
+}
+
+/** Steps that processes of this machine take. */
+async function* ownSteps(
+  opened: EngineRun,
+  options: TorchOptions,
+): AsyncGenerator<TrainEvent, Partial<Manifest['machine']>> {
+  const { run, settings, signal } = opened;
+  const { python, processes, maxRestarts, graceSeconds, lastSeconds } = options;
   const locks: FolderLock[] = [];
   const events = workerEvents(run, {
-    ...limits,
+    ...(maxRestarts !== undefined && { maxRestarts }),
+    ...(graceSeconds !== undefined && { graceSeconds }),
+    ...(lastSeconds !== undefined && { lastSeconds }),
     python: python.executable,
     processes,
-    threads,
+    threads: settings.threads,
     signal,
     // A worker that outlives this process works on the run still.
     onStart: async (pid) => void locks.push(await lockForProcess(run, pid)),
   });
+  try {
+    return yield* trainEvents(events, opened, options);
+  } finally {
+    for (const lock of locks) await lock[Symbol.asyncDispose]();
+  }
+}
+
+/** A worker's events in the words of a run; returns what it was computed on. */
+async function* trainEvents(
+  events: AsyncGenerator<WorkerEvent, WorkerEnd>,
+  opened: EngineRun,
+  { processes, onProgress }: TorchOptions,
+): AsyncGenerator<TrainEvent, Partial<Manifest['machine']>> {
   let next: IteratorResult<WorkerEvent, WorkerEnd> | undefined;
   try {
     for (next = await events.next(); !next.done; next = await events.next()) {
@@ -85,7 +188,6 @@ async function* torchSteps(
     }
   } finally {
     if (next?.done === false) await events.return({ status: 'stopped' });
-    for (const lock of locks) await lock[Symbol.asyncDispose]();
   }
   return recordOf(next.value, processes);
 }

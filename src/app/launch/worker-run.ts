@@ -84,7 +84,7 @@ export async function* workerEvents(
     const end = await readEnd(folder);
     if (end?.status === 'done') return end;
     if (end?.status === 'failed') throw workerError(end);
-    if (signal?.aborted || end?.status === 'stopped') throw stopped(end);
+    if (signal?.aborted || end?.status === 'stopped') throw stoppedError(end);
     if (processes === 1 && attempt < maxRestarts && isKilled(exit)) {
       const message = `a process was ended (${exit.signal ?? exit.code}); started again, ${attempt + 1} of ${maxRestarts}`;
       yield { type: 'warning', code: 'worker/restarted', message };
@@ -137,7 +137,8 @@ export async function readEnd(folder: string): Promise<WorkerEnd | undefined> {
   }
 }
 
-const stopped = (end: WorkerEnd | undefined) =>
+/** A worker that was asked to stop, and did. */
+export const stoppedError = (end: WorkerEnd | undefined): AbortedError =>
   new AbortedError(`stopped${end?.step === undefined ? '' : ` after step ${end.step}`}`, { code: 'aborted' });
 
 /** Why a worker has no last word: by its last error event, else by what it wrote before it died. */

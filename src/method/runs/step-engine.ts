@@ -1,4 +1,5 @@
 /** @file Training whose steps another process takes, such as a PyTorch worker: the same events, folder and endings. */
+import { AbortedError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
@@ -31,16 +32,21 @@ export interface EngineRecord {
   readonly versions: Readonly<Record<string, string>>;
 }
 
+/** The code of the way in which a run leaves this process while it goes on elsewhere: no failure, its manifest stays as it is. */
+export const HANDED_OVER = 'run/handed-over';
+
 /** Takes the steps of runs in another process. */
 export interface StepEngine {
   readonly record: EngineRecord;
+  /** Whether somebody else's machines work on a run: its folder is then not ours to tidy. */
+  isElsewhere(run: string): Promise<boolean>;
   /** @throws {ConfigError} for settings that it does not have */
   check(settings: ResolvedSettings): void;
   /**
    * Takes the steps that are left after the newest whole checkpoint, and writes log, checkpoints and result as this package does.
    * Yields every event but the last, `done`.
    * @returns what the run was computed on, for the manifest
-   * @throws {AbortedError} when the signal says so, after a checkpoint
+   * @throws {AbortedError} when the signal says so, after a checkpoint; `run/handed-over` where the run goes on elsewhere
    */
   steps(opened: EngineRun): AsyncGenerator<TrainEvent, Partial<Manifest['machine']>>;
 }
@@ -81,6 +87,10 @@ export async function* runOnEngine(
     yield { type: 'done', summary: { run, ...summary } };
     return { run, ...summary };
   } catch (error) {
+    if (error instanceof AbortedError && error.code === HANDED_OVER) {
+      hasEnded = true;
+      throw error;
+    }
     throw await ended(error, { run, step, totalSteps, stop, end });
   } finally {
     if (!hasEnded) await stop();

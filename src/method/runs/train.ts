@@ -219,7 +219,7 @@ async function* continueRun(
     return finished;
   }
   await using _lock = await lockRun(run);
-  await tidyRunFolder(run);
+  if (!(await engine?.isElsewhere(run))) await tidyRunFolder(run);
   const prepared = await prepare(settings, opened, data, options);
   yield* checkEstimates(run, manifest, prepared.fixed);
   const parts = { manifest, settings, data, prepared, signal, clock };

@@ -3,13 +3,14 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { breathe } from '../../../base/breathe.ts';
-import { ConfigError } from '../../../base/errors.ts';
+import { AbortedError, ConfigError } from '../../../base/errors.ts';
 import type { Model } from '../../../engine/models/model.ts';
 import type { Example } from '../../../method/data/example.ts';
 import { readExamples } from '../../../method/data/source.ts';
 import { DEFAULT_OBJECTIVE } from '../../../method/objectives/objectives.ts';
 import { readManifest } from '../../../method/runs/manifest.ts';
 import { checkFree } from '../../../method/runs/run-folder.ts';
+import { HANDED_OVER } from '../../../method/runs/step-engine.ts';
 import { resume, train } from '../../../method/runs/train.ts';
 import { resumeUsers, trainUsers } from '../../../method/runs/train-users.ts';
 import { isUsersRun, readUsersManifest, runOfUser } from '../../../method/runs/users-folder.ts';
@@ -62,11 +63,28 @@ A run folder holds ids of examples, and weights that have learnt from users’ t
   run: async (operands, flags, session) => {
     const { resume: folder, strict, ...rest } = flags as TrainFlags & RunFlags;
     const { engine, recipe } = splitFlags(rest);
-    if (folder === undefined)
-      await trainFresh(await specOf(operands, recipe, session), { ...engine, strict }, session);
-    else await resumeRun(folder, operands, { ...recipe, ...(strict && { strict }) }, engine, session);
+    try {
+      if (folder === undefined)
+        await trainFresh(await specOf(operands, recipe, session), { ...engine, strict }, session);
+      else await resumeRun(folder, operands, { ...recipe, ...(strict && { strict }) }, engine, session);
+    } catch (error) {
+      if (!isHandedOver(error) || session.signal.aborted) throw error;
+      printHandOver(error, session);
+    }
   },
 };
+
+/** Whether a training ends here because it goes on elsewhere. */
+const isHandedOver = (error: unknown): error is AbortedError =>
+  error instanceof AbortedError && error.code === HANDED_OVER;
+
+/** The command that goes on with a run, for whoever starts it. */
+function printHandOver({ message, hint: command }: AbortedError, { options, print, note }: Session): void {
+  note(
+    `${message}; its folder, the model and the package must be there by the same paths. Then "nextquill train --resume" follows it and makes its report.`,
+  );
+  print(options.json ? `${JSON.stringify({ command })}\n` : `${command}\n`);
+}
 
 /** The flags of the engine, which are no part of a recipe, and the others. */
 function splitFlags(flags: TrainFlags & TrainingEngineFlags): {
