@@ -125,7 +125,10 @@ async function metricsTable(result: MetricsResult, isChosen: boolean): Promise<s
         ]),
     ...(absent.length === 0
       ? []
-      : ['', `Not measured, for want of a history: ${absent.map(({ name }) => name).join(', ')}`]),
+      : [
+          '',
+          `Not measured, for want of histories, or of other rows: ${absent.map(({ name }) => name).join(', ')}`,
+        ]),
     '',
   ].join('\n');
 }

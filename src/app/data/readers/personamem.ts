@@ -92,9 +92,9 @@ function questionOf({ values }: Row): Question | undefined {
   }
   const asked = typeof values.user_query === 'string' ? pythonLiteral(values.user_query) : values.user_query;
   const query = isObject(asked) ? plainText(asked.content ?? asked.text) : plainText(values.user_query);
-  return query === undefined
-    ? undefined
-    : { query, options: [right, ...texts(values.incorrect_answers)], correct: 0 };
+  // In an order of their own: the place of an option must not give the right one away.
+  const options = [right, ...texts(values.incorrect_answers)].sort();
+  return query === undefined ? undefined : { query, options, correct: options.indexOf(right) };
 }
 
 /** Version 1: one object a line with one key, the id of the context. */

@@ -187,7 +187,8 @@ describe('personamem', () => {
     expect(examples).toMatchObject([
       {
         ...{ query: 'Where?', response: 'Rome', history: [{ text: 'I moved to Rome.' }] },
-        meta: { options: ['Rome', 'Oslo', 'Bonn'], correct: 0 },
+        // The right option stood first in every question.
+        meta: { options: ['Bonn', 'Oslo', 'Rome'], correct: 2 },
       },
     ]);
     expect(faults).toEqual({ 'no-context': 1 });
