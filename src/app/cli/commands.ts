@@ -71,6 +71,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/export.ts')).exportCommand,
   },
   {
+    name: 'export-pairs',
+    summary: 'write prompts, responses and token weights as Parquet, for TRL and other trainers',
+    load: async () => (await import('./commands/export-pairs.ts')).exportPairsCommand,
+  },
+  {
     name: 'data',
     summary: 'turn dumps, tables, benchmarks and chat exports into examples; data describe: what a set holds',
     load: async () => (await import('./commands/data.ts')).dataCommand,

@@ -1,0 +1,100 @@
+/** @file `nextquill export-pairs`: prompts, responses and token weights as Parquet, for trainers of other projects. */
+import { checkFilePlace } from '../../../base/output-place.ts';
+import {
+  DEFAULT_OBJECTIVE,
+  type ObjectiveChoice,
+  objectiveNames,
+} from '../../../method/objectives/objectives.ts';
+import { planObjective } from '../../../method/objectives/plan.ts';
+import { currentVersions } from '../../../method/runs/manifest.ts';
+import { exampleEffects } from '../../../method/scoring/rows.ts';
+import { checkPairsFile, type PairRow, pairRow, writePairs } from '../../files/pairs-file.ts';
+import type { CliCommand } from '../command.ts';
+import { addEngineFlags } from '../engine.ts';
+import {
+  addCacheFlag,
+  addDataFlags,
+  addFlag,
+  addForceFlag,
+  addModelFlags,
+  addSplitFlag,
+  addStrictFlag,
+  oneOf,
+  required,
+} from '../flags.ts';
+import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
+
+interface ExportPairsFlags extends ScoringFlags {
+  readonly objective?: ObjectiveChoice;
+  readonly out?: string;
+  readonly withTexts?: boolean;
+  readonly cache?: boolean;
+  readonly force?: boolean;
+}
+
+export const exportPairsCommand: CliCommand = {
+  define: (command) => {
+    addModelFlags(command);
+    addEngineFlags(command);
+    addDataFlags(command);
+    addSplitFlag(command, 'train where the data has splits');
+    addStrictFlag(command);
+    addFlag(command, '--out <file>', 'write FILE.parquet');
+    addForceFlag(command);
+    addFlag(
+      command,
+      '--objective <name>',
+      `whose token weights are written, by the effects of this model (default: ${DEFAULT_OBJECTIVE})`,
+      (flag) => oneOf(flag, objectiveNames),
+    );
+    command.option('--with-texts', 'add the texts of queries and responses');
+    addCacheFlag(command);
+    command.addHelpText(
+      'after',
+      '\nColumns: example, user (a hash), with, without, response (token ids), hasHistory, weights, effectLogRatio.\n' +
+        'Weights are those of a fixed estimator: the model that is named. nextquill_torch.trl makes its own in each step.\n' +
+        'Example: nextquill export-pairs --model M --data users.jsonl --out pairs.parquet',
+    );
+  },
+  run: async (_operands, flags, session) => {
+    const { objective, withTexts = false, cache, force, strict, ...given } = flags as ExportPairsFlags;
+    const out = required(given.out, '--out', 'Name the file: pairs.parquet.');
+    checkPairsFile(out);
+    await checkFilePlace(out, { force });
+    const { opened, rows: examples, all, source } = await openForScoring(given, 'train', session);
+    const { seed, threads, json } = session.options;
+    const plan = planObjective(objective);
+    const rows: PairRow[] = [];
+    const scored = exampleEffects(opened, examples, {
+      prompt: opened.prompt,
+      pool: all,
+      objective: plan.requested,
+      ...(strict && { strict }),
+      ...(seed !== undefined && { seed }),
+      ...(threads !== undefined && { threads }),
+      ...(cache && { cache: await openCache(session) }),
+      signal: session.signal,
+      onProgress: session.progress,
+      onNotice: session.notice,
+    });
+    for await (const each of scored) rows.push(pairRow(each, withTexts));
+    const { model, prompt, name } = opened;
+    await writePairs(out, rows, {
+      formatVersion: 1,
+      nextquill: (await currentVersions()).nextquill,
+      model: name,
+      modelHash: model.hash,
+      tokenizerHash: model.tokenizer.hash,
+      template: prompt.template,
+      objective: plan.name,
+      objectiveOptions: plan.options,
+    });
+    const summary = { out, rows: rows.length, data: source, objective: plan.requested };
+    session.print(
+      json
+        ? `${JSON.stringify(summary)}\n`
+        : `${rows.length} pairs with the weights of ${plan.requested}: ${out}\n`,
+    );
+    session.note(`${out} holds users’ texts${withTexts ? '' : ' as token ids'}.`);
+  },
+};
