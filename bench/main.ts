@@ -1,9 +1,10 @@
-/** @file `npm run bench -- step`, `-- memory` and `-- generate`: options in, a table on stdout and JSON in a file. */
+/** @file `npm run bench -- step`, `-- memory`, `-- generate` and `-- serve`: options in, a table on stdout and JSON in a file. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchGenerate, generateTable } from './generate.ts';
 import { benchMemory, memoryTable } from './memory-prediction.ts';
+import { benchServe, serveTable } from './serve.ts';
 import type { Mode } from './shape.ts';
 import { benchStep } from './step.ts';
 import { stepTable } from './table.ts';
@@ -27,6 +28,12 @@ npm run bench -- generate [options]
   --layers N        of SmolLM2's 30 (default 30)
   --llama-cpp DIR   folder of an installed node-llama-cpp, such as node_modules/node-llama-cpp: measured beside ours
   --gguf FILE       SmolLM2-135M for it
+  --rounds, --threads, --out as above
+
+npm run bench -- serve [options]
+  --model M         embedded by default
+  --streams LIST    at once (default 1,4,16)
+  --new N           tokens of each answer (default 32)
   --rounds, --threads, --out as above`;
 
 function list(text: string): string[] {
@@ -52,13 +59,15 @@ async function main(): Promise<void> {
       prompt: { type: 'string', default: '256' },
       new: { type: 'string', default: '32' },
       layers: { type: 'string' },
+      model: { type: 'string', default: 'embedded' },
+      streams: { type: 'string', default: '1,4,16' },
       'llama-cpp': { type: 'string' },
       gguf: { type: 'string' },
     },
   });
   const bench = positionals.join(' ');
-  if (bench !== 'step' && bench !== 'memory' && bench !== 'generate')
-    fail(`bench: expected step, memory or generate, got ${JSON.stringify(bench)}`);
+  if (bench !== 'step' && bench !== 'memory' && bench !== 'generate' && bench !== 'serve')
+    fail(`bench: expected step, memory, generate or serve, got ${JSON.stringify(bench)}`);
   const save = async (report: object) => {
     if (values.out === undefined) return;
     await mkdir(dirname(values.out), { recursive: true });
@@ -90,6 +99,19 @@ async function main(): Promise<void> {
     });
     await save(report);
     console.log(generateTable(report));
+    return;
+  }
+  if (bench === 'serve') {
+    const report = await benchServe({
+      model: values.model,
+      newTokens: count('new', 1),
+      streams: list(values.streams).map(Number),
+      rounds: count('rounds', 1),
+      threads: count('threads', 1),
+      log: (line) => console.error(line),
+    });
+    await save(report);
+    console.log(serveTable(report));
     return;
   }
   const modes = list(values.mode).map((mode): Mode => {

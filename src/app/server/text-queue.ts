@@ -9,10 +9,14 @@ export interface TextQueue {
   /**
    * Starts a task when its turn has come.
    * @param turn whose turn it takes: tasks of one name wait for each other
-   * @param onWait told how many are before it, whenever it has to wait
    * @throws {ApiError} 503 `overloaded`, `queue_timeout`, `shutting_down`, or the reason of the signal
    */
   start(turn: string, task: BatchTask, signal: AbortSignal): Promise<RunningTask>;
+  /**
+   * Whether a task may wait, before anything of its answer is sent: a status can then still tell.
+   * @throws {ApiError} 503 `overloaded`, `shutting_down`
+   */
+  check(task: Pick<BatchTask, 'prompts'>): void;
   waiting(): number;
   /** Refuses all that wait, and all that come. */
   close(): void;
@@ -68,21 +72,23 @@ export function textQueue(
       code: 'shutting_down',
       retryAfter: 5,
     });
+  const check = (task: Pick<BatchTask, 'prompts'>) => {
+    if (isClosed) throw shuttingDown();
+    const isFree = turns.size === 0 && scheduler.rowsFor(task) <= scheduler.rowsFree();
+    if (!isFree && count() >= maxQueue)
+      throw new ApiError(503, `queue: expected at most ${maxQueue} waiting requests, got one more`, {
+        code: 'overloaded',
+        retryAfter: 1,
+      });
+  };
   return {
+    check,
     waiting: count,
     start: (turn, task, signal) =>
       new Promise((resolve, reject) => {
-        if (isClosed) return reject(shuttingDown());
         if (signal.aborted) return reject(signal.reason);
+        check(task);
         const rows = scheduler.rowsFor(task);
-        const isFree = turns.size === 0 && rows <= scheduler.rowsFree();
-        if (!isFree && count() >= maxQueue)
-          return reject(
-            new ApiError(503, `queue: expected at most ${maxQueue} waiting requests, got one more`, {
-              code: 'overloaded',
-              retryAfter: 1,
-            }),
-          );
         const end = () => {
           clearTimeout(timer);
           signal.removeEventListener('abort', leave);

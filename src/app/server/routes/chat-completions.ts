@@ -36,6 +36,7 @@ export const chatCompletions = route({
     try {
       leave.push(server.perKey.enter(caller.id));
       if (user !== undefined) leave.push(server.perUser.enter(user.id));
+      server.queue.check(plan.task);
       live = server.live.begin(user?.id, signal, server.settings.requestTimeout);
     } catch (error) {
       release();

@@ -45,6 +45,8 @@ export const completions = route({
     let live: LiveRequest;
     try {
       leave.push(server.perKey.enter(caller.id));
+      // Each prompt waits for itself; the first tells whether any may.
+      server.queue.check({ prompts: [{ ids: prompts[0]!, random: drawsOf(0, 'prompt/0', 0) }] });
       live = server.live.begin(undefined, signal, server.settings.requestTimeout);
     } catch (error) {
       release();
