@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { WeightsError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 
 /** What we use of the library; its own declarations do not resolve under Node's module rules. */
 interface Library {
@@ -21,7 +22,7 @@ export interface EncoderTokenizer {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The tokenizer of an encoder's folder: tokenizer.json and tokenizer_config.json. RoBERTa's texts begin with a space, as bert-score has
+ * The tokenizer of an encoder's folder: tokenizer.json and, where it is, tokenizer_config.json. RoBERTa's texts begin with a space, as bert-score has
  * them read.
  * @param most tokens that the model has positions for
  * @throws {WeightsError} when a file is missing or malformed, or a special token is not there
@@ -32,7 +33,8 @@ export async function loadEncoderTokenizer(
   most: number,
 ): Promise<EncoderTokenizer> {
   const json = await jsonOf(join(folder, 'tokenizer.json'));
-  const config = await jsonOf(join(folder, 'tokenizer_config.json'));
+  const configFile = join(folder, 'tokenizer_config.json');
+  const config = (await exists(configFile)) ? await jsonOf(configFile) : {};
   const library = new LibraryTokenizer(json, config) as unknown as Library;
   const idOf = (key: string, fallback: string): number => {
     const given = config[key];

@@ -4,7 +4,7 @@
  */
 import { ConfigError, throwIfAborted } from '../../base/errors.ts';
 import type { ProgressListener } from '../../base/progress.ts';
-import { loadEncoder, openEncoder } from '../../engine/models/encoder.ts';
+import { type Encoder, loadEncoder, type OpenedEncoder, openEncoder } from '../../engine/models/encoder.ts';
 import type { BertScore, TextPair } from './metric.ts';
 
 export interface BertScoreOptions {
@@ -27,6 +27,9 @@ const LAYERS: Readonly<Record<string, number>> = {
   'bert 12': 9,
 };
 
+/** Pairs whose states are held at once: of 512 tokens and 1,024 numbers each, some 256 MB. */
+const PAIRS_AT_ONCE = 64;
+
 /** Padded tokens of one run at most. */
 const TOKENS_OF_A_RUN = 4096;
 
@@ -34,7 +37,7 @@ const TOKENS_OF_A_RUN = 4096;
  * The scores of each pair, in their order; of several references the greatest of each number. An empty text has 0.
  * @throws {ConfigError} where no layer is named and the model is none that bert-score chose one for
  * @throws {WeightsError} for a folder that holds no encoder
- * Cost: one pass over each distinct text.
+ * Cost: one pass over each text; memory of the states of {@link PAIRS_AT_ONCE} pairs.
  */
 export async function bertScores(
   pairs: readonly TextPair[],
@@ -48,31 +51,52 @@ export async function bertScores(
       code: 'metrics/bert-layer',
       hint: 'Name it (--bertscore-layer): bert-score knows none for a model of so many layers.',
     });
-  const { tokenizer } = encoder;
+  await using opened = await openEncoder(encoder, chosen, threads === undefined ? {} : { threads });
+  const scores: BertScore[] = [];
+  while (scores.length < pairs.length) {
+    const some = pairs.slice(scores.length, scores.length + PAIRS_AT_ONCE);
+    const states = await statesOf(some, encoder, opened, signal);
+    for (const { prediction, references } of some) {
+      const each = references.map((reference) =>
+        bertScore(states.get(prediction.trim())!, states.get(reference.trim())!, hiddenSize),
+      );
+      const best = (of: (score: BertScore) => number) => Math.max(...each.map(of));
+      scores.push({
+        precision: best((score) => score.precision),
+        recall: best((score) => score.recall),
+        f1: best((score) => score.f1),
+      });
+    }
+    onProgress?.({ stage: 'BERTScore', done: scores.length, total: pairs.length, unit: 'rows' });
+  }
+  return scores;
+}
+
+/** Unit rows f32[T, D] of each text of some pairs, by the text. */
+async function statesOf(
+  pairs: readonly TextPair[],
+  { tokenizer, config }: Encoder,
+  opened: OpenedEncoder,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, Float32Array>> {
   const texts = new Set(
     pairs.flatMap(({ prediction, references }) => [prediction, ...references].map((text) => text.trim())),
   );
   const encoded = [...texts].map((text) => ({ text, ids: tokenizer.encode(text) }));
   encoded.sort((a, b) => b.ids.length - a.ids.length);
   const states = new Map<string, Float32Array>();
-  await using opened = await openEncoder(encoder, chosen, threads === undefined ? {} : { threads });
   for (let at = 0; at < encoded.length; ) {
     throwIfAborted(signal);
-    const group = encoded.slice(at, at + Math.max(1, Math.floor(TOKENS_OF_A_RUN / encoded[at]!.ids.length)));
+    // The first is the longest.
+    const rows = Math.max(1, Math.floor(TOKENS_OF_A_RUN / encoded[at]!.ids.length));
+    const group = encoded.slice(at, at + rows);
     const read = await opened.read(group.map(({ ids }) => ids));
     group.forEach(({ text }, i) => {
-      states.set(text, unitRows(read[i]!, hiddenSize));
+      states.set(text, unitRows(read[i]!, config.hiddenSize));
     });
     at += group.length;
-    onProgress?.({ stage: 'BERTScore', done: at, total: encoded.length, unit: 'texts' });
   }
-  return pairs.map(({ prediction, references }) => {
-    const each = references.map((reference) =>
-      bertScore(states.get(prediction.trim())!, states.get(reference.trim())!, hiddenSize),
-    );
-    const best = (of: (score: BertScore) => number) => Math.max(...each.map(of));
-    return { precision: best((s) => s.precision), recall: best((s) => s.recall), f1: best((s) => s.f1) };
-  });
+  return states;
 }
 
 /**
