@@ -45,6 +45,15 @@ export interface NoHistories {
   readonly consequence: 'trained-plainly' | 'effects-zero';
 }
 
+/** Users who get no adapter of their own: they have no text to learn from, by the rule that was asked for, or none that fits. */
+export interface UsersWithoutTexts {
+  readonly code: 'users/no-texts';
+  readonly count: number;
+  readonly total: number;
+  /** The first one. */
+  readonly user: string;
+}
+
 /** A checkpoint that is removed, and an earlier one used. */
 export interface DamagedCheckpoint {
   readonly code: 'run/checkpoint-damaged';
@@ -76,6 +85,7 @@ export type Notice =
   | HiddenOthers
   | TooLongExamples
   | NoHistories
+  | UsersWithoutTexts
   | {
       readonly code: 'data/unknown-keys';
       readonly path: string;

@@ -5,7 +5,7 @@
  */
 import { removeTemporaries } from '../../base/atomic-folder.ts';
 import { breathe } from '../../base/breathe.ts';
-import { CheckpointError, ConfigError, throwIfAborted } from '../../base/errors.ts';
+import { CheckpointError, ConfigError, DataError, throwIfAborted } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { groupBy } from '../../base/group-by.ts';
 import { checkThreads } from '../../base/threads.ts';
@@ -102,7 +102,7 @@ interface UserRun {
 /**
  * Trains an adapter for each user on the user's own texts: the `train` rows where the data name splits, or the histories of these. Each
  * adapter equals that of {@link train} on those texts alone, with the same settings and seed.
- * Users whose texts are all too long are left out.
+ * Users without a text of that rule, or whose texts are all too long, are told of and left out.
  * @throws {ConfigError} as `train`; and without `lora`, and for objectives and prompts that need other users' histories
  * @throws as `train` otherwise; users that were finished by then keep their adapters
  * Cost: that of a run for each user, with one compilation in all; the memory of one adapter in training.
@@ -216,14 +216,27 @@ async function* eachUser(
   return summariseUsers(run, users);
 }
 
-/** The runs of all users, with their prompts; users whose texts are all too long are left out. */
+/**
+ * The runs of all users, with their prompts; users without a text that fits are left out.
+ * @throws {DataError} when no user has one
+ */
 async function* userRuns(
   given: readonly Example[],
   rule: UserTexts,
   options: RunDataOptions & { readonly strict?: boolean | undefined },
 ): AsyncGenerator<Notice, readonly UserRun[]> {
   const { dataSource, prompt, settings } = options;
-  const texts = textsOfUsers(forTraining(given), rule);
+  const rows = forTraining(given);
+  const texts = textsOfUsers(rows, rule);
+  const users = new Set(rows.map(({ user }) => user));
+  if (texts.size === 0)
+    throw new DataError(`examples: expected users with texts to learn from, got none among ${users.size}`, {
+      code: 'data/no-examples',
+      hint:
+        rule === 'history'
+          ? 'Give examples with histories, or train on rows.'
+          : 'Check the data and its splits.',
+    });
   // As a run on a user's texts alone takes them.
   const chosen = [...texts].flatMap(([user, own]) =>
     itemsOfRun(own, settings).map((example) => ({ user, example })),
@@ -234,12 +247,12 @@ async function* userRuns(
   );
   const userOf = new Map(chosen.map(({ user, example }) => [example, user]));
   const prompted = examples.map((example, i) => ({ example, pair: pairs[i]! }));
-  const rows = settings.evalEvery > 0 ? groupBy(heldOutRows(given), ({ user }) => user) : undefined;
+  const measured = settings.evalEvery > 0 ? groupBy(heldOutRows(given), ({ user }) => user) : undefined;
   const runs: UserRun[] = [];
   for (const [user, own] of groupBy(prompted, ({ example }) => userOf.get(example)!)) {
     const ownPairs = own.map(({ pair }) => pair);
     const ownExamples = own.map(({ example }) => example);
-    const heldOut = await heldOutOf(rows?.get(user) ?? [], options);
+    const heldOut = await heldOutOf(measured?.get(user) ?? [], options);
     const data = {
       pairs: ownPairs,
       record: examplesRecord(dataSource, ownExamples, ownPairs),
@@ -248,7 +261,11 @@ async function* userRuns(
     };
     checkRunData(settings, data, options.model);
     runs.push({ user, data });
+    users.delete(user);
   }
+  const [first] = users;
+  if (first !== undefined)
+    yield { code: 'users/no-texts', count: users.size, total: users.size + runs.length, user: first };
   return runs;
 }
 

@@ -40,6 +40,10 @@ export function noticeText(notice: Notice): string {
           : `Every effect of ${one(count, 'this example', 'these examples')} is 0.`;
       return `${count} of ${total} examples (such as ${quotedText(example)}) ${one(count, 'has', 'have')} no history. ${what}`;
     }
+    case 'users/no-texts': {
+      const { count, total, user } = notice;
+      return `${count} of ${total} users (such as ${quotedText(user)}) ${one(count, 'gets', 'get')} no adapter: ${one(count, 'this user has', 'they have')} no text to learn from.`;
+    }
     case 'data/html':
       return `${notice.count === 1 ? '1 text holds' : `${grouped(notice.count)} texts hold`} tags or entities of HTML (the first in example ${quotedText(notice.example)}): a model learns them as words. "nextquill data" turns them into plain text.`;
     case 'data/repeated-texts':

@@ -141,6 +141,38 @@ describe('adapters of many users', () => {
     expect(third.summary.adapters).toEqual(again.summary.adapters);
   });
 
+  it('measure their loss on the held-out rows of their own user, where there are some', async () => {
+    const held = { ...simulated[1]!, id: 'held', user: 'bob', split: 'validation' as const };
+    const split = examples.map((example) => ({ ...example, split: 'train' as const }));
+    const out = freshPlace();
+    const run = { ...shared, examples: [...split, held], epochs: 1, evalEvery: 1, evalExamples: 4, out };
+    const measured = (await summaryOf(trainUsers(run))).seen;
+    let user = '';
+    const users = measured.flatMap((event) => {
+      if (event.type === 'user') user = event.user;
+      return event.type === 'evaluation' ? user : [];
+    });
+    expect(users).toEqual(['bob', 'bob']);
+  });
+
+  it('are none for users without texts, who are told of; without any such user there is no run', async () => {
+    // Such users were once left out without a word.
+    const mute = { ...simulated[0]!, user: 'mute', history: [] };
+    const run = { ...shared, examples: [...examples, mute], maxSteps: 1, out: freshPlace() };
+    const { seen: told, summary: most } = await summaryOf(trainUsers(run));
+    expect(told.flatMap((event) => (event.type === 'notice' ? event.notice : []))).toContainEqual({
+      code: 'users/no-texts',
+      count: 1,
+      total: 4,
+      user: 'mute',
+    });
+    expect(most.adapters).toHaveLength(3);
+    const out = freshPlace();
+    const none = trainUsers({ ...shared, examples: [mute], out });
+    await expect(summaryOf(none)).rejects.toMatchObject({ code: 'data/no-examples' });
+    expect(existsSync(out)).toBe(false);
+  });
+
   it('are found by the user’s name, and a run of many is no adapter', async () => {
     expect(await adapterFolder(join(whole, 'users/Ann/Lee'))).toBe(summary.adapters[0]!.adapter);
     expect(await adapterFolder(join(whole, 'users/bob'))).toBe(summary.adapters[1]!.adapter);
