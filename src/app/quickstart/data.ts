@@ -11,7 +11,7 @@ export interface QuickstartSizes {
   readonly testKnown: number;
 }
 
-export const defaultSizes: QuickstartSizes = { trainNew: 512, trainKnown: 128, testNew: 32, testKnown: 32 };
+export const defaultSizes: QuickstartSizes = { trainNew: 320, trainKnown: 64, testNew: 32, testKnown: 32 };
 
 /** Users with one text each and {@link HISTORY_ITEMS} earlier ones; every word has a known cause. */
 export interface QuickstartData {
@@ -29,22 +29,16 @@ const HISTORY_ITEMS = 3;
 
 /** The examples for a seed; other seeds draw other users. */
 export function quickstartData(seed: number, sizes: QuickstartSizes = defaultSizes): QuickstartData {
-  const users = (world: WorldName, first: number, count: number) =>
+  const users = (world: WorldName, first: number, count: number, namePrefix: string) =>
     count === 0
       ? []
-      : simulate({
-          users: count,
-          seed: first + seed,
-          historyItems: HISTORY_ITEMS,
-          world,
-          namePrefix: `${world}${first + seed}u`,
-        });
+      : simulate({ users: count, seed: first + seed, historyItems: HISTORY_ITEMS, world, namePrefix });
   return {
     train: [
-      ...users('journeys', TRAIN_USERS, sizes.trainNew),
-      ...users('reviews', TRAIN_USERS, sizes.trainKnown),
+      ...users('journeys', TRAIN_USERS, sizes.trainNew, 'traveller-trained-'),
+      ...users('reviews', TRAIN_USERS, sizes.trainKnown, 'reviewer-trained-'),
     ],
-    newWorld: users('journeys', TEST_USERS, sizes.testNew),
-    knownWorld: users('reviews', TEST_USERS, sizes.testKnown),
+    newWorld: users('journeys', TEST_USERS, sizes.testNew, 'traveller-'),
+    knownWorld: users('reviews', TEST_USERS, sizes.testKnown, 'reviewer-'),
   };
 }

@@ -79,7 +79,7 @@ const OBJECTIVES = ['sft', 'nextquill'] as const;
 /** Fine-tuning of both systems: chosen on validation seeds (docs/log.md), the same for both. */
 const TRAINING = {
   lora: { rank: 16, loraAlpha: 32 },
-  learningRate: 1e-3,
+  learningRate: 2e-3,
   schedule: 'linear',
   warmupRatio: 0.05,
   batchSize: 8,
@@ -193,7 +193,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   const seconds = clock() - start;
   const report = join(out, 'report.html');
   const html = renderComparison({
-    question: 'What does a model learn about users of a kind that it has never seen?',
+    question: 'Can a model learn to use the histories of users whose subjects it has never met?',
     facts: `NextQuill quickstart · seed ${seed} · ${Math.round(seconds)} seconds`,
     system: 'nextquill',
     learning: { before: 'base', after: [...OBJECTIVES] },
@@ -207,7 +207,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
   await writeFileAtomically(report, (file) => file.writeFile(html));
   const learning = learningText(newWorld, 'base', OBJECTIVES);
   return {
-    answer: `${learning} ${comparisonAnswer(evaluations, 'nextquill').sentence}`,
+    answer: `${comparisonAnswer(evaluations, 'nextquill').sentence} ${learning}`.trim(),
     systems: newWorld.systems,
     knownWorld: { systems: knownWorld.systems, differences: knownWorld.differences! },
     differences: newWorld.differences!,

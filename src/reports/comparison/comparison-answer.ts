@@ -46,5 +46,5 @@ export function learningText(
   const learnt = after.filter((system) => moved(system) < 0 && nll(system) !== undefined);
   if (from === undefined || learnt.length === 0) return '';
   const to = learnt.map((system) => `${decimal(nll(system)!.value)} (${system})`);
-  return `Fine-tuning taught the model these users: a token of theirs cost ${decimal(from.value)} nats before it and ${listed(to)} after it.`;
+  return `Fine-tuning taught it these users: a token of theirs cost ${decimal(from.value)} nats before, and ${listed(to)} after.`;
 }

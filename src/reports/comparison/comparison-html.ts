@@ -81,17 +81,19 @@ export function renderComparison(report: ComparisonReport, { redact = false }: R
         : 'This file holds texts of users: think before you send it on.';
   const { kind, sentence } = comparisonAnswer(evaluations, system);
   const learnt = learning === undefined ? '' : learningText(first, learning.before, learning.after);
+  const picture =
+    parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles.slice(0, mapsInAnswer)}`;
+  const table = html`${evaluations.length > 1 && html`<h2 class="title">${textHtml(first.name)}</h2>`}${systemsTableHtml(first)}
+<p class="facts">${systemsNote(first)}</p>`;
   const body = html`<main>
 ${answerHtml({
   question,
   facts: textHtml(report.facts),
-  kind: learnt === '' ? kind : 'shown',
-  sentence: `${learnt} ${sentence}`.trim(),
+  kind,
+  sentence: `${sentence} ${learnt}`.trim(),
   warnings: [...(report.warnings ?? []), ...new Set(findings.filter(isColdStart).map(findingText))],
-  picture:
-    parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles.slice(0, mapsInAnswer)}`,
-  table: html`${evaluations.length > 1 && html`<h2 class="title">${textHtml(first.name)}</h2>`}${systemsTableHtml(first)}
-<p class="facts">${systemsNote(first)}</p>`,
+  // What was learnt stands in the table; otherwise a text shows the answer best.
+  ...(learning === undefined ? { picture, table } : { picture: table, table: picture }),
 })}
 ${foldedSection(
   'What was found',
