@@ -14,6 +14,7 @@ import { historyAnswer } from '../../reports/text/history-answer.ts';
 import { leftOutTexts } from '../../reports/text/left-out-text.ts';
 import { matchingText } from '../../reports/text/matching-text.ts';
 import { portableName } from '../../reports/text/portable-name.ts';
+import { remoteText } from '../../reports/text/remote-text.ts';
 import { settingsText } from '../../reports/text/settings-text.ts';
 import type { Session } from './command.ts';
 import type { Scoring } from './scoring.ts';
@@ -55,6 +56,7 @@ export async function writeReport(
     warnings: leftOutTexts(evaluation.leftOut, opened.prompt.maxTokens),
     provenance: [
       ['Model', `${named(evaluation)}, hash ${opened.model.hash.slice(0, 12)}`],
+      ...(evaluation.remote ? [['Server', remoteText(evaluation.remote)] as const] : []),
       ['Data', portableName(source)],
       ['Prompt', settingsText(opened.prompt)],
       ['Seed', String(session.options.seed ?? 0)],
@@ -93,6 +95,7 @@ export function printEvaluation(
       historyEffect: effects,
       reference,
       ...counts,
+      ...(evaluation.remote && { remote: evaluation.remote }),
       ...(comparison && { ...comparison, baseline: systemJson(comparison.baseline) }),
       ...(written && {
         generated: {

@@ -20,11 +20,13 @@ import type { OpenModelOptions } from '../open/model-source.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import { type OpenedModel, openScoredModel } from '../open/scored-model.ts';
 import { warnOfTrainedRows } from '../open/trained-on.ts';
+import { isRemoteSource } from '../remote/address.ts';
 import type { Session } from './command.ts';
-import { type EngineFlags, scoringEngine } from './engine.ts';
+import { type EngineFlags, engineFlagNames, scoringEngine } from './engine.ts';
 import { required } from './flags.ts';
+import { openRemoteModel, type RemoteFlags, refuseRemoteFlags } from './remote-flags.ts';
 
-export interface ScoringFlags extends EngineFlags {
+export interface ScoringFlags extends EngineFlags, RemoteFlags {
   readonly model?: string;
   readonly adapter?: string;
   readonly data?: string;
@@ -77,11 +79,7 @@ export async function openForScoring(
     onNotice: session.notice,
     signal: session.signal,
   });
-  const opened = await openScoredModel(model, {
-    ...(flags.adapter !== undefined && { adapter: flags.adapter }),
-    ...openingOf(session, await scoringEngine(flags, session)),
-    prompt: promptOverrides(flags),
-  });
+  const opened = await openScored(model, flags, session);
   if (flags.embeddings !== undefined && opened.prompt.retrieval !== 'dense')
     throw new ConfigError(
       `--embeddings: expected --retrieval dense beside it, got ${opened.prompt.retrieval ?? DEFAULT_RETRIEVAL}`,
@@ -109,6 +107,27 @@ export async function openForScoring(
       `retrieval ${opened.prompt.retrieval}: other users’ histories come from the ${rows.length} examples scored, not from all ${all.length}: only their items are measured`,
     );
   return { opened, rows: measured, all: measured, source };
+}
+
+/** A model that is here, or a server's. */
+async function openScored(model: string, flags: ScoringFlags, session: Session): Promise<OpenedModel> {
+  const { adapter } = flags;
+  const prompt = promptOverrides(flags);
+  if (!isRemoteSource(model)) {
+    refuseRemoteFlags(flags);
+    return openScoredModel(model, {
+      ...(adapter !== undefined && { adapter }),
+      ...openingOf(session, await scoringEngine(flags, session)),
+      prompt,
+    });
+  }
+  const idle = adapter === undefined ? engineFlagNames.find((name) => Object.hasOwn(flags, name)) : 'adapter';
+  if (idle !== undefined || session.options.device !== undefined)
+    throw new ConfigError(`--${idle ?? 'device'}: expected a model that is here, got that of ${model}`, {
+      code: 'config/no-effect',
+      hint: 'Leave it out: the server computes, and serves an adapter under the name of --remote-model.',
+    });
+  return openRemoteModel(model, flags, session, { prompt });
 }
 
 /**

@@ -12,6 +12,7 @@ import { modelFolderOfGguf } from '../../engine/gguf/model-folder-of.ts';
 import { type DeviceTaken, takeDevice } from '../../engine/models/device-check.ts';
 import { loadModel, type Model } from '../../engine/models/model.ts';
 import type { ModelWorker } from '../../engine/models/model-worker.ts';
+import { isRemoteSource, needsWeights } from '../remote/address.ts';
 import { hubModel } from './hub/hub-model.ts';
 
 /** How a model is opened. */
@@ -51,24 +52,35 @@ export async function openModel(source: string, options: OpenModelOptions = {}):
   const taken = await takeDevice(choice);
   if (choice !== 'cpu') options.onDevice?.(taken);
   const { device } = taken;
-  const open = async (folder: string): Promise<Model> => {
-    const { worker } = options;
-    const model = await loadModel(folder, cacheFolder, { ...options, asStored: worker !== undefined });
-    if (worker !== undefined) return { ...model, worker };
-    return device === 'cpu' ? model : { ...model, device };
-  };
+  const { worker } = options;
+  const folder = await modelFolderOf(source, cacheFolder, options);
+  const model = await loadModel(folder, cacheFolder, { ...options, asStored: worker !== undefined });
+  if (worker !== undefined) return { ...model, worker };
+  return device === 'cpu' ? model : { ...model, device };
+}
+
+/**
+ * The folder of a model, in Hugging Face's layout; made in the cache, or downloaded into it, where it is not one yet.
+ * @throws as {@link openModel}
+ */
+export async function modelFolderOf(
+  source: string,
+  cacheFolder: string,
+  options: OpenModelOptions,
+): Promise<string> {
+  if (isRemoteSource(source)) throw needsWeights(source);
   if (source === 'embedded') {
-    if (await isFolder(embeddedModelFolder)) return open(embeddedModelFolder);
+    if (await isFolder(embeddedModelFolder)) return embeddedModelFolder;
     throw new WeightsError('model: expected the embedded model in models/embedded of the package, got none', {
       code: 'weights/no-embedded',
       hint: 'Install the package again, or name a model folder.',
     });
   }
-  if (await isFolder(source)) return open(source);
+  if (await isFolder(source)) return source;
   if (source.endsWith('.gguf') && (await exists(source)))
-    return open(await modelFolderOfGguf(source, cacheFolder, options));
+    return modelFolderOfGguf(source, cacheFolder, options);
   const id = await hubIdOf(source);
-  if (id !== undefined) return open((await hubModel(id, options)).folder);
+  if (id !== undefined) return (await hubModel(id, options)).folder;
   throw notAFolder(source, await exists(source));
 }
 
@@ -78,6 +90,7 @@ export async function openModel(source: string, options: OpenModelOptions = {}):
  * @throws as {@link openModel} does for hub ids
  */
 export async function lastingModelSource(source: string, options: OpenModelOptions = {}): Promise<string> {
+  if (isRemoteSource(source)) throw needsWeights(source);
   if (source === 'embedded') return source;
   const id = await hubIdOf(source);
   return id === undefined ? resolve(source) : (await hubModel(id, options)).pinned;

@@ -103,6 +103,7 @@ export async function audit(
     version: 1,
     model: options.modelName,
     modelHash: hash,
+    ...(scored.remote && { remote: scored.remote.record() }),
     prompt,
     seed,
     others,

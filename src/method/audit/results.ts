@@ -5,6 +5,7 @@ import type { EffectMap } from '../explain/effect-map.ts';
 import type { Matching } from '../others/matching.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import type { RemoteRecord } from '../scoring/remote-passes.ts';
 
 /**
  * The effects of a user, a domain or a part of the texts, nats a response token. With fewer than five users (of a user:
@@ -69,6 +70,8 @@ export interface AuditResult {
   readonly model: string;
   /** SHA-256 of the model's weights, config and tokenizer. */
   readonly modelHash: string;
+  /** The server that scored, where one did. */
+  readonly remote?: RemoteRecord;
   readonly prompt: PromptSettings;
   readonly seed: number;
   /** Other users' histories that each text is compared with. */

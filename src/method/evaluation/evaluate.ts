@@ -10,6 +10,7 @@ import { matchingOf } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
 import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
+import type { RemoteRecord } from '../scoring/remote-passes.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
@@ -44,6 +45,8 @@ export interface SystemEvaluation {
   readonly scores: readonly ExampleScore[];
   /** Examples that these measures say nothing about. */
   readonly leftOut: LeftOut;
+  /** The server that scored, where one did. */
+  readonly remote?: RemoteRecord;
 }
 
 /**
@@ -127,6 +130,7 @@ export async function evaluate(
     },
     scores,
     leftOut,
+    ...(scored.remote && { remote: scored.remote.record() }),
   };
 }
 

@@ -12,8 +12,8 @@ export interface EffectValues {
   readonly logRatio: number;
   /** p(y_t | x, h) − p(y_t | x, ∅), in −1 to 1. */
   readonly probability: number;
-  /** Twice the Jensen–Shannon divergence of the two predictions, nats, 0 to 2 ln 2. */
-  readonly divergence: number;
+  /** Twice the Jensen–Shannon divergence of the two predictions, nats, 0 to 2 ln 2; absent where a server scored. */
+  readonly divergence?: number;
   /** B: what other users' histories do as well, nats. */
   readonly generic?: number;
   /** C = A − B: what only this user's history does, nats. */
@@ -170,7 +170,9 @@ function mergeTokens(tokens: readonly EffectToken[]): EffectToken {
     values: {
       logRatio: sum((token) => token.values.logRatio),
       probability: Math.exp(withHistory) - Math.exp(withoutHistory),
-      divergence: largest(tokens.map((token) => token.values.divergence)),
+      ...(every((token) => token.values.divergence) && {
+        divergence: largest(tokens.map((token) => token.values.divergence!)),
+      }),
       ...(every((token) => token.values.generic) && { generic: sum((token) => token.values.generic!) }),
       ...(every((token) => token.values.userSpecific) && {
         userSpecific: sum((token) => token.values.userSpecific!),

@@ -3,6 +3,7 @@ import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
 import { causeOfToken } from '../evaluation/token-causes.ts';
 import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '../scoring/item-effects.ts';
+import type { RemoteRecord } from '../scoring/remote-passes.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
 import { memoryKeeper } from '../scoring/score-keeper.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
@@ -48,10 +49,15 @@ export async function explainAll(
   return scoredExamples.map((each, i) => effectMapOf(each, scored, options, items[i]));
 }
 
+/** The server that scored, in the facts beside a map. */
+function metaOf({ url, kind, model, noise }: RemoteRecord): EffectMap['meta'] {
+  return { server: url, serverKind: kind, serverModel: model, ...(noise && { noiseMax: noise.max }) };
+}
+
 /** The map of effects that have been computed already. */
 export function effectMapOf(
   { example, pair, effects, logProbWithOthers }: ExampleEffects,
-  { model }: Pick<ScoredModel, 'model'>,
+  { model, remote }: Pick<ScoredModel, 'model' | 'remote'>,
   { modelName, title, prompt }: Pick<ExplainOptions, 'modelName' | 'title' | 'prompt'>,
   ofItems?: ExampleItemEffects,
 ): EffectMap {
@@ -69,7 +75,8 @@ export function effectMapOf(
       values: {
         logRatio: effects.logRatio[t]!,
         probability: effects.probability[t]!,
-        divergence: effects.divergence[t]!,
+        // A server does not give it.
+        ...(!Number.isNaN(effects.divergence[t]) && { divergence: effects.divergence[t]! }),
         ...(named && { generic: named.generic, userSpecific: named.userSpecific }),
       },
       logProbWithHistory: withHistory,
@@ -98,6 +105,10 @@ export function effectMapOf(
     }),
     model: modelName,
     tokens,
-    meta: { reference: prompt.reference, historyItems: pair.historyItemsUsed },
+    meta: {
+      reference: prompt.reference,
+      historyItems: pair.historyItemsUsed,
+      ...(remote && metaOf(remote.record())),
+    },
   };
 }

@@ -7,6 +7,7 @@ import { ROUNDING, verdictOf } from './verdict.ts';
 
 export const labelAlignment: RefutationTest = {
   name: 'label-alignment',
+  needsLogits: true,
   control: ({ example, own }, { prompt }) => {
     const aligned = prompt(example, own);
     if (aligned === undefined) return undefined;

@@ -55,6 +55,8 @@ export interface RefutationTest {
   readonly name: string;
   /** How much of C must be left; absent for tests whose effect is not judged as a share of C but must be above 0. */
   readonly leaves?: Leaves;
+  /** Scores tokens in the place of those that were written, which a server cannot. */
+  readonly needsLogits?: true;
   /** Undefined for an example that the test cannot use, such as one whose history cannot be halved. */
   control(subject: Subject, prompts: SubjectPrompts): Control | undefined;
   /** The verdict over what was measured, with its reason. */

@@ -53,7 +53,16 @@ export async function refute(
   options: RefutationOptions,
 ): Promise<Refutation> {
   await using scorer = createScorer(scored, options);
-  return await refuteScores(scorer, scored.model.tokenizer, examples, options);
+  const { tests = refutationTests } = options;
+  const { remote } = scored;
+  if (remote === undefined) return await refuteScores(scorer, scored.model.tokenizer, examples, options);
+  // Whether a server's numbers are at their own tokens was looked at when it was opened.
+  const possible = tests.filter(({ needsLogits }) => needsLogits !== true);
+  const refutation = await refuteScores(scorer, scored.model.tokenizer, examples, {
+    ...options,
+    tests: possible,
+  });
+  return { ...refutation, remote: remote.record() };
 }
 
 /** {@link refute} for whatever gives the scores. */

@@ -2,6 +2,7 @@
 import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Matching } from '../others/matching.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
+import type { RemoteRecord } from '../scoring/remote-passes.ts';
 import type { Leaves, Reason, Verdict } from './refutation-test.ts';
 
 /** One test and what came of it. */
@@ -36,6 +37,8 @@ export interface Refutation {
   readonly maxTokens: number;
   /** Other users' histories for each example. */
   readonly others: number;
+  /** The server that scored, where one did; tests that need whole predictions are then left out. */
+  readonly remote?: RemoteRecord;
   readonly matching: Matching;
   readonly tests: readonly RefutationResult[];
   /** `fails` where one test fails; `cannot tell` where none does and one cannot tell. */

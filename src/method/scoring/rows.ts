@@ -38,6 +38,7 @@ export interface EffectRow {
   readonly logProbWithoutHistory: number;
   readonly effectProbability: number;
   readonly effectLogRatio: number;
+  /** NaN, in JSON null, where a server scored: it gives no distributions. */
   readonly effectDivergence: number;
   /**
    * B: mean log ratio of other users' histories; where others were asked for. 0 without a history, as every effect;

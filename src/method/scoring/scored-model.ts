@@ -1,8 +1,11 @@
 /** @file What is scored: a model, with an adapter or with trained weights in the place of its own. */
 import type { Model } from '../../engine/models/model.ts';
 import type { ParameterValues } from '../../engine/models/pass.ts';
+import type { RemotePasses } from './remote-passes.ts';
 
 /** A model as it is to be scored: frozen, with an adapter, or with weights under training. */
 export interface ScoredModel extends ParameterValues {
   readonly model: Model;
+  /** A server that scores in place of the model's graphs; of the model itself only the tokenizer is then here. */
+  readonly remote?: RemotePasses;
 }

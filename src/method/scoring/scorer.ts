@@ -16,6 +16,7 @@ import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
+import { remoteScorer } from './remote-scorer.ts';
 import {
   keepersInTurn,
   pairKey,
@@ -66,10 +67,11 @@ export interface ComparingScorerOptions extends ScorerOptions {
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
   const { cache, keeper, objective = 'sft', objectiveOptions } = options;
   const plan = planObjective(objective, objectiveOptions);
-  const { worker } = scored.model;
-  const runs =
-    worker === undefined ? modelRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
-  if (cache === undefined) return keptScorer(runs, keeper);
+  const scorerWith = (prompts: ScoreKeeper | undefined, pairs = prompts) =>
+    scored.remote === undefined
+      ? keptScorer(runsOf(scored, plan, options), prompts, pairs)
+      : remoteScorer(scored.remote, plan, prompts, options.signal);
+  if (cache === undefined) return scorerWith(keeper);
   // Prompts and pairs are known by their ids; beside the model, only weights depend on more: on the objective.
   const bookOf = (weights: readonly unknown[]) =>
     bookKeeper(cache, {
@@ -79,7 +81,7 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
   const prompts = bookOf(['sft', {}]);
   const pairs = plan.rule === 'uniform' ? prompts : bookOf([plan.name, optionsInUse(plan)]);
   const both = (book: ScoreKeeper) => (keeper === undefined ? book : keepersInTurn([keeper, book]));
-  const scorer = keptScorer(runs, both(prompts), both(pairs));
+  const scorer = scorerWith(both(prompts), both(pairs));
   return {
     ...scorer,
     [Symbol.asyncDispose]: async () => {
@@ -88,6 +90,12 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
       if (pairs !== prompts) await pairs[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What computes: another process, or graphs of this package. */
+function runsOf(scored: ScoredModel, plan: ObjectivePlan, options: ScorerOptions): ScoringRuns {
+  const { worker } = scored.model;
+  return worker === undefined ? modelRuns(scored, plan, options) : workerRuns(worker, scored, plan, options);
 }
 
 /** A scorer over runs that asks a keeper first. @param pairs keeps pairs, where that is another one */

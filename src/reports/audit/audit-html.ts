@@ -18,6 +18,7 @@ import {
 import { count } from '../text/lists.ts';
 import { matchingText } from '../text/matching-text.ts';
 import { portableName } from '../text/portable-name.ts';
+import { remoteText } from '../text/remote-text.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { domainsHtml, doseHtml, effectsChart, effectsTable, usersHtml, whereHtml } from './audit-sections.ts';
 import { generalCaveats, isAnswer, saidFindings } from './audit-words.ts';
@@ -96,7 +97,9 @@ function provenanceOf(audit: AuditResult): Provenance {
   const { prompt, seed, others, matching, modelHash, itemsShown } = audit;
   return [
     ['Model', portableName(audit.model)],
-    ['Hash of weights, config and tokenizer', modelHash],
+    audit.remote === undefined
+      ? ['Hash of weights, config and tokenizer', modelHash]
+      : ['Server', remoteText(audit.remote)],
     ['Prompt without history', prompt.reference],
     ['Prompt template', prompt.template],
     [

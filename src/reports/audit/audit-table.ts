@@ -2,6 +2,7 @@
 import { estimateText, hasInterval, signed } from '../../base/number-format.ts';
 import type { AuditResult, GroupEffects } from '../../method/audit/results.ts';
 import { alignedColumns } from '../comparison/comparison-table.ts';
+import { remoteText } from '../text/remote-text.ts';
 import { terminalText } from '../text/terminal-text.ts';
 import { tokenLabel } from '../text/visible-text.ts';
 import { generalCaveats, isAnswer, likelier, saidFindings } from './audit-words.ts';
@@ -83,6 +84,7 @@ export function renderAuditTerminal(
       ]),
     ),
     '',
+    ...(audit.remote === undefined ? [] : [`note: ${line(remoteText(audit.remote))}`]),
     ...caveats.map(({ finding, text }) => `${finding.kind === 'warning' ? '!' : 'note:'} ${line(text)}`),
     ...generalCaveats.map((caveat) => `note: ${caveat}`),
     '',

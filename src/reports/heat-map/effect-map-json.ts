@@ -59,7 +59,7 @@ export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boo
         logProbWithoutHistory: logProbs.logProbWithoutHistory,
         effectProbability: values.probability,
         effectLogRatio: values.logRatio,
-        effectDivergence: values.divergence,
+        effectDivergence: values.divergence ?? Number.NaN,
         ...(values.generic !== undefined && { effectPlacebo: values.generic }),
         ...(values.userSpecific !== undefined && { effectUserSpecific: values.userSpecific }),
         ...(weight !== undefined && { weight }),

@@ -27,6 +27,7 @@ import {
   required,
   wholeNumber,
 } from '../flags.ts';
+import { addRemoteFlags } from '../remote-flags.ts';
 import { openCache, openHeldOut, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 const REPORT_FILE = 'report.html';
@@ -47,6 +48,7 @@ export const auditCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addRemoteFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);

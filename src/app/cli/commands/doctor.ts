@@ -1,16 +1,26 @@
 /** @file `nextquill doctor`: what this machine can do, for people and for reports of faults. */
 import { mebibytes } from '../../../base/bytes.ts';
 import { checkDevice } from '../../../base/device.ts';
-import { ContractError } from '../../../base/errors.ts';
+import { ConfigError, ContractError } from '../../../base/errors.ts';
 import { takeDevice } from '../../../engine/models/device-check.ts';
 import { alignedColumns } from '../../../reports/comparison/comparison-table.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { type MachineReport, machineReport, type PythonReport } from '../../doctor/machine-report.ts';
-import type { CliCommand } from '../command.ts';
+import { isRemoteSource } from '../../remote/address.ts';
+import type { ProbeCheck } from '../../remote/probe.ts';
+import type { CliCommand, Session } from '../command.ts';
+import { addFlag } from '../flags.ts';
+import { addRemoteFlags, openRemoteModel, type RemoteFlags, refuseRemoteFlags } from '../remote-flags.ts';
 import { deviceLine } from '../scoring.ts';
+
+interface DoctorFlags extends RemoteFlags {
+  readonly model?: string;
+}
 
 export const doctorCommand: CliCommand = {
   define: (command) => {
+    addFlag(command, '--model <URL>', 'a server’s model: shows what it gives, in place of the machine');
+    addRemoteFlags(command);
     command.addHelpText(
       'after',
       '\nNothing is sent or changed. No secret is printed: of a token, whether there is one.\n' +
@@ -18,7 +28,10 @@ export const doctorCommand: CliCommand = {
         '--device runs one tiny training step there and on the processor; where they differ, the exit code is 3.',
     );
   },
-  run: async (_operands, _flags, session) => {
+  run: async (_operands, flags, session) => {
+    const { model, ...given } = flags as DoctorFlags;
+    if (model !== undefined) return showServer(model, given, session);
+    refuseRemoteFlags(given);
     const { device } = session.options;
     if (device !== undefined) checkDevice(device, '--device');
     const taken = device && (await takeDevice(device));
@@ -33,6 +46,27 @@ export const doctorCommand: CliCommand = {
       );
   },
 };
+
+/** What the probe of a server finds; the first thing that is not as it must be is the error. */
+async function showServer(model: string, flags: RemoteFlags, session: Session): Promise<void> {
+  if (!isRemoteSource(model))
+    throw new ConfigError(`--model: expected the address of a server, got "${model}"`, {
+      code: 'usage/server',
+      hint: 'Name it as http://127.0.0.1:8000/v1; models that are here are opened by effects and audit.',
+    });
+  const show = ({ name, passed, found }: ProbeCheck) =>
+    session.print(`${passed ? '✓' : '✗'} ${name.padEnd(17)} ${terminalText(found)}\n`);
+  const isJson = session.options.json === true;
+  const { probe, model: opened } = await openRemoteModel(
+    model,
+    flags,
+    session,
+    isJson ? {} : { onCheck: show },
+  );
+  const { maxTokens = opened.config.maxPositions } = probe;
+  if (isJson) session.print(`${JSON.stringify({ url: opened.folder, ...probe, maxTokens })}\n`);
+  else session.print(`effects, audit, evaluate, explain and refute can use it, up to ${maxTokens} tokens\n`);
+}
 
 function table(report: MachineReport): string {
   const { memory, onnxRuntime, cache, embeddedModel, hub, proxies, python, torch } = report;

@@ -21,6 +21,7 @@ import {
   addStrictFlag,
   oneOf,
 } from '../flags.ts';
+import { addRemoteFlags } from '../remote-flags.ts';
 import { openCache, openForScoring, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 interface EffectsFlags extends ScoringFlags {
@@ -38,6 +39,7 @@ export const effectsCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addRemoteFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'all');
     addStrictFlag(command);
@@ -71,6 +73,8 @@ export const effectsCommand: CliCommand = {
     }
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { seed, threads, json } = session.options;
+    if (opened.remote !== undefined)
+      session.note('effectDivergence is not known: a server gives no distributions.');
     const left: string[] = [];
     const tokens = scoredTokens(session);
     let tooLong = 0;

@@ -10,6 +10,7 @@ import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
 import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
+import { isRemoteSource, needsWeights } from '../../remote/address.ts';
 import { type ChoiceFlags, evaluateChoices } from '../choices.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
@@ -28,6 +29,7 @@ import {
   oneOf,
   wholeNumber,
 } from '../flags.ts';
+import { addRemoteFlags } from '../remote-flags.ts';
 import {
   openCache,
   openHeldOut,
@@ -57,6 +59,7 @@ export const evaluateCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addRemoteFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);
@@ -115,6 +118,8 @@ export const evaluateCommand: CliCommand = {
           hint: 'Add --generate N.',
         },
       );
+    if (isRemoteSource(given.model ?? '') && (given.generate ?? given.baseline) !== undefined)
+      throw needsWeights(given.model!);
     requireHtml(given.out);
     if (given.out !== undefined) await checkFilePlace(given.out, { force: given.force });
     const scoring = await openHeldOut(given, 'test', session);

@@ -25,6 +25,7 @@ import {
   oneOf,
   required,
 } from '../flags.ts';
+import { addRemoteFlags } from '../remote-flags.ts';
 import { neededOthers, openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 import { mapColor } from '../terminal.ts';
 
@@ -51,6 +52,7 @@ export const explainCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addRemoteFlags(command);
     addExampleFlags(command);
     addFlag(command, '--out <file>', 'write FILE.html or FILE.json (default: draw in the terminal)');
     addForceFlag(command);

@@ -9,6 +9,7 @@ import {
 } from '../../../method/generation/generate.ts';
 import { terminalText } from '../../../reports/text/terminal-text.ts';
 import { exampleById } from '../../files/example-rows.ts';
+import { isRemoteSource, needsWeights } from '../../remote/address.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import {
@@ -114,6 +115,7 @@ export const generateCommand: CliCommand = {
       'Name an example by its id; "nextquill examples --data F" lists them.',
     );
     const history = noHistory && withoutHistory !== true;
+    if (isRemoteSource(given.model ?? '')) throw needsWeights(given.model!);
     const { opened, all, source } = await openForScoring(given, 'all', session);
     const examples = wanted.map((id) => exampleById(all, id, source));
     for (const example of examples) {

@@ -13,6 +13,7 @@ import { refutationJson } from '../../../reports/refutation/refutation-json.ts';
 import { refutationTable } from '../../../reports/refutation/refutation-summary.ts';
 import { matchingText } from '../../../reports/text/matching-text.ts';
 import { portableName } from '../../../reports/text/portable-name.ts';
+import { remoteText } from '../../../reports/text/remote-text.ts';
 import { settingsText } from '../../../reports/text/settings-text.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
@@ -27,6 +28,7 @@ import {
   addSplitFlag,
   addStrictFlag,
 } from '../flags.ts';
+import { addRemoteFlags } from '../remote-flags.ts';
 import { openCache, openHeldOut, type Scoring, type ScoringFlags, scoredTokens } from '../scoring.ts';
 
 const PAGE_FILE = 'refutation.html';
@@ -45,6 +47,7 @@ export const refuteCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addRemoteFlags(command);
     addDataFlags(command);
     addSplitFlag(command, 'test where the data has splits');
     addStrictFlag(command);
@@ -100,6 +103,7 @@ async function writeFolder(
 ): Promise<void> {
   const html = renderRefutationHtml(refutation, [
     ['Model', `${portableName(opened.name)}, hash ${opened.model.hash.slice(0, 12)}`],
+    ...(refutation.remote ? [['Server', remoteText(refutation.remote)] as const] : []),
     ['Data', portableName(source)],
     ['Prompt', settingsText(opened.prompt)],
     [
