@@ -72,10 +72,11 @@ export async function openRemote(
   const folder = await modelFolderOf(tokenizerSource, options.cacheFolder ?? defaultCacheFolder(), options);
   const { positions, rows } = await configOf(folder);
   const tokenizer = await loadTokenizer(folder, rows);
-  // One token is generated and dropped.
-  const maxPositions = listed.maxTokens === undefined ? (positions ?? POSITIONS) : listed.maxTokens - 1;
+  // Most servers want to generate one token, which is dropped; ours does not.
+  const generated = listed.kind === 'nextquill' ? 0 : 1;
+  const maxPositions = (listed.maxTokens ?? positions ?? POSITIONS) - generated;
   const prompt = { ...defaultPromptSettings(maxPositions), ...options.prompt };
-  const server: RemoteModel = { address, requests, model: listed.model, tokenizer };
+  const server: RemoteModel = { address, requests, model: listed.model, tokenizer, generated };
   const found = await probe(server, listed, prompt.maxTokens, options.onCheck);
   const remote = passesOf(server, found, { concurrency, repeat });
   throwIfAborted(signal);

@@ -14,6 +14,8 @@ export interface RemoteModel {
   readonly requests: RemoteRequests;
   readonly model: string;
   readonly tokenizer: Tokenizer;
+  /** Tokens that the server must generate beside what is asked for: most refuse to generate none. */
+  readonly generated: 0 | 1;
 }
 
 /** Log-probabilities of the tokens from a place on. */
@@ -33,8 +35,8 @@ type Way = (server: RemoteModel, ids: readonly number[], from: number) => Promis
 
 export const ways: Readonly<Record<WayName, Way>> = {
   /** vLLM's, and ours. */
-  prompt_logprobs: async ({ address, requests, model }, ids, from) => {
-    const body = { model, prompt: ids, max_tokens: 1, temperature: 0, prompt_logprobs: 0 };
+  prompt_logprobs: async ({ address, requests, model, generated }, ids, from) => {
+    const body = { model, prompt: ids, max_tokens: generated, temperature: 0, prompt_logprobs: 0 };
     const json = jsonOf(await requests.ask(`${address.api}/completions`, body));
     const choice = choiceOf(json);
     const entries = choice.prompt_logprobs ?? json.prompt_logprobs;
@@ -56,13 +58,13 @@ export const ways: Readonly<Record<WayName, Way>> = {
   },
 
   /** OpenAI's older completions: the prompt comes back with its numbers, and one token that is generated and dropped. */
-  echo: async ({ address, requests, model }, ids, from) => {
-    const body = { model, prompt: ids, max_tokens: 1, temperature: 0, echo: true, logprobs: 1 };
+  echo: async ({ address, requests, model, generated }, ids, from) => {
+    const body = { model, prompt: ids, max_tokens: generated, temperature: 0, echo: true, logprobs: 1 };
     const json = jsonOf(await requests.ask(`${address.api}/completions`, body));
     const { token_logprobs: values, tokens } = (choiceOf(json).logprobs ?? {}) as Json;
     if (!Array.isArray(values)) throw expected('logprobs.token_logprobs, a list', values);
     // Servers that end at once have generated none.
-    if (values.length !== ids.length) checkLength('logprobs.token_logprobs', values, ids.length + 1);
+    if (values.length !== ids.length) checkLength('logprobs.token_logprobs', values, ids.length + generated);
     if (values[0] !== null) throw expected('null for the first token', values[0]);
     return {
       values: ids.slice(from).map((_, t) => finite(values[from + t], from + t)),

@@ -7,6 +7,7 @@ import { openScoredModel } from '../../../src/app/open/scored-model.ts';
 import { refutationTests } from '../../../src/method/refutation/suite.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
+import { comparable, expectClose, numbersOf } from '../../support/audit-documents.ts';
 import { type Double, honest, refuse, startDouble } from '../../support/remote-double.ts';
 import { runInProcess } from '../../support/run-command.ts';
 
@@ -43,36 +44,6 @@ afterAll(async () => {
 const REMOTE = `--model ${double.url} --tokenizer embedded`;
 const SCORING = `--data ${data} --split all --max-tokens 200 --seed 3 --threads 1`;
 const json = async (words: string) => JSON.parse((await runInProcess(`${words} --json`)).stdout);
-
-/** Both documents without what names model and server. */
-const numbersOf = ({
-  model: _,
-  modelHash: __,
-  remote: ___,
-  report: ____,
-  ...rest
-}: Record<string, unknown>) => rest;
-
-/** Every number of two documents is within a tolerance, and all else is the same. */
-function expectClose(remote: unknown, local: unknown, tolerance: number, path = ''): void {
-  if (typeof local === 'number' && typeof remote === 'number')
-    expect(Math.abs(remote - local), path).toBeLessThan(tolerance);
-  else if (local !== null && typeof local === 'object' && remote !== null && typeof remote === 'object') {
-    expect(Object.keys(remote), path).toEqual(Object.keys(local));
-    for (const [key, value] of Object.entries(local))
-      expectClose((remote as Record<string, unknown>)[key], value, tolerance, `${path}.${key}`);
-  } else expect(remote, path).toEqual(local);
-}
-
-/** Without the effect that a server cannot give, and the facts that it adds. */
-const comparable = (value: unknown): unknown =>
-  JSON.parse(
-    JSON.stringify(value, (key, inner) =>
-      ['effectDivergence', 'meta', 'model', 'answer', 'findings', 'caveats'].includes(key)
-        ? undefined
-        : inner,
-    ),
-  );
 
 describe('over a server', () => {
   it('an audit that breaks off is continued, asks for nothing twice, and equals the local one to 1e-4', async () => {
