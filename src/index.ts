@@ -4,6 +4,8 @@
 // Open: a model, an adapter, a run or a quantised base, for everything below.
 export type { Subject, VerbOptions } from './app/verbs.ts';
 export { open, type Opened, type OpenOptions } from './app/open/open.ts';
+export { openRemote, type RemoteOptions } from './app/remote/open-remote.ts';
+export type { RemoteRecord } from './method/scoring/remote-passes.ts';
 export { openEstimator } from './app/open/estimator-source.ts';
 export { type OpenModelOptions, openModel } from './app/open/model-source.ts';
 export type { OpenedModel, OpenScoredModelOptions } from './app/open/scored-model.ts';

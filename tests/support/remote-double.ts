@@ -37,6 +37,8 @@ export async function startDouble(handle: DoubleHandler): Promise<Double> {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(answer));
   });
+  // Tests that compute for long must not find their connection closed.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,

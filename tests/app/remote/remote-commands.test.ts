@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { openScoredModel } from '../../../src/app/open/scored-model.ts';
 import { refutationTests } from '../../../src/method/refutation/suite.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
@@ -36,6 +36,9 @@ const answers = honest(
 const double: Double = await startDouble((request, response) =>
   request.path !== '/v1/models' && --left < 0 ? refuse(response, 500, 'broken') : answers(request, response),
 );
+afterEach(() => {
+  left = Number.POSITIVE_INFINITY;
+});
 afterAll(async () => {
   await double[Symbol.asyncDispose]();
   await scorer[Symbol.asyncDispose]();
@@ -98,7 +101,7 @@ describe('over a server', () => {
         ),
       );
     expectClose(await explained(REMOTE), await explained('--model embedded'), 1e-4);
-    const refutation = await json(`refute ${REMOTE} ${SCORING} --max-tokens 450 --others 2`);
+    const refutation = await json(`refute ${REMOTE} ${SCORING} --max-tokens 450 --others 2 --max-examples 1`);
     const names = refutation.tests.map(({ name }: { name: string }) => name);
     expect(names).toHaveLength(refutationTests.length - 1);
     expect(names).not.toContain('label-alignment');
