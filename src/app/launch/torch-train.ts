@@ -62,11 +62,6 @@ export function torchEngine(options: TorchOptions): StepEngine {
     },
     isElsewhere: async (run) => options.takesOver !== true && (await isGiven(run)),
     check: (settings) => {
-      if (settings.objective.needs.other)
-        throw new ConfigError(
-          `objective: expected one without a preference with engine torch, got ${settings.objective.requested}`,
-          { code: 'engine/objective', hint: 'Choose another objective, or train without --engine torch.' },
-        );
       if (settings.baseBits !== undefined)
         throw new ConfigError(`baseBits: expected none with engine torch, got ${settings.baseBits}`, {
           code: 'engine/base-bits',
