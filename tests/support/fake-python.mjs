@@ -25,9 +25,9 @@ if (words.includes('doctor')) {
     process.stderr.write("ModuleNotFoundError: No module named 'torch'\n");
     process.exit(1);
   }
-  const report = { nextquillTorch: '0-fake', python: '0-fake', packages: { torch: '0-fake', trl: null } };
-  const devices = [{ device: 'cpu', name: 'fake' }];
-  process.stdout.write(`${JSON.stringify({ ...report, devices }, null, 2)}\n`);
+  const report = { versions: { torch: '0-fake', python: '0-fake' }, devices: ['cpu'] };
+  const hardware = [{ device: 'cpu', name: 'fake' }];
+  process.stdout.write(`${JSON.stringify({ ...report, hardware }, null, 2)}\n`);
   process.exit(0);
 }
 if (words[0] === '-c') process.exit(0);

@@ -11,12 +11,7 @@ export const fakeTorch: TorchOptions = {
   python: {
     executable: fakePython,
     place: '--python',
-    report: {
-      nextquillTorch: '0-fake',
-      python: '0-fake',
-      packages: { torch: '0-fake' },
-      devices: [{ device: 'cpu', name: 'fake' }],
-    },
+    report: { versions: { torch: '0-fake' }, devices: ['cpu'], hardware: [{ device: 'cpu', name: 'fake' }] },
   },
   compute: { ...defaultCompute, device: 'cpu' },
   processes: 1,

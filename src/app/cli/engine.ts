@@ -185,8 +185,7 @@ async function torchOf(
     });
   // Where others start it, the Python and the devices are theirs.
   const python = launch === 'torchrun' ? await torchPython(named, signal) : await otherPython(named);
-  const { packages } = python.report;
-  const devices = python.report.devices.map((each) => each.device);
+  const { versions, devices } = python.report;
   if (launch === 'torchrun' && known !== 'auto' && !devices.includes(known))
     throw new ConfigError(`--device: expected one of ${devices.join(', ')} of this machine, got ${known}`, {
       code: 'config/device',
@@ -194,7 +193,7 @@ async function torchOf(
     });
   if (launch === 'torchrun')
     note(
-      `engine: torch ${packages.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
+      `engine: torch ${versions.torch}, ${known === 'auto' ? devices[0] : known}, ${dtype} (${python.executable})`,
     );
   const { maxRestarts, grace } = flags;
   return {

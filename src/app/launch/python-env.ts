@@ -25,21 +25,19 @@ export interface FoundPython {
 
 /** What `python -m nextquill_torch doctor` says. */
 export interface TorchReport {
-  readonly nextquillTorch: string;
-  /** Version of Python. */
-  readonly python: string;
-  /** Versions of packages; null for one that is missing. */
-  readonly packages: Readonly<Record<string, string | null>>;
-  /** The best first; cpu is always one. */
-  readonly devices: readonly { readonly device: string; readonly name: string }[];
+  /** Of what is installed, `python`, `torch` and `nextquillTorch` among them. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Names of devices, the best first; cpu is always one. */
+  readonly devices: readonly string[];
+  /** What the devices are. */
+  readonly hardware: readonly { readonly device: string; readonly name: string }[];
   readonly [more: string]: unknown;
 }
 
 /** Versions of what computes, as manifests record them. */
-export function torchVersions({ nextquillTorch, packages }: TorchReport): Record<string, string> {
-  const names = ['torch', 'transformers', 'peft'];
-  const found = names.flatMap((name) => (packages[name] ? [[name, packages[name]] as const] : []));
-  return { ...Object.fromEntries(found), ...(nextquillTorch !== '' && { nextquillTorch }) };
+export function torchVersions({ versions }: TorchReport): Record<string, string> {
+  const names = ['torch', 'transformers', 'peft', 'nextquillTorch'];
+  return Object.fromEntries(Object.entries(versions).filter(([name]) => names.includes(name)));
 }
 
 /** A Python with what it said of itself. */
@@ -92,7 +90,7 @@ export async function otherPython(named?: string): Promise<TorchPython> {
   const found = (await findPython(named)) ?? ({ executable: 'python3', place: 'PATH' } as const);
   return {
     ...found,
-    report: { nextquillTorch: '', python: '', packages: {}, devices: [{ device: 'cuda', name: '' }] },
+    report: { versions: {}, devices: ['cuda'], hardware: [] },
   };
 }
 
@@ -124,7 +122,7 @@ export async function torchReport(
   );
   try {
     const report = JSON.parse(stdout.slice(stdout.indexOf('{'))) as TorchReport;
-    if (typeof report.packages?.torch !== 'string' || !report.devices?.[0]?.device)
+    if (typeof report.versions?.torch !== 'string' || typeof report.devices?.[0] !== 'string')
       throw new Error('expected a version of torch and a device');
     return report;
   } catch (cause) {

@@ -40,7 +40,7 @@ export interface SetupPlan {
   readonly diskBytes: number;
 }
 
-/** Measured with torch 2.15 on Linux; the packages of CUDA are most of it. */
+/** Rough, for Linux; the libraries of the graphics card are most of it. */
 const sizes = {
   cpu: { downloadBytes: 0.4e9, diskBytes: 1.6e9 },
   cuda: { downloadBytes: 3.5e9, diskBytes: 8e9 },

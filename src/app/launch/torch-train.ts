@@ -74,7 +74,7 @@ export function torchEngine(options: TorchOptions): StepEngine {
 
 /** What is computed on, where PyTorch may choose. */
 export const deviceOf = ({ python, compute }: Pick<TorchOptions, 'python' | 'compute'>): string =>
-  compute.device === 'auto' ? python.report.devices[0]!.device : compute.device;
+  compute.device === 'auto' ? python.report.devices[0]! : compute.device;
 
 async function* torchSteps(
   opened: EngineRun,

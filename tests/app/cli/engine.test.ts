@@ -89,7 +89,7 @@ describe('--engine torch', () => {
   it('is told of by doctor, and setup says what it would do', async () => {
     const { stdout } = await runCli(['doctor', '--json'], { cwd, env: withFake });
     expect(JSON.parse(stdout)).toMatchObject({
-      torch: { executable: fakePython, place: 'NEXTQUILL_PYTHON', packages: { torch: '0-fake' } },
+      torch: { executable: fakePython, place: 'NEXTQUILL_PYTHON', versions: { torch: '0-fake' } },
     });
     const none = JSON.parse((await runCli(['doctor', '--json'], { cwd, env: noPython })).stdout) as object;
     expect('torch' in none).toBe(false);

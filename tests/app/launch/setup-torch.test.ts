@@ -60,7 +60,7 @@ describe('setup torch', () => {
     expect(lines).toEqual(['resolved', 'resolved']);
     expect(await readFile(log, 'utf8')).toContain(`pip install --python ${pythonOf(plan.folder)}`);
     expect(await findPython()).toEqual({ executable: pythonOf(plan.folder), place: 'setup' });
-    expect((await torchPython()).report.packages.torch).toBe('0-fake');
+    expect((await torchPython()).report.versions.torch).toBe('0-fake');
     await expect(planSetup()).rejects.toMatchObject({ code: 'setup/exists' });
     expect((await planSetup({ force: true })).folder).toBe(plan.folder);
   });

@@ -108,9 +108,9 @@ function selfCheckRow(check: NonNullable<MachineReport['selfCheck']>): [string, 
 
 function torchLine(torch: NonNullable<MachineReport['torch']>): string {
   if ('error' in torch) return String(torch.error);
-  const { packages, devices, executable, place } = torch;
-  const names = devices.map(({ device, name }) => `${device} (${name})`).join(', ');
-  return `${packages.torch}; ${names}; Python ${torch.python} (${executable}, by ${place})`;
+  const { versions, hardware, executable, place } = torch;
+  const names = hardware.map(({ device, name }) => `${device} (${name})`).join(', ');
+  return `${versions.torch}; ${names}; Python ${versions.python} (${executable}, by ${place})`;
 }
 
 function pythonLine(python: PythonReport): string {
