@@ -294,20 +294,26 @@ const trainedFrom = (bench: Bench, { perUser }: BenchmarkSystem): unknown[] => [
   ...(perUser === undefined ? [] : [benchmarkSystem(perUser.base), bench.rates, bench.userEpochs]),
 ];
 
+/** Where a system is trained at one rate under one seed. */
+function runFolder(bench: Bench, { name, system }: Trained, learningRate: number, seed: number): string {
+  const depends = [bench.made, system, ...trainedFrom(bench, system), learningRate, seed];
+  const hash = sha256(canonicalJson(depends as never)).slice(0, 8);
+  return join(bench.out, 'runs', `${bench.place}-${name}-${learningRate}-${seed}-${hash}`);
+}
+
 /** @param part whose users have adapters, where each has one */
 async function trainedBy(
   bench: Bench,
-  { name, system }: Trained,
+  trained: Trained,
   learningRate: number,
   seed: number,
   part: 'validation' | 'test',
 ): Promise<TrainedSystem> {
-  const { out, place, model, modelSource, data, prompt, made, loraRank, userEpochs } = bench;
+  const { place, model, modelSource, data, prompt, loraRank, userEpochs } = bench;
   throwIfAborted(bench.options.signal);
+  const { name, system } = trained;
   const { training, perUser } = system;
-  const depends = [made, system, ...trainedFrom(bench, system), learningRate, seed];
-  const hash = sha256(canonicalJson(depends as never)).slice(0, 8);
-  const run = join(out, 'runs', `${place}-${name}-${learningRate}-${seed}-${hash}`);
+  const run = runFolder(bench, trained, learningRate, seed);
   const options = {
     ...running(bench, `${name}, rate ${learningRate}, seed ${seed}`),
     dataSource: `benchmark ${place}`,
@@ -320,18 +326,19 @@ async function trainedBy(
   if (perUser === undefined)
     return trainSystem(run, { ...trainingOf(bench), ...options, model, modelSource, examples: data.train });
   const base = trainingSystem(perUser.base, benchmarkSystem(perUser.base))!;
-  const { scored, cost } = await trainedBy(bench, base, (await chooseRate(bench, base)).chosen, seed, part);
-  const folder = join(out, 'runs', `${place}-${name}-${seed}-${hash}-base`);
+  const { chosen } = await chooseRate(bench, base);
+  const { scored, cost } = await trainedBy(bench, base, chosen, seed, part);
+  const folder = `${runFolder(bench, base, chosen, seed)}-merged`;
   const merged = await mergedBase(folder, model, scored.adapter!);
   const users = { ...options, model: merged, modelSource: folder, examples: data[part], epochs: userEpochs };
-  const trained = await trainUserAdapters(`${run}-${part}`, users);
+  const { adapters, cost: ofUsers } = await trainUserAdapters(`${run}-${part}`, users);
   return {
     scored: { model: merged },
-    adapters: trained.adapters,
+    adapters,
     cost: {
-      seconds: cost.seconds + trained.cost.seconds,
-      tokens: cost.tokens + trained.cost.tokens,
-      peakMemoryBytes: Math.max(cost.peakMemoryBytes, trained.cost.peakMemoryBytes),
+      seconds: cost.seconds + ofUsers.seconds,
+      tokens: cost.tokens + ofUsers.tokens,
+      peakMemoryBytes: Math.max(cost.peakMemoryBytes, ofUsers.peakMemoryBytes),
     },
   };
 }
