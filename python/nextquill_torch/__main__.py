@@ -115,7 +115,8 @@ def _out_of_memory(cause: Exception) -> Fault | None:
     return Fault(
         f"memory: expected enough for a microbatch, got: {str(cause).splitlines()[0] if str(cause) else 'none left'}",
         code="worker/out-of-memory",
-        hint="Set training.recompute=true, lower training.batchSize and raise gradientAccumulation, use --dtype bf16, or --parallel shard over more processes.",
+        hint="Set training.recompute=true, lower training.batchSize and raise gradientAccumulation, use --dtype bf16, "
+        "or --parallel shard over more processes.",
     )
 
 

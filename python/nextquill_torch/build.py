@@ -10,6 +10,7 @@ from torch import nn
 from .events import Events
 from .faults import SpecFault
 from .model import ATTENTION, DTYPES, Adapted, all_trained, open_adapter, open_model, set_first_values, with_adapter
+from .noise import NoiseContext
 from .parallel import Ranks
 from .passes import Layout, Scored
 from .spec import Spec
@@ -105,7 +106,7 @@ def frozen_copy(spec: Spec, setting: Setting, *, model: str | None = None, adapt
     dtype = DTYPES[setting.dtype]
     opened = open_model(model or spec.model["path"], dtype=dtype, attention=setting.attention)
     check_vocabulary(spec, opened)
-    adapted = open_adapter(opened, adapter) if adapter else Adapted(opened, opened, all_trained(opened).noise)
+    adapted = open_adapter(opened, adapter) if adapter else Adapted(opened, opened, NoiseContext())
     for parameter in adapted.whole.parameters():
         parameter.requires_grad_(False)
     return adapted

@@ -4,8 +4,9 @@ import time
 
 from .events import Events
 from .parallel import Ranks
+from .result import peak_memory, record_of
 from .spec import Spec
-from .train import Training, peak_memory, record_of
+from .train import Training
 
 
 def check(spec: Spec, ranks: Ranks, events: Events) -> dict:
@@ -22,7 +23,7 @@ def check(spec: Spec, ranks: Ranks, events: Events) -> dict:
     training.share(microbatch, step + 1, training.steps[step], 1.0)
     norm = training.state.gradient_norm()
     return {
-        **record_of(training),
+        **record_of(ranks, training.setting),
         "steps": training.total,
         "examples": len(pairs),
         "trainedParameters": training.state.count,

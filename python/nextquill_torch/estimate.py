@@ -69,7 +69,8 @@ def score_pairs(
         difference = torch.where(has, tokens["divergence"], torch.zeros_like(without))
         return dict(zip(ESTIMATED, (tokens["withHistory"], without, difference)))
 
-    groups = regrouped(chosen, lengths, TOKENS_PER_RUN)
+    # Rows that are named are a microbatch: all of them at once, as each process with a part of the weights has one.
+    groups = regrouped(chosen, lengths, TOKENS_PER_RUN) if rows is None else [chosen]
     return score_rows(len(chosen), pairs.response.offsets, ESTIMATED, groups, score, ranks, progress)
 
 

@@ -85,7 +85,8 @@ def device_of(name: str, local: int) -> torch.device:
     chosen = next(kind for kind, is_there in there.items() if is_there) if name == "auto" else name
     if not there.get(chosen, False):
         raise SpecFault(
-            f"device: expected one of {', '.join(kind for kind in there if there[kind])}, got {chosen}, which torch {torch.__version__} does not find",
+            f"device: expected one of {', '.join(kind for kind in there if there[kind])}, got {chosen}, "
+            f"which torch {torch.__version__} does not find",
             code="engine/device",
             hint="Choose another --device, or install the torch that is made for it: nextquill setup torch --backend …",
         )

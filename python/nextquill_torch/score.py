@@ -79,7 +79,8 @@ def _check_finite(found: dict[str, Tensor], rows: Ragged) -> None:
         at = int(wrong[0])
         row = int(torch.searchsorted(rows.offsets, at, right=True)) - 1
         raise Fault(
-            f"{name} of row {row + 1} of {len(rows)}, response token {at - int(rows.offsets[row]) + 1}: expected a finite number, got {float(values[at])}",
+            f"{name} of row {row + 1} of {len(rows)}, response token {at - int(rows.offsets[row]) + 1}: "
+            f"expected a finite number, got {float(values[at])}",
             code="scoring/nan",
             hint="Look for numbers that are not finite in the weights of the model and its adapter.",
         )

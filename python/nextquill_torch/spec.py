@@ -54,6 +54,18 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Rows that a run measures its loss on."""
+
+    prompts: Ragged
+    responses: Ragged
+    #: bool[response values].
+    fitted: Tensor
+    #: A number for the user of each row.
+    users: list[int]
+
+
+@dataclass(frozen=True)
 class StepPlan:
     """One step: its microbatches of rows of pairs."""
 
@@ -109,7 +121,8 @@ class Spec:
         row = TABLE["objectives"].get(self.recipe["objective"])
         if row is not None and row["preference"] != preference:
             raise SpecFault(
-                f"run.json: objective.preference: expected {json.dumps(row['preference'])}, as {self.recipe['objective']} has it, got {json.dumps(preference)}",
+                f"run.json: objective.preference: expected {json.dumps(row['preference'])}, as {self.recipe['objective']} has it, "
+                f"got {json.dumps(preference)}",
                 code="spec/objective",
                 hint="Install the nextquill-torch of the same version as NextQuill.",
             )
@@ -118,7 +131,8 @@ class Spec:
         for key, derived in (("passes", plan.passes), ("gradientWithoutHistory", plan.gradient_without_history)):
             if rules[key] != derived:
                 raise SpecFault(
-                    f"run.json: objective.{key}: expected {json.dumps(derived)}, which follows from the rules and options, got {json.dumps(rules[key])}",
+                    f"run.json: objective.{key}: expected {json.dumps(derived)}, which follows from the rules and options, "
+                    f"got {json.dumps(rules[key])}",
                     code="spec/objective",
                     hint="Install the nextquill-torch of the same version as NextQuill.",
                 )
@@ -211,6 +225,19 @@ class Spec:
         if len(pair) > 0 and not 0 <= int(pair.min()) <= int(pair.max()) < len(self.pairs):
             raise self._fault(name, "pair", f"rows of {len(self.pairs)} pairs", "others")
         return prompts, pair
+
+    @cached_property
+    def validation(self) -> "HeldOut | None":
+        """Held-out rows, where the run measures its loss on them."""
+        name = "validation.safetensors"
+        if self.recipe.get("evalEvery", 0) == 0 or not self.has(name):
+            return None
+        prompts, responses, tensors = self.prompts(name)
+        users = self._column(name, tensors, "user", torch.int32, len(prompts))
+        fitted = torch.ones(len(responses.values), dtype=torch.bool)
+        if "fitted" in tensors:
+            fitted = self._column(name, tensors, "fitted", torch.uint8, len(responses.values)).bool()
+        return HeldOut(prompts, responses, fitted, users.tolist())
 
     def prompts(self, name: str) -> tuple[Ragged, Ragged, dict[str, Tensor]]:
         """Prompts, their responses, and the other tensors of a file."""

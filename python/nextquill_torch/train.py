@@ -1,27 +1,23 @@
 """The loop: steps of microbatches, log, checkpoints, result. Order, rates and first values are the spec's; see src/method/runs/run.ts."""
 
 import errno
-import json
 import math
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from . import __version__
 from .build import Setting, build_training, layout_of, setting_of, shard
 from .checkpoint import CHECKPOINTS, find_newest, prune_checkpoints, restore_checkpoint, write_checkpoint
 from .estimate import given_estimates, of_fitted, score_pairs, score_prompts
 from .events import Events, StopFlag, write_end
 from .faults import Fault
-from .files import remove_temporaries, write_folder
+from .files import remove_temporaries
 from .objective import Groups, loss_of
 from .parallel import Ranks, dealt, regrouped
 from .passes import Scored, batch_of
+from .result import peak_memory, record_of, save_result, summarise
 from .spec import Spec, StepPlan
 from .state import TrainedState
 from .step_log import StepLog, cut_step_log
@@ -35,7 +31,8 @@ class Training:
         self.run = spec.run
         self.total = spec.content["totalSteps"]
         self.plan = spec.plan
-        self.steps = spec.steps
+        # Whatever is wrong with the spec is told before the model is opened.
+        self.steps, _ = spec.steps, spec.validation
         self.parts = ["crossEntropy", "weightedCrossEntropy"]
         self.parts += ["preference"] if self.plan.needs_other else []
         self.parts += ["logitDifference"] if self.plan.difference != "none" else []
@@ -104,25 +101,21 @@ class Training:
 
     def validation_loss(self) -> float:
         """Mean over users of the mean negative log-likelihood of a response token with the history, nats."""
-        name = "validation.safetensors"
-        prompts, responses, tensors = self.spec.prompts(name)
-        users = self.spec.column(name, tensors, "user", torch.int32, len(prompts)).tolist()
-        fitted = tensors.get("fitted")
-        scores = score_prompts(self.scored, self.spec, self.setting, self._scoring_ranks(), lambda *_: None, prompts, responses)
+        held_out = self.spec.validation
+        offsets = held_out.responses.offsets
+        scores = score_prompts(
+            self.scored, self.spec, self.setting, self._scoring_ranks(), lambda *_: None, held_out.prompts, held_out.responses
+        )
         by_user: dict[int, list[float]] = {}
-        for i, user in enumerate(users):
-            rows = slice(int(responses.offsets[i]), int(responses.offsets[i + 1]))
-            values = scores[rows] if fitted is None else scores[rows][fitted[rows].bool()]
-            by_user.setdefault(user, []).append(-float(values.double().mean()))
+        for i, user in enumerate(held_out.users):
+            rows = slice(int(offsets[i]), int(offsets[i + 1]))
+            by_user.setdefault(user, []).append(-float(scores[rows][held_out.fitted[rows]].double().mean()))
         means = [sum(values) / len(values) for values in by_user.values()]
         return sum(means) / len(means)
 
     def _scoring_ranks(self):
         """Sharded weights are gathered by all at once: each process then scores all rows."""
         return _Alone() if self.state.is_sharded else self.ranks
-
-    def close(self) -> None:
-        self.ranks.close()
 
 
 class _Alone:
@@ -142,17 +135,16 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
     stop = StopFlag(spec.folder)
     training = Training(spec, ranks, events)
     step, lines = _resume(training)
-    is_resumed = step > 0 or len(spec_events(spec)) > 0
     state, total, run = training.state, training.total, training.run
     log = StepLog(run) if ranks.is_main else None
     checkpointed = [step, time.monotonic()]
-    record = record_of(training)
+    record = record_of(ranks, training.setting)
     events.emit(
         "started",
         run=str(run),
         steps=total,
         startStep=step,
-        isResumed=is_resumed,
+        isResumed=step > 0,
         examples=len(spec.pairs),
         trainedParameters=state.count,
         **record,
@@ -170,21 +162,19 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
     every = spec.recipe.get("evalEvery", 0)
 
     def is_evaluated(at: int) -> bool:
-        return every > 0 and spec.has("validation.safetensors") and (at % every == 0 or at == total)
+        return spec.validation is not None and (at % every == 0 or at == total)
 
-    def evaluate() -> float:
-        loss = training.validation_loss()
-        prompts, _, tensors = spec.prompts("validation.safetensors")
-        users = len(set(tensors["user"].tolist()))
-        events.emit("evaluation", step=step, validationLoss=loss, examples=len(prompts), users=users)
-        return loss
+    def tell_evaluation(loss: float) -> None:
+        users = spec.validation.users
+        events.emit("evaluation", step=step, validationLoss=loss, examples=len(users), users=len(set(users)))
 
     if step > 0 and is_evaluated(step) and ranks.sums([float(bool(lines) and "validationLoss" not in lines[-1])])[0] > 0:
         # Stopped between the step and its evaluation: the weights are still those of the step.
-        lines_of_step = {"validationLoss": evaluate()}
+        loss = training.validation_loss()
         if log is not None:
-            lines[-1] |= lines_of_step
+            lines[-1]["validationLoss"] = loss
             log.replace_last(lines[-1])
+        tell_evaluation(loss)
     begin = time.monotonic()
     try:
         while step < total:
@@ -228,18 +218,18 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
                 lines.append(line)
             events.emit("step", totalSteps=total, **line, elapsedSeconds=time.monotonic() - begin)
             if validation is not None:
-                prompts, _, tensors = spec.prompts("validation.safetensors")
-                users = len(set(tensors["user"].tolist()))
-                events.emit("evaluation", step=step, validationLoss=validation, examples=len(prompts), users=users)
+                tell_evaluation(validation)
             if stopping > 0:
                 if checkpointed[0] < step:
                     checkpoint()
                 if ranks.is_main:
-                    write_end(spec.folder, "stopped", step=step, code="aborted", message=f"{run}: stopped after step {step} of {total}", hint="Resume the run to continue from there.", record=record)
+                    said = {"code": "aborted", "message": f"{run}: stopped after step {step} of {total}"}
+                    hint = "Resume the run to continue from there."
+                    write_end(spec.folder, "stopped", step=step, **said, hint=hint, record=record)
                 return 130
             if step < total and (step % spec.content["checkpoint"]["every"] == 0 or due > 0):
                 checkpoint()
-        result = save_result(training)
+        result = save_result(spec, state)
         if ranks.is_main:
             summary = summarise(lines, result, ranks.device)
             write_end(spec.folder, "done", step=step, summary=summary, record=record)
@@ -256,12 +246,6 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
     finally:
         if log is not None:
             log.close()
-
-
-def spec_events(spec: Spec) -> list[Path]:
-    """Marks of an earlier worker."""
-    folder = spec.run / CHECKPOINTS
-    return list(folder.glob("step-*")) if folder.is_dir() else []
 
 
 def _resume(training: Training) -> tuple[int, list[dict]]:
@@ -290,76 +274,3 @@ def _not_finite(what: str, got: float, code: str, number: int, run: Path) -> Fau
         code=code,
         hint=f"Start a new run with a lower learning rate; the last checkpoint is in {run / CHECKPOINTS}.",
     )
-
-
-def save_result(training: Training) -> dict[str, str]:
-    """Writes `adapter/` or `weights/`, with what the spec wants beside the weights. Returns the folder by its name."""
-    spec, ranks = training.spec, training.ranks
-    result = spec.content["result"]
-    tensors = training.state.whole("weights")
-    name = "model.safetensors" if result["folder"] == "weights" else "adapter_model.safetensors"
-    path = spec.run / result["folder"]
-
-    def fill(folder: Path) -> None:
-        source = Path(spec.model["path"])
-        for file in result["copies"]:
-            if (source / file).is_file():
-                (folder / file).write_bytes((source / file).read_bytes())
-        for file, content in result["files"].items():
-            (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        save_file(tensors, folder / name, metadata={"format": "pt"})
-
-    if ranks.is_main:
-        write_folder(path, fill)
-    ranks.wait()
-    return {result["folder"]: str(path)}
-
-
-def summarise(lines: list[dict], result: dict[str, str], device: torch.device) -> dict:
-    """The summary of a run from all lines of its log."""
-    seconds = sum(line["seconds"] for line in lines)
-    last = lines[-1]
-    return {
-        "steps": len(lines),
-        "examplesPerSecond": sum(line["examples"] for line in lines) / seconds,
-        "tokensPerSecond": sum(line["tokens"] for line in lines) / seconds,
-        "peakMemoryBytes": max([peak_memory(device), *(line["peakMemoryBytes"] for line in lines)]),
-        "finalLoss": last["loss"],
-        **({"validationLoss": last["validationLoss"]} if "validationLoss" in last else {}),
-        **result,
-    }
-
-
-def record_of(training: Training) -> dict:
-    """What a run used, for the events and the manifest."""
-    ranks, setting = training.ranks, training.setting
-    return {
-        "processes": ranks.world,
-        "nodes": ranks.nodes,
-        "device": ranks.device.type,
-        "dtype": setting.dtype,
-        "parallel": setting.parallel,
-        "attention": setting.attention,
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    import peft
-    import transformers
-
-    return {
-        "nextquillTorch": __version__,
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "peft": peft.__version__,
-    }
-
-
-def peak_memory(device: torch.device) -> int:
-    """Of the device where it has memory of its own, else of this process."""
-    if device.type in ("cuda", "xpu"):
-        return getattr(torch, device.type).max_memory_allocated(device)
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used if sys.platform == "darwin" else used * 1024

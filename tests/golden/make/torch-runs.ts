@@ -4,12 +4,15 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { writeScoreSpec } from '../../../src/app/launch/score-spec.ts';
 import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
 import { randomStream } from '../../../src/base/random.ts';
+import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import type { RunInfo } from '../../../src/method/runs/run-info.ts';
+import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { createEstimator, fixedEstimates } from '../../../src/method/training/estimators.ts';
 import { createValidation } from '../../../src/method/training/held-out.ts';
 import { resolveSettings, type TrainingSettings } from '../../../src/method/training/settings.ts';
@@ -200,7 +203,48 @@ async function make(name: string, { modelName, examples = 10, masked, others, ..
   console.log(name, steps.length, JSON.stringify(steps.at(-1)));
 }
 
+/** Scores of pairs and prompts, with an adapter and without. */
+async function makeScores() {
+  const model = await tinyModel();
+  const pairs = randomPairs(7);
+  const adapter = await loadAdapter(resolve(folder, '../tiny-llama/adapter'), model);
+  const prompts = pairs.map(({ withHistoryIds: promptIds, responseIds }, i) => ({
+    promptIds,
+    responseIds,
+    ...(i % 2 === 0 && { targetIds: responseIds.map((id) => (id + 7) % 61) }),
+  }));
+  for (const [name, parts] of Object.entries({
+    'scores-llama': { pairs },
+    'scores-adapter': { pairs, adapter },
+    'scores-prompts': { prompts, adapter },
+  })) {
+    const run = join(folder, name);
+    await mkdir(run, { recursive: true });
+    const compute = { ...defaultCompute, device: 'cpu' as const, threads: 1 };
+    await writeScoreSpec(run, { ...parts, model, modelSource: 'tiny-llama', compute, version: '0.0.0' });
+    const path = join(run, 'spec/run.json');
+    const spec = JSON.parse(await readFile(path, 'utf8'));
+    spec.model.path = 'tiny-llama';
+    if ('adapter' in parts) spec.adapter = 'adapter';
+    await writeFile(path, `${JSON.stringify(spec, null, 1)}\n`);
+    await using scorer = createScorer(
+      { model, ...('adapter' in parts && { adapter: parts.adapter }) },
+      { threads: 1 },
+    );
+    const scores: Record<string, number[]> = {};
+    if ('pairs' in parts) {
+      const effects = await scorer.effects(parts.pairs);
+      for (const key of ['logProbWithHistory', 'logProbWithoutHistory', 'divergence'] as const)
+        scores[key] = effects.flatMap((effect) => [...effect[key]]);
+    } else scores.logProb = (await scorer.logProbabilities(parts.prompts)).flatMap((values) => [...values]);
+    const expected = { madeBy: 'nextquill', script: 'tests/golden/make/torch-runs.ts', scores };
+    await writeFile(join(run, 'expected.json'), `${JSON.stringify(expected, null, 1)}\n`);
+    console.log(name);
+  }
+}
+
 const only = process.argv.slice(2);
 if (only.length === 0) await rm(folder, { recursive: true, force: true });
 for (const [name, one] of Object.entries(cases))
   if (only.length === 0 || only.includes(name)) await make(name, one);
+if (only.length === 0 || only.includes('scores')) await makeScores();

@@ -1,0 +1,48 @@
+"""LLaMA-Factory v1 (USE_V1=1): our token ids and weights as its `loss_weights`. Import this module before its trainer runs.
+
+    import nextquill_torch.llamafactory
+    from llamafactory.v1.trainers.sft_trainer import run_sft
+    run_sft("config.yaml")
+
+In the data set's description `converter: nextquill`, and `template: nextquill` for the model. Its rows have `with` and `response`
+(token ids) and `weights` (one a response token, mean 1), as `nextquill export-pairs` writes them for a fixed estimator. Its trainer
+averages over tokens where NextQuill averages over examples: long responses count more.
+"""
+
+import json
+from collections.abc import Mapping
+
+from llamafactory.v1.plugins.data_plugins.converter import DataConverterPlugin
+from llamafactory.v1.plugins.model_plugins.rendering import RenderingPlugin
+
+from .faults import SpecFault
+
+IGNORE_INDEX = -100
+
+
+@DataConverterPlugin("nextquill").register()
+def convert(row: Mapping) -> dict:
+    """A row as one message, whose text holds the ids: nothing is tokenised again."""
+    ids, response, weights = (list(row.get(name) or []) for name in ("with", "response", "weights"))
+    if not ids or not response or len(weights) != len(response):
+        raise SpecFault(
+            f"data set: expected ids in with and response, and {len(response)} weights, got {len(ids)}, {len(response)} and {len(weights)}",
+            code="llamafactory/columns",
+            hint="Make the data set by `nextquill export-pairs` with weights.",
+        )
+    text = json.dumps({"ids": ids, "response": response, "weights": [float(weight) for weight in weights]})
+    return {"messages": [{"role": "assistant", "content": [{"type": "text", "value": text}], "loss_weight": 1.0}]}
+
+
+@RenderingPlugin("nextquill").register("render_messages")
+def render(processor, messages, tools=None, is_generate: bool = False, enable_thinking: bool = False) -> dict:
+    """The ids of a converted row, its labels, and a weight for each label."""
+    row = json.loads(messages[0]["content"][0]["value"])
+    prompt, response = row["ids"], row["response"]
+    ids = [*prompt, *response]
+    return {
+        "input_ids": ids,
+        "attention_mask": [1] * len(ids),
+        "labels": [IGNORE_INDEX] * len(prompt) + response,
+        "loss_weights": [0.0] * len(prompt) + row["weights"],
+    }

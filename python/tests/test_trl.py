@@ -1,0 +1,167 @@
+"""NextQuillTrainer against the worker: the same losses and gradient norms on the same batches, accumulated or not."""
+
+import pytest
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from trl import SFTConfig
+
+from nextquill_torch.faults import Fault
+from nextquill_torch.spec import read_spec, read_tensors
+from nextquill_torch.trl import NextQuillTrainer, PairCollator
+from runs import GOLDEN, prepare, steps_of, work
+
+
+def tokenizer():
+    vocabulary = {f"t{i}": i for i in range(61)}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="t0")), pad_token="t0", eos_token="t2"
+    )
+
+
+def rows_of(run):
+    """The pairs of a run in the order of its first epoch, as export-pairs would write them."""
+    spec = read_spec(run)
+    pairs = spec.pairs
+    order = [i for step in spec.steps if step.epoch == 0 for microbatch in step.microbatches for i in microbatch]
+    rows = []
+    for i in order:
+        response = pairs.response.row(i).tolist()
+        row = {"with": pairs.with_history.row(i).tolist(), "without": pairs.without_history.row(i).tolist(), "response": response}
+        start = int(pairs.response.offsets[i])
+        fitted = [True] * len(response) if pairs.fitted is None else pairs.fitted[start : start + len(response)].tolist()
+        rows.append({**row, "hasHistory": bool(pairs.has_history[i]), "fitted": fitted})
+    return rows
+
+
+def trainer_of(run, folder, rows, batch, accumulation, **options):
+    spec = read_spec(run)
+    lora = spec.recipe["lora"]
+    args = SFTConfig(
+        output_dir=str(folder), per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
+        num_train_epochs=1, learning_rate=1.0, lr_scheduler_type="constant", max_grad_norm=spec.recipe["maxGradientNorm"],
+        weight_decay=spec.recipe["weightDecay"], logging_steps=1, report_to=[], save_strategy="no", use_cpu=True, bf16=False,
+        disable_tqdm=True, seed=0,
+    )  # fmt: skip
+
+    class InOrder(NextQuillTrainer):
+        def __init__(self, *arguments, **keywords):
+            self.losses: list[float] = []
+            super().__init__(*arguments, **keywords)
+
+        def training_step(self, *arguments, **keywords):
+            loss = super().training_step(*arguments, **keywords)
+            self.losses.append(float(loss))
+            return loss
+
+        def _get_train_sampler(self, *_):
+            return torch.utils.data.SequentialSampler(self.train_dataset)
+
+        def create_scheduler(self, *arguments, **keywords):
+            # The worker's rates, by a table.
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                self.optimizer, lambda at: spec.steps[min(at, len(spec.steps) - 1)].learning_rate
+            )
+            return self.lr_scheduler
+
+    trainer = InOrder(
+        AutoModelForCausalLM.from_pretrained(spec.model["path"], dtype=torch.float32),
+        args,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer(),
+        peft_config=LoraConfig(
+            r=lora["rank"], lora_alpha=lora["loraAlpha"], target_modules=lora["targetModules"], task_type="CAUSAL_LM",
+            use_rslora=lora.get("rsLora", False),
+        ),  # fmt: skip
+        **options,
+    )
+    initial = read_tensors(run / "spec" / "initial.safetensors")
+    with torch.no_grad():
+        for name, parameter in trainer.model.named_parameters():
+            if parameter.requires_grad:
+                parameter.copy_(initial[name.replace(".default", "")])
+    return trainer
+
+
+@pytest.mark.parametrize(
+    ("name", "objective", "options", "batch", "accumulation"),
+    [
+        ("nextquill", "nextquill", {}, 2, 2),
+        ("nextquill", "nextquill", {}, 4, 1),
+        ("nextquill", "nextquill", {}, 1, 4),
+        ("js-gradient-masked", "nextquill-js", {"weightGradient": True}, 2, 2),
+        ("no-history", "sft-no-history", {}, 2, 2),
+    ],
+)
+def test_losses_are_the_workers(name, objective, options, batch, accumulation, tmp_path):
+    run = prepare(name, tmp_path)
+    assert work(run) == 0
+    trainer = trainer_of(run, tmp_path / "out", rows_of(run), batch, accumulation, objective=objective, objective_options=options)
+    trainer.train()
+    norms = [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry]
+    steps = [step for step in steps_of(run) if step["epoch"] == 0]
+    assert len(norms) == len(steps)
+    for at, step in enumerate(steps):
+        # The shares of the step's microbatches.
+        loss = sum(trainer.losses[at * accumulation : (at + 1) * accumulation])
+        assert loss == pytest.approx(step["loss"], abs=1e-5)
+        assert norms[at] == pytest.approx(step["gradientNorm"], rel=1e-4)
+
+
+def test_an_anchor_and_a_difference_go_through_the_workers_own_chunks(tmp_path):
+    run = prepare("paper-anchor", tmp_path)
+    assert work(run) == 0
+    options = {"anchorWeight": 0.3, "stopGradient": True, "effectThreshold": 0.01, "effectWeight": 0.1}
+    trainer = trainer_of(run, tmp_path / "out", rows_of(run), 4, 1, objective="nextquill-paper", objective_options=options)
+    inputs = trainer.data_collator(rows_of(run)[:4])
+    loss = trainer.compute_loss(trainer.model, inputs, num_items_in_batch=4)
+    parts = steps_of(run)[0]["parts"]
+    wanted = parts["weightedCrossEntropy"] + 0.1 * parts["logitDifference"] + 0.3 * parts["anchor"]
+    assert float(loss.detach()) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_ten_lines(tmp_path):
+    rows = [row for row in rows_of(prepare("nextquill", tmp_path)) if row["hasHistory"]]
+    model = tmp_path / "model"
+    AutoModelForCausalLM.from_pretrained(GOLDEN / "tiny-llama").save_pretrained(model)
+    tokenizer().save_pretrained(model)
+    Dataset.from_list(rows).to_parquet(tmp_path / "pairs.parquet")
+
+    from datasets import load_dataset
+
+    data = load_dataset("parquet", data_files=str(tmp_path / "pairs.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    trainer = NextQuillTrainer(
+        model=str(model),
+        args=SFTConfig(output_dir=str(tmp_path / "out"), use_cpu=True, bf16=False, report_to=[], disable_tqdm=True),
+        train_dataset=data,
+        peft_config=LoraConfig(r=4, target_modules="all-linear"),
+        objective="nextquill",
+    )
+    trainer.train()
+    trainer.save_model(str(tmp_path / "adapter"))
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "code"),
+    [
+        ({"packing": True}, {}, "trl/option"),
+        ({"label_smoothing_factor": 0.1}, {}, "trl/option"),
+        ({}, {"objective": "mipo"}, "trl/objective"),
+        ({}, {"objective": "unknown"}, "objective/unknown"),
+        ({}, {"objective_options": {"weightsFrom": "userSpecific"}}, "trl/objective"),
+    ],
+    ids=str,
+)
+def test_what_would_change_the_loss_is_refused(options, arguments, code, tmp_path):
+    with pytest.raises(Fault) as caught:
+        NextQuillTrainer("nowhere", SFTConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **options), **arguments)
+    assert caught.value.code == code
+
+
+def test_a_row_without_ids_is_named():
+    with pytest.raises(Fault) as caught:
+        PairCollator(0)([{"with": [1], "without": [1], "response": []}])
+    assert caught.value.code == "trl/columns"
