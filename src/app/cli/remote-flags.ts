@@ -95,7 +95,7 @@ export async function openRemoteModel(
       },
     );
   if (sendTexts && isRemoteSource(source)) note(`texts are sent to ${new URL(source).host}`);
-  return openRemote(source, {
+  const opened = await openRemote(source, {
     ...(options.offline !== undefined && { offline: options.offline }),
     ...(tokenizer !== undefined && { tokenizer }),
     ...(remoteModel !== undefined && { model: remoteModel }),
@@ -112,4 +112,9 @@ export async function openRemoteModel(
     onWarning: warn,
     signal,
   });
+  if (opened.probe.fingerprint === undefined)
+    note(
+      'the server does not say when it changes: remove kept scores (--out, --cache) when it serves another model',
+    );
+  return opened;
 }

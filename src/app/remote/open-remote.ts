@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { defaultCacheFolder } from '../../base/cache-folder.ts';
 import { ConfigError, EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import { readIfThere } from '../../base/json-file.ts';
+import { parseJsonObject, readIfThere } from '../../base/json-file.ts';
 import { largest } from '../../base/largest.ts';
 import { quantile } from '../../base/statistics/estimate.ts';
 import type { DecoderConfig } from '../../engine/models/hf-config.ts';
@@ -94,10 +94,13 @@ async function configOf(
   folder: string,
 ): Promise<{ positions: number | undefined; rows: number | undefined }> {
   const text = await readIfThere(join(folder, 'config.json'));
-  const config = (text === undefined ? {} : JSON.parse(text)) as Record<string, unknown>;
+  const config = text === undefined ? {} : parseJsonObject(join(folder, 'config.json'), text);
   const count = (value: unknown) =>
     Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined;
-  return { positions: count(config.max_position_embeddings), rows: count(config.vocab_size) };
+  return {
+    positions: count(config.max_position_embeddings ?? config.n_positions),
+    rows: count(config.vocab_size),
+  };
 }
 
 function passesOf(

@@ -9,7 +9,7 @@ import { syncFolder } from '../../../base/atomic-file.ts';
 import { throwIfAborted } from '../../../base/errors.ts';
 import { type AdapterPlace, allAdapters, removeUnnamed } from '../store/adapters.ts';
 import type { Database } from '../store/database.ts';
-import { historyOf, noItem } from '../store/items.ts';
+import { asItem, historyOf, noItem } from '../store/items.ts';
 import { keepReceipt, newReceiptId, pendingReceipts, signReceipt } from '../store/receipts.ts';
 import { activeUser } from '../store/users.ts';
 import type { ForgettingOptions, Receipt, StoredItem, StoredUser } from '../store-contract.ts';
@@ -249,7 +249,8 @@ async function finish(
       },
     };
     if (measures !== undefined && before !== undefined) {
-      const { after, equalsNewUser } = await effectAfter(probes, measures);
+      const held = db.all('SELECT * FROM items WHERE user = ?', user).map(asItem);
+      const { after, equalsNewUser } = await effectAfter(probes, held, measures);
       evidence = { ...evidence, effect: { probes: probes.length, before, after, equalsNewUser } };
       if (!equalsNewUser || after.value !== 0)
         problems.push('the model still gives other numbers for the user than for a new one');

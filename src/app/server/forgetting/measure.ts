@@ -36,13 +36,20 @@ export function effectOf(scores: readonly Scores[]): Estimate {
   return intervalOfEnough(bootstrapUsers(effects.length, weighted, {}), effects.length);
 }
 
-/** What the model gives for the user's texts once the store holds nothing of the user. */
+/**
+ * What the model gives for the user's texts with what the store still holds of the user, beside what it gives for a new user.
+ * @param held items of the user that are left: none, if all went well
+ */
 export async function effectAfter(
   probes: readonly ForgettingProbe[],
+  held: readonly StoredItem[],
   { logProbabilities }: ForgettingMeasures,
 ): Promise<{ readonly after: Estimate; readonly equalsNewUser: boolean }> {
   const bare = probes.map((probe) => ({ ...probe, history: [] }));
-  const now = await logProbabilities(bare, undefined);
+  const now = await logProbabilities(
+    probes.map((probe) => ({ ...probe, history: held })),
+    undefined,
+  );
   const ofNewUser = await logProbabilities(bare, undefined);
   const equal = (a: readonly number[], b: readonly number[]) =>
     a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
