@@ -43,7 +43,7 @@ export interface SetupPlan {
 /** Rough, for Linux; the libraries of the graphics card are most of it. */
 const sizes = {
   cpu: { downloadBytes: 0.4e9, diskBytes: 1.6e9 },
-  cuda: { downloadBytes: 3.5e9, diskBytes: 8e9 },
+  cuda: { downloadBytes: 3e9, diskBytes: 6e9 },
   rocm: { downloadBytes: 5e9, diskBytes: 16e9 },
 } as const;
 
