@@ -60,6 +60,8 @@ describe('an answer', () => {
           passes: strength === 1.5 ? 2 : 1,
         },
       });
+      const own = (answer as unknown as { nextquill: { historyItems: string[] } }).nextquill;
+      expect(own.historyItems.length).toBe(strength === 0 ? 0 : 6);
       expect(answer.usage!.total_tokens).toBe(answer.usage!.prompt_tokens + answer.usage!.completion_tokens);
     },
   );

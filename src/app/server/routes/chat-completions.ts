@@ -85,11 +85,13 @@ function answerOf(
   }));
   const times: TextTimes = { queueMs: 0, firstTokenMs: undefined };
   const warnings = [...plan.warnings];
+  // With strength 0 the prompt without history runs alone.
+  const shown = prompt.strength === 0 && !plan.effects ? [] : pair.shown;
   let ofItems: readonly object[] | undefined;
   let passes = pair.hasHistory && task.prompts[0]!.guidance !== undefined ? 2 : 1;
   const usage = () => {
     const completion = texts.reduce((sum, { tokens }) => sum + tokens, 0);
-    const length = pair.withHistoryIds.length;
+    const { length } = task.prompts[0]!.ids;
     return { prompt_tokens: length, completion_tokens: completion, total_tokens: length + completion };
   };
   const head = {
@@ -104,13 +106,13 @@ function answerOf(
     template: prompt.settings.template,
     seed: plan.seed,
     adapter: prompt.adapter === undefined ? null : { name: prompt.adapter.name, hash: prompt.adapter.hash },
-    historyItems: pair.shown.map((item) => item.id),
+    historyItems: shown.map((item) => item.id),
     historyItemsDropped: plan.historyItemsDropped,
     ...(prompt.historyVersion !== undefined && { historyVersion: prompt.historyVersion }),
   };
   const ended = () => ({
     ...(ofItems && { items: ofItems }),
-    copied: texts.map(({ text }) => copiedText(text, prompt.strength === 0 ? [] : pair.shown).share),
+    copied: texts.map(({ text }) => copiedText(text, prompt.strength === 0 ? [] : shown).share),
     passes,
     queueMs: times.queueMs,
     firstTokenMs: times.firstTokenMs ?? null,
