@@ -99,7 +99,7 @@ const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength
   bench.made,
   system,
   ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
-  ...trainedFrom(bench, system),
+  ...(rate === undefined ? [] : trainedFrom(bench, system)),
   seed,
   rate ?? null,
   strength ?? null,

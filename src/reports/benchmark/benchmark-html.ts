@@ -17,11 +17,14 @@ import { benchmarkAnswer } from './benchmark-answer.ts';
 import { boardFacts } from './benchmark-markdown.ts';
 import { benchmarkTables, type TextTable } from './benchmark-tables.ts';
 
+/** Names of systems stand on one line. */
+const tableStyle = 'table.groups th[scope="row"]{white-space:nowrap}';
+
 /** A page that loads nothing and holds no text of a user. */
 export function renderBenchmarkHtml({ boards }: BenchmarkResult, provenance: Provenance): string {
   return htmlPage({
     title: 'Which system personalises?',
-    style: pageStyle + reportStyle,
+    style: `${pageStyle}${reportStyle}${tableStyle}`,
     script: '',
     body: html`<main>
 ${boards.map(boardHtml)}
@@ -62,8 +65,7 @@ function boardHtml(board: BenchmarkBoard): Html {
     ),
     table: tableHtml(differences),
   })}
-${foldedSection('Likelihoods and effects', tableHtml(likelihood))}
-${rest.map((table) => foldedSection(table.title, tableHtml(table)))}`;
+${[likelihood, ...rest].map((table) => foldedSection(table.heading, tableHtml(table)))}`;
 }
 
 const tableHtml = ({ title, head, rows }: TextTable): Html =>

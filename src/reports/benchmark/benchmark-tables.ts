@@ -10,6 +10,9 @@ import type { WrittenAuthors } from '../../method/generation/written-authors.ts'
 
 /** Cells of a table; the first of each row names it. */
 export interface TextTable {
+  /** A few words, for a heading. */
+  readonly heading: string;
+  /** What its numbers are, in a sentence without its full stop. */
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -34,6 +37,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
   const { rows, tests, baseline } = leaderboard;
   const systemOf = (name: string) => systems.find(({ system }) => system === name)!;
   const likelihood: TextTable = {
+    heading: 'Likelihoods and effects',
     title: 'Likelihood, nats a token; means over users, 95 % intervals by user',
     head: ['system', ...columns.map(([, label]) => label)],
     rows: rows.map(({ system, means }) => [
@@ -42,6 +46,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
     ]),
   };
   const differences: TextTable = {
+    heading: `Differences from ${baseline}`,
     title: `Differences from ${baseline}, paired by user; p of the permutation test, corrected for all ${tests.length} tests (Holm)`,
     head: ['system', 'NLL as used', 'p', 'NLL without history', 'p', 'C', 'p'],
     rows: [...new Set(tests.map(({ system }) => system))].map((system) => [
@@ -55,6 +60,7 @@ export function benchmarkTables({ leaderboard, systems, judge }: BenchmarkBoard)
     ]),
   };
   const cost: TextTable = {
+    heading: 'Choices and cost',
     title: 'Choices and cost; seconds are those of the machine that ran it',
     head: [
       'system',
@@ -117,6 +123,7 @@ function judgeTable(
     ];
   };
   return {
+    heading: 'A judge',
     title: `A judge, ${model} at ${host}, blind and in both orders: how often a text is preferred, 0.5 is chance; it decides nothing here. The control is the same system with a stranger’s history: where that is preferred as often, the judge does not see the user`,
     head: [
       'system',
@@ -140,6 +147,7 @@ function writtenTable(systems: BenchmarkBoard['systems']): TextTable | undefined
   if (having.length === 0) return undefined;
   const texts = having[0]!.cells[0]!.written!.texts.length;
   return {
+    heading: 'Written texts',
     title: `Written texts: ${texts} a system and seed, the likeliest token at every step; style is a distance from the history, 0 the same`,
     head: [
       'system',

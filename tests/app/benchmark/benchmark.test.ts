@@ -90,6 +90,12 @@ describe('a benchmark', () => {
     const again = await benchmark({ ...recipe, out: join(home, 'out') });
     expect(again.boards).toEqual(result.boards);
     expect(await timesOf(cells)).toEqual(after);
+    // Systems that are not trained were scored again when only the training changed.
+    await benchmark({
+      ...{ ...recipe, out: join(home, 'out'), systems: ['no-history', 'latest', 'summary'] },
+      training: { ...recipe.training, maxSteps: 9 },
+    });
+    expect(await timesOf(cells)).toEqual(after);
     for (const name of ['leaderboard.md', 'leaderboard.html', 'leaderboard.json'])
       expect(readFileSync(join(home, 'out', name), 'utf8')).toContain('no-history');
   });
