@@ -155,6 +155,6 @@ export function openingProgress({ state, bytes }: { state: string; bytes: number
   const isOpen = state === 'open';
   const detail = isOpen
     ? 'done'
-    : 'the engine optimises the graph, which takes up to minutes for large models';
+    : 'the engine optimises the graph, which takes seconds for large models';
   return { stage: 'opening the model', done: isOpen ? 1 : 0, total: 1, unit: 'graphs', detail };
 }

@@ -94,7 +94,7 @@ export function peakBytes(
 }
 
 /** Depth first from the last output on, and from the input that was built last: ONNX Runtime's default order. */
-function executionOrder(roots: readonly Value[]): Node[] {
+export function executionOrder(roots: readonly Value[]): Node[] {
   const built = nodesInOrder(roots);
   const index = new Map(built.map((node, i) => [node, i]));
   const stack = roots.map(({ node }) => ({ node, isDone: false }));

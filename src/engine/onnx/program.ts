@@ -2,10 +2,19 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { Device } from '../../base/device.ts';
 import { GraphError } from '../../base/errors.ts';
-import { aliasedValue, nodesInOrder, type OpName, type TensorType, type Value } from '../ops/value.ts';
-import { createEmitter, type ExternalTensor, MICROSOFT } from './emit.ts';
+import { executionOrder } from '../memory/liveness.ts';
+import {
+  aliasedValue,
+  type Node,
+  nodesInOrder,
+  type OpName,
+  type TensorType,
+  type Value,
+} from '../ops/value.ts';
+import { createEmitter, type Emitter, type ExternalTensor, MICROSOFT } from './emit.ts';
 import { type LoweringRule, loweringRules, onnxTypes } from './lowering-rules.ts';
 import { ModelProtoSchema, type ValueInfoProto, ValueInfoProtoSchema } from './onnx_pb.ts';
+import { inSections, type NodeGroup } from './sections.ts';
 import { verify } from './verify.ts';
 
 /** A compiled graph: what a session is made of. */
@@ -29,21 +38,36 @@ const IR_VERSION = 10n;
  */
 export const NO_COPIES = 'no copies';
 
+/** Graphs of fewer operators open in seconds as they are, and need no memory for sections. */
+const LEAST_OPERATORS = 4000;
+
+/** Nodes of a section: smaller ones cost more memory each, larger ones more time to plan, and hold longer what they read (measured). */
+const SECTION_NODES = 200;
+
+/** From this width on a value is large enough to be freed as soon as it can be: that of a vocabulary. */
+const WIDE = 8192;
+
 /**
  * One ONNX model that computes `outputs` by name.
  * @param weights where each frozen weight lies, by the name it was built with
  * @param device what the graph will run on
+ * @param sectionsFrom operators from which on the graph stands in sections: see sections.ts
  * @throws {GraphError} when names clash, a weight has no place, or a symbol no input
  */
 export function compile(
   outputs: Readonly<Record<string, Value>>,
   weights: ReadonlyMap<string, ExternalTensor> = new Map(),
   device: Device = 'cpu',
+  sectionsFrom = LEAST_OPERATORS,
 ): Program {
   const roots = Object.values(outputs);
   verify(outputs);
   const names = new Map<Value, string>();
-  const nodes = nodesInOrder(roots);
+  const built = nodesInOrder(roots);
+  // A cache is written in place, which a section would have to pass on; other devices have planners of their own.
+  const isSectioned =
+    device === 'cpu' && built.length >= sectionsFrom && built.every(({ op }) => op !== 'cachedAttention');
+  const nodes = isSectioned ? executionOrder(roots.map(aliasedValue)) : built;
   const used = new Set([...roots, ...nodes.flatMap((node) => node.inputs)].map(aliasedValue));
   const emit = createEmitter(device, (value) => used.has(value));
   const inputs = new Map<string, TensorType>();
@@ -72,7 +96,9 @@ export function compile(
     return name;
   };
 
+  const starts: { readonly at: number; readonly isOutside: boolean }[] = [];
   for (const node of nodes) {
+    starts.push({ at: emit.nodes.length, isOutside: isWide(node) });
     const [value] = node.outputs as [Value];
     if (aliasedValue(value) !== value) continue;
     if (node.op === 'input') {
@@ -103,6 +129,24 @@ export function compile(
       rule(emit, node, node.inputs.map(nameOf), node.outputs.map(nameOf));
     }
   }
+  const condition = isSectioned ? alwaysTrue(emit, inputs) : undefined;
+  if (condition !== undefined) {
+    const given = [...Object.keys(outputs), ...copies.map(([, value]) => nameOf(value))];
+    const types = new Map([...names].map(([value, name]) => [name, onnxTypes[value.dtype]]));
+    const groups = starts.map(({ at, isOutside }, i): NodeGroup => {
+      return { nodes: emit.nodes.slice(at, starts[i + 1]?.at ?? condition.at), isOutside };
+    });
+    const sections = inSections(groups, {
+      size: SECTION_NODES,
+      results: new Set(given),
+      condition: condition.name,
+      // What rules share beside values are sizes.
+      typeOf: (name) => types.get(name) ?? onnxTypes.i64,
+      anyOf: (type) => emit.shared(`any ${type}`, () => emit.bytes(type, new Uint8Array(WIDTHS[type]!), [1])),
+    });
+    emit.nodes.splice(0, condition.at);
+    emit.nodes.push(...sections);
+  }
   for (const [name, value] of copies) emit.node('Identity', [nameOf(value)], [name]);
   emit.node('SequenceEmpty', [], [NO_COPIES]);
 
@@ -125,6 +169,38 @@ export function compile(
     },
   });
   return { bytes: toBinary(ModelProtoSchema, model), device, inputs, outputs: outputTypes };
+}
+
+/** Bytes of one element. */
+const WIDTHS: Readonly<Record<number, number>> = {
+  [onnxTypes.f32]: 4,
+  [onnxTypes.i64]: 8,
+  [onnxTypes.bool]: 1,
+};
+
+/** Whether a node makes or reads values as wide as a vocabulary; weights are not counted. */
+const isWide = (node: Node): boolean =>
+  [...node.inputs, ...node.outputs].some(
+    ({ shape, node: { op } }) =>
+      op !== 'weight' && shape.some((size) => typeof size === 'number' && size >= WIDE),
+  );
+
+/**
+ * A bool that is true at every run, computed from a size that is known only there.
+ * @returns its name and the place of its first node; undefined where all sizes are known
+ */
+function alwaysTrue(
+  emit: Emitter,
+  inputs: ReadonlyMap<string, TensorType>,
+): { readonly name: string; readonly at: number } | undefined {
+  const at = emit.nodes.length;
+  for (const [input, { shape }] of inputs) {
+    const axis = shape.findIndex((size) => typeof size === 'string');
+    if (axis < 0) continue;
+    const size = emit.call('Shape', [input], { start: { int: axis }, end: { int: axis + 1 } });
+    return { name: emit.call('Less', [emit.integers([-1]), size]), at };
+  }
+  return undefined;
 }
 
 function emptySequence(): ValueInfoProto {
