@@ -153,8 +153,6 @@ const LARGE_GRAPH_BYTES = 150_000;
 export function openingProgress({ state, bytes }: { state: string; bytes: number }): Progress | undefined {
   if (bytes < LARGE_GRAPH_BYTES) return undefined;
   const isOpen = state === 'open';
-  const detail = isOpen
-    ? 'done'
-    : 'the engine optimises the graph, which takes seconds for large models';
+  const detail = isOpen ? 'done' : 'the engine optimises the graph, which takes seconds for large models';
   return { stage: 'opening the model', done: isOpen ? 1 : 0, total: 1, unit: 'graphs', detail };
 }
