@@ -15,16 +15,16 @@ test('two systems are trained beside the base, scored in both worlds, and drawn'
   const result = await quickstart({
     out,
     threads: 1,
-    sizes: { trainNew: 32, trainKnown: 8, testNew: 4, testKnown: 4 },
+    sizes: { trainNew: 20, trainKnown: 4, testNew: 4, testKnown: 4 },
   });
   const names = ['base', 'sft', 'nextquill'];
   expect(result.systems.map(({ name }) => name)).toEqual(names);
   expect(result.knownWorld.systems.map(({ name }) => name)).toEqual(names);
   expect(result.effects.newWorld.map(({ system }) => system)).toEqual(names);
   const nll = result.systems.map(({ nllWithHistory }) => nllWithHistory!.value);
-  // Five steps teach it most of the new words: nats a token.
-  expect(nll[1]!).toBeLessThan(nll[0]! - 0.2);
-  expect(nll[2]!).toBeLessThan(nll[0]! - 0.2);
+  // Three steps teach it some of the new words: nats a token.
+  expect(nll[1]!).toBeLessThan(nll[0]! - 0.05);
+  expect(nll[2]!).toBeLessThan(nll[0]! - 0.05);
   // It knew the other world before.
   expect(result.knownWorld.systems[0]!.nllWithHistory!.value).toBeLessThan(0.7);
   expect(result.effects.auc.value).toBeGreaterThan(0.85);
