@@ -11,7 +11,7 @@ export interface QuickstartSizes {
   readonly testKnown: number;
 }
 
-export const defaultSizes: QuickstartSizes = { trainNew: 320, trainKnown: 64, testNew: 32, testKnown: 32 };
+export const defaultSizes: QuickstartSizes = { trainNew: 256, trainKnown: 32, testNew: 24, testKnown: 24 };
 
 /** Users with one text each and {@link HISTORY_ITEMS} earlier ones; every word has a known cause. */
 export interface QuickstartData {
