@@ -25,17 +25,15 @@ const valueWeights = [0.45, 0.15, 0.4];
  * @param confounding 0 to 1
  */
 export function drawItem(world: World, home: number, confounding: number, random: RandomStream): Item {
-  const { domains, nameStarts, nameEnds, valueWords } = world;
+  const { domains, nameStarts, nameEnds } = world;
   const domainIndex = random.next() < confounding ? home : random.integer(domains.length);
   const domain = domains[domainIndex]!;
   const name = `${random.pick(nameStarts)} ${random.pick(nameEnds)}`;
   const values = domain.aspects.map(() => aspectValues[random.weighted(valueWeights)]!);
   const balance = values.reduce((sum, value) => sum + (value === 'good' ? 1 : value === 'bad' ? -1 : 0), 0);
   const rating = Math.min(5, Math.max(1, Math.round(3 + 0.6 * balance + random.next() - 0.5)));
-  const aspects = domain.aspects
-    .map((aspect, index) => `${aspect.word} ${valueWords[values[index]!]}`)
-    .join(', ');
-  const query = world.query({ name, aNoun: `${domain.article} ${domain.noun}`, aspects, rating });
+  const listed = domain.aspects.map((aspect, index) => `${aspect.word} ${values[index]}`).join(', ');
+  const query = `Review the ${name}, ${domain.article} ${domain.noun}: ${listed}. ${rating} of 5.`;
   return { domainIndex, domain, name, values, rating, query };
 }
 

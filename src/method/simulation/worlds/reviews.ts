@@ -7,8 +7,6 @@ export const reviews: World = {
   domains,
   nameStarts,
   nameEnds,
-  query: ({ name, aNoun, aspects, rating }) => `Review the ${name}, ${aNoun}: ${aspects}. ${rating} of 5.`,
-  valueWords: { good: 'good', mixed: 'mixed', bad: 'bad' },
   openings: [
     'Honestly, I {verb} the {name} {time}.',
     'So I {verb} the {name} {time}.',

@@ -27,17 +27,6 @@ export type AspectValue = 'good' | 'mixed' | 'bad';
  */
 export type Phrase = string;
 
-/** What a query tells of an item. */
-export interface ItemFacts {
-  readonly name: string;
-  /** Its kind with article. */
-  readonly aNoun: string;
-  /** Each aspect with its value, parted by commas. */
-  readonly aspects: string;
-  /** 1 to 5. */
-  readonly rating: number;
-}
-
 /**
  * Items and words. Alternatives of one choice differ in their first word, which therefore decides the rest; tests hold every
  * world to this.
@@ -48,9 +37,6 @@ export interface World {
   /** First and second words of item names. */
   readonly nameStarts: readonly string[];
   readonly nameEnds: readonly string[];
-  readonly query: (facts: ItemFacts) => string;
-  /** How a query names the value of an aspect. */
-  readonly valueWords: Readonly<Record<AspectValue, string>>;
   /** First sentence: a trait. */
   readonly openings: readonly Phrase[];
   /** Shape of the first sentence about an aspect: a trait. */
