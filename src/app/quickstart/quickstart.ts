@@ -23,8 +23,9 @@ import { DEFAULT_OTHERS } from '../../method/others/others-histories.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import { train } from '../../method/runs/train.ts';
 import { type ExampleEffects, exampleEffects } from '../../method/scoring/rows.ts';
+import { memoryKeeper } from '../../method/scoring/score-keeper.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
-import { comparisonAnswer, learningText } from '../../reports/comparison/comparison-answer.ts';
+import { comparisonAnswer } from '../../reports/comparison/comparison-answer.ts';
 import { type LossCurve, renderComparison } from '../../reports/comparison/comparison-html.ts';
 import { type OpenModelOptions, openModel } from '../open/model-source.ts';
 import { defaultSizes, type QuickstartSizes, quickstartData } from './data.ts';
@@ -75,6 +76,7 @@ export interface QuickstartResult {
 
 /** Systems that are fine-tuned, in the order of the table; `base` comes before them. */
 const OBJECTIVES = ['sft', 'nextquill'] as const;
+const LEARNING = { before: 'base', after: OBJECTIVES };
 
 /** Fine-tuning of both systems: chosen on validation seeds (docs/log.md), the same for both. */
 const TRAINING = {
@@ -135,13 +137,21 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     scored: ScoredModel,
     examples: readonly Example[],
   ): Promise<ScoredPart> => {
-    const evaluation = await evaluate(name, scored, examples, { ...shared, others: DEFAULT_OTHERS, seed });
+    // Of the prompts that are evaluated, those with and without the history have been scored for the effects.
+    const keeper = memoryKeeper();
     const effects: ExampleEffects[] = [];
     for await (const effect of exampleEffects(scored, examples, {
       ...shared,
+      keeper,
       ...stage(`effects of ${name}`, onProgress),
     }))
       effects.push(effect);
+    const evaluation = await evaluate(name, scored, examples, {
+      ...shared,
+      keeper,
+      others: DEFAULT_OTHERS,
+      seed,
+    });
     return { evaluation, effects };
   };
   const score = async (name: string, scored: ScoredModel): Promise<Scored> => ({
@@ -196,7 +206,7 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     question: 'Can a model learn to use the histories of users whose subjects it has never met?',
     facts: `NextQuill quickstart · seed ${seed} · ${Math.round(seconds)} seconds`,
     system: 'nextquill',
-    learning: { before: 'base', after: [...OBJECTIVES] },
+    learning: LEARNING,
     introduction: introduction(data, DEFAULT_OTHERS + 1),
     evaluations,
     lossCurves: curves,
@@ -205,9 +215,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     provenance: provenance(model, data, seed, seconds, TRAINING),
   });
   await writeFileAtomically(report, (file) => file.writeFile(html));
-  const learning = learningText(newWorld, 'base', OBJECTIVES);
   return {
-    answer: `${comparisonAnswer(evaluations, 'nextquill').sentence} ${learning}`.trim(),
+    answer: comparisonAnswer(evaluations, 'nextquill', LEARNING).sentence,
     systems: newWorld.systems,
     knownWorld: { systems: knownWorld.systems, differences: knownWorld.differences! },
     differences: newWorld.differences!,

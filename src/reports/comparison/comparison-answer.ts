@@ -11,8 +11,21 @@ export interface ComparisonAnswer {
   readonly sentence: string;
 }
 
-/** @param system the one that is asked about; its answer on the first evaluation, and on which others it is the same */
-export function comparisonAnswer(evaluations: readonly Evaluation[], system: string): ComparisonAnswer {
+/** Which systems were trained, and from which. */
+export interface Learning {
+  readonly before: string;
+  readonly after: readonly string[];
+}
+
+/**
+ * @param system the one that is asked about; its answer on the first evaluation, and on which others it is the same
+ * @param learning what training taught there is said last
+ */
+export function comparisonAnswer(
+  evaluations: readonly Evaluation[],
+  system: string,
+  learning?: Learning,
+): ComparisonAnswer {
   const answers = evaluations.flatMap(({ name, users, historyEffects = [] }) => {
     const effect = historyEffects.find((each) => each.system === system);
     if (effect === undefined) return [];
@@ -23,17 +36,17 @@ export function comparisonAnswer(evaluations: readonly Evaluation[], system: str
   const first = answers[0] ?? { name: '', kind: 'open' as const, sentence: historyAnswer(0, 0) };
   const differing = answers.filter(({ sentence }) => sentence !== first.sentence).map(({ name }) => name);
   const scope = differing.length === 0 ? '' : ` This is for ${first.name}; ${listed(differing)} differ.`;
-  return { kind: first.kind, sentence: `${first.sentence}${scope}` };
+  const learnt = learning === undefined ? '' : learningText(evaluations[0]!, learning);
+  return { kind: first.kind, sentence: `${first.sentence}${scope} ${learnt}`.trim() };
 }
 
 /**
  * What training did to the likelihood of users' texts with their own histories, in a sentence a system; '' where nothing was shown.
- * @param before the system that training began from
+ * @param learning `before` is the system that training began from
  */
 export function learningText(
   { systems, differences = [], users }: Evaluation,
-  before: string,
-  after: readonly string[],
+  { before, after }: Learning,
 ): string {
   const nll = (name: string) => systems.find((system) => system.name === name)?.nllWithHistory;
   const moved = (system: string) => {

@@ -24,7 +24,7 @@ import {
 import { count } from '../text/lists.ts';
 import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
-import { comparisonAnswer, learningText } from './comparison-answer.ts';
+import { comparisonAnswer, type Learning } from './comparison-answer.ts';
 import { effectsChart, evaluationCharts } from './comparison-charts.ts';
 import { systemsNote, systemsTableHtml } from './comparison-systems.ts';
 import { findingText } from './finding-text.ts';
@@ -45,7 +45,7 @@ export interface ComparisonReport {
   readonly system: string;
   readonly evaluations: readonly Evaluation[];
   /** Where systems were trained from another one: the answer says first what that taught. */
-  readonly learning?: { readonly before: string; readonly after: readonly string[] };
+  readonly learning?: Learning;
   readonly lossCurves?: readonly LossCurve[];
   readonly maps?: readonly EffectMap[];
   /** How many of the maps stand on the first screen; default 1. */
@@ -79,8 +79,6 @@ export function renderComparison(report: ComparisonReport, { redact = false }: R
       : redact
         ? 'Texts have been replaced by their lengths.'
         : 'This file holds texts of users: think before you send it on.';
-  const { kind, sentence } = comparisonAnswer(evaluations, system);
-  const learnt = learning === undefined ? '' : learningText(first, learning.before, learning.after);
   const picture =
     parts === undefined ? effectsChart(first) : html`${parts.tools}${parts.articles.slice(0, mapsInAnswer)}`;
   const table = html`${evaluations.length > 1 && html`<h2 class="title">${textHtml(first.name)}</h2>`}${systemsTableHtml(first)}
@@ -89,8 +87,7 @@ export function renderComparison(report: ComparisonReport, { redact = false }: R
 ${answerHtml({
   question,
   facts: textHtml(report.facts),
-  kind,
-  sentence: `${sentence} ${learnt}`.trim(),
+  ...comparisonAnswer(evaluations, system, learning),
   warnings: [...(report.warnings ?? []), ...new Set(findings.filter(isColdStart).map(findingText))],
   // What was learnt stands in the table; otherwise a text shows the answer best.
   ...(learning === undefined ? { picture, table } : { picture: table, table: picture }),

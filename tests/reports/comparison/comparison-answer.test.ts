@@ -26,17 +26,18 @@ const evaluation = (differences: PairedDifference[]): Evaluation => ({
 });
 
 test('systems whose text got likelier by the whole interval are named with their loss', () => {
-  const text = learningText(
-    evaluation([difference('sft', -1.8, 0.1), difference('worse', 0.1, 0.05)]),
-    'base',
-    ['sft', 'worse'],
-  );
+  const text = learningText(evaluation([difference('sft', -1.8, 0.1), difference('worse', 0.1, 0.05)]), {
+    before: 'base',
+    after: ['sft', 'worse'],
+  });
   expect(text).toContain('3.30');
   expect(text).toContain('1.50 (sft)');
   expect(text).not.toContain('worse');
 });
 
 test('nothing is said where nothing was learnt', () => {
-  expect(learningText(evaluation([difference('sft', -0.1, 0.2)]), 'base', ['sft'])).toBe('');
-  expect(learningText(evaluation([]), 'base', ['sft'])).toBe('');
+  expect(learningText(evaluation([difference('sft', -0.1, 0.2)]), { before: 'base', after: ['sft'] })).toBe(
+    '',
+  );
+  expect(learningText(evaluation([]), { before: 'base', after: ['sft'] })).toBe('');
 });
