@@ -3,7 +3,7 @@ import { ApiError, apiErrorOf, errorBody } from './api-error.ts';
 import { clientLeft, type LiveRequest } from './context.ts';
 import { type EventStream, eventStream } from './event-stream.ts';
 import { errorForLog } from './request-log.ts';
-import type { RouteRequest } from './route.ts';
+import { json, type RouteRequest } from './route.ts';
 import type { TextFlow } from './text-run.ts';
 
 /** Bytes that wait for one reader before its text pauses. */
@@ -98,4 +98,52 @@ export function streamedAnswer(
       'x-accel-buffering': 'no',
     },
   });
+}
+
+/** An answer of texts that are written while one waits for them. */
+export interface WrittenAnswer {
+  /** What a stream begins with, if anything. */
+  readonly first?: () => unknown;
+  /** Writes the texts. */
+  run(send?: AnswerWriter['send'], onFlow?: AnswerWriter['onFlow']): Promise<void>;
+  /** The answer as one document, once it has run. */
+  whole(): unknown;
+}
+
+/**
+ * The answer whole, or as a stream where that is asked for.
+ * @param release called once, when nothing more will be written
+ */
+export async function writtenAnswer(
+  context: RouteRequest,
+  live: LiveRequest,
+  answer: WrittenAnswer,
+  {
+    stream,
+    headers,
+    release,
+  }: { stream: boolean; headers?: () => Record<string, string>; release: () => void },
+): Promise<Response> {
+  if (!stream)
+    try {
+      await answer.run();
+      return json(answer.whole(), 200, headers?.());
+    } finally {
+      live.end();
+      release();
+    }
+  const { queue } = context.server;
+  return streamedAnswer(
+    context,
+    live,
+    () => `waiting ${queue.waiting()}`,
+    async ({ send, onFlow }) => {
+      try {
+        if (answer.first !== undefined) send(answer.first());
+        await answer.run(send, onFlow);
+      } finally {
+        release();
+      }
+    },
+  );
 }

@@ -5,8 +5,8 @@ import { copiedText } from '../../../method/generation/generate.ts';
 import { itemEffects } from '../../../method/scoring/item-effects.ts';
 import { type ChatPlan, planChat } from '../chat.ts';
 import type { LiveRequest, ServerContext } from '../context.ts';
-import { json, type RouteRequest, route } from '../route.ts';
-import { streamedAnswer } from '../streamed-answer.ts';
+import { type RouteRequest, route } from '../route.ts';
+import { writtenAnswer } from '../streamed-answer.ts';
 import { runText, type TextTimes } from '../text-run.ts';
 import { chatToken } from '../token-json.ts';
 import { checked, parseJson, readBytes } from '../wire/read-body.ts';
@@ -43,27 +43,11 @@ export const chatCompletions = route({
       throw error;
     }
     const answer = answerOf(context, asked, plan, live);
-    if (!asked.stream)
-      try {
-        await answer.run();
-        return json(answer.whole(), 200, server.rates.headers(caller.id));
-      } finally {
-        live.end();
-        release();
-      }
-    return streamedAnswer(
-      context,
-      live,
-      () => `waiting ${server.queue.waiting()}`,
-      async ({ send, onFlow }) => {
-        try {
-          send(answer.first());
-          await answer.run(send, onFlow);
-        } finally {
-          release();
-        }
-      },
-    );
+    return writtenAnswer(context, live, answer, {
+      stream: asked.stream,
+      headers: () => server.rates.headers(caller.id),
+      release,
+    });
   },
 });
 

@@ -8,8 +8,8 @@ import { invalid } from '../api-error.ts';
 import { samplingOf } from '../chat.ts';
 import type { LiveRequest } from '../context.ts';
 import { type PromptPlan, planPrompt } from '../prompt-plan.ts';
-import { json, type RouteRequest, route } from '../route.ts';
-import { streamedAnswer } from '../streamed-answer.ts';
+import { type RouteRequest, route } from '../route.ts';
+import { writtenAnswer } from '../streamed-answer.ts';
 import { runText, type TextTimes } from '../text-run.ts';
 import { type CompletionLogprobs, emptyLogprobs, finite, topByText } from '../token-json.ts';
 import { checked, parseJson, readBytes } from '../wire/read-body.ts';
@@ -53,26 +53,7 @@ export const completions = route({
       throw error;
     }
     const answer = answerOf(context, asked, prompts, plan, live);
-    if (!asked.stream)
-      try {
-        await answer.run();
-        return json(answer.whole());
-      } finally {
-        live.end();
-        release();
-      }
-    return streamedAnswer(
-      context,
-      live,
-      () => `waiting ${server.queue.waiting()}`,
-      async ({ send, onFlow }) => {
-        try {
-          await answer.run(send, onFlow);
-        } finally {
-          release();
-        }
-      },
-    );
+    return writtenAnswer(context, live, answer, { stream: asked.stream, release });
   },
 });
 
