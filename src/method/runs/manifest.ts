@@ -3,8 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import { CheckpointError } from '../../base/errors.ts';
-import { parseJsonObject } from '../../base/json-file.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { runtimeVersion } from '../../engine/runtime/version.ts';
 import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
@@ -12,6 +10,7 @@ import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { newerSettings, type ResolvedSettings } from '../training/settings.ts';
+import { readRecord } from './read-record.ts';
 import { checkManifest } from './record-check.ts';
 import type { TrainedUsers } from './trained-users.ts';
 
@@ -153,23 +152,11 @@ export async function writeManifest(run: string, manifest: Manifest): Promise<vo
  * @throws {CheckpointError} when there is none, and naming the key whose value is not one that a run can have
  */
 export async function readManifest(run: string): Promise<Manifest> {
-  const path = join(run, FILE);
-  const fail = (what: string, cause?: unknown) =>
-    new CheckpointError(`${path}: ${what}`, {
-      code: 'run/manifest',
-      hint: 'Name the folder of a run that has begun; where its manifest is damaged, restore it or start a new run.',
-      ...(cause === undefined ? {} : { cause }),
-    });
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const got = cause.code === 'ENOENT' ? 'no such file' : cause.code;
-    throw fail(`expected the manifest of a run, got ${got}`, cause);
+  const { json, fail } = await readRecord(join(run, FILE), {
+    code: 'run/manifest',
+    holds: 'the manifest of a run',
+    hint: 'Name the folder of a run that has begun; where its manifest is damaged, restore it or start a new run.',
   });
-  let json: Record<string, unknown>;
-  try {
-    json = parseJsonObject(path, text);
-  } catch (cause) {
-    throw fail((cause as Error).message.replace(`${path}: `, ''), cause);
-  }
   checkManifest(json, fail);
   return json as unknown as Manifest;
 }

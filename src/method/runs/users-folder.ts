@@ -1,14 +1,14 @@
 /** @file The folder of a run of many users: users.json, and a folder for each user's own run with its adapter. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { makeFolder, writeFolderAtomically } from '../../base/atomic-folder.ts';
-import { CheckpointError, ConfigError, nearestName } from '../../base/errors.ts';
+import { ConfigError, nearestName } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { sha256 } from '../../base/hash.ts';
-import { parseJsonObject } from '../../base/json-file.ts';
 import { type UserTexts, userTextsRules } from '../data/user-texts.ts';
 import type { DataRecord, Manifest, RunRecipe } from './manifest.ts';
+import { readRecord } from './read-record.ts';
 import { recordCheck } from './record-check.ts';
 
 /** One user of a run of many. */
@@ -76,25 +76,11 @@ export async function createUsersFolder(run: string, manifest: UsersManifest): P
 
 /** @throws {CheckpointError} when there is no users.json, or it is damaged */
 export async function readUsersManifest(run: string): Promise<UsersManifest> {
-  const path = join(run, FILE);
-  const fail = (what: string, cause?: unknown) =>
-    new CheckpointError(`${path}: ${what}`, {
-      code: 'run/users',
-      hint: 'Name the folder of a run of many users; where its users.json is damaged, restore it or start a new run.',
-      ...(cause === undefined ? {} : { cause }),
-    });
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw fail(
-      `expected the users of a run, got ${cause.code === 'ENOENT' ? 'no such file' : cause.code}`,
-      cause,
-    );
+  const { json, fail } = await readRecord(join(run, FILE), {
+    code: 'run/users',
+    holds: 'the users of a run',
+    hint: 'Name the folder of a run of many users; where its users.json is damaged, restore it or start a new run.',
   });
-  let json: Record<string, unknown>;
-  try {
-    json = parseJsonObject(path, text);
-  } catch (cause) {
-    throw fail((cause as Error).message.replace(`${path}: `, ''), cause);
-  }
   const check = recordCheck(fail);
   const { formatVersion, texts, recipe, model, data, machine, users } = json as Partial<UsersManifest>;
   check('formatVersion', formatVersion, formatVersion === 1, '1');
