@@ -1,5 +1,5 @@
 /** @file A disk that is full stops a run with its reason, keeps the last checkpoint whole, and lets it go on later. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, open, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { EngineError } from '../../../src/base/errors.ts';
 import { checkpointSteps, faultOf } from '../../../src/method/runs/checkpoint.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import { resumePairs, trainPairs } from '../../../src/method/runs/train.ts';
+import { privateMount } from '../../support/private-mount.ts';
 import { allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-disk-'));
@@ -35,14 +36,9 @@ async function undisturbed() {
 const lastEvent = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!);
 
 describe('a real file system that is too small', async () => {
-  // A private mount, as root or in a user namespace of its own; gone with the process.
-  const own = ['-m', '-rm'].find(
-    (flags) =>
-      spawnSync('unshare', [flags, 'sh', '-c', 'mount -t tmpfs none /mnt'], { stdio: 'ignore' }).status === 0,
-  );
-  if (own === undefined) console.warn('NOT RUN: training on a full tmpfs. This machine permits no mounts.');
+  const mounted = privateMount('training on a full tmpfs');
 
-  it.skipIf(own === undefined)(
+  it.skipIf(mounted === undefined)(
     'stops the run at a checkpoint; after making room it ends with the same bits',
     async () => {
       const disk = join(home, 'disk');
@@ -57,7 +53,7 @@ describe('a real file system that is too small', async () => {
       ${child} "${disk}/run" '${full}' > "${copies}/second.jsonl"; echo "$?" > "${copies}/second.code"
       cp -r "${disk}/run" "${copies}/finished"
     `;
-      execFileSync('unshare', [own!, 'sh', '-c', shell], { stdio: ['ignore', 'inherit', 'inherit'] });
+      mounted!(shell);
       const read = (name: string) => readFile(join(copies, name), 'utf8');
       expect((await read('first.code')).trim()).toBe('1');
       const failure = lastEvent(await read('first.jsonl'));

@@ -1,5 +1,5 @@
 /** @file Real processes killed at random moments: nothing acknowledged is lost, nothing is there twice, and what was cut off is finished. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { isReceiptGenuine, receiptOf } from '../../../../src/app/server/store/re
 import { openStore } from '../../../../src/app/server/store/store.ts';
 import type { Receipt } from '../../../../src/app/server/store-contract.ts';
 import { randomStream } from '../../../../src/base/random.ts';
+import { privateMount } from '../../../support/private-mount.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-store-kill-'));
 const script = resolve(import.meta.dirname, '../../../support/store-child.ts');
@@ -100,14 +101,9 @@ describe('kill -9', () => {
 });
 
 describe('a file system that is full', () => {
-  // A private mount, as root or in a user namespace of its own; gone with the process.
-  const own = ['-m', '-rm'].find(
-    (flags) =>
-      spawnSync('unshare', [flags, 'sh', '-c', 'mount -t tmpfs none /mnt'], { stdio: 'ignore' }).status === 0,
-  );
-  if (own === undefined) console.warn('NOT RUN: a store on a full tmpfs. This machine permits no mounts.');
+  const mounted = privateMount('a store on a full tmpfs');
 
-  it.skipIf(own === undefined)(
+  it.skipIf(mounted === undefined)(
     'refuses the write with its reason, keeps what is there, and is read on',
     async () => {
       const disk = join(home, 'disk');
@@ -115,7 +111,7 @@ describe('a file system that is full', () => {
       mkdirSync(disk);
       const shell = `mount -t tmpfs -o size=2m none "${disk}" || exit 99
       "${process.execPath}" --import tsx "${script}" fill "${disk}/store" > "${output}"`;
-      execFileSync('unshare', [own!, 'sh', '-c', shell], { stdio: ['ignore', 'inherit', 'inherit'] });
+      mounted!(shell);
       const lines = readFileSync(output, 'utf8').trim().split('\n');
       const written = lines.filter((line) => line.startsWith('item ')).length;
       expect(written).toBeGreaterThan(20);
