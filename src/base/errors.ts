@@ -21,10 +21,10 @@ export class NextQuillError extends Error {
   }
 }
 
-/** A recipe, flag or option is wrong; the user mends the configuration (exit code 2). */
+/** A recipe, flag or option is wrong; the user fixes the configuration (exit code 2). */
 export class ConfigError extends NextQuillError {}
 
-/** A data file or example is wrong; the user mends the data (exit code 2). */
+/** A data file or example is wrong; the user fixes the data (exit code 2). */
 export class DataError extends NextQuillError {}
 
 /** A model folder, weights or tokenizer file is missing, truncated or unsupported (exit code 2). */
