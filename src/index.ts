@@ -120,7 +120,13 @@ export { benchmark } from './app/benchmark/benchmark.ts';
 export type { BenchmarkOptions } from './app/benchmark/system-run.ts';
 export type { BenchmarkRecipe } from './app/config/benchmark-recipe.ts';
 export type { BenchmarkBoard, BenchmarkResult } from './method/benchmark/results.ts';
-export { type SystemName, systemNames as benchmarkSystemNames } from './method/benchmark/systems.ts';
+export {
+  type ObjectiveSystem,
+  type ScaledSystem,
+  type SystemEntry,
+  type SystemName,
+  systemNames as benchmarkSystemNames,
+} from './method/benchmark/systems.ts';
 export { benchmarkMarkdown } from './reports/benchmark/benchmark-markdown.ts';
 
 // Training: by any objective, full or LoRA, resumable.

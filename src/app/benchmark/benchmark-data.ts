@@ -39,6 +39,7 @@ export async function benchmarkData(
             users: spec[part],
             seed: SIMULATED[part] + simulated!.seed,
             historyItems: simulated!.historyItems ?? 6,
+            ...(simulated!.world && { world: simulated!.world }),
           })
         : takeAcrossUsers(
             split.filter((example) => example.split === part && example.history.length > 0),

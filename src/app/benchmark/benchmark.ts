@@ -8,6 +8,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import { type Leaderboard, leaderboard } from '../../method/benchmark/leaderboard.ts';
 import type { BenchmarkResult, SystemRun } from '../../method/benchmark/results.ts';
+import { systemsOf } from '../../method/benchmark/systems.ts';
 import { defaultPromptSettings } from '../../method/prompts/pair.ts';
 import { lockRun } from '../../method/runs/run-lock.ts';
 import type { BenchmarkRecipe } from '../config/benchmark-recipe.ts';
@@ -30,7 +31,7 @@ export async function benchmark(
   options: BenchmarkOptions = {},
 ): Promise<BenchmarkResult> {
   const plan = planOf(recipe);
-  const names = [...new Set(recipe.systems)];
+  const names = [...plan.systems.keys()];
   const baseline = recipe.baseline ?? names[0]!;
   if (!names.includes(baseline))
     throw new ConfigError(`baseline: expected one of the systems ${names.join(', ')}, got ${baseline}`, {
@@ -142,6 +143,7 @@ function planOf(recipe: BenchmarkRecipe): Plan {
   const { training, generate, threads } = recipe;
   return {
     out: resolve(recipe.out),
+    systems: systemsOf(recipe.systems),
     seeds: recipe.seeds ?? [1],
     rates: training?.learningRates ?? [5e-4],
     maxSteps: training?.maxSteps ?? 20,

@@ -9,7 +9,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Cell, SystemRun } from '../../method/benchmark/results.ts';
 import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
 import { strengthOf } from '../../method/benchmark/strength.ts';
-import { type BenchmarkSystem, benchmarkSystem, type SystemName } from '../../method/benchmark/systems.ts';
+import { type BenchmarkSystem, benchmarkSystem } from '../../method/benchmark/systems.ts';
 import { summarise, withSummaries } from '../../method/generation/summaries.ts';
 import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
 import { comparedPrompts } from '../../method/prompts/compared-prompts.ts';
@@ -45,6 +45,8 @@ export interface Plan {
   readonly maxNewTokens: number;
   readonly summaryTokens: number;
   readonly threads?: number;
+  /** By their names. */
+  readonly systems: ReadonlyMap<string, BenchmarkSystem>;
 }
 
 /** One model on one set of users. */
@@ -63,9 +65,9 @@ export interface Bench extends Plan {
 }
 
 /** All that a system is measured by, on one set of users with one model. */
-export async function systemRun(bench: Bench, name: SystemName): Promise<SystemRun> {
-  const system = benchmarkSystem(name);
-  const trained = trainingSystem(name, system);
+export async function systemRun(bench: Bench, name: string): Promise<SystemRun> {
+  const system = systemOf(bench, name);
+  const trained = trainingSystem(bench, name, system);
   const rate = trained && (await chooseRate(bench, trained));
   const strength = system.scales && (await chooseStrength(bench, name, system, rate?.chosen));
   const cells: Cell[] = [];
@@ -74,16 +76,24 @@ export async function systemRun(bench: Bench, name: SystemName): Promise<SystemR
   return { system: name, what: system.what, ...(rate && { rate }), ...(strength && { strength }), cells };
 }
 
+/** A system of this benchmark, or one of the table that another builds on. */
+const systemOf = ({ systems }: Pick<Plan, 'systems'>, name: string): BenchmarkSystem =>
+  systems.get(name) ?? benchmarkSystem(name);
+
 /** A system that is trained, by its name. */
 interface Trained {
-  readonly name: SystemName;
+  readonly name: string;
   readonly system: BenchmarkSystem & Required<Pick<BenchmarkSystem, 'training'>>;
 }
 
 /** What is trained for a system: itself, the one whose adapter it uses, or nothing. */
-function trainingSystem(name: SystemName, system: BenchmarkSystem): Trained | undefined {
+function trainingSystem(
+  bench: Pick<Plan, 'systems'>,
+  name: string,
+  system: BenchmarkSystem,
+): Trained | undefined {
   if (system.adapterOf !== undefined)
-    return trainingSystem(system.adapterOf, benchmarkSystem(system.adapterOf));
+    return trainingSystem(bench, system.adapterOf, systemOf(bench, system.adapterOf));
   const { training } = system;
   return training && { name, system: { ...system, training } };
 }
@@ -98,7 +108,7 @@ interface Chosen {
 const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength }: Chosen): unknown[] => [
   bench.made,
   system,
-  ...(system.adapterOf === undefined ? [] : [benchmarkSystem(system.adapterOf)]),
+  ...(system.adapterOf === undefined ? [] : [systemOf(bench, system.adapterOf)]),
   ...(rate === undefined ? [] : trainedFrom(bench, system)),
   seed,
   rate ?? null,
@@ -112,11 +122,11 @@ const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength
 ];
 
 /** A system ready to be used, and the texts that it is scored on, with whatever its prompts show. */
-async function subjectOf(bench: Bench, name: SystemName, system: BenchmarkSystem, { seed, rate }: Chosen) {
+async function subjectOf(bench: Bench, name: string, system: BenchmarkSystem, { seed, rate }: Chosen) {
   const trained =
     rate === undefined
       ? undefined
-      : await trainedBy(bench, trainingSystem(name, system)!, rate, seed, 'test');
+      : await trainedBy(bench, trainingSystem(bench, name, system)!, rate, seed, 'test');
   const scored: ScoredModel = trained?.scored ?? { model: bench.model };
   const measured = await measuredFor(scored, bench.data.test, {
     ...running(bench, name),
@@ -133,7 +143,7 @@ const adaptersOf = (trained: TrainedSystem | undefined) =>
   trained?.adapters && { adapters: trained.adapters };
 
 /** How a system writes. */
-const writingOf = (bench: Bench, name: SystemName, system: BenchmarkSystem, { strength }: Chosen) => ({
+const writingOf = (bench: Bench, name: string, system: BenchmarkSystem, { strength }: Chosen) => ({
   ...running(bench, name),
   prompt: promptOfSystem(system, bench.prompt),
   history: system.retrieval !== undefined,
@@ -142,7 +152,7 @@ const writingOf = (bench: Bench, name: SystemName, system: BenchmarkSystem, { st
 });
 
 /** One system under one seed: its scores, its texts, and what they cost. */
-function cellOf(bench: Bench, name: SystemName, system: BenchmarkSystem, chosen: Chosen): Promise<Cell> {
+function cellOf(bench: Bench, name: string, system: BenchmarkSystem, chosen: Chosen): Promise<Cell> {
   const { others, texts, options } = bench;
   const { seed, strength } = chosen;
   const clock = options.clock ?? (() => performance.now());
@@ -188,14 +198,14 @@ export async function strangersTexts(
   bench: Bench,
   { system: name, cells, rate, strength }: SystemRun,
 ): Promise<ReadonlyMap<string, string> | undefined> {
-  const system = benchmarkSystem(name);
+  const system = systemOf(bench, name);
   if (system.retrieval === undefined && system.perUser === undefined) return undefined;
   const chosen: Chosen = { seed: cells[0]!.seed, rate: rate?.chosen, strength: strength?.chosen };
   const depends = [...dependsOn(bench, system, chosen), 'stranger'];
   const texts = await bench.cells.result(`stranger-${name}-${chosen.seed}`, depends, async () => {
-    const { scored, test, adapters } = await subjectOf(bench, name as SystemName, system, chosen);
+    const { scored, test, adapters } = await subjectOf(bench, name, system, chosen);
     const writing = {
-      ...writingOf(bench, name as SystemName, system, chosen),
+      ...writingOf(bench, name, system, chosen),
       ...(adapters && { adapters }),
     };
     const strangers = test.slice(0, bench.texts).flatMap((example) => {
@@ -256,7 +266,7 @@ async function chooseRate(bench: Bench, { name, system }: Trained) {
 }
 
 /** The strength of the least loss on validation users; under the first seed, where the system is trained. */
-function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem, rate: number | undefined) {
+function chooseStrength(bench: Bench, name: string, system: BenchmarkSystem, rate: number | undefined) {
   const { made, strengths, data, prompt, seeds } = bench;
   const depends = [
     made,
@@ -268,7 +278,7 @@ function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem,
     const trained =
       rate === undefined
         ? undefined
-        : await trainedBy(bench, trainingSystem(name, system)!, rate, seeds[0]!, 'validation');
+        : await trainedBy(bench, trainingSystem(bench, name, system)!, rate, seeds[0]!, 'validation');
     return strengthOf(trained?.scored ?? { model: bench.model }, data.validation, {
       ...running(bench, name),
       strengths,
@@ -279,7 +289,7 @@ function chooseStrength(bench: Bench, name: SystemName, system: BenchmarkSystem,
 }
 
 /** Summaries of the histories of the users scored, by the model as it comes. */
-function summariesOf(bench: Bench, name: SystemName) {
+function summariesOf(bench: Bench, name: string) {
   const { made, model, data, prompt, summaryTokens } = bench;
   return bench.cells.result('summaries', [made, summaryTokens], () =>
     summarise({ model }, data.test, { ...running(bench, name), prompt, maxNewTokens: summaryTokens }),
@@ -325,7 +335,7 @@ async function trainedBy(
   };
   if (perUser === undefined)
     return trainSystem(run, { ...trainingOf(bench), ...options, model, modelSource, examples: data.train });
-  const base = trainingSystem(perUser.base, benchmarkSystem(perUser.base))!;
+  const base = trainingSystem(bench, perUser.base, benchmarkSystem(perUser.base))!;
   const { chosen } = await chooseRate(bench, base);
   const { scored, cost } = await trainedBy(bench, base, chosen, seed, part);
   const folder = `${runFolder(bench, base, chosen, seed)}-merged`;

@@ -96,6 +96,7 @@ export function trainingSettings({
   return {
     objective: training.objective,
     ...(training.options && { objectiveOptions: training.options }),
+    ...(training.estimator && { estimator: training.estimator }),
     lora: { rank: loraRank, loraAlpha: 2 * loraRank },
     learningRate,
     schedule: 'linear',

@@ -1,21 +1,46 @@
 /** @file The recipe of a benchmark: systems, data, models and seeds, every key with its default. */
 import { z } from 'zod';
 import { type SystemName, systemNames } from '../../method/benchmark/systems.ts';
+import { type ObjectiveChoice, objectiveNames } from '../../method/objectives/objectives.ts';
+import { type EstimatorName, estimatorNames } from '../../method/objectives/plan.ts';
+import { type WorldName, worldNames } from '../../method/simulation/worlds/worlds.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
+import { objectiveOptionsSchema } from './recipe.ts';
 
 const count = z.int().min(1);
 
+/** A name in tables and file names. */
+const fileName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of small letters, digits and dashes');
+
+const system = z.union([
+  z.enum(systemNames as readonly [SystemName, ...SystemName[]]),
+  z
+    .strictObject({
+      name: fileName,
+      objective: z.enum(objectiveNames as readonly [ObjectiveChoice, ...ObjectiveChoice[]]),
+      objectiveOptions: objectiveOptionsSchema.optional(),
+      estimator: z.enum(estimatorNames as [EstimatorName, ...EstimatorName[]]).optional(),
+    })
+    .describe('a system of your own: trained by an objective with these options, shown the latest items'),
+  z
+    .strictObject({ name: fileName, scaled: z.string().min(1) })
+    .describe(
+      'a trained system of this list, the effect of its history scaled by the strength that is best on validation users',
+    ),
+]);
+
 const data = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]*$/, 'a name of small letters, digits and dashes')
-      .describe('in tables and file names'),
+    name: fileName.describe('in tables and file names'),
     source: z.string().min(1).optional().describe('FILE.jsonl, sotu or acl:PATH'),
     simulated: z
       .strictObject({
         seed: z.int().min(0).describe('of the users; others train and others are scored'),
         historyItems: count.optional().describe('earlier texts of each user; default 6'),
+        world: z
+          .enum(worldNames as readonly [WorldName, ...WorldName[]])
+          .optional()
+          .describe('what they write about; the embedded model knows nothing of journeys; default reviews'),
       })
       .optional()
       .describe('users with known habits, in place of source'),
@@ -44,12 +69,10 @@ export const benchmarkSchema = z
       .min(1)
       .describe('models, each with a name for tables'),
     data: z.array(data).min(1),
-    systems: z
-      .array(z.enum(systemNames as readonly [SystemName, ...SystemName[]]))
-      .min(1)
-      .describe('rows of the leaderboard'),
+    systems: z.array(system).min(1).describe('rows of the leaderboard'),
     baseline: z
-      .enum(systemNames as readonly [SystemName, ...SystemName[]])
+      .string()
+      .min(1)
       .optional()
       .describe('the system that all others are tested against; default: the first'),
     seeds: z
@@ -88,7 +111,9 @@ export const benchmarkSchema = z
       .array(z.number())
       .min(1)
       .optional()
-      .describe('tried for steering and cope on validation users; default [0.5, 0.75, 1, 1.25, 1.5]'),
+      .describe(
+        'tried for steering, cope and scaled systems on validation users; default [0.5, 0.75, 1, 1.25, 1.5]',
+      ),
     others: count.optional().describe('matched strangers for each text; default 3'),
     generate: z
       .strictObject({

@@ -43,7 +43,8 @@ function optionSchema([name, row]: (typeof objectiveOptionRows)[number]): [strin
   return [name, base().optional().describe(describeObjectiveOption(name))];
 }
 
-const objectiveOptions = (
+/** The schema of the options of an objective. */
+export const objectiveOptionsSchema = (
   z.strictObject(
     Object.fromEntries(objectiveOptionRows.map(optionSchema)),
   ) as unknown as z.ZodType<ObjectiveOptions>
@@ -149,7 +150,7 @@ export const recipeSchema = z
       .enum(objectiveNames as readonly [ObjectiveChoice, ...ObjectiveChoice[]])
       .optional()
       .describe(`what is minimised; default ${DEFAULT_OBJECTIVE}`),
-    objectiveOptions: objectiveOptions.optional(),
+    objectiveOptions: objectiveOptionsSchema.optional(),
     estimator: z
       .enum(estimatorNames as [EstimatorName, ...EstimatorName[]])
       .optional()

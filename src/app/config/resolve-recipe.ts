@@ -23,9 +23,21 @@ export function parseRecipe<T>(recipe: SourcedRecipe, schema: z.ZodType<T>, keys
   const parsed = schema.safeParse(recipe.value);
   if (parsed.success) return parsed.data;
   // An unknown key first: it is often the reason why another is missing.
-  const { issues } = parsed.error;
+  const issues = parsed.error.issues.flatMap(closest);
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
   throw issueError(issue, recipe, keys() as SchemaNode);
+}
+
+/** Of a value that may have several forms, what the form says that it comes closest to: of its kind, with the least to change. */
+function closest(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const forms = issue.errors.map((found) =>
+    found.flatMap((inner) => closest({ ...inner, path: [...issue.path, ...inner.path] })),
+  );
+  const isOfKind = (found: readonly z.core.$ZodIssue[]) =>
+    !found.some(({ code, path }) => path.length === issue.path.length && code !== 'unrecognized_keys');
+  const candidates = forms.some(isOfKind) ? forms.filter(isOfKind) : forms;
+  return candidates.reduce((least, each) => (each.length < least.length ? each : least));
 }
 
 function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe, schema: SchemaNode): ConfigError {
@@ -39,8 +51,9 @@ function issueError(issue: z.core.$ZodIssue, recipe: SourcedRecipe, schema: Sche
       `${where}: ${[...path, key].join('.')}: expected a key of a recipe, got an unknown one`,
       {
         code: 'recipe/unknown-key',
-        hint:
-          near === undefined
+        hint: siblings.includes(key)
+          ? `Remove ${key}: it does not go with the other keys there.`
+          : near === undefined
             ? elsewhere(key, siblings, schema)
             : `Did you mean "${[...path, near].join('.')}"?`,
       },
@@ -73,15 +86,24 @@ function elsewhere(key: string, siblings: readonly string[], schema: SchemaNode)
 
 interface SchemaNode {
   readonly items?: SchemaNode;
+  /** Forms of a value that may have several. */
+  readonly anyOf?: readonly SchemaNode[];
   readonly properties?: Readonly<Record<string, SchemaNode>>;
 }
 
 function keysOf(path: readonly string[], schema: SchemaNode): string[] {
-  let node = schema;
+  let nodes = formsOf([schema]);
   for (const name of path)
-    node = node.properties?.[name] ?? (/^\d+$/.test(name) ? node.items : undefined) ?? {};
-  return Object.keys(node.properties ?? {});
+    nodes = formsOf(
+      nodes.flatMap(
+        ({ properties, items }) => properties?.[name] ?? (/^\d+$/.test(name) && items ? items : []),
+      ),
+    );
+  return [...new Set(nodes.flatMap(({ properties }) => Object.keys(properties ?? {})))];
 }
+
+const formsOf = (nodes: readonly SchemaNode[]): readonly SchemaNode[] =>
+  nodes.flatMap((node) => [node, ...(node.anyOf ?? [])]);
 
 function allKeys(schema: SchemaNode): string[] {
   const dotted = (node: SchemaNode, prefix: string): string[] =>

@@ -2,6 +2,7 @@
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveChoice } from '../objectives/objectives.ts';
+import { type EstimatorName, planObjective } from '../objectives/plan.ts';
 import type { Retrieval } from '../retrieval/choose.ts';
 
 /** One row of a leaderboard. */
@@ -13,14 +14,19 @@ export interface BenchmarkSystem {
   /** How they show them, where it is not as all others do: as turns of a conversation, or by a summary that the model writes. */
   readonly template?: 'pairs' | 'summary';
   /** By what it is trained; the model as it comes where absent. */
-  readonly training?: { readonly objective: ObjectiveChoice; readonly options?: ObjectiveOptions };
+  readonly training?: {
+    readonly objective: ObjectiveChoice;
+    readonly options?: ObjectiveOptions;
+    /** Whose effects weights are made of; the model in training by default. */
+    readonly estimator?: EstimatorName;
+  };
   /**
    * One adapter for each user, trained on the user's own earlier texts, on a base into which the adapter of another system is merged
    * first (OPPU, arXiv 2402.04401): so that the base knows the task.
    */
   readonly perUser?: { readonly base: 'sft-no-history' | 'sft-bm25' };
   /** Another system whose adapter it uses; it is then not trained itself. */
-  readonly adapterOf?: 'sft';
+  readonly adapterOf?: string;
   /**
    * What a strength s scales that is chosen on validation users: `history`, z_∅ + s (z_h − z_∅) (Context Steering, arXiv 2405.01768);
    * `adapter`, z_base + s (z_adapter − z_base) (CoPe, arXiv 2506.12109).
@@ -128,7 +134,71 @@ export const benchmarkSystems: Readonly<Record<SystemName, BenchmarkSystem>> = t
 /** All systems that a benchmark can compare. */
 export const systemNames = Object.keys(benchmarkSystems) as readonly SystemName[];
 
-/** The system of a name. @throws {ConfigError} when there is none */
+/** A system of one's own: an objective with options, trained and shown the latest items as `sft` is. */
+export interface ObjectiveSystem {
+  readonly name: string;
+  readonly objective: ObjectiveChoice;
+  readonly objectiveOptions?: ObjectiveOptions | undefined;
+  readonly estimator?: EstimatorName | undefined;
+}
+
+/** A trained system whose history is scaled by the strength that is best on validation users; nothing is trained for it. */
+export interface ScaledSystem {
+  readonly name: string;
+  /** The trained system. */
+  readonly scaled: string;
+}
+
+/** What a benchmark compares: a system of the table by its name, or one of one's own. */
+export type SystemEntry = SystemName | ObjectiveSystem | ScaledSystem;
+
+/**
+ * The systems of a benchmark by name, in the order given.
+ * @throws {ConfigError} for an unknown or doubled name, options that an objective does not take, and a scaled system that is not
+ *   another trained one that is shown a history
+ */
+export function systemsOf(entries: readonly SystemEntry[]): ReadonlyMap<string, BenchmarkSystem> {
+  const systems = new Map<string, BenchmarkSystem>();
+  for (const entry of entries) {
+    const name = typeof entry === 'string' ? entry : entry.name;
+    if (systems.has(name) || (typeof entry !== 'string' && Object.hasOwn(table, name)))
+      throw new ConfigError(`systems: expected names that differ, got ${name} twice`, {
+        code: 'benchmark/duplicate',
+        hint: 'Results are kept by these names: rename a system of your own, or leave a doubled one out.',
+      });
+    systems.set(name, typeof entry === 'string' ? benchmarkSystem(entry) : ownSystem(entry));
+  }
+  for (const [name, { adapterOf, scales }] of systems) {
+    if (adapterOf === undefined || scales === 'adapter') continue;
+    const { training, perUser, retrieval } = systems.get(adapterOf) ?? {};
+    if (training === undefined || perUser !== undefined || retrieval === undefined)
+      throw new ConfigError(
+        `system ${name}: scaled: expected a trained system of this benchmark that is shown a history, got ${adapterOf}`,
+        { code: 'benchmark/scaled', hint: 'Add that system to systems, or scale another one.' },
+      );
+  }
+  return systems;
+}
+
+function ownSystem(entry: ObjectiveSystem | ScaledSystem): BenchmarkSystem {
+  if ('scaled' in entry)
+    return {
+      what: `${entry.scaled}, the effect of the history scaled by the strength that is best on validation users`,
+      retrieval: 'latest',
+      adapterOf: entry.scaled,
+      scales: 'history',
+    };
+  const { objective, objectiveOptions: options, estimator } = entry;
+  const { fit } = planObjective(objective, options, estimator);
+  const changed = Object.entries({ ...(estimator && { estimator }), ...options });
+  return {
+    what: [objective, ...changed.map(([option, value]) => `${option} ${value}`)].join(', '),
+    ...(fit === 'withHistory' && { retrieval: 'latest' as const }),
+    training: { objective, ...(options && { options }), ...(estimator && { estimator }) },
+  };
+}
+
+/** The system of a name in the table. @throws {ConfigError} when there is none */
 export function benchmarkSystem(name: string): BenchmarkSystem {
   if (Object.hasOwn(benchmarkSystems, name)) return benchmarkSystems[name as SystemName];
   const near = nearestName(name, systemNames);

@@ -96,6 +96,15 @@ describe('a benchmark', () => {
       training: { ...recipe.training, maxSteps: 9 },
     });
     expect(await timesOf(cells)).toEqual(after);
+    // A system of one's own that is trained as sft gives sft's numbers; scaling the history of sft trains nothing.
+    const own = await benchmark({
+      ...{ ...recipe, out: join(home, 'out') },
+      systems: ['latest', 'sft', { name: 'mine', objective: 'sft' }, { name: 'mine-scaled', scaled: 'mine' }],
+    });
+    const [, sft, mine] = own.boards[0]!.leaderboard.rows;
+    expect(mine!.means).toEqual(sft!.means);
+    expect(own.boards[0]!.systems[3]!.strength!.tried.map(({ strength }) => strength)).toEqual([1, 1.5]);
+    expect((await readdir(join(home, 'out/runs'))).length).toBe(2);
     for (const name of ['leaderboard.md', 'leaderboard.html', 'leaderboard.json'])
       expect(readFileSync(join(home, 'out', name), 'utf8')).toContain('no-history');
   });

@@ -34,4 +34,26 @@ describe('benchmark recipes', () => {
       expect((error as { hint: string }).hint).toContain('validation');
     }
   });
+
+  it.each([
+    // Of the three forms of a system, the complaint is about the one that was meant.
+    ['lates', 'recipe/value', 'latest'],
+    [{ name: 'mine', objective: 'sftt' }, 'recipe/value', 'sft'],
+    [{ name: 'mine', objectiv: 'sft' }, 'recipe/unknown-key', 'systems.0.objective'],
+    [{ name: 'mine', objective: 'sft', scaled: 'sft' }, 'recipe/unknown-key', 'Remove scaled'],
+    [
+      { name: 'mine', objective: 'cft', objectiveOptions: { effectWeigt: 1 } },
+      'recipe/unknown-key',
+      'systems.0.objectiveOptions.effectWeight',
+    ],
+    [{ name: 'mine', scaled: 3 }, 'recipe/value', 'systems.0.scaled'],
+  ])('refuse the system %j', (system, code, hint) => {
+    const text = JSON.stringify({
+      out: 'o',
+      models: [{ name: 'm', source: 'embedded' }],
+      data: [{ name: 'd', simulated: { seed: 1 }, train: 1, validation: 1, test: 1 }],
+      systems: [system],
+    });
+    expect(() => read(text)).toThrow(expect.objectContaining({ code, hint: expect.stringContaining(hint) }));
+  });
 });
