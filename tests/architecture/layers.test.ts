@@ -164,6 +164,8 @@ describe('layers', () => {
       '@duckdb/node-api': /^app\/data\/duckdb-store\.ts$/,
       'onnxruntime-node': /^engine\/runtime\//,
       'onnxruntime-common': /^engine\/runtime\//,
+      // Runs the sources of the thread where nothing is built.
+      tsx: /^engine\/runtime\/compute-thread\.ts$/,
       '@bufbuild/protobuf': /^engine\/onnx\//,
       '@huggingface/tokenizers': /^engine\/tokenizer\//,
       '@huggingface/hub': /^app\/open\/hub\//,

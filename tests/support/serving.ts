@@ -4,13 +4,17 @@ import { type Opened, open } from '../../src/app/open/open.ts';
 import { type CreateServerOptions, createServer } from '../../src/app/server/create-server.ts';
 import type { RequestLine } from '../../src/app/server/request-log.ts';
 import { openStore } from '../../src/app/server/store/store.ts';
+import { openComputeThread } from '../../src/engine/runtime/compute-thread.ts';
 
 export const ADMIN = 'nq_test-admin';
 
 let embedded: Promise<Opened> | undefined;
-/** The embedded model, opened once for a file of tests. */
+/** The embedded model, opened once for a file of tests, with one thread that computes for all its servers. */
 export const embeddedModel = (): Promise<Opened> => {
-  embedded ??= open('embedded', { offline: true });
+  embedded ??= open('embedded', { offline: true }).then((opened) => ({
+    ...opened,
+    model: { ...opened.model, thread: openComputeThread() },
+  }));
   return embedded;
 };
 
@@ -34,7 +38,7 @@ export async function served(options: Partial<CreateServerOptions> & { readonly 
   const client = (apiKey = ADMIN, more: ConstructorParameters<typeof OpenAI>[0] = {}) =>
     new OpenAI({ baseURL: server.url, apiKey, maxRetries: 0, ...more });
   const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
-    fetch(server.url.replace(/\/v1$/, path), {
+    fetchTold(server.url.replace(/\/v1$/, path), {
       method,
       headers: {
         authorization: `Bearer ${ADMIN}`,
@@ -59,3 +63,14 @@ export async function served(options: Partial<CreateServerOptions> & { readonly 
 }
 
 export type Served = Awaited<ReturnType<typeof served>>;
+
+/** As `fetch`; why a socket failed is told by the message, which is all that a report of many requests shows. */
+const fetchTold: typeof fetch = async (...args) => {
+  const begun = Date.now();
+  try {
+    return await fetch(...args);
+  } catch (error) {
+    const { code, message } = ((error as Error).cause ?? {}) as { code?: string; message?: string };
+    throw new Error(`fetch failed after ${Date.now() - begun} ms: ${code} ${message}`, { cause: error });
+  }
+};

@@ -4,6 +4,8 @@ import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { ConfigError } from '../../base/errors.ts';
 import { openScheduler } from '../../engine/generate/scheduler.ts';
+import type { Model } from '../../engine/models/model.ts';
+import { openComputeThread } from '../../engine/runtime/compute-thread.ts';
 import { defaultPromptSettings } from '../../method/prompts/pair.ts';
 import { promptTemplate } from '../../method/prompts/template.ts';
 import type { Subject } from '../verbs.ts';
@@ -89,24 +91,34 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
   const { model: subject, store, host = '127.0.0.1', port = 8577, auth = true, adminKey, threads } = options;
   const settings = settingsOf(options);
   checkDoors(options, host);
-  const { model } = subject;
   if (subject.adapter !== undefined || subject.trained !== undefined)
     throw new ConfigError('model: expected a base, got one with an adapter or trained values', {
       code: 'server/model',
       hint: 'Serve the base, and name the adapter by --adapter NAME=FOLDER and --default-adapter NAME.',
     });
+  // A pass holds the thread that it is asked for by; this one hears clients.
+  const own = subject.model.thread === undefined ? openComputeThread() : undefined;
+  const model: Model = { ...subject.model, ...(own && { thread: own }) };
   const prompt = subject.prompt ?? defaultPromptSettings(model.config.maxPositions);
   if (settings.template !== undefined) promptTemplate(settings.template);
   const capacity = Math.min(model.config.maxPositions, prompt.maxTokens);
-  const scheduler = openScheduler(model, {
+  const scheduler = await openScheduler(model, {
     rows: cacheRows(model, capacity, settings),
     capacity,
     maxBatch: settings.maxBatch,
     ...(threads !== undefined && { threads }),
     ...(options.poison !== undefined && { poison: options.poison }),
+  }).catch(async (error) => {
+    await own?.[Symbol.asyncDispose]();
+    throw error;
   });
   const queue = textQueue(scheduler, settings);
   const adapters = servedAdapters(model, store, settings);
+  const release = async () => {
+    await scheduler[Symbol.asyncDispose]();
+    adapters[Symbol.dispose]();
+    await own?.[Symbol.asyncDispose]();
+  };
   const now = () => Date.now();
   let state: 'loading' | 'draining' | undefined = 'loading';
   const context: ServerContext = {
@@ -165,7 +177,7 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
     for (const { name } of store.adapters()) await warm(context, name);
   } catch (error) {
     socket?.server.close();
-    await scheduler[Symbol.asyncDispose]();
+    await release();
     throw error;
   }
   state = undefined;
@@ -190,7 +202,7 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
       );
     while (live.all().length > 0) await pause();
     await closeSocket(socket?.server);
-    await scheduler[Symbol.asyncDispose]();
+    await release();
     return { cut: cut.length };
   };
   options.signal?.addEventListener('abort', () => void close(), { once: true });

@@ -26,7 +26,7 @@ export interface AdapterHold extends ServedAdapter {
   release(): void;
 }
 
-export interface ServedAdapters {
+export interface ServedAdapters extends Disposable {
   hold(record: StoredAdapter): Promise<AdapterHold>;
   /** Checks files before they are kept. @throws {ApiError} 422 `hostile_adapter`, 409 `adapter_mismatch` */
   check(folder: string): Promise<JsonObject>;
@@ -39,6 +39,8 @@ interface Loaded {
   readonly served: Promise<ServedAdapter>;
   bytes: number;
   holds: number;
+  /** Lets go what the compute thread keeps of it. */
+  drop: () => void;
 }
 
 export function servedAdapters(
@@ -54,23 +56,29 @@ export function servedAdapters(
     loads += 1;
     const { lora, tensors } = paddedAdapter(await loadAdapter(folder, model));
     const info = await readRunInfo(folder);
+    const entry = loaded.get(hash);
+    if (entry !== undefined && model.thread !== undefined) entry.drop = model.thread.keep(tensors);
     return { hash, adapter: { key: hash, lora, tensors }, prompt: info?.prompt };
+  };
+  const letGo = (hash: string) => {
+    loaded.get(hash)?.drop();
+    loaded.delete(hash);
   };
   const makeRoom = () => {
     for (const [hash, { holds }] of loaded) {
       if (bytes() <= adapterMemory) return;
-      if (holds === 0) loaded.delete(hash);
+      if (holds === 0) letGo(hash);
     }
   };
   const unnamed = async (hash: string) => {
     if ((loaded.get(hash)?.holds ?? 0) > 0 || store.adapters().some((each) => each.hash === hash)) return;
-    loaded.delete(hash);
+    letGo(hash);
     await store.releaseAdapter(hash);
   };
   return {
     hold: async (record) => {
       const { hash, name } = record;
-      const entry = loaded.get(hash) ?? { served: load(record), bytes: 0, holds: 0 };
+      const entry = loaded.get(hash) ?? { served: load(record), bytes: 0, holds: 0, drop: () => {} };
       loaded.delete(hash);
       loaded.set(hash, entry);
       entry.holds += 1;
@@ -89,13 +97,16 @@ export function servedAdapters(
         makeRoom();
         return { ...served, name, release };
       } catch (error) {
-        loaded.delete(hash);
+        letGo(hash);
         entry.holds -= 1;
         throw error;
       }
     },
     check: (folder) => checkAdapter(folder, model),
     unnamed,
+    [Symbol.dispose]: () => {
+      for (const hash of [...loaded.keys()]) letGo(hash);
+    },
     status: () => ({ loaded: loaded.size, bytes: bytes(), loads }),
   };
 }

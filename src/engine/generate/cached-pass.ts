@@ -5,7 +5,7 @@ import { openSession, type ParameterValues, parameterSource } from '../models/pa
 import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
 import { input } from '../ops/operators.ts';
 import type { HostTensor, SessionOptions } from '../runtime/session.ts';
-import { cacheAttention, cacheFeeds, type KeyValueCache } from './kv-cache.ts';
+import { cacheAttention, cacheFeeds, cacheMemory, createCache, type KeyValueCache } from './kv-cache.ts';
 
 /** A decoder whose passes read and extend a cache. */
 export interface CachedPass extends AsyncDisposable {
@@ -58,11 +58,24 @@ interface RunOptions extends PassOptions {
 }
 
 /**
+ * An empty cache beside the sessions of a model, see {@link createCache}.
+ * @throws {EngineError} when the memory for it is not to be had
+ */
+export async function openCache(
+  { config, thread }: Pick<Model, 'config' | 'thread'>,
+  rows: number,
+  capacity: number,
+): Promise<KeyValueCache> {
+  const { parts, size } = cacheMemory(config, rows, capacity);
+  return createCache(config, rows, capacity, await thread?.allocate(parts, size));
+}
+
+/**
  * Compiles the passes of a model; its frozen weights are mapped as everywhere.
  * @throws {WeightsError} when the size of its heads is not supported
  */
 export async function openCachedPass(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'thread'>,
   parameters: ParameterValues = {},
   options: Omit<SessionOptions, 'weightsFolder'> & { readonly chunk?: number } = {},
 ): Promise<CachedPass> {

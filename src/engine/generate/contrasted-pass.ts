@@ -3,12 +3,12 @@
  * its own. CoPe (arXiv 2506.12109) decodes by such a contrast with s above 1.
  */
 import type { HostTensor } from '../runtime/session.ts';
-import type { CachedPass } from './cached-pass.ts';
-import { createCache, type KeyValueCache } from './kv-cache.ts';
+import { type CachedPass, openCache } from './cached-pass.ts';
+import type { KeyValueCache } from './kv-cache.ts';
 
 export interface ContrastedPass extends CachedPass {
-  /** A cache for both sides, as {@link createCache} makes one: twice its memory. */
-  readonly createCache: typeof createCache;
+  /** A cache for both sides, as {@link openCache} makes one: twice its memory. */
+  readonly openCache: typeof openCache;
 }
 
 /**
@@ -34,9 +34,9 @@ export function contrastedPass(
     adapted.map((value, v) => base[v]! + strength * (value - base[v]!));
   const baseOf = (cache: KeyValueCache) => bases.get(cache)!;
   return {
-    createCache: (config, rows, capacity) => {
-      const adapted = createCache(config, rows, capacity);
-      const base = createCache(config, rows, capacity);
+    openCache: async (model, rows, capacity) => {
+      const adapted = await openCache(model, rows, capacity);
+      const base = await openCache(model, rows, capacity);
       const both: KeyValueCache = {
         ...adapted,
         copyRow: (from, to) => {
@@ -46,6 +46,10 @@ export function contrastedPass(
         clearRow: (row, fill) => {
           adapted.clearRow(row, fill);
           base.clearRow(row, fill);
+        },
+        release: () => {
+          adapted.release();
+          base.release();
         },
       };
       bases.set(both, base);

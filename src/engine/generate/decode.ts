@@ -6,9 +6,9 @@ import { throwIfAborted } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
 import type { ParameterValues } from '../models/pass.ts';
 import type { SessionOptions } from '../runtime/session.ts';
-import { type CachedPass, openCachedPass } from './cached-pass.ts';
+import { type CachedPass, openCache, openCachedPass } from './cached-pass.ts';
 import { contrastedPass } from './contrasted-pass.ts';
-import { createCache, type KeyValueCache } from './kv-cache.ts';
+import type { KeyValueCache } from './kv-cache.ts';
 import {
   checkWriting,
   type GenerationPrompt,
@@ -38,7 +38,7 @@ export interface TextGenerator extends AsyncDisposable {
    * Texts for all prompts at once, their tokens as they come.
    * @throws {ConfigError} for an option out of range, or a prompt that leaves no position
    * @throws {AbortedError} when the signal is aborted
-   * Cost: a cache row for each prompt and each guidance, see {@link createCache}.
+   * Cost: a cache row for each prompt and each guidance, see {@link openCache}.
    */
   generate(prompts: readonly GenerationPrompt[], options?: DecodingOptions): AsyncGenerator<GenerationStep>;
 }
@@ -50,7 +50,7 @@ export interface ContrastOptions {
 
 /** A generator over a model's mapped weights. */
 export async function openTextGenerator(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'tokenizer'>,
+  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'thread' | 'tokenizer'>,
   parameters: ParameterValues = {},
   { contrast, ...options }: Omit<SessionOptions, 'weightsFolder'> & ContrastOptions = {},
 ): Promise<TextGenerator> {
@@ -58,7 +58,7 @@ export async function openTextGenerator(
   const { adapter } = parameters;
   const pass =
     contrast === undefined || contrast === 1 || adapter === undefined
-      ? { ...opened, createCache }
+      ? { ...opened, openCache }
       : contrastedPass(opened, adapter.tensors, contrast);
   return {
     generate: (prompts, decoding = {}) => decode(pass, model, prompts, decoding),
@@ -74,17 +74,18 @@ interface Sequence {
 }
 
 async function* decode(
-  pass: CachedPass & { readonly createCache: typeof createCache },
-  { config, tokenizer }: Pick<Model, 'config' | 'tokenizer'>,
+  pass: CachedPass & { readonly openCache: typeof openCache },
+  model: Pick<Model, 'config' | 'tokenizer' | 'thread'>,
   prompts: readonly GenerationPrompt[],
   options: DecodingOptions,
 ): AsyncGenerator<GenerationStep> {
   const { signal } = options;
+  const { config, tokenizer } = model;
   checkWriting(options);
   const limits = prompts.map((prompt, index) => tokenLimit(prompt, `prompt ${index}`, options, config));
   const texts = prompts.map((prompt, index) => textSequence(prompt, tokenizer, options, limits[index]!));
   const lengths = prompts.flatMap((prompt, i) => promptsOf(prompt).map((ids) => ids.length + limits[i]!));
-  const cache = pass.createCache(config, lengths.length, Math.max(1, ...lengths));
+  const cache = await pass.openCache(model, lengths.length, Math.max(1, ...lengths));
   const rows: Sequence[] = [];
   const filled = new Map<string, { sequence: Sequence; part: number; logits: Float32Array }>();
 
@@ -108,25 +109,29 @@ async function* decode(
     return { prompt: sequence.index, ...step };
   };
 
-  for (const [index, prompt] of prompts.entries()) {
-    const sequence: Sequence = { index, rows: [], text: texts[index]! };
-    const logits: Float32Array[] = [];
-    for (const [part, ids] of promptsOf(prompt).entries()) logits.push(await fill(sequence, part, ids));
-    yield advance(sequence, logits);
-  }
-  while (rows.length > 0) {
-    throwIfAborted(signal);
-    const logits = await pass.step(
-      cache,
-      rows.map(({ text }) => text.generated.at(-1)!),
-    );
-    const width = config.vocabularySize;
-    const sequences = [...new Set(rows)].sort((a, b) => a.index - b.index);
-    // Before any row moves.
-    const parts = sequences.map((sequence) =>
-      sequence.rows.map((row) => logits.subarray(row * width, (row + 1) * width)),
-    );
-    for (const [i, sequence] of sequences.entries()) yield advance(sequence, parts[i]!);
+  try {
+    for (const [index, prompt] of prompts.entries()) {
+      const sequence: Sequence = { index, rows: [], text: texts[index]! };
+      const logits: Float32Array[] = [];
+      for (const [part, ids] of promptsOf(prompt).entries()) logits.push(await fill(sequence, part, ids));
+      yield advance(sequence, logits);
+    }
+    while (rows.length > 0) {
+      throwIfAborted(signal);
+      const logits = await pass.step(
+        cache,
+        rows.map(({ text }) => text.generated.at(-1)!),
+      );
+      const width = config.vocabularySize;
+      const sequences = [...new Set(rows)].sort((a, b) => a.index - b.index);
+      // Before any row moves.
+      const parts = sequences.map((sequence) =>
+        sequence.rows.map((row) => logits.subarray(row * width, (row + 1) * width)),
+      );
+      for (const [i, sequence] of sequences.entries()) yield advance(sequence, parts[i]!);
+    }
+  } finally {
+    cache.release();
   }
 }
 

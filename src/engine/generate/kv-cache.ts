@@ -4,77 +4,94 @@ import type { Attention } from '../models/attention.ts';
 import type { DecoderConfig } from '../models/hf-config.ts';
 import { cachedAttention, input } from '../ops/operators.ts';
 import type { Value } from '../ops/value.ts';
-import type { HostTensor } from '../runtime/session.ts';
+import type { Feed, HostTensor } from '../runtime/session.ts';
+import { hostMemory, type TensorMemory } from '../runtime/tensor-memory.ts';
 
 /** Keys and values of R rows of C places in each layer. */
 export interface KeyValueCache {
   /** Tokens that each row holds. */
   readonly lengths: number[]; // [R]
   /** Some rows as the inputs of a pass, and as its outputs: the same memory. */
-  rows(first: number, count: number): { feeds: Record<string, HostTensor>; into: Record<string, HostTensor> };
+  rows(first: number, count: number): { feeds: Record<string, Feed>; into: Record<string, Feed> };
   /** Makes row `to` what row `from` is. */
   copyRow(from: number, to: number): void;
   /** Empties a row: nothing of the tokens that it held stays, and every place that held one is `fill`, 0 by default. */
   clearRow(row: number, fill?: number): void;
+  /** Gives the memory back; no pass reads it any more. */
+  release(): void;
 }
+
+/** The shape of a cache. */
+type CacheConfig = Pick<DecoderConfig, 'layers' | 'keyValueHeads' | 'headSize'>;
+
+/** The memory of a cache: keys and values of each layer are parts of their own. */
+export const cacheMemory = (
+  { layers, keyValueHeads, headSize }: CacheConfig,
+  rows: number,
+  capacity: number,
+): { readonly parts: number; readonly size: number } => ({
+  parts: layers * PARTS.length,
+  size: rows * keyValueHeads * capacity * headSize,
+});
 
 /**
  * An empty cache.
+ * @param memory of the size that {@link cacheMemory} says; of this thread by default
  * @throws {EngineError} when the memory for it is not to be had
  * Cost: rows × capacity × layers × keyValueHeads × E × 8 bytes, which the system commits as they are written.
  */
 export function createCache(
-  { layers, keyValueHeads, headSize }: Pick<DecoderConfig, 'layers' | 'keyValueHeads' | 'headSize'>,
+  config: CacheConfig,
   rows: number,
   capacity: number,
+  memory: TensorMemory = allocate(config, rows, capacity),
 ): KeyValueCache {
+  const { layers, keyValueHeads, headSize } = config;
   const rowSize = keyValueHeads * capacity * headSize;
   const lengths = new Array<number>(rows).fill(0);
   const tensors = Array.from({ length: layers }, (_, layer) =>
-    (['keys', 'values'] as const).map((part) => ({ layer, part, data: allocate(rows * rowSize) })),
+    PARTS.map((part, p) => ({ layer, part, place: layer * PARTS.length + p })),
   ).flat();
+  /** Of each head of a row only the places that hold a token. */
+  const heads = (row: number) =>
+    tensors.flatMap(({ place: part }) =>
+      Array.from({ length: keyValueHeads }, (_, head) => ({
+        part,
+        start: row * rowSize + head * capacity * headSize,
+        count: lengths[row]! * headSize,
+      })),
+    );
   return {
     lengths,
     rows: (first, count) => {
-      const feeds: Record<string, HostTensor> = {};
-      const into: Record<string, HostTensor> = {};
-      for (const { layer, part, data } of tensors) {
-        const some = {
-          data: data.subarray(first * rowSize, (first + count) * rowSize),
-          shape: [count, keyValueHeads, capacity, headSize],
-        };
+      const feeds: Record<string, Feed> = {};
+      const into: Record<string, Feed> = {};
+      for (const { layer, part, place } of tensors) {
+        const some = memory.view(place, first * rowSize, [count, keyValueHeads, capacity, headSize]);
         feeds[pastName(layer, part)] = some;
         into[presentName(layer, part)] = some;
       }
       return { feeds, into };
     },
     copyRow: (from, to) => {
-      // Of each head only the places that hold a token.
-      const used = lengths[from]! * headSize;
-      for (const { data } of tensors) {
-        for (let head = 0; head < keyValueHeads; head++) {
-          const start = from * rowSize + head * capacity * headSize;
-          data.copyWithin(to * rowSize + head * capacity * headSize, start, start + used);
-        }
-      }
+      const shift = (to - from) * rowSize;
+      memory.edit(
+        heads(from).map(({ part, start, count }) => ({ part, from: start, to: start + shift, count })),
+      );
       lengths[to] = lengths[from]!;
     },
     clearRow: (row, fill = 0) => {
-      const used = lengths[row]! * headSize;
-      for (const { data } of tensors) {
-        for (let head = 0; head < keyValueHeads; head++) {
-          const start = row * rowSize + head * capacity * headSize;
-          data.fill(fill, start, start + used);
-        }
-      }
+      memory.edit(heads(row).map((places) => ({ ...places, fill })));
       lengths[row] = 0;
     },
+    release: () => memory.release(),
   };
 }
 
-function allocate(size: number): Float32Array {
+function allocate(config: CacheConfig, rows: number, capacity: number): TensorMemory {
+  const { parts, size } = cacheMemory(config, rows, capacity);
   try {
-    return new Float32Array(size);
+    return hostMemory(parts, size);
   } catch (cause) {
     throw new EngineError(
       `key/value cache: expected ${((size * 4) / 2 ** 30).toFixed(1)} GiB of memory for each of its tensors, got none`,
@@ -116,6 +133,7 @@ export function cacheFeeds(lengths: readonly number[]): Record<string, HostTenso
   };
 }
 
-type Part = 'keys' | 'values';
+const PARTS = ['keys', 'values'] as const;
+type Part = (typeof PARTS)[number];
 const pastName = (layer: number, part: Part) => `cache.${layer}.${part}`;
 const presentName = (layer: number, part: Part) => `extended.${layer}.${part}`;

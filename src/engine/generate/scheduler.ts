@@ -7,8 +7,7 @@ import { AbortedError, ConfigError, EngineError } from '../../base/errors.ts';
 import type { Adapter } from '../lora/adapter.ts';
 import type { Model } from '../models/model.ts';
 import type { HostTensor, SessionOptions } from '../runtime/session.ts';
-import { type CachedPass, CHUNK, openCachedPass } from './cached-pass.ts';
-import { createCache } from './kv-cache.ts';
+import { type CachedPass, CHUNK, openCache, openCachedPass } from './cached-pass.ts';
 import { type PromptScore, promptScores, scoringChunk } from './prompt-scores.ts';
 import { rowSegments } from './row-segments.ts';
 import {
@@ -117,14 +116,18 @@ interface Task extends BatchTask {
 
 type ServedModel = Pick<
   Model,
-  'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'tokenizer' | 'parameters'
+  'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'thread' | 'tokenizer' | 'parameters'
 >;
 
-/** A batch over a model's mapped weights. Cost: rows × capacity of memory, see {@link createCache}, committed as it is used. */
-export function openScheduler(model: ServedModel, options: SchedulerOptions): Scheduler {
+/**
+ * A batch over a model's mapped weights.
+ * @throws {EngineError} when the memory for it is not to be had
+ * Cost: rows × capacity of memory, see {@link openCache}, committed as it is used.
+ */
+export async function openScheduler(model: ServedModel, options: SchedulerOptions): Promise<Scheduler> {
   const { rows, capacity, maxBatch = Number.POSITIVE_INFINITY, poison = false, chunk = CHUNK } = options;
   const { config, tokenizer } = model;
-  const cache = createCache(config, rows, capacity);
+  const cache = await openCache(model, rows, capacity);
   const owners = new Array<{ sequence: Sequence; part: number } | undefined>(rows).fill(undefined);
   const clear = (row: number) => {
     owners[row] = undefined;
@@ -385,6 +388,7 @@ export function openScheduler(model: ServedModel, options: SchedulerOptions): Sc
       for (const task of [...tasks])
         end(task, () => task.reject(new AbortedError('batch: closed', { code: 'aborted' })));
       await passes[Symbol.asyncDispose]();
+      cache.release();
     },
   };
 }

@@ -4,6 +4,7 @@ import { defaultCacheFolder } from '../../base/cache-folder.ts';
 import type { Device } from '../../base/device.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { QuantisedBase } from '../quantisation/layout.ts';
+import type { ComputeThread } from '../runtime/compute-thread.ts';
 import { loadTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type ConversionOptions, mappedF32 } from '../weights/f32-cache.ts';
 import { weightsFingerprint } from '../weights/fingerprint.ts';
@@ -29,6 +30,8 @@ export interface Model {
   readonly quantised?: QuantisedBase;
   /** What its graphs run on; the processor where absent. */
   readonly device?: Device;
+  /** Where its graphs are compiled and run; this thread where absent. */
+  readonly thread?: Pick<ComputeThread, 'createSession' | 'allocate' | 'keep'>;
   /** Computes the model in place of graphs of this package, which it then cannot be compiled into. */
   readonly worker?: ModelWorker;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */

@@ -100,7 +100,13 @@ export function createPasses(
 
 /** A session on the model's device over `outputs` whose frozen weights are mapped from the model's file, or from that of its quantised base. */
 export async function openSession(
-  { weights, quantised, device, worker }: Pick<Model, 'weights' | 'quantised' | 'device' | 'worker'>,
+  {
+    weights,
+    quantised,
+    device,
+    thread,
+    worker,
+  }: Pick<Model, 'weights' | 'quantised' | 'device' | 'thread' | 'worker'>,
   outputs: Readonly<Record<string, Value>>,
   options: Omit<SessionOptions, 'weightsFolder'> = {},
 ): Promise<Session> {
@@ -114,5 +120,6 @@ export async function openSession(
     );
   const { folder, tensors } =
     quantised === undefined ? mappedWeights(weights) : mappedQuantisedBase(quantised);
-  return createSession(compile(outputs, tensors, device), { weightsFolder: folder, ...options });
+  const program = compile(outputs, tensors, device);
+  return (thread?.createSession ?? createSession)(program, { weightsFolder: folder, ...options });
 }

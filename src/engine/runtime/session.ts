@@ -15,6 +15,17 @@ export interface HostTensor {
   readonly shape: readonly number[];
 }
 
+/** A tensor in memory of another thread, where sessions run: see compute-thread.ts. */
+export interface ResidentTensor {
+  readonly memory: number;
+  readonly part: number;
+  readonly start: number;
+  readonly shape: readonly number[];
+}
+
+/** What a graph is given: numbers, or where they lie. */
+export type Feed = HostTensor | ResidentTensor;
+
 export interface SessionOptions {
   /** Folder that external weights are mapped from. */
   readonly weightsFolder?: string;
@@ -30,11 +41,12 @@ export interface Session extends AsyncDisposable {
    * @param feeds one tensor for each input of the program; read, not copied
    * @param into tensors that outputs are written into in place; may share memory with feeds
    * @param wanted names of the outputs to compute; all by default
+   * @returns the outputs that lie in memory of this thread
    * @throws {ShapeError} naming the input when a feed is missing or does not fit
    */
   run(
-    feeds: Readonly<Record<string, HostTensor>>,
-    into?: Readonly<Record<string, HostTensor>>,
+    feeds: Readonly<Record<string, Feed>>,
+    into?: Readonly<Record<string, Feed>>,
     wanted?: readonly string[],
   ): Promise<Record<string, HostTensor>>;
 }
@@ -52,7 +64,7 @@ export interface SessionOpening {
  */
 const sessionOpening = channel('nextquill:session-opening');
 
-const tell = (state: SessionOpening['state'], { bytes }: Program) =>
+export const tellOpening = (state: SessionOpening['state'], { bytes }: Program): void =>
   sessionOpening.publish({ state, bytes: bytes.byteLength } satisfies SessionOpening);
 
 /**
@@ -67,7 +79,7 @@ export async function createSession(program: Program, options: SessionOptions = 
   // Packed copies of frozen weights make a run about 5 % faster, and take their size in memory.
   const session: Record<string, string> = { disable_prepacking: '1' };
   if (weightsFolder !== undefined) session.model_external_initializers_file_folder_path = weightsFolder;
-  tell('opening', program);
+  tellOpening('opening', program);
   await setImmediate();
   let native: ort.InferenceSession;
   try {
@@ -92,10 +104,11 @@ export async function createSession(program: Program, options: SessionOptions = 
       cause,
     });
   }
-  tell('open', program);
+  tellOpening('open', program);
   return {
     program,
-    run: async (feeds, into = {}, wanted = [...program.outputs.keys()]) => {
+    run: async (given, places = {}, wanted = [...program.outputs.keys()]) => {
+      const [feeds, into] = [onThisThread(given), onThisThread(places)];
       const sizes = symbolSizes(program.inputs, feeds);
       const inputs: Record<string, ort.Tensor> = {};
       for (const name of program.inputs.keys()) inputs[name] = toNative(feeds[name]!);
@@ -117,6 +130,16 @@ export async function createSession(program: Program, options: SessionOptions = 
     },
     [Symbol.asyncDispose]: () => native.release(),
   };
+}
+
+/** @throws {EngineError} for a tensor in memory of another thread */
+function onThisThread(tensors: Readonly<Record<string, Feed>>): Readonly<Record<string, HostTensor>> {
+  for (const [name, tensor] of Object.entries(tensors))
+    if (!('data' in tensor))
+      throw new EngineError(`${name}: expected memory of this thread, got memory of another`, {
+        code: 'engine/memory',
+      });
+  return tensors as Readonly<Record<string, HostTensor>>;
 }
 
 function deviceError(device: Device, cause: unknown): EngineError {

@@ -94,7 +94,7 @@ describe('a running batch', () => {
     openScheduler(model, { capacity: 40, threads: 1, poison: true, ...options });
 
   it('writes what each text gets alone, whoever joins and leaves at whatever step', async () => {
-    await using scheduler = open({ rows: 5, chunk: 4 });
+    await using scheduler = await open({ rows: 5, chunk: 4 });
     const order = randomStream(5, 'tests/order');
     const results = new Array<SequenceStep[]>(cases.length);
     const waiting = order.shuffle(cases.map((_, i) => i));
@@ -117,7 +117,7 @@ describe('a running batch', () => {
   });
 
   it('depends on no neighbour by a bit where every text steps alone', async () => {
-    await using scheduler = open({ rows: 16, maxBatch: 1 });
+    await using scheduler = await open({ rows: 16, maxBatch: 1 });
     const some = cases.slice(0, 8);
     const results = await Promise.all(
       some.map((of) => run(scheduler, { prompts: [promptOf(of)], options: sampling, adapter: of.adapter })),
@@ -126,7 +126,7 @@ describe('a running batch', () => {
   });
 
   it('writes several texts of one prompt that runs once, and each as alone', async () => {
-    await using scheduler = open({ rows: 6 });
+    await using scheduler = await open({ rows: 6 });
     const of = cases[0]!;
     const prompts = ['text 0', 'b', 'text 0'].map((name) => promptOf({ ...of, name }));
     const texts = await run(scheduler, { prompts, options: sampling, adapter: of.adapter });
@@ -137,7 +137,7 @@ describe('a running batch', () => {
   });
 
   it('tells log-probabilities of both passes and of their mixture, before penalties and filters', async () => {
-    await using scheduler = open({ rows: 2 });
+    await using scheduler = await open({ rows: 2 });
     const of = cases[3]!;
     const options = { ...sampling, repetitionPenalty: 1.5, temperature: 0.3, maxNewTokens: 3 };
     const [steps] = await run(scheduler, { prompts: [promptOf(of)], options, adapter: of.adapter });
@@ -164,7 +164,7 @@ describe('a running batch', () => {
   });
 
   it('scores the tokens of a prompt by the pass that then writes on, or writes nothing', async () => {
-    await using scheduler = open({ rows: 1 });
+    await using scheduler = await open({ rows: 1 });
     const prompt = promptOf({ ...cases[1]!, ids: ids(20) });
     const V = model.config.vocabularySize;
     const logits = [...((await logitsOf(model, prompt.ids)).data as Float32Array)];
@@ -192,7 +192,7 @@ describe('a running batch', () => {
   });
 
   it('computes nothing for a paused text, and frees the rows of a cancelled one', async () => {
-    await using scheduler = open({ rows: 4 });
+    await using scheduler = await open({ rows: 4 });
     const seen: number[] = [];
     const paused = scheduler.start({
       prompts: [promptOf(cases[1]!)],
@@ -218,7 +218,7 @@ describe('a running batch', () => {
   });
 
   it('refuses what has no room before it takes anything', async () => {
-    await using scheduler = open({ rows: 1 });
+    await using scheduler = await open({ rows: 1 });
     const long = promptOf({ ...cases[1]!, ids: ids(40) });
     expect(() => scheduler.start({ prompts: [long], options: sampling })).toThrowError(
       expect.objectContaining({ code: 'generate/prompt-length' }),
