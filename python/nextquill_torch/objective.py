@@ -47,12 +47,27 @@ class Plan:
         return self.weights != "uniform"
 
     @property
+    def asks_preference_tokens(self) -> bool:
+        """Whether the loss on the logit difference is at preference-bearing tokens alone."""
+        return self.difference != "none" and self.options["differenceAt"] == "preferenceTokens"
+
+    @property
+    def asks_effects(self) -> bool:
+        """Whether effects of tokens have a say in the loss: in weights, or in which tokens it is at."""
+        return self.is_weighted or self.asks_preference_tokens
+
+    @property
+    def reads_ratios(self) -> bool:
+        """Whether the effects that it asks for have a sign."""
+        return self.weights in ("threshold", "clipped", "soft") or self.asks_preference_tokens
+
+    @property
     def needs_estimate(self) -> bool:
-        return self.is_weighted and self.estimator != "dynamic"
+        return self.asks_effects and self.estimator != "dynamic"
 
     @property
     def needs_generic(self) -> bool:
-        return self.weights in ("threshold", "clipped", "soft") and self.options["weightsFrom"] == "userSpecific"
+        return self.reads_ratios and self.options["weightsFrom"] == "userSpecific"
 
     @property
     def needs_anchor(self) -> bool:
@@ -70,7 +85,7 @@ class Plan:
     @property
     def passes(self) -> str:
         """Those with the user's own prompts."""
-        own = self.is_weighted and not self.needs_estimate
+        own = self.asks_effects and not self.needs_estimate
         compares = self.difference != "none" or self.needs_anchor or own
         return "pair" if self.fit == "withHistory" and compares else self.fit
 
@@ -98,7 +113,7 @@ class Plan:
         wanted = [self.fit]
         if self.passes == "pair":
             other = "withoutHistory" if self.fit == "withHistory" else "withHistory"
-            if self.weights in ("threshold", "clipped", "soft") and not self.needs_estimate:
+            if self.reads_ratios and not self.needs_estimate:
                 wanted.append(other)
             if self.weights == "divergence" and not self.needs_estimate:
                 wanted.append("divergence")
@@ -109,6 +124,11 @@ class Plan:
         if self.needs_other:
             wanted.append("otherHistory")
         return tuple(wanted)
+
+    @property
+    def score_options(self) -> dict[str, object]:
+        """Options of token_scores."""
+        return {"stop_gradient": bool(self.options["stopGradient"]), "plausibility": float(self.options["plausibility"])}
 
 
 def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: str = "dynamic") -> Plan:
@@ -227,24 +247,38 @@ def raw_weights(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Te
     if plan.weights == "divergence":
         divergence = given["divergence"] if plan.needs_estimate else tokens["divergence"]
         return divergence if plan.gradient_through_weights else divergence.detach()
-    own = given["logProbWithHistory"] if plan.needs_estimate else tokens["withHistory"]
-    none = given["logProbWithoutHistory"] if plan.needs_estimate else tokens["withoutHistory"]
-    own, none = own.detach(), none.detach()
-    if plan.needs_generic:
-        if "generic" not in given:
-            raise SpecFault(
-                "weightsFrom userSpecific: expected the effects of other users' histories, got none",
-                code="objective/no-others",
-                hint="Pass generic=, or use weightsFrom total.",
-            )
-        none = none + given["generic"]
-    ratio = own - none
+    own, other = compared_log_probabilities(plan, tokens, given)
+    ratio = own - other
     if plan.weights == "clipped":
         return ratio.clamp(PERCE_LOW, PERCE_HIGH)
     if plan.weights == "soft":
         return torch.sigmoid((ratio - options["softCentre"]) * options["softSlope"]) + 0.5
-    is_above = own.exp() - none.exp() > options["effectThreshold"]
+    is_above = own.exp() - other.exp() > options["effectThreshold"]
     return torch.where(is_above, options["highWeight"], options["lowWeight"]).to(own.dtype)
+
+
+def compared_log_probabilities(
+    plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """log p with the own history, and what it is compared with: their difference is a token's effect. Without gradient."""
+    own = given["logProbWithHistory"] if plan.needs_estimate else tokens["withHistory"]
+    none = given["logProbWithoutHistory"] if plan.needs_estimate else tokens["withoutHistory"]
+    own, none = own.detach(), none.detach()
+    if not plan.needs_generic:
+        return own, none
+    if "generic" not in given:
+        raise SpecFault(
+            "weightsFrom userSpecific: expected the effects of other users' histories, got none",
+            code="objective/no-others",
+            hint="Pass generic=, or use weightsFrom total.",
+        )
+    return own, none + given["generic"]
+
+
+def preference_tokens(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Tensor:
+    """f32[S], 1 at preference-bearing tokens, whose log ratio exceeds differenceThreshold, else 0."""
+    own, other = compared_log_probabilities(plan, tokens, given)
+    return (own - other > plan.options["differenceThreshold"]).to(own.dtype)
 
 
 def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -274,8 +308,9 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
 
-    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
     φ of the fit in place of the first two terms.
+    w is 1 / |S| or ω̃, and 0 where `differenceAt` leaves a token out; P are the tokens that difference_score compares.
     `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
     """
     options = plan.options
@@ -296,6 +331,8 @@ def loss_of(
         loss = parts["preference"] + groups.total(cross_entropy * share, groups.uniform)
     if plan.difference != "none":
         values = -tokens["difference"] * groups.history
+        if plan.asks_preference_tokens:
+            values = values * preference_tokens(plan, tokens, given or {})
         parts["logitDifference"] = groups.total(values, weights if plan.difference == "weighted" else groups.uniform)
         loss = loss + parts["logitDifference"] * (options["effectWeight"] * effect_scale)
     if plan.needs_anchor:

@@ -159,8 +159,8 @@ class Scored(nn.Module):
                 hidden[name] = self._rows(self.adapted, side)
         heads = {name: self._head(name) for name in hidden}
         with nullcontext() if trains else torch.no_grad():
-            stops = bool(plan and plan.options["stopGradient"])
-            return token_scores(wanted, hidden, heads, batch.targets, chunk=self.chunk, stop_gradient=stops)
+            of_plan = {} if plan is None else plan.score_options
+            return token_scores(wanted, hidden, heads, batch.targets, chunk=self.chunk, **of_plan)
 
     def _rows(self, adapted: Adapted, side: Side) -> Tensor:
         """Hidden states at the rows of a side: [S, D]."""

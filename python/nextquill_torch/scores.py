@@ -4,6 +4,7 @@ Logits of S rows over V entries are the largest tensors of training. They exist 
 the rest runs in, and the backward pass computes them again. Definitions: src/method/effects/effects.ts, objectives/anchor.ts.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -52,14 +53,25 @@ def anchor_divergence(start: Tensor, without_history: Tensor) -> Tensor:
     return (log_start.exp() * (log_start - torch.log_softmax(without_history, -1))).sum(-1)
 
 
-def scores_of_logits(wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, stop_gradient: bool) -> list[Tensor]:
+def difference_score(z_h: Tensor, z_0: Tensor, targets: Tensor, stop_gradient: bool, plausibility: float) -> Tensor:
+    """log softmax(z_h − z_∅)[y] over {v: p_h(v) ≥ plausibility · max p_h} ∪ {y}, or with 0 over the vocabulary: [S], nats."""
+    effect = z_h - (z_0.detach() if stop_gradient else z_0)
+    if plausibility > 0:
+        kept = z_h.detach() >= z_h.detach().amax(-1, keepdim=True) + math.log(plausibility)
+        effect = effect.masked_fill(~kept.scatter(-1, targets[:, None], True), -math.inf)
+    return log_probability(effect, targets)
+
+
+def scores_of_logits(
+    wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, stop_gradient: bool, plausibility: float
+) -> list[Tensor]:
     """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, start."""
     z_h, z_0 = logits.get("withHistory"), logits.get("withoutHistory")
     made: dict[str, Callable[[], Tensor]] = {
         "withHistory": lambda: log_probability(z_h, targets),
         "withoutHistory": lambda: log_probability(z_0, targets),
         "otherHistory": lambda: log_probability(logits["otherHistory"], targets),
-        "difference": lambda: log_probability(z_h - (z_0.detach() if stop_gradient else z_0), targets),
+        "difference": lambda: difference_score(z_h, z_0, targets, stop_gradient, plausibility),
         "divergence": lambda: divergence(z_h, z_0),
         "anchor": lambda: anchor_divergence(logits["start"], z_0),
     }
@@ -74,6 +86,7 @@ def token_scores(
     *,
     chunk: int,
     stop_gradient: bool = False,
+    plausibility: float = 0.0,
 ) -> dict[str, Tensor]:
     """Numbers of all tokens from hidden rows [S, D] of each pass, whose head is `heads[pass]`: f32[S] each.
 
@@ -83,7 +96,7 @@ def token_scores(
 
     def of_chunk(rows: slice, *parts: Tensor) -> Tensor:
         logits = {name: heads[name](part).float() for name, part in zip(passes, parts)}
-        return torch.stack(scores_of_logits(wanted, logits, targets[rows], stop_gradient))
+        return torch.stack(scores_of_logits(wanted, logits, targets[rows], stop_gradient, plausibility))
 
     results = []
     for start in range(0, len(targets), chunk):

@@ -42,7 +42,7 @@ def loss_and_gradients(plan, leaves, targets, groups, given=None, effect_scale=1
     if plan.needs_anchor:
         hidden["start"] = start
     heads = {name: lambda rows: rows for name in hidden}
-    tokens = token_scores(plan.scores, hidden, heads, targets, chunk=chunk, stop_gradient=plan.options["stopGradient"])
+    tokens = token_scores(plan.scores, hidden, heads, targets, chunk=chunk, **plan.score_options)
     loss, parts = loss_of(plan, tokens, groups, given, effect_scale)
     loss.backward()
     return loss.detach(), parts

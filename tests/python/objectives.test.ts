@@ -63,6 +63,9 @@ describe('the objectives of Python', () => {
       [{ weightsFrom: 'userSpecific' }, 'dynamic'],
       [{ weightsFrom: 'userSpecific' }, 'fixed'],
       [{ startMargin: false }, 'dynamic'],
+      [{ differenceAt: 'preferenceTokens' }, 'dynamic'],
+      [{ differenceAt: 'preferenceTokens' }, 'fixed'],
+      [{ differenceAt: 'preferenceTokens', weightsFrom: 'userSpecific' }, 'dynamic'],
     ];
     const plans = objectiveNames.flatMap((name) =>
       variants.flatMap(([options, estimator]) => {

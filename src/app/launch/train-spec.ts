@@ -103,13 +103,12 @@ async function resultSpec({ settings: { lora }, model, modelSource, info }: Trai
 
 /** The rules that an objective's name and options stand for. */
 export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
-  const { fit, rule, difference, passes, needs, options } = plan;
-  const ofWeights: Quantity[] =
-    rule === 'uniform'
-      ? []
-      : rule === 'divergence'
-        ? ['divergence']
-        : ['logProbWithHistory', 'logProbWithoutHistory'];
+  const { fit, rule, difference, asksPreferenceTokens, passes, needs, options } = plan;
+  const readsRatios = asksPreferenceTokens || !['uniform', 'divergence'].includes(rule);
+  const ofEffects: Quantity[] = [
+    ...(rule === 'divergence' ? (['divergence'] as const) : []),
+    ...(readsRatios ? (['logProbWithHistory', 'logProbWithoutHistory'] as const) : []),
+  ];
   return {
     fit,
     weights: rule,
@@ -122,7 +121,7 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
       (rule === 'divergence' && options.weightGradient) ||
       needs.anchor,
     needs: [
-      ...ofWeights,
+      ...ofEffects,
       ...(needs.generic ? (['generic'] as const) : []),
       ...(needs.anchor ? (['anchor'] as const) : []),
     ],

@@ -75,6 +75,10 @@ function unary<K extends OpName>(dx: (x: Value, y: Value, dy: Value) => Value): 
   return (node, dy) => [dx(node.inputs[0]!, node.outputs[0]!, dy)];
 }
 
+/** The shape of a reduction's input, its axes kept with a size of 1. */
+const keptShape = ({ inputs, attributes }: Node<'reduceSum' | 'reduceMax'>): Dim[] =>
+  inputs[0]!.shape.map((dim, axis) => (attributes.axes.includes(axis) ? 1 : dim));
+
 /** For operators whose result does not vary smoothly with any input. */
 const none = () => [];
 
@@ -167,10 +171,13 @@ export const vjpRules: { readonly [K in OpName]: VjpRule<K> } = {
       ...again.map((value) => (wanted.includes(value) ? gradients[wanted.indexOf(value)] : undefined)),
     ];
   },
-  reduceSum: (node, dy) => {
+  reduceSum: (node, dy) => [expand(reshape(dy, keptShape(node)), node.inputs[0]!.shape)],
+  reduceMax: (node, dy) => {
     const x = node.inputs[0]!;
-    const kept = x.shape.map((dim, axis) => (node.attributes.axes.includes(axis) ? 1 : dim));
-    return [expand(reshape(dy, kept), x.shape)];
+    const kept = keptShape(node);
+    const isLargest = where(lessEqual(reshape(node.outputs[0]!, kept), x), 1, 0);
+    const count = reduceSum(isLargest, node.attributes.axes, true);
+    return [mul(isLargest, div(reshape(dy, kept), count))];
   },
   // dx = y ⊙ (dy − Σ dy ⊙ y)
   softmax: unary((_x, y, dy) => mul(y, sub(dy, reduceSum(mul(dy, y), [-1], true)))),

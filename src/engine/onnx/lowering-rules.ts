@@ -26,6 +26,13 @@ const leaf = () => {};
 
 const int = (flag: boolean) => ({ int: flag ? 1 : 0 });
 
+function reduction(type: string): LoweringRule<'reduceSum' | 'reduceMax'> {
+  return (emit, node, inputs, outputs) =>
+    emit.node(type, [inputs[0]!, emit.integers(node.attributes.axes)], outputs, {
+      keepdims: int(node.attributes.keepDims),
+    });
+}
+
 export const onnxTypes = {
   f32: DataType.FLOAT,
   i64: DataType.INT64,
@@ -90,10 +97,8 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     });
     emit.node('Reshape', [x, emit.call('Add', [emit.call('Shape', [x]), zero])], outputs, SIZES);
   },
-  reduceSum: (emit, node, inputs, outputs) =>
-    emit.node('ReduceSum', [inputs[0]!, emit.integers(node.attributes.axes)], outputs, {
-      keepdims: int(node.attributes.keepDims),
-    }),
+  reduceSum: reduction('ReduceSum'),
+  reduceMax: reduction('ReduceMax'),
   softmax: lastAxis('Softmax'),
   logSoftmax: (emit, _node, [x], [y]) => logSoftmax(emit, x!, y!),
   selectedLogProbability: (emit, _node, [logits, targets], [selected, logProbabilities]) => {

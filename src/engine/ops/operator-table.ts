@@ -23,6 +23,12 @@ export interface CachedAttentionShape {
   readonly window: number;
 }
 
+/** What a reduction reduces over, and whether the axes stay with a size of 1. */
+export interface ReductionShape {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
 /** Every operator with its attributes. Shape rules, gradients and lowering are tables over these names: a gap does not compile. */
 export interface OpAttributes {
   // Leaves.
@@ -61,7 +67,8 @@ export interface OpAttributes {
   /** The first input, computed again by `body` from the other inputs when a gradient needs what lies inside. */
   recompute: { readonly body: (...inputs: Value[]) => Value };
   // Reductions and what contains one.
-  reduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
+  reduceSum: ReductionShape;
+  reduceMax: ReductionShape;
   softmax: None;
   logSoftmax: None;
   selectedLogProbability: None;

@@ -90,11 +90,17 @@ export function recompute(body: (...inputs: Value[]) => Value, ...inputs: Value[
   return makeNode('recompute', [body(...inputs), ...inputs], { body })[0]!;
 }
 
+const reduction =
+  (op: 'reduceSum' | 'reduceMax') =>
+  (x: Value, axes: readonly number[], keepDims = false): Value => {
+    const positive = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+    return makeNode(op, [x], { axes: positive, keepDims })[0]!;
+  };
+
 /** Sum over `axes` (negative ones count from the end). */
-export function reduceSum(x: Value, axes: readonly number[], keepDims = false): Value {
-  const positive = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
-  return makeNode('reduceSum', [x], { axes: positive, keepDims })[0]!;
-}
+export const reduceSum = reduction('reduceSum');
+/** The largest value over `axes`. Gradient: shared equally at a tie, as torch.amax has it. */
+export const reduceMax = reduction('reduceMax');
 
 /** Softmax over the last axis. */
 export const softmax = (x: Value): Value => makeNode('softmax', [x], {})[0]!;

@@ -50,6 +50,15 @@ const floatUnary = (inputs: readonly TensorType[]): TensorType[] => {
   return [expectDType(inputs[0], 'f32', 'input')];
 };
 
+const reduction: ShapeRule<'reduceSum' | 'reduceMax'> = (inputs, { axes, keepDims }) => {
+  const [x] = floatUnary(inputs);
+  for (const axis of axes) {
+    if (axis < 0 || axis >= x!.shape.length) fail(`axes: ${axis} is outside rank ${x!.shape.length}`);
+  }
+  const shape = x!.shape.flatMap((dim, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [dim]));
+  return [{ dtype: 'f32', shape }];
+};
+
 const broadcast =
   (operand: DType | 'number', result?: DType) =>
   (inputs: readonly TensorType[]): TensorType[] => {
@@ -121,14 +130,8 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     return [expectDType(inputs[0], 'f32', 'input')];
   },
   recompute: (inputs) => [expectDType(inputs[0], 'f32', 'input')],
-  reduceSum: (inputs, { axes, keepDims }) => {
-    const [x] = floatUnary(inputs);
-    for (const axis of axes) {
-      if (axis < 0 || axis >= x!.shape.length) fail(`axes: ${axis} is outside rank ${x!.shape.length}`);
-    }
-    const shape = x!.shape.flatMap((dim, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [dim]));
-    return [{ dtype: 'f32', shape }];
-  },
+  reduceSum: reduction,
+  reduceMax: reduction,
   softmax: lastAxis,
   logSoftmax: lastAxis,
   selectedLogProbability: (inputs) => {

@@ -9,12 +9,13 @@ import {
   where,
 } from '../../engine/ops/operators.ts';
 import { type Value, withScope } from '../../engine/ops/value.ts';
-import { type LogitPair, modelSideEffect } from '../effects/effects.ts';
+import type { LogitPair } from '../effects/effects.ts';
 import { anchorDivergence } from './anchor.ts';
+import { differenceLoss } from './difference.ts';
 import type { ObjectivePlan } from './plan.ts';
 import { preferenceLoss } from './preference.ts';
 import { type TokenGroups, weightedSum } from './token-weights.ts';
-import { type EffectInputs, weightsByRule } from './weight-rules.ts';
+import { type EffectInputs, preferenceTokens, weightsByRule } from './weight-rules.ts';
 
 /** Logits at the response tokens of a microbatch, and how tokens group into examples. */
 export interface ObjectiveInputs extends EffectInputs {
@@ -50,17 +51,18 @@ export function objectiveWeights(
 
 /**
  * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
- *    + \alpha \sum_t w_t\, \mathrm{CE}(z_h - z_\varnothing, y_t)
+ *    + \alpha \sum_t w_t\, \mathrm{CE}_{P_t}(z_h - z_\varnothing, y_t)
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
+ * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
  * μ, β and p_0 (the starting model without history) are ours, off by default.
  * Examples without history contribute plain cross-entropy, no difference term and no anchor.
  * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`, and through the anchor; weights carry
  * none, except with `weightGradient`.
  */
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
-  const { plainWeight, anchorWeight, effectWeight, preferenceFit, stopGradient: stops } = plan.options;
+  const { plainWeight, anchorWeight, effectWeight, preferenceFit } = plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
   return withScope(plan.name, () => {
@@ -83,13 +85,11 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
       loss = add(parts.preference, total(mul(crossEntropy, share), groups.uniform));
     }
     if (plan.difference !== 'none') {
-      const withoutHistory = stops ? stopGradient(pair.withoutHistory) : pair.withoutHistory;
-      const effect = modelSideEffect({ ...pair, withoutHistory });
-      const differenceLoss = mul(neg(selectedLogProbability(effect, targets)), groups.hasHistory);
-      parts.logitDifference = total(
-        differenceLoss,
-        plan.difference === 'weighted' ? weights : groups.uniform,
-      );
+      const share = plan.difference === 'weighted' ? weights : groups.uniform;
+      const isAt = plan.asksPreferenceTokens
+        ? mul(preferenceTokens(pair, plan.options, inputs), groups.hasHistory)
+        : groups.hasHistory;
+      parts.logitDifference = total(mul(differenceLoss(pair, plan.options), isAt), share);
       const scaled = mul(parts.logitDifference, effectWeight);
       loss = add(loss, inputs.effectScale === undefined ? scaled : mul(scaled, inputs.effectScale));
     }

@@ -18,6 +18,7 @@ export type ActsOn =
   | 'userSpecificWeights'
   | 'weightedFit'
   | 'difference'
+  | 'preferenceTokens'
   | 'preference'
   | 'everything';
 
@@ -85,6 +86,27 @@ export const objectiveOptionTable = {
     actsOn: 'difference',
     describe: 'no gradient of the logit difference into the pass without history',
   },
+  // Where on, 0.1 as in contrastive decoding (arXiv 2210.15097).
+  plausibility: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'difference',
+    describe:
+      'α_p: the logit difference is compared over tokens of at least this share of the likeliest one’s probability; 0: over the vocabulary',
+  },
+  differenceAt: {
+    default: 'all',
+    choices: ['all', 'preferenceTokens'],
+    actsOn: 'difference',
+    describe:
+      'tokens that the loss on the logit difference is at: all, or preferenceTokens, whose log ratio exceeds differenceThreshold',
+  },
+  differenceThreshold: {
+    default: 0.1,
+    range: [-UNBOUNDED, UNBOUNDED],
+    actsOn: 'preferenceTokens',
+    describe: 'log ratio above which a token is preference-driven for the logit difference, nats',
+  },
   // True in the reference code.
   weightGradient: {
     default: false,
@@ -112,7 +134,7 @@ export const objectiveOptionTable = {
     default: 'total',
     choices: ['total', 'userSpecific'],
     actsOn: 'signedWeights',
-    describe: 'effects that weights are made of: total (A), or userSpecific (C = A − B)',
+    describe: 'effects that weights and preferenceTokens are made of: total (A), or userSpecific (C = A − B)',
   },
   others: {
     default: DEFAULT_OTHERS,

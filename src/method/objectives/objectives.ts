@@ -114,6 +114,17 @@ export const objectiveTable = {
     difference: 'none',
   },
   /**
+   * $$ \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \alpha\, \overline{\mathrm{CE}}(z_h - z_\varnothing, y) $$
+   * Both strategies of the paper with PerCE's weights. With `plausibility` and `differenceAt` the loss on the logit difference
+   * ends where a history has no say, so that it need not harm the pass without history.
+   */
+  'perce-cft': {
+    describe: 'perce, and beside it cft’s loss on the logit difference',
+    fit: 'withHistory',
+    rule: 'clipped',
+    difference: 'uniform',
+  },
+  /**
    * $$ -\ln \sigma(\beta\, [m - m_0]) + \varphi\, \overline{\mathrm{CE}}(z_h, y), \quad
    *    m = \sum_t \log p(y_t|x,h,y_{<t}) - \log p(y_t|x,h_v,y_{<t}) $$
    * h_v is the history of another user, matched as for C, and m_0 the margin of the starting model (`startMargin` false: 0). After

@@ -50,6 +50,10 @@ export interface ObjectivePlan {
   readonly rule: WeightRule;
   /** Weights of the loss on the logit difference. */
   readonly difference: ObjectiveRow['difference'];
+  /** Whether that loss is at preference-bearing tokens alone. */
+  readonly asksPreferenceTokens: boolean;
+  /** Whether effects of tokens have a say in the loss: in weights, or in which tokens it is at. */
+  readonly asksEffects: boolean;
   /** The passes of a training step. */
   readonly passes: Passes;
   /** What a training step needs beside its own passes. */
@@ -118,17 +122,31 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
   // A fit that is plain altogether leaves the weights to the difference term, if that has any.
   const isWeighted = ownRule !== 'uniform' && (options.plainWeight < 1 || difference === 'weighted');
   const rule = !isWeighted ? 'uniform' : options.softWeights ? 'soft' : ownRule;
+  const asksPreferenceTokens = difference !== 'none' && options.differenceAt === 'preferenceTokens';
+  const asksEffects = isWeighted || asksPreferenceTokens;
   const needs = {
-    estimate: isWeighted && estimator !== 'dynamic',
-    generic: isSigned(rule) && options.weightsFrom === 'userSpecific',
+    estimate: asksEffects && estimator !== 'dynamic',
+    generic: (isSigned(rule) || asksPreferenceTokens) && options.weightsFrom === 'userSpecific',
     anchor: options.anchorWeight > 0,
     other: preference,
     startMargin: preference && options.startMargin,
     scale: options.effectWarmup > 0,
   };
-  const comparesPasses = difference !== 'none' || needs.anchor || (isWeighted && !needs.estimate);
+  const comparesPasses = difference !== 'none' || needs.anchor || (asksEffects && !needs.estimate);
   const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
-  return { name, requested, options, estimator, fit, rule, difference, passes, needs };
+  return {
+    name,
+    requested,
+    options,
+    estimator,
+    fit,
+    rule,
+    difference,
+    asksPreferenceTokens,
+    asksEffects,
+    passes,
+    needs,
+  };
 }
 
 /** The passes of a training step by their names. */
@@ -168,9 +186,9 @@ const actedOn: Readonly<
     remedy: 'choose nextquill-js without softWeights',
   },
   signedWeights: {
-    words: 'token weights made of effects with a sign',
-    isIn: ({ rule }) => isSigned(rule),
-    remedy: 'choose an objective with them, such as perce',
+    words: 'token weights made of effects with a sign, or preferenceTokens',
+    isIn: ({ rule, asksPreferenceTokens }) => isSigned(rule) || asksPreferenceTokens,
+    remedy: 'choose an objective with such weights, such as perce',
   },
   userSpecificWeights: {
     words: 'weights made of userSpecific effects',
@@ -186,6 +204,11 @@ const actedOn: Readonly<
     words: 'a loss on the logit difference',
     isIn: ({ difference }) => difference !== 'none',
     remedy: 'choose an objective with that loss, such as nextquill-paper',
+  },
+  preferenceTokens: {
+    words: 'preferenceTokens for the loss on the logit difference',
+    isIn: ({ asksPreferenceTokens }) => asksPreferenceTokens,
+    remedy: 'set differenceAt=preferenceTokens in an objective with that loss, such as nextquill-paper',
   },
   preference: {
     words: 'a preference between histories',
@@ -218,10 +241,10 @@ function checkOptionsInUse(plan: ObjectivePlan, given: readonly ObjectiveOptionN
 
 function isOff(option: ObjectiveOptionName, options: ResolvedObjectiveOptions): boolean {
   const off: unknown = defaultObjectiveOptions[option];
-  return options[option] === off && (off === false || off === 0 || off === 'total');
+  return options[option] === off && [false, 0, 'total', 'all'].includes(off as never);
 }
 
-function checkEstimator({ name, estimator, rule, options }: ObjectivePlan): void {
+function checkEstimator({ name, estimator, asksEffects, options }: ObjectivePlan): void {
   const fail = (what: string, hint: string) =>
     new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
   if (!estimatorNames.includes(estimator))
@@ -230,9 +253,9 @@ function checkEstimator({ name, estimator, rule, options }: ObjectivePlan): void
       'Choose one of these names.',
     );
   if (estimator === 'dynamic') return;
-  if (rule === 'uniform')
+  if (!asksEffects)
     throw fail(
-      `${estimator}: expected an objective that weighs tokens by effects, got ${name}`,
+      `${estimator}: expected an objective that weighs or chooses tokens by effects, got ${name}`,
       'Remove estimator, or choose an objective that weighs tokens by effects, such as nextquill-paper.',
     );
   if (options.weightGradient)

@@ -1,6 +1,6 @@
 /** @file The rules by which effects become the token weights of an objective, whoever estimated the effects. */
 import { ConfigError } from '../../base/errors.ts';
-import { add, selectedLogProbability, stopGradient } from '../../engine/ops/operators.ts';
+import { add, greater, selectedLogProbability, stopGradient, where } from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import { dataSideEffect, divergenceEffect, type LogitPair, logRatioEffect } from '../effects/effects.ts';
 import type { ResolvedObjectiveOptions } from './objective-options.ts';
@@ -41,7 +41,6 @@ const PERCE_HIGH = 5;
 /**
  * ω̃ by a rule: f32[S], summing to 1 over each example.
  * @param pair the passes of training; not looked at where an estimate has all that the rule asks for
- * With `weightsFrom` userSpecific the pass without history is compared as if others' histories had helped it: log p_∅ + B.
  * @throws {ConfigError} when weights are to be made of C and B is not given
  */
 export function weightsByRule(
@@ -49,23 +48,49 @@ export function weightsByRule(
   pair: LogitPair | undefined,
   groups: TokenGroups,
   options: ResolvedObjectiveOptions,
-  { estimate, generic }: EffectInputs,
+  given: EffectInputs,
 ): Value {
   if (rule === 'uniform') return groups.uniform;
   const { effectThreshold, highWeight, lowWeight, weightGradient } = options;
   if (rule === 'divergence') {
-    const divergence = estimate?.divergence ?? divergenceEffect(pair!);
+    const divergence = given.estimate?.divergence ?? divergenceEffect(pair!);
     return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
   }
-  const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair!.withHistory, pair!.targets);
-  const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair!.withoutHistory, pair!.targets);
-  const other = options.weightsFrom === 'userSpecific' ? add(none, required(generic)) : none;
+  const [own, other] = comparedLogProbabilities(pair, options, given);
   const weights = {
     soft: () => softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre),
     clipped: () => clippedWeights(logRatioEffect(own, other), PERCE_LOW, PERCE_HIGH),
     threshold: () => thresholdWeights(dataSideEffect(own, other), effectThreshold, highWeight, lowWeight),
   }[rule];
   return normaliseWithinExamples(weights(), groups);
+}
+
+/**
+ * 1 at preference-bearing tokens, whose log ratio exceeds `differenceThreshold`, else 0: f32[S].
+ * Gradient: none.
+ * @throws {ConfigError} as {@link weightsByRule}
+ */
+export function preferenceTokens(
+  pair: LogitPair | undefined,
+  options: ResolvedObjectiveOptions,
+  given: EffectInputs,
+): Value {
+  const [own, other] = comparedLogProbabilities(pair, options, given);
+  return where(greater(stopGradient(logRatioEffect(own, other)), options.differenceThreshold), 1, 0);
+}
+
+/**
+ * The two log-probabilities of each token whose difference is its effect, f32[S] each: with the own history, and what that is
+ * compared with. With `weightsFrom` userSpecific the pass without history counts as if others' histories had helped it: log p_∅ + B.
+ */
+function comparedLogProbabilities(
+  pair: LogitPair | undefined,
+  { weightsFrom }: ResolvedObjectiveOptions,
+  { estimate, generic }: EffectInputs,
+): [own: Value, other: Value] {
+  const own = estimate?.logProbWithHistory ?? selectedLogProbability(pair!.withHistory, pair!.targets);
+  const none = estimate?.logProbWithoutHistory ?? selectedLogProbability(pair!.withoutHistory, pair!.targets);
+  return [own, weightsFrom === 'userSpecific' ? add(none, required(generic)) : none];
 }
 
 function required(generic: Value | undefined): Value {

@@ -14,7 +14,7 @@ export function runProvenance({ recipe, model, data, versions, machine }: Manife
   const settings = settingsText({
     ...numbers,
     ...(evalEvery > 0 && { evalEvery, evalExamples }),
-    ...(plan.rule !== 'uniform' && { estimator }),
+    ...(plan.asksEffects && { estimator }),
     ...(estimator === 'moving-average' && { estimatorDecay }),
     ...(estimatorModel !== undefined && { estimatorModel: portableName(estimatorModel) }),
   });

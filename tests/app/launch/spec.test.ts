@@ -186,6 +186,7 @@ describe('an objective as rules', () => {
       'nextquill-code',
       'nextquill-paper',
       'nextquill-model-side',
+      'perce-cft',
       'cft',
     ]);
     const gradientOf = (options: object) =>

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
 import { checkGradient } from '../../../src/engine/autodiff/gradient-check.ts';
 import { vjpRules } from '../../../src/engine/autodiff/rules.ts';
+import { vjp } from '../../../src/engine/autodiff/vjp.ts';
 import * as ops from '../../../src/engine/ops/operators.ts';
+import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import { testedDevices } from '../../support/devices.ts';
 import { input, type OpName, type Value } from '../../support/engine.ts';
@@ -105,6 +107,8 @@ const cases: Case[] = [
   },
   unary('reduceSum', (v) => ops.reduceSum(ops.mul(v, v), [0])),
   unary('reduceSum', (v) => ops.reduceSum(ops.mul(v, v), [-1], true)),
+  unary('reduceMax', (v) => ops.reduceMax(ops.mul(v, v), [0])),
+  unary('reduceMax', (v) => ops.reduceMax(ops.mul(v, v), [-1], true)),
   unary('softmax', ops.softmax),
   unary('logSoftmax', ops.logSoftmax),
   {
@@ -262,6 +266,14 @@ describe.each(testedDevices)('gradient rules on %s', (device) => {
     const check = await checkGradient(output, wanted, cotangent, feeds, { device });
     expect(check.checked).toBeGreaterThan(0);
     expect(check.worst, check.where).toBeLessThan(TOLERANCE);
+  });
+
+  it('shares the gradient of a largest value equally at a tie', async () => {
+    const variable = input('x', 'f32', [2, 3]);
+    const [gradient] = vjp(ops.reduceSum(ops.reduceMax(variable, [1]), [0]), [variable]);
+    const data = Float32Array.of(1, 3, 3, 2, 0, -1);
+    const { dx } = await evaluate({ dx: gradient! }, { x: { data, shape: [2, 3] } });
+    expect([...(dx!.data as Float32Array)]).toEqual([0, 0.5, 0.5, 1, 0, 0]);
   });
 
   it('covers every operator that carries a gradient', () => {

@@ -21,11 +21,12 @@ from provenance import decimals, provenance, rounded, write_golden
 DEFAULTS = {
     "effectThreshold": 0.05, "highWeight": 0.9, "lowWeight": 0.1, "effectWeight": 0.1, "stopGradient": False,
     "softWeights": False, "softSlope": 2.0, "softCentre": 0.5, "weightsFrom": "total", "plainWeight": 0.0, "anchorWeight": 0.0,
+    "plausibility": 0.0, "differenceAt": "all", "differenceThreshold": 0.1,
 }
 RULES = {
     "sft": ("uniform", "none"), "nextquill-code": ("threshold", "uniform"), "nextquill-paper": ("threshold", "weighted"),
     "nextquill-data-side": ("threshold", "none"), "nextquill-model-side": ("uniform", "uniform"), "perce": ("clipped", "none"),
-    "nextquill-js": ("divergence", "none"),
+    "nextquill-js": ("divergence", "none"), "perce-cft": ("clipped", "uniform"),
 }
 
 # Name, objective, options, and what is given besides the logits: "estimate" (effects of another model), "scale" (of alpha).
@@ -46,20 +47,34 @@ ENTRIES = [
     ("fixed estimator by divergence", "nextquill-js", {}, ("estimate",)),
     ("fixed estimator by clipping", "perce", {}, ("estimate",)),
     ("growing alpha", "nextquill-code", {}, ("scale",)),
+    ("plausible tokens", "nextquill-model-side", {"plausibility": 0.1}, ()),
+    ("plausible tokens, stopped gradient, weighted", "nextquill-paper", {"plausibility": 0.3, "stopGradient": True}, ()),
+    ("the likeliest token and the written one", "perce-cft", {"plausibility": 1}, ()),
+    ("preference tokens", "nextquill-code", {"differenceAt": "preferenceTokens"}, ()),
+    ("preference tokens of a fixed estimator", "nextquill-model-side", {"differenceAt": "preferenceTokens"}, ("estimate",)),
+    ("preference tokens from C", "nextquill-model-side",
+     {"differenceAt": "preferenceTokens", "differenceThreshold": 0.2, "weightsFrom": "userSpecific"}, ()),
+    ("plausible preference tokens, weighted", "nextquill-paper",
+     {"plausibility": 0.1, "differenceAt": "preferenceTokens", "effectWeight": 0.3}, ()),
 ]
 SCALE = 0.25
+
+
+def log_probabilities(z_h, z_0, y, options, extra, given):
+    """log p of each token with the own history, and what that is compared with; not differentiated."""
+    own, other = -cross_entropy(z_h, y), -cross_entropy(z_0, y)
+    if "estimate" in given:
+        own, other, _ = extra["estimate"]
+    if options["weightsFrom"] == "userSpecific":
+        other = other + extra["generic"]
+    return own.detach(), other.detach()
 
 
 def token_weights(rule, z_h, z_0, y, options, extra, given):
     if rule == "uniform":
         return torch.ones_like(z_h[:, 0])
-    own, other = -cross_entropy(z_h, y), -cross_entropy(z_0, y)
-    js = divergence(z_h, z_0)
-    if "estimate" in given:
-        own, other, js = extra["estimate"]
-    if options["weightsFrom"] == "userSpecific":
-        other = other + extra["generic"]
-    own, other, js = own.detach(), other.detach(), js.detach()
+    own, other = log_probabilities(z_h, z_0, y, options, extra, given)
+    js = (extra["estimate"][2] if "estimate" in given else divergence(z_h, z_0)).detach()
     if options["softWeights"]:
         return 0.5 + torch.sigmoid(options["softSlope"] * (own - other - options["softCentre"]))
     if rule == "divergence":
@@ -70,6 +85,17 @@ def token_weights(rule, z_h, z_0, y, options, extra, given):
     return torch.where(above, torch.full_like(own, options["highWeight"]), torch.full_like(own, options["lowWeight"]))
 
 
+def difference_values(z_h, z_0, y, plausibility):
+    """-log of the written token's share of exp(z_h - z_0) summed over the plausible tokens, one row after the other."""
+    values = []
+    for row_h, row_0, target in zip(z_h, z_0, y):
+        p = torch.softmax(row_h, -1).detach()
+        plausible = [v for v in range(len(p)) if v == target or p[v] >= plausibility * p.max()]
+        effects = (row_h - row_0)[plausible]
+        values.append(torch.logsumexp(effects, 0) - (row_h - row_0)[target])
+    return torch.stack(values)
+
+
 def loss_of(objective, options, given, z_h, z_0, y, extra):
     options = DEFAULTS | options
     rule, difference_kind = RULES[objective]
@@ -78,7 +104,10 @@ def loss_of(objective, options, given, z_h, z_0, y, extra):
     loss = (1 - plain) * weighted(weights, cross_entropy(z_h, y)) + plain * cross_entropy(z_h, y).mean()
     if difference_kind != "none":
         other = z_0.detach() if options["stopGradient"] else z_0
-        values = cross_entropy(z_h - other, y)
+        values = difference_values(z_h, other, y, options["plausibility"])
+        if options["differenceAt"] == "preferenceTokens":
+            with_own, compared = log_probabilities(z_h, z_0, y, options, extra, given)
+            values = torch.where(with_own - compared > options["differenceThreshold"], values, torch.zeros_like(values))
         term = weighted(weights, values) if difference_kind == "weighted" else values.mean()
         loss = loss + options["effectWeight"] * (SCALE if "scale" in given else 1) * term
     if options["anchorWeight"]:
@@ -114,6 +143,12 @@ def with_extras(generator, examples):
         for effect in (own.exp() - other.exp(), probability_difference(z_h, z_0, y)):
             assert float((effect - 0.05).abs().min()) > 1e-5
             assert float((effect - 0.2).abs().min()) > 1e-5
+        shares = torch.softmax(z_h, -1) / torch.softmax(z_h, -1).amax(-1, keepdim=True)
+        for share in (0.1, 0.3):
+            assert float((shares - share).abs().min()) > 1e-5
+        for ratio in (log_ratio(z_h, z_0, y), own - other):
+            assert float((ratio - 0.1).abs().min()) > 1e-4
+        assert float((log_ratio(z_h, z_0, y) - extra["generic"] - 0.2).abs().min()) > 1e-4
         specific = (-cross_entropy(z_h, y)).exp() - (-cross_entropy(z_0, y) + extra["generic"]).exp()
         assert float((specific - 0.05).abs().min()) > 1e-5
         result.append((z_h, z_0, y, extra))

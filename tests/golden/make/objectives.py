@@ -98,6 +98,10 @@ def perce(z_h, z_0, y):
     return weighted(perce_weights(z_h, z_0, y), cross_entropy(z_h, y))
 
 
+def perce_cft(z_h, z_0, y):
+    return perce(z_h, z_0, y) + EFFECT_WEIGHT * cross_entropy(z_h - z_0, y).mean()
+
+
 OBJECTIVES = {
     "sft": sft,
     "sft-no-history": sft_no_history,
@@ -108,6 +112,7 @@ OBJECTIVES = {
     "nextquill-js": nextquill_js,
     "nextquill-js-gradient": nextquill_js_gradient,
     "perce": perce,
+    "perce-cft": perce_cft,
 }
 
 # The class and settings of the reference that each objective is held against.

@@ -84,6 +84,11 @@ const cases: Readonly<Record<string, Case>> = {
     others: 'beside',
   },
   preference: { lora, objective: 'mipo', objectiveOptions: { preferenceFit: 0.2 }, others: 'in pairs' },
+  'plausible-preference-tokens': {
+    lora,
+    objective: 'perce-cft',
+    objectiveOptions: { plausibility: 0.3, differenceAt: 'preferenceTokens', differenceThreshold: 0 },
+  },
   'no-history': { lora, objective: 'sft-no-history', examples: 6 },
   evaluated: { lora, evalEvery: 3 },
   'head-adapted': { lora: { ...lora, dropout: 0.2, targetModules: ['lm_head', 'o_proj'] }, examples: 6 },

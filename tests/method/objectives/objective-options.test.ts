@@ -9,7 +9,7 @@ import type { HostTensor } from '../../../src/engine/runtime/session.ts';
 import { groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
 import { objectiveLoss, objectiveWeights } from '../../../src/method/objectives/loss.ts';
 import type { ObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
-import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts';
+import type { ObjectiveChoice, ObjectiveName } from '../../../src/method/objectives/objectives.ts';
 import { planObjective } from '../../../src/method/objectives/plan.ts';
 
 interface GoldenCase {
@@ -117,7 +117,7 @@ describe.each(golden.cases)('$name', (one) => {
 });
 
 describe('options', () => {
-  const check = (objective: ObjectiveName, options: ObjectiveOptions) => () =>
+  const check = (objective: ObjectiveChoice, options: ObjectiveOptions) => () =>
     planObjective(objective, options);
 
   it.each([
@@ -140,6 +140,11 @@ describe('options', () => {
     ['perce', { softCentre: 0 }, 'softCentre'],
     ['nextquill-code', { softWeights: true, plainWeight: 1 }, 'softWeights'],
     ['nextquill-code', { others: 4 }, 'others'],
+    ['perce', { plausibility: 0.1 }, 'plausibility'],
+    ['nextquill-code', { plausibility: 1.1 }, 'plausibility'],
+    ['perce', { differenceAt: 'preferenceTokens' }, 'differenceAt'],
+    ['nextquill-code', { differenceAt: 'some' as 'all' }, 'differenceAt'],
+    ['nextquill-code', { differenceThreshold: 0.2 }, 'differenceThreshold'],
     ['sft', { preferenceBeta: 0.2 }, 'preferenceBeta'],
     ['mipo', { plainWeight: 0.5 }, 'plainWeight'],
     ['mipo', { preferenceBeta: -1 }, 'preferenceBeta'],
@@ -165,6 +170,8 @@ describe('options', () => {
     expect(check('perce', { weightsFrom: 'userSpecific', others: 4 })).not.toThrow();
     expect(check('sft', { anchorWeight: 1 })).not.toThrow();
     expect(check('nextquill-js', { weightGradient: true })).not.toThrow();
+    expect(check('cft', { differenceAt: 'preferenceTokens', weightsFrom: 'userSpecific' })).not.toThrow();
+    expect(check('sft', { plausibility: 0, differenceAt: 'all' })).not.toThrow();
     expect(check('nextquill-paper', { plainWeight: 1, highWeight: 0.8 })).not.toThrow();
     expect(check('sft', { softWeights: false, plainWeight: 0, weightsFrom: 'total' })).not.toThrow();
   });

@@ -44,6 +44,7 @@ describe('a plan', () => {
     ['perce', {}, 'moving-average', 'withHistory'],
     ['nextquill-code', {}, 'fixed', 'pair'],
     ['nextquill-data-side', { plainWeight: 1 }, 'dynamic', 'withHistory'],
+    ['cft', { differenceAt: 'preferenceTokens' }, 'fixed', 'pair'],
   ] as const)('of %s with %o and a %s estimator takes the passes %s', (name, options, estimator, passes) => {
     expect(planObjective(name, options, estimator).passes).toBe(passes);
   });
@@ -73,6 +74,23 @@ describe('a plan', () => {
     expect(needs('dynamic', { weightsFrom: 'userSpecific' })).toEqual({ ...NOTHING, generic: true });
     expect(needs('dynamic', { anchorWeight: 1 })).toEqual({ ...NOTHING, anchor: true });
     expect(needs('dynamic', { effectWarmup: 0.5 })).toEqual({ ...NOTHING, scale: true });
+  });
+
+  it('asks effects where they choose the tokens of the logit difference, whatever weighs the fit', () => {
+    const chosen = { differenceAt: 'preferenceTokens' } as const;
+    expect(planObjective('cft', chosen)).toMatchObject({
+      asksEffects: true,
+      rule: 'uniform',
+      needs: NOTHING,
+    });
+    expect(planObjective('cft', chosen, 'fixed').needs).toEqual({ ...NOTHING, estimate: true });
+    expect(planObjective('cft', { ...chosen, weightsFrom: 'userSpecific' }).needs).toEqual({
+      ...NOTHING,
+      generic: true,
+    });
+    expect(() => planObjective('cft', {}, 'fixed')).toThrowError(
+      expect.objectContaining({ code: 'training/estimator' }),
+    );
   });
 
   it.each(objectiveNames)('of %s comes back from its record', (name) => {
