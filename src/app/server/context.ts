@@ -4,6 +4,7 @@ import { AbortedError } from '../../base/errors.ts';
 import type { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
+import type { KeptGraphs } from '../../method/scoring/kept-graphs.ts';
 import { ApiError } from './api-error.ts';
 import type { EffectsDesk } from './effects-desk.ts';
 import type { Concurrency, FailureLimit, RateLimits } from './limits.ts';
@@ -30,6 +31,8 @@ export interface ServerContext {
   readonly scheduler: Scheduler;
   readonly queue: TextQueue;
   readonly effects: EffectsDesk;
+  /** Of effects: requests of one shape of adapter share what was compiled. */
+  readonly graphs: KeptGraphs;
   readonly adapters: ServedAdapters;
   readonly rates: RateLimits;
   readonly perUser: Concurrency;

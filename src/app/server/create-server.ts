@@ -8,6 +8,7 @@ import type { Model } from '../../engine/models/model.ts';
 import { openComputeThread } from '../../engine/runtime/compute-thread.ts';
 import { defaultPromptSettings } from '../../method/prompts/pair.ts';
 import { promptTemplate } from '../../method/prompts/template.ts';
+import { keptGraphs } from '../../method/scoring/kept-graphs.ts';
 import type { Subject } from '../verbs.ts';
 import { ApiError } from './api-error.ts';
 import { liveRequests, type ServerContext } from './context.ts';
@@ -73,6 +74,8 @@ export interface NextQuillServer extends AsyncDisposable {
   close(): Promise<{ readonly cut: number }>;
 }
 
+/** Graphs of effects that nobody uses and that stay compiled: over prompts and over pairs, with an adapter and without. */
+const MOST_GRAPHS = 4;
 /** Between looks at whether running requests have ended. */
 const LOOK_MS = 10;
 /** What a client may take for its headers, and for the next request on a connection. */
@@ -112,10 +115,12 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
     await own?.[Symbol.asyncDispose]();
     throw error;
   });
+  const graphs = keptGraphs(MOST_GRAPHS);
   const queue = textQueue(scheduler, settings);
   const adapters = servedAdapters(model, store, settings);
   const release = async () => {
     await scheduler[Symbol.asyncDispose]();
+    await graphs[Symbol.asyncDispose]();
     adapters[Symbol.dispose]();
     await own?.[Symbol.asyncDispose]();
   };
@@ -134,6 +139,7 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
     scheduler,
     queue,
     effects: effectsDesk(settings),
+    graphs,
     adapters,
     rates: rateLimits(settings, now),
     perUser: concurrency(settings.maxPerUser, 'too_many_for_user'),

@@ -28,7 +28,7 @@ export function forgettingMeasures(server: ServerContext): ForgettingMeasures & 
 
 /** The server's base as it would answer, with the adapter in a folder or without. */
 async function servedModel(
-  { model, modelId, prompt: base, settings }: ServerContext,
+  { model, modelId, prompt: base, settings, graphs }: ServerContext,
   folder: string | undefined,
 ): Promise<OpenedModel> {
   const adapter = folder === undefined ? undefined : await loadAdapter(folder, model);
@@ -36,6 +36,7 @@ async function servedModel(
   const prompt = trained ?? base;
   return {
     model,
+    graphs,
     name: modelId,
     ...(adapter && { adapter: { lora: adapter.lora, tensors: adapter.tensors } }),
     prompt: {

@@ -3,8 +3,7 @@ import { type EngineError, throwIfAborted } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { ProgressListener } from '../../base/progress.ts';
 import { openSession, parameterSource } from '../../engine/models/pass.ts';
-import type { Value } from '../../engine/ops/value.ts';
-import type { HostTensor, Session } from '../../engine/runtime/session.ts';
+import type { HostTensor } from '../../engine/runtime/session.ts';
 import { checkFiniteWeights } from '../../engine/weights/finite.ts';
 import type { Example } from '../data/example.ts';
 import type { NoticeListener } from '../data/notice.ts';
@@ -15,6 +14,7 @@ import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
+import { type GraphUse, keptGraphs } from './kept-graphs.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
 import { remoteScorer } from './remote-scorer.ts';
 import {
@@ -122,13 +122,24 @@ const promptsOfPair = (pair: PromptPair, values: Readonly<Record<string, Float32
   ] as const;
 
 function modelRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
-  const { model } = scored;
+  const { model, adapter, trained, graphs = keptGraphs(0) } = scored;
   const { threads, tokensPerRun, signal, onTokens } = options;
   const { source, feeds } = parameterSource(scored, model);
-  const open = (outputs: Readonly<Record<string, Value>>) =>
-    openSession(model, outputs, threads === undefined ? {} : { threads });
-  const single = whenRun(() => promptGraph(model, source), open);
-  const pair = whenRun(() => effectGraph(model, source, objective), open);
+  const lazily = <T>(kind: readonly unknown[], build: () => ScoringGraph<T>) =>
+    whenRun(() =>
+      graphs.use(
+        JSON.stringify([...kind, adapter?.lora ?? null, trained !== undefined, threads ?? null]),
+        async () => {
+          const graph = build();
+          const options = threads === undefined ? {} : { threads };
+          return { graph, session: await openSession(model, graph.outputs, options) };
+        },
+      ),
+    );
+  const single = lazily(['prompts'], () => promptGraph(model, source));
+  const pair = lazily(['pairs', objective.name, optionsInUse(objective)], () =>
+    effectGraph(model, source, objective),
+  );
 
   /** Runs `session` over rows of prompts that begin alike. */
   async function* inRuns<T>(
@@ -191,23 +202,23 @@ interface LazySession<T> extends AsyncDisposable {
   ): Promise<Record<string, HostTensor>>;
 }
 
-/** A graph that is built and compiled when it is first run. */
-function whenRun<T>(
-  build: () => ScoringGraph<T>,
-  open: (outputs: Readonly<Record<string, Value>>) => Promise<Session>,
-): LazySession<T> {
-  let graph: ScoringGraph<T> | undefined;
-  let session: Promise<Session> | undefined;
+/** A graph that is taken when it is first run. */
+function whenRun<T>(use: () => Promise<GraphUse<T>>): LazySession<T> {
+  let used: Promise<GraphUse<T>> | undefined;
   return {
     run: async (rows, feeds, onTokens) => {
-      graph ??= build();
-      session ??= open(graph.outputs);
+      used ??= use();
+      const { graph, session } = await used;
       const batch = graph.batch(rows);
-      const scores = await (await session).run({ ...feeds, ...batch.feeds });
+      const scores = await session.run({ ...feeds, ...batch.feeds });
       onTokens?.(batch.tokens);
       return scores;
     },
-    [Symbol.asyncDispose]: async () => (await session)?.[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      const given = used;
+      used = undefined;
+      await (await given?.catch(() => undefined))?.release();
+    },
   };
 }
 

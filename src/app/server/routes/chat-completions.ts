@@ -188,7 +188,8 @@ async function itemsOf(
   signal: AbortSignal,
 ): Promise<{ items: object[]; passes: number }> {
   if (response === '' || !pair.hasHistory) return { items: [], passes: 0 };
-  const scored = { model: server.model, ...(prompt.adapter && { adapter: prompt.adapter.adapter }) };
+  const { model, graphs } = server;
+  const scored = { model, graphs, ...(prompt.adapter && { adapter: prompt.adapter.adapter }) };
   const example = {
     id: 'request',
     user: prompt.user?.id ?? '',

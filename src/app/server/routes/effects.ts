@@ -139,8 +139,8 @@ async function mapOf(
   { example, asked, live }: Measuring,
   onProgress: (done: number, total: number) => void,
 ): Promise<EffectMap> {
-  const { model, modelId } = server;
-  const scored = { model, ...(plan.adapter && { adapter: plan.adapter.adapter }) };
+  const { model, modelId, graphs } = server;
+  const scored = { model, graphs, ...(plan.adapter && { adapter: plan.adapter.adapter }) };
   const { placebo: others, items, seed } = asked;
   try {
     return await server.effects.run(live.signal, async () => {
