@@ -6,7 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from .faults import Fault
+from .faults import Fault, SpecFault, fault_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run")
+    stays = commands.add_parser("serve", help="answers requests on standard input until it ends")
+    stays.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of the caller's own")
+    stays.add_argument("--device", default="auto", help="as compute.device of a spec")
     commands.add_parser("doctor", help="versions and devices as one JSON object")
     given = parser.parse_args(arguments)
     if given.command == "doctor":
@@ -25,6 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(json.dumps(report()))
         return 0
+    if given.command == "serve":
+        from .events import take_stdout
+        from .serve import serve
+
+        return serve(given.folder.resolve(), given.device, take_stdout() if _environment_rank() in (None, 0) else None)
     return work(given.run.resolve(), checks_only=given.command == "check")
 
 
@@ -51,6 +59,8 @@ def work(run: Path, *, checks_only: bool = False) -> int:
 
             events.emit("checked", **check(spec, ranks, events))
             return 0
+        if spec.task == "generate":
+            raise SpecFault("run.json: task: expected train or score, got generate", code="spec/task", hint="Ask it of `serve`.")
         if spec.task == "train":
             from .train import train
 
@@ -61,15 +71,8 @@ def work(run: Path, *, checks_only: bool = False) -> int:
             code = score(spec, ranks, events)
         # torchrun would start a process again that ends with anything but 0; end.json says what it was.
         return 0 if rank is not None else code
-    except Fault as fault:
-        return _fail(folder, events, fault, rank, checks_only)
-    except ImportError as cause:
-        hint = "Install the package with its extra: pip install 'nextquill-torch[hf]'."
-        fault = Fault(f"{cause.name}: expected the package, got none", code="engine/package", hint=hint)
-        fault.exit_code = 2
-        return _fail(folder, events, fault, rank, checks_only)
     except Exception as cause:
-        fault = _out_of_memory(cause)
+        fault = fault_of(cause)
         if fault is not None:
             return _fail(folder, events, fault, rank, checks_only)
         traceback.print_exc()
@@ -105,19 +108,6 @@ def _end(folder: Path, fault: Fault) -> None:
     except OSError as cause:
         # On a full disk the last word may not fit either; the error that stopped the run says more.
         print(f"{folder / 'end.json'}: {cause}", file=sys.stderr)
-
-
-def _out_of_memory(cause: Exception) -> Fault | None:
-    import torch
-
-    if not isinstance(cause, (torch.OutOfMemoryError, MemoryError)):
-        return None
-    return Fault(
-        f"memory: expected enough for a microbatch, got: {str(cause).splitlines()[0] if str(cause) else 'none left'}",
-        code="worker/out-of-memory",
-        hint="Set training.recompute=true, lower training.batchSize and raise gradientAccumulation, use --dtype bf16, "
-        "or --parallel shard over more processes.",
-    )
 
 
 def _environment_rank() -> int | None:

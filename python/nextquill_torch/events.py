@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .files import write_json
@@ -47,20 +48,26 @@ def take_stdout():
 
 
 class StopFlag:
-    """Whether somebody wants the run to stop: by a signal to this process, or by the file spec/stop."""
+    """Whether somebody wants the run to stop: by a signal to this process, by the file spec/stop, or in another way of the caller's."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, is_asked: Callable[[], bool] = lambda: False):
         self.path = folder / "stop"
         self.by_signal = False
-        for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._set)
+        self._is_asked = is_asked
+        self._before = {
+            name: signal.signal(getattr(signal, name), self._set) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)
+        }
+
+    def release(self) -> None:
+        """Gives the signals back to whoever had them."""
+        for name, handler in self._before.items():
+            signal.signal(getattr(signal, name), handler)
 
     def _set(self, *_: object) -> None:
         self.by_signal = True
 
     def is_set(self) -> bool:
-        return self.by_signal or self.path.exists()
+        return self.by_signal or self.path.exists() or self._is_asked()
 
 
 def write_end(folder: Path, status: str, **fields: object) -> None:

@@ -161,12 +161,12 @@ def open_adapter(model: nn.Module, folder: str) -> Adapted:
 
 
 def head_product(head: nn.Module, rows: Tensor, adapters: bool = True) -> Tensor:
-    """Logits in f32 of hidden rows, by the head as it is, under its adapter where it has one."""
+    """Logits in f32 of hidden rows, by the head as it is, under its adapter where it has one that is not switched off."""
     rows = rows.float()
     base = getattr(head, "base_layer", head)
     bias = getattr(base, "bias", None)
     logits = nn.functional.linear(rows, base.weight.float(), None if bias is None else bias.float())
-    if base is head or not adapters:
+    if base is head or not adapters or head.disable_adapters:
         return logits
     a, b = head.lora_A["default"], head.lora_B["default"]
     return logits + b(a(head.lora_dropout["default"](rows))) * head.scaling["default"]

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from .faults import SpecFault
 
+#: A process that has not connected to the others by then never will: it ends, and torchrun starts all of them again.
+CONNECT_TIMEOUT = timedelta(minutes=2)
 #: A process that is not heard of for so long has died, or hangs.
 STEP_TIMEOUT = timedelta(minutes=10)
 #: Rank 0 writes checkpoints while the others wait.
@@ -39,10 +41,11 @@ class Ranks:
         if self.device.type in ("cuda", "xpu"):
             backend = "nccl" if self.device.type == "cuda" else "xccl"
             getattr(torch, self.device.type).set_device(self.device)
-            dist.init_process_group(backend, timeout=STEP_TIMEOUT)
-            self._bookkeeping = dist.new_group(backend="gloo", timeout=BOOKKEEPING_TIMEOUT)
+            _connect(backend, STEP_TIMEOUT)
+            self._bookkeeping = dist.new_group(backend="gloo", timeout=CONNECT_TIMEOUT)
+            _set_timeout(BOOKKEEPING_TIMEOUT, self._bookkeeping)
         else:
-            dist.init_process_group("gloo", timeout=BOOKKEEPING_TIMEOUT)
+            _connect("gloo", BOOKKEEPING_TIMEOUT)
 
     @property
     def is_main(self) -> bool:
@@ -65,6 +68,14 @@ class Ranks:
             dist.all_reduce(tensor, group=self._bookkeeping)
         return tensor
 
+    def told(self, value: object) -> object:
+        """What the first process says, in all of them."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, group=self._bookkeeping)
+        return box[0]
+
     def wait(self) -> None:
         """Until all processes have come here; others may be writing meanwhile."""
         self.sums([0.0])
@@ -72,6 +83,23 @@ class Ranks:
     def close(self) -> None:
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _connect(backend: str, timeout: timedelta) -> None:
+    """Joins the processes that torchrun has started together."""
+    store, rank, world = next(dist.rendezvous("env://", timeout=CONNECT_TIMEOUT))
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        # torchrun's own store outlives a restart, with the addresses of processes that have died (torch 2.15, rendezvous.py).
+        store = dist.PrefixStore(f"attempt/{os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=CONNECT_TIMEOUT)
+    _set_timeout(timeout)
+
+
+def _set_timeout(timeout: timedelta, group: dist.ProcessGroup | None = None) -> None:
+    """Of everything that follows."""
+    # The name of torch before there was a public one.
+    setter = getattr(dist, "set_timeout", None) or dist.distributed_c10d._set_pg_timeout
+    setter(timeout, group)
 
 
 def device_of(name: str, local: int) -> torch.device:

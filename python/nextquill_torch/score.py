@@ -1,15 +1,17 @@
 """The task `score`: log-probabilities of response tokens, for pairs with their divergence too, into spec/scores.safetensors."""
 
 import time
+from collections.abc import Callable
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .build import frozen_copy, setting_of
+from .build import setting_of
 from .estimate import Progress, score_pairs, score_prompts
 from .events import Events, StopFlag, write_end
 from .faults import Fault
+from .kept_model import KeptModel
 from .parallel import Ranks
 from .passes import Scored
 from .spec import Ragged, Spec
@@ -22,13 +24,16 @@ class Stopped(Exception):
     pass
 
 
-def score(spec: Spec, ranks: Ranks, events: Events) -> int:
-    """Scores what the spec holds; returns the exit code of a run without torchrun."""
-    stop = StopFlag(spec.folder)
+def score(
+    spec: Spec, ranks: Ranks, events: Events, stop: StopFlag | None = None, opened: Callable[[Spec], Scored] | None = None
+) -> int:
+    """Scores what the spec holds; returns the exit code of a run without torchrun.
+
+    opened: gives the model where it is kept between scores; else it is opened for this one.
+    """
+    stop = stop or StopFlag(spec.folder)
     setting = setting_of(spec, ranks, events)
-    adapted = frozen_copy(spec, setting, adapter=spec.content["adapter"])
-    adapted.whole.eval()
-    scored = Scored(adapted, chunk=setting.chunk).to(ranks.device)
+    scored = KeptModel(ranks).of(spec, setting) if opened is None else opened(spec)
 
     def progress(stage: str, unit: str) -> Progress:
         reported = [time.monotonic()]

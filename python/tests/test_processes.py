@@ -1,14 +1,17 @@
 """Two and three processes over gloo, replicated and sharded: the same steps as TypeScript's engine, whatever dies in between."""
 
 import json
+import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from nextquill_torch.events import StopFlag
-from nextquill_torch.parallel import dealt, regrouped
+from nextquill_torch.parallel import Ranks, dealt, regrouped
 from processes import run_all, start, wait
 from runs import RUNS, change, check_result, check_steps, prepare, result_of, steps_of
 
@@ -147,3 +150,27 @@ def test_microbatches_are_dealt_and_cut():
 
 def test_every_golden_run_is_here():
     assert len(list(RUNS.iterdir())) >= 17
+
+
+def _join(rank: int, attempt: int, port: int, seconds: float) -> None:
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+        TORCHELASTIC_USE_AGENT_STORE="True", TORCHELASTIC_RESTART_COUNT=str(attempt),
+    )  # fmt: skip
+    time.sleep(seconds)
+    found = Ranks("cpu").sums([1.0])
+    # As killed: nothing is closed.
+    os._exit(0 if found == [2.0] else 1)
+
+
+def test_processes_that_are_started_again_find_each_other_and_not_those_that_died():
+    # Restarts hung or failed with "connection refused": a process read the address of its neighbour's predecessor out of the
+    # store of torchrun, which is one for all restarts.
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    context = multiprocessing.get_context("fork")
+    for attempt in range(3):
+        # The second process comes late enough for the first to look before it.
+        joining = [context.Process(target=_join, args=(rank, attempt, store.port, attempt * rank * 1.0)) for rank in range(2)]
+        for process in joining:
+            process.start()
+        assert wait(joining, 60) == [0, 0], attempt

@@ -5,6 +5,7 @@
  * misbehaviour to the first process that comes by.
  */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   appendFileSync,
   copyFileSync,
@@ -15,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const words = process.argv.slice(2);
@@ -34,10 +36,12 @@ if (words[0] === '-c') process.exit(0);
 
 const isTorchrun = words.includes('torch.distributed.run');
 const run = words.at(-1);
+if (words.includes('serve')) {
+  await serve();
+  process.exit(0);
+}
 const spec = join(run, 'spec');
-const { task, totalSteps, files, result, checkpoint } = JSON.parse(
-  readFileSync(join(spec, 'run.json'), 'utf8'),
-);
+const { totalSteps, result, checkpoint } = JSON.parse(readFileSync(join(spec, 'run.json'), 'utf8'));
 const events = join(spec, 'events.jsonl');
 
 /** As torchrun relays a line of its first process. */
@@ -78,16 +82,62 @@ if (how.traces) {
   }
   process.exit(1);
 }
-if (task === 'score') score();
-else await train();
+await train();
+
+/** Answers requests until there are no more. */
+async function serve() {
+  const say = (event) => process.stdout.write(`${isTorchrun ? '[default0]:' : ''}${JSON.stringify(event)}\n`);
+  if (how.startsFile) appendFileSync(how.startsFile, `${process.pid}\n`);
+  let asked = 0;
+  let writer;
+  let rows = [];
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    asked += 1;
+    if (how.dieAtRequest === asked && !existsSync(how.once)) {
+      writeFileSync(how.once, '');
+      process.kill(process.pid, 'SIGKILL');
+      await sleep(1000);
+    }
+    if (how.failsAtRequest === asked) {
+      say({ type: 'answered', status: 'failed', ...how.answer });
+      process.exit(1);
+    }
+    if (how.waits) {
+      // Until nobody asks any more, as the worker's thread that reads sees it.
+      await once(process.stdin, 'end');
+      say({ type: 'answered', status: 'stopped' });
+      process.exit(130);
+    }
+    if (request.do === 'score') {
+      const folder = join(request.run, 'spec');
+      const { files, adapter } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+      if (adapter !== null && !existsSync(join(adapter, 'adapter_config.json'))) process.exit(1);
+      say({ type: 'progress', stage: 'scores', done: 1, total: 1, unit: 'prompts' });
+      score(folder, files);
+    } else if (request.do === 'write') {
+      writer = join(request.run, 'spec');
+      rows = [];
+    } else {
+      if (request.do === 'fill') rows.push(request.ids);
+      else rows = request.rows.map((row, i) => [...rows[row], request.tokens[i]]);
+      const { vocabularySize } = JSON.parse(readFileSync(join(writer, 'run.json'), 'utf8')).model;
+      // The next id is the likeliest.
+      const logits = (request.do === 'fill' ? rows.slice(-1) : rows).flatMap((ids) =>
+        Array.from({ length: vocabularySize }, (_, id) => Number(id === (ids.at(-1) + 1) % vocabularySize)),
+      );
+      writeSafetensors(join(writer, 'logits.safetensors'), { logits: Float32Array.from(logits) });
+    }
+    say({ type: 'answered', status: 'done' });
+  }
+}
 
 /** log p of a token is minus its id, a thousandth of it; the pass without history is half a nat worse. */
-function score() {
+function score(spec, files) {
   const isPairs = 'pairs.safetensors' in files;
   const tensors = readSafetensors(join(spec, isPairs ? 'pairs.safetensors' : 'prompts.safetensors'));
   const ids = tensors['response.values'];
   const values = (less) => Float32Array.from(ids, (id) => -id / 1000 - less);
-  emit({ type: 'progress', stage: 'scores', done: 1, total: 1, unit: 'prompts' });
   const scores = isPairs
     ? {
         logProbWithHistory: values(0),
@@ -96,7 +146,6 @@ function score() {
       }
     : { logProb: how.short ? values(0).slice(1) : values(0) };
   writeSafetensors(join(spec, 'scores.safetensors'), scores);
-  end('done');
 }
 
 async function train() {

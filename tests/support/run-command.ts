@@ -10,6 +10,7 @@ export async function runInProcess(
   if (request.kind === 'show') return { stdout: request.text, warnings: [] };
   let stdout = '';
   const warnings: string[] = [];
+  const closing: (() => PromiseLike<void>)[] = [];
   const session: Session = {
     options: request.globals,
     signal: new AbortController().signal,
@@ -22,7 +23,12 @@ export async function runInProcess(
     warn: (message) => warnings.push(message),
     note: () => {},
     notice: () => {},
+    atEnd: (close) => void closing.push(close),
   };
-  await request.run(session);
+  try {
+    await request.run(session);
+  } finally {
+    for (const close of closing) await close();
+  }
   return { stdout, warnings };
 }

@@ -31,6 +31,8 @@ export interface Session {
   warn(message: string): void;
   /** A notice of the method as a warning line. */
   readonly notice: NoticeListener;
+  /** Closes what the command has opened and keeps to its end, whether it succeeds or not. */
+  atEnd(close: () => PromiseLike<void>): void;
   /** One line for people on stderr, such as where a file was written; nothing with --quiet. */
   note(message: string): void;
 }

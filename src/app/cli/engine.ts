@@ -210,7 +210,9 @@ async function torchOf(
   };
 }
 
-async function workerOf(torch: TorchOptions, { options: { threads } }: Session): Promise<ModelWorker> {
+async function workerOf(torch: TorchOptions, { options: { threads }, atEnd }: Session): Promise<ModelWorker> {
   const { nextquill: version } = await currentVersions();
-  return torchWorker({ ...torch, version, ...(threads !== undefined && { threads }) });
+  const worker = torchWorker({ ...torch, version, ...(threads !== undefined && { threads }) });
+  atEnd(() => worker[Symbol.asyncDispose]());
+  return worker;
 }

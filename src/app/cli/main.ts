@@ -51,6 +51,7 @@ async function main(words: readonly string[]): Promise<number> {
     }
     const { globals } = request;
     let hasPrinted = false;
+    const closing: (() => PromiseLike<void>)[] = [];
     const warn = (message: string) => display.line(`${colors.yellow('warning:')} ${terminalText(message)}`);
     const session: Session = {
       options: globals,
@@ -67,11 +68,16 @@ async function main(words: readonly string[]): Promise<number> {
       },
       warn,
       notice: (notice) => warn(noticeText(notice)),
+      atEnd: (close) => void closing.push(close),
       note: (message) => {
         if (!globals.quiet) display.line(terminalText(message));
       },
     };
-    await request.run(session);
+    try {
+      await request.run(session);
+    } finally {
+      for (const close of closing) await close();
+    }
     return 0;
   } catch (error) {
     display.end();

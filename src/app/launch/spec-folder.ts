@@ -42,7 +42,6 @@ export function column(
 /**
  * Writes `spec/` into a folder, in the place of one that is there: all files, then run.json with their sizes and hashes.
  * @param files tensors by the name of their file
- * @param extra writes what else goes into the folder, such as an adapter
  * @throws {EngineError} when the disk is full or the place cannot be written to
  * @returns the spec with its files
  */
@@ -50,7 +49,6 @@ export async function writeSpec<S extends RunSpec>(
   folder: string,
   spec: Omit<S, 'files'>,
   files: Readonly<Record<string, readonly TensorToWrite[]>>,
-  extra: (temporary: string) => Promise<void> = async () => {},
 ): Promise<S> {
   const records: RunSpec['files'] = {};
   await writeFolderAtomically(join(folder, SPEC), async (temporary) => {
@@ -59,7 +57,6 @@ export async function writeSpec<S extends RunSpec>(
       await writeSafetensors(path, tensors);
       records[name] = { bytes: (await stat(path)).size, sha256: await sha256OfFile(path) };
     }
-    await extra(temporary);
     await writeFile(join(temporary, RUN_FILE), `${JSON.stringify({ ...spec, files: records }, null, 2)}\n`);
   });
   return { ...spec, files: records } as S;

@@ -196,13 +196,16 @@ const scoreSpec = z.strictObject({
   adapter: name.nullable().describe('adapter folder in PEFT’s layout'),
 });
 
+const generateSpec = z.strictObject({ ...scoreSpec.shape, task: z.literal('generate') });
+
 /** run.json. */
 export const runSpecSchema = z
-  .discriminatedUnion('task', [trainSpec, scoreSpec])
+  .discriminatedUnion('task', [trainSpec, scoreSpec, generateSpec])
   .describe('run.json of a RunSpec folder of NextQuill.');
 
 export type TrainSpec = z.infer<typeof trainSpec>;
 export type ScoreSpec = z.infer<typeof scoreSpec>;
+export type GenerateSpec = z.infer<typeof generateSpec>;
 export type RunSpec = z.infer<typeof runSpecSchema>;
 export type ComputeSpec = z.infer<typeof compute>;
 export type ObjectiveSpec = z.infer<typeof objective>;

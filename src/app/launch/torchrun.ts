@@ -14,6 +14,8 @@ export interface LaunchOptions {
   readonly python: string;
   /** The folder that holds `spec/`. */
   readonly run: string;
+  /** What the worker does there, with its flags; `work` by default. */
+  readonly words?: readonly string[];
   readonly processes: number;
   /** How often torchrun starts all of them again when one dies. */
   readonly maxRestarts: number;
@@ -23,8 +25,8 @@ export interface LaunchOptions {
 
 /** The command of a worker on this machine. */
 export function workerCommand(options: LaunchOptions): WorkerCommand {
-  const { python, run, processes, maxRestarts, threads } = options;
-  const work = ['-m', 'nextquill_torch', 'work', run];
+  const { python, run, words = ['work'], processes, maxRestarts, threads } = options;
+  const work = ['-m', 'nextquill_torch', ...words, run];
   const env = workerEnvironment(threads === undefined ? undefined : Math.ceil(threads / processes));
   if (processes === 1) return { file: python, args: work, env };
   return {
@@ -48,6 +50,8 @@ export function workerEnvironment(threads?: number): Record<string, string> {
     PYTHONUNBUFFERED: '1',
     HF_HUB_OFFLINE: '1',
     TOKENIZERS_PARALLELISM: 'false',
+    // A store of its own for every restart: torchrun's shared one keeps the addresses of processes that have died.
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE: '1',
     // torchrun would set 1.
     ...(threads !== undefined && { OMP_NUM_THREADS: String(threads) }),
   };

@@ -1,7 +1,8 @@
 /** @file A child process that reports by lines: read as they come, asked to stop, and ended with all that it has started. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../base/process.ts';
 
@@ -20,6 +21,8 @@ export interface WatchOptions {
   readonly onStop?: (() => Promise<void>) | undefined;
   /** Told the id of the process as soon as it has one. */
   readonly onStart?: ((pid: number) => Promise<void>) | undefined;
+  /** What the process reads; nothing where absent. */
+  readonly input?: Readable | undefined;
   /** From the request to stop to SIGTERM. */
   readonly graceSeconds: number;
   /** From SIGTERM to SIGKILL. */
@@ -44,19 +47,24 @@ const STDERR_KEPT = 64 << 10;
  */
 export async function* watchProcess(
   { file, args, env }: WorkerCommand,
-  { signal, onStop, onStart, ...seconds }: WatchOptions,
+  { signal, onStop, onStart, input, ...seconds }: WatchOptions,
 ): AsyncGenerator<string, WorkerExit> {
   // A group of its own: Ctrl-C of the terminal is ours to pass on.
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: true,
-  });
+  }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   ended.catch(() => {});
   await once(child, 'spawn');
   const killAll = () => killTree(child.pid!);
   process.once('exit', killAll);
+  if (child.stdin !== null) {
+    // A process that has ended reads no more: its end is told below.
+    child.stdin.on('error', () => {});
+    input!.pipe(child.stdin);
+  }
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_KEPT);

@@ -95,7 +95,7 @@ export async function* workerEvents(
 }
 
 /** Ended from outside, not by an error of its own: 137 and 143 are those of shells. */
-const isKilled = ({ code, signal }: WorkerExit) => signal !== null || code === 137 || code === 143;
+export const isKilled = ({ code, signal }: WorkerExit) => signal !== null || code === 137 || code === 143;
 
 /** Lines that are JSON objects with a type; whatever else is printed is none of ours. */
 async function* parsedLines(
@@ -142,7 +142,7 @@ export const stoppedError = (end: WorkerEnd | undefined): AbortedError =>
   new AbortedError(`stopped${end?.step === undefined ? '' : ` after step ${end.step}`}`, { code: 'aborted' });
 
 /** Why a worker has no last word: by its last error event, else by what it wrote before it died. */
-async function failure(folder: string, exit: WorkerExit): Promise<Error> {
+export async function failure(folder: string, exit: WorkerExit): Promise<Error> {
   const event = await lastError(folder);
   if (event !== undefined) return workerError(event as Partial<WorkerEnd>);
   const trace = (await firstTrace(folder)) ?? exit.stderr.trim();
@@ -180,7 +180,7 @@ export function workerError({ code = 'worker/failed', message, hint }: Partial<W
 }
 
 /** The last error of any process; those of others than the first are in the file alone. */
-async function lastError(folder: string): Promise<WorkerEvent | undefined> {
+export async function lastError(folder: string): Promise<WorkerEvent | undefined> {
   const text = await readFile(join(folder, SPEC, EVENTS_FILE), 'utf8').catch(() => '');
   return text
     .split('\n')
@@ -189,7 +189,7 @@ async function lastError(folder: string): Promise<WorkerEvent | undefined> {
 }
 
 /** The trace of the process that failed first, of those that torchrun keeps. */
-async function firstTrace(folder: string): Promise<string | undefined> {
+export async function firstTrace(folder: string): Promise<string | undefined> {
   const logs = join(folder, LOGS);
   const names = await readdir(logs, { recursive: true }).catch(() => []);
   const traces: { readonly time: number; readonly text: string }[] = [];

@@ -19,6 +19,7 @@ import {
   tokenLimit,
   type WritingOptions,
 } from './text-sequence.ts';
+import { openWorkerPass } from './worker-pass.ts';
 
 export { type GenerationPrompt, maxNewTokensOf } from './text-sequence.ts';
 
@@ -50,16 +51,29 @@ export interface ContrastOptions {
 
 /** A generator over a model's mapped weights. */
 export async function openTextGenerator(
-  model: Pick<Model, 'config' | 'architecture' | 'weights' | 'quantised' | 'device' | 'thread' | 'tokenizer'>,
+  model: Pick<
+    Model,
+    | 'folder'
+    | 'hash'
+    | 'config'
+    | 'architecture'
+    | 'weights'
+    | 'quantised'
+    | 'device'
+    | 'thread'
+    | 'tokenizer'
+    | 'worker'
+  >,
   parameters: ParameterValues = {},
   { contrast, ...options }: Omit<SessionOptions, 'weightsFolder'> & ContrastOptions = {},
 ): Promise<TextGenerator> {
-  const opened = await openCachedPass(model, parameters, options);
   const { adapter } = parameters;
-  const pass =
-    contrast === undefined || contrast === 1 || adapter === undefined
-      ? { ...opened, openCache }
-      : contrastedPass(opened, adapter.tensors, contrast);
+  const isContrasted = contrast !== undefined && contrast !== 1 && adapter !== undefined;
+  const opened =
+    model.worker === undefined || isContrasted
+      ? { ...(await openCachedPass(model, parameters, options)), openCache }
+      : await openWorkerPass(model.worker, model, parameters);
+  const pass = isContrasted ? contrastedPass(opened, adapter.tensors, contrast) : opened;
   return {
     generate: (prompts, decoding = {}) => decode(pass, model, prompts, decoding),
     [Symbol.asyncDispose]: () => pass[Symbol.asyncDispose](),

@@ -51,12 +51,25 @@ export interface WorkerRequest {
   readonly onDone?: ((done: number) => void) | undefined;
 }
 
-/** Scores models; each call is a process of its own, so that many at once cost less than few often. */
-export interface ModelWorker {
+/** Texts as far as they are written, in the worker: it gives logits, and tokens are drawn here. One writer of a worker at a time. */
+export interface WorkerWriter extends AsyncDisposable {
+  /** Runs a prompt, which becomes the last row. @returns f32[V]: logits after its last token */
+  fill(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Keeps these rows only, in this order, one of them as often as it is named, and runs a token more for each.
+   * @returns f32[B · V]: logits after it
+   */
+  step(rows: readonly number[], tokens: readonly number[]): Promise<Float32Array>;
+}
+
+/** Computes models in a process that the first call starts, and that stays until this is disposed of. */
+export interface ModelWorker extends AsyncDisposable {
   /** What computes, such as `torch cpu f32`: names its scores in caches, for their last digits are its own. */
   readonly name: string;
   /** log p of every response token, f32[S] each, nats; in the order given. */
   logProbabilities(prompts: readonly WorkerPrompt[], request: WorkerRequest): Promise<Float32Array[]>;
   /** Of both passes; in the order given. */
   pairScores(pairs: readonly WorkerPair[], request: WorkerRequest): Promise<WorkerPairScores[]>;
+  /** Opens what texts are written by. */
+  openWriter(request: Omit<WorkerRequest, 'onDone'>): Promise<WorkerWriter>;
 }

@@ -82,8 +82,8 @@ export interface ExampleEffects {
 /** Examples scored together, so that runs are full and rows still come while later examples are computed. */
 const EXAMPLES_TOGETHER = 64;
 
-/** The same for a worker, each of whose runs begins by opening the model. */
-const EXAMPLES_OF_A_WORKER = 4096;
+/** The same for a worker, whose runs are of prompts of like lengths: the more it has to choose from, the less is padding. */
+const EXAMPLES_OF_A_WORKER = 512;
 
 /**
  * Scores examples and yields them in order, except for those whose texts are too long.

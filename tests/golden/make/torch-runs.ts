@@ -8,7 +8,7 @@ import { writeScoreSpec } from '../../../src/app/launch/score-spec.ts';
 import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
 import { randomStream } from '../../../src/base/random.ts';
-import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
+import { loadAdapter, saveAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { viewsOf } from '../../../src/engine/optim/flat-parameters.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import type { RunInfo } from '../../../src/method/runs/run-info.ts';
@@ -226,7 +226,14 @@ async function makeScores() {
     const run = join(folder, name);
     await mkdir(run, { recursive: true });
     const compute = { ...defaultCompute, device: 'cpu' as const, threads: 1 };
-    await writeScoreSpec(run, { ...parts, model, modelSource: 'tiny-llama', compute, version: '0.0.0' });
+    const { pairs: scored, prompts: asked } = { pairs: undefined, prompts: undefined, ...parts };
+    await writeScoreSpec(run, {
+      ...(scored && { pairs: scored }),
+      ...(asked && { prompts: asked }),
+      ...{ model, modelSource: 'tiny-llama', compute, version: '0.0.0' },
+    });
+    if ('adapter' in parts)
+      await saveAdapter(join(run, 'spec/adapter'), parts.adapter, { baseModel: model.folder });
     const path = join(run, 'spec/run.json');
     const spec = JSON.parse(await readFile(path, 'utf8'));
     spec.model.path = 'tiny-llama';
