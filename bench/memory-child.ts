@@ -8,8 +8,8 @@ import { withQuantisedBase } from '../src/engine/quantisation/quantised-base.ts'
 import { openSafetensors } from '../src/engine/weights/safetensors.ts';
 import { planObjective } from '../src/method/objectives/plan.ts';
 import type { PromptPair } from '../src/method/prompts/pair.ts';
+import { trainingBatch } from '../src/method/training/batch.ts';
 import { predictMemory } from '../src/method/training/memory/training-memory.ts';
-import { trainingBatch } from '../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';
 import type { MemoryChildSettings, MemoryOutcome } from './memory-prediction.ts';

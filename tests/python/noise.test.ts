@@ -4,8 +4,8 @@ import { randomStream } from '../../src/base/random.ts';
 import { columnNoise, oddInteger } from '../../src/engine/models/noise.ts';
 import { dropout, input } from '../../src/engine/ops/operators.ts';
 import { evaluate } from '../../src/engine/runtime/evaluate.ts';
+import { trainingBatch } from '../../src/method/training/batch.ts';
 import { withNoise } from '../../src/method/training/dropout-noise.ts';
-import { trainingBatch } from '../../src/method/training/trainer.ts';
 import { randomPairs } from '../support/tiny-model.ts';
 
 const LAYER = 'model.layers.0.self_attn.q_proj';

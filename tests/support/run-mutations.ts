@@ -31,6 +31,8 @@ export const exampleManifest: Manifest = {
       lora: { rank: 2, loraAlpha: 4, targetModules: ['q_proj'], dropout: 0.1, rsLora: true },
       baseBits: 4,
       recompute: false,
+      packing: false,
+      groupByPrefix: false,
       learningRate: 1e-3,
       schedule: 'linear',
       warmupRatio: 0.01,

@@ -6,7 +6,7 @@ import { viewsOf } from '../../src/engine/optim/flat-parameters.ts';
 import type { ObjectiveName } from '../../src/method/objectives/objectives.ts';
 import { planObjective } from '../../src/method/objectives/plan.ts';
 import type { PromptPair } from '../../src/method/prompts/pair.ts';
-import { trainingBatch } from '../../src/method/training/trainer.ts';
+import { trainingBatch } from '../../src/method/training/batch.ts';
 import { createTrainingGraph } from '../../src/method/training/training-graph.ts';
 
 /** What a golden of a trajectory says about its steps: one batch each. */

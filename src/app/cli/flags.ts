@@ -82,6 +82,12 @@ export function addPromptFlags(command: Command): void {
   );
   addFlag(
     command,
+    '--history-stride <n>',
+    'begin the latest items at a multiple of this in the history, so that prompts begin alike (default: 1)',
+    (flag) => wholeNumber(flag, 1),
+  );
+  addFlag(
+    command,
     '--retrieval <name>',
     `which items to show: ${retrievalNames.join(', ')} (default: ${DEFAULT_RETRIEVAL})`,
     (flag) => oneOf(flag, retrievalNames),

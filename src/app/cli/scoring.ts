@@ -33,6 +33,7 @@ export interface ScoringFlags extends EngineFlags, RemoteFlags {
   readonly split?: SplitChoice;
   readonly maxExamples?: number;
   readonly maxHistory?: number;
+  readonly historyStride?: number;
   readonly retrieval?: Retrieval;
   readonly embeddings?: string;
   readonly maxTokens?: number;
@@ -192,12 +193,14 @@ export function scoredTokens({ note }: Session) {
 
 function promptOverrides({
   maxHistory,
+  historyStride,
   retrieval,
   maxTokens,
   reference,
 }: ScoringFlags): Partial<PromptSettings> {
   return {
     ...(maxHistory !== undefined && { maxHistory }),
+    ...(historyStride !== undefined && { historyStride }),
     ...(retrieval !== undefined && { retrieval }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(reference !== undefined && { reference }),

@@ -47,6 +47,7 @@ const recipeKeys = {
   maxExamples: 'limits.maxExamples',
   maxMemory: 'limits.maxMemory',
   maxHistory: 'prompt.maxHistory',
+  historyStride: 'prompt.historyStride',
   retrieval: 'prompt.retrieval',
   maxTokens: 'prompt.maxTokens',
   reference: 'prompt.reference',

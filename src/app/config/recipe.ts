@@ -91,6 +91,11 @@ const prompt = z
       .enum(retrievalNames as readonly [Retrieval, ...Retrieval[]])
       .optional()
       .describe(`which history items are shown; default ${DEFAULT_RETRIEVAL}`),
+    historyStride: count
+      .optional()
+      .describe(
+        'the window of latest items begins at a multiple of this in the history: fewer items, and prompts that begin alike; default 1',
+      ),
   })
   .describe('How prompts are made; saved beside the adapter.');
 
@@ -118,6 +123,18 @@ const training = z
       .optional()
       .describe(
         `computes each layer again in the backward pass: less memory, more time; default ${d.recompute}`,
+      ),
+    packing: z
+      .boolean()
+      .optional()
+      .describe(
+        'computes what examples of a microbatch begin with alike once, and packs short rows in place of padding; default true, except with lora.dropout and with --engine torch',
+      ),
+    groupByPrefix: z
+      .boolean()
+      .optional()
+      .describe(
+        `keeps examples whose prompts begin alike in one step: packing saves more, and steps are made of fewer users; default ${d.groupByPrefix}`,
       ),
     checkpointEvery: count.optional().describe(`steps between checkpoints; default ${d.checkpointEvery}`),
     checkpointMinutes: positive

@@ -50,7 +50,7 @@ export async function writeTrainSpec(run: string, parts: TrainingParts): Promise
       formatVersion: 1,
       task: 'train',
       model: modelSpec(model, modelSource),
-      recipe: recipeOf(settings) as unknown as TrainSpec['recipe'],
+      recipe: recipeOfWorker(settings),
       objective: objectiveSpec(objective),
       estimator: { kind: objective.estimator, model: null, adapter: null, decay: estimatorDecay },
       totalSteps: totalSteps(pairs.length, settings),
@@ -68,6 +68,12 @@ export async function writeTrainSpec(run: string, parts: TrainingParts): Promise
       ...(heldOut && { 'validation.safetensors': heldOutTensors(heldOut) }),
     },
   );
+}
+
+/** Which examples meet is in the plan, and how rows are made is the worker's own matter. */
+function recipeOfWorker(settings: ResolvedSettings): TrainSpec['recipe'] {
+  const { packing: _, groupByPrefix: __, ...recipe } = recipeOf(settings);
+  return recipe as unknown as TrainSpec['recipe'];
 }
 
 /** A model as a worker opens it. */

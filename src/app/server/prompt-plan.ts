@@ -214,6 +214,7 @@ function promptSettings(
     maxTokens: Math.min(base.maxTokens, server.prompt.maxTokens),
     maxHistory: choice.maxHistory ?? base.maxHistory,
     retrieval: isServed ? retrieval : 'latest',
+    ...(base.historyStride !== undefined && { historyStride: base.historyStride }),
   };
   return { settings, warnings };
 }
@@ -222,7 +223,7 @@ function historyOf(
   { store }: ServerContext,
   user: StoredUser | undefined,
   { history }: PromptChoice,
-  { maxHistory, retrieval }: PromptSettings,
+  { maxHistory, retrieval, historyStride = 1 }: PromptSettings,
 ): { items: HistoryItem[]; version: number | undefined } {
   if (history === 'none') return { items: [], version: user?.historyVersion };
   if (history !== 'stored')
@@ -236,7 +237,9 @@ function historyOf(
       version: undefined,
     };
   if (user === undefined) return { items: [], version: undefined };
-  const found = store.history(user.id, retrieval === 'latest' ? { latest: maxHistory } : {});
+  // Where a window begins by steps depends on all that lies before it.
+  const isLatest = retrieval === 'latest' && historyStride === 1;
+  const found = store.history(user.id, isLatest ? { latest: maxHistory } : {});
   return {
     items: found.items.map(({ id, time, query, text }) => ({ id, time, query, text })),
     version: found.version,

@@ -1,4 +1,4 @@
-/** @file How much of a history fits: the latest items, as many as the token budget holds. */
+/** @file How much of a history fits: the latest items, as many as the token budget holds, and where their window begins. */
 
 /**
  * The largest number of latest items that fits, found by doubling and bisection: a prompt grows with every item, so
@@ -18,4 +18,16 @@ export function latestThatFit(most: number, fits: (count: number) => boolean): n
     else failing = count;
   }
   return fitting;
+}
+
+/**
+ * The latest items that a window shows whose start moves in steps: at most `count`, and fewer where it must begin at a multiple of
+ * `stride`. So the histories of texts that follow one another begin with the same item, and their prompts alike.
+ * @param length items of the whole history
+ * @param count of the latest items that fit
+ * @returns 1 … `count`: as many as fit where no multiple of the stride lies among them; 0 for a count of 0
+ */
+export function steppedCount(length: number, count: number, stride: number): number {
+  const start = Math.ceil((length - count) / stride) * stride;
+  return start < length ? length - start : count;
 }

@@ -1,11 +1,11 @@
 /** @file The pair of prompts of an example: same query, same response, with the history and without. */
-import { DataError } from '../../base/errors.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
 import { type ChatMessage, type ChatPiece, promptPieces } from '../../engine/tokenizer/chat-template.ts';
 import type { TextPart, Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { HiddenHistories } from '../data/notice.ts';
-import { type ItemChooser, itemChooser, type Retrieval } from '../retrieval/choose.ts';
-import { latestThatFit } from './budget.ts';
+import { DEFAULT_RETRIEVAL, type ItemChooser, itemChooser, type Retrieval } from '../retrieval/choose.ts';
+import { latestThatFit, steppedCount } from './budget.ts';
 import { promptTemplate, type ReferenceValue } from './template.ts';
 
 /** How prompts are made; saved beside every adapter, so that training and scoring cannot differ. */
@@ -19,6 +19,12 @@ export interface PromptSettings {
   readonly maxHistory: number;
   /** Which of them; `latest` where absent. */
   readonly retrieval?: Retrieval;
+  /**
+   * The latest items begin at a multiple of this in the user's history: up to this − 1 fewer are shown, and texts that follow one
+   * another share the beginnings of their prompts. Where none of those that fit is such a beginning, it has no part. 1 where absent.
+   * Of a history that stands for the user's own, such as another user's, no item is left out by it.
+   */
+  readonly historyStride?: number;
 }
 
 /** The reference code's numbers: the 8 latest items, 2,048 tokens; here no more than the model's own positions. */
@@ -133,8 +139,10 @@ export function promptsFor(
     );
   const room = settings.maxTokens - Math.min(most, left);
   const choose = itemChooser(example, settings.retrieval);
-  const fit = (history: readonly HistoryItem[]) => fitHistory(history, choose, settings, room, prompt);
-  const own = fit(histories.history ?? example.history);
+  const fit = (history: readonly HistoryItem[], stride = 1) =>
+    fitHistory(history, choose, { ...settings, stride }, room, prompt);
+  const own =
+    histories.history === undefined ? fit(example.history, strideOf(settings)) : fit(histories.history);
   const reference = (): readonly number[] => {
     if (settings.reference !== 'placebo' || own === undefined) return bare;
     const placebo = fit(histories.placebo ?? []);
@@ -154,6 +162,21 @@ export function promptsFor(
     historyItemsUsed: own?.items.length ?? 0,
     hasHistory: own !== undefined,
   };
+}
+
+/** @throws {ConfigError} for a stride that is no count, or of items that form no window */
+function strideOf({ historyStride = 1, retrieval = DEFAULT_RETRIEVAL }: PromptSettings): number {
+  const fail = (expected: string, got: string | number, hint: string) =>
+    new ConfigError(`historyStride: expected ${expected}, got ${got}`, { code: 'prompt/stride', hint });
+  if (!Number.isSafeInteger(historyStride) || historyStride < 1)
+    throw fail('a whole number of 1 or more', historyStride, 'Set historyStride to such a number.');
+  if (historyStride > 1 && retrieval !== 'latest')
+    throw fail(
+      'retrieval latest with it',
+      `retrieval ${retrieval}`,
+      'Remove historyStride, or set retrieval to latest.',
+    );
+  return historyStride;
 }
 
 /** A count of tokens; texts are cut behind `most`. */
@@ -185,13 +208,13 @@ export function hiddenHistories(
 function fitHistory(
   history: readonly HistoryItem[],
   choose: ItemChooser,
-  { maxHistory }: PromptSettings,
+  { maxHistory, stride }: Pick<PromptSettings, 'maxHistory'> & { readonly stride: number },
   room: number,
   prompt: (history: readonly HistoryItem[], most: number) => number[],
 ): { items: readonly HistoryItem[]; ids: number[] } | undefined {
   let ids: number[] = [];
   let items: readonly HistoryItem[] = [];
-  latestThatFit(Math.min(maxHistory, history.length), (count) => {
+  const fitting = latestThatFit(Math.min(maxHistory, history.length), (count) => {
     const chosen = choose(history, count);
     const tried = prompt(chosen, room);
     if (tried.length > room) return false;
@@ -199,6 +222,11 @@ function fitHistory(
     ids = tried; // counts that fit only grow, so the last one is the answer's
     return true;
   });
+  const stepped = steppedCount(history.length, fitting, stride);
+  if (stepped < fitting) {
+    items = choose(history, stepped);
+    ids = prompt(items, room);
+  }
   return items.length === 0 ? undefined : { items, ids };
 }
 

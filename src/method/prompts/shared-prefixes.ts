@@ -57,6 +57,18 @@ export function branches(places: readonly number[], sequences: readonly Int32Arr
   return { ids, positions, seenUntil, paths };
 }
 
+/** Tokens of the row of some sequences, without building it. @param places of the sequences that stand in it */
+export function rowTokens(places: readonly number[], sequences: readonly Int32Array[]): number {
+  let tokens = 0;
+  let before: Int32Array = new Int32Array();
+  for (const place of sorted(places, sequences)) {
+    const sequence = sequences[place]!;
+    tokens += sequence.length - sharedLength(before, sequence);
+    before = sequence;
+  }
+  return tokens;
+}
+
 /** What decides which sequences stand in one row. */
 export interface RowLimits {
   /** What a row of so many tokens costs, in any unit; grows faster than the tokens do, since branches see each other's places. */
@@ -66,6 +78,13 @@ export interface RowLimits {
   /** Response tokens of a row at most, except for a single sequence. */
   readonly mostResponses: number;
 }
+
+/** Limits for rows whose number of tokens nothing bounds but their cost. */
+export const unboundRows = (cost: RowLimits['cost']): RowLimits => ({
+  cost,
+  most: () => Number.POSITIVE_INFINITY,
+  mostResponses: Number.POSITIVE_INFINITY,
+});
 
 /** One row of a plan. */
 export interface PlannedRow {
@@ -108,6 +127,29 @@ export function planRows(
     rows.push({ places: [place], tokens: length, longest: length, responses: responses[place]! });
   }
   return rows.map(({ places, tokens }) => ({ places, tokens }));
+}
+
+/** Share of a sequence that its neighbour begins with, at least, where both are of one group. */
+const LEAST_SHARED = 0.25;
+
+/**
+ * Sequences in groups that begin alike, whatever a row of them would cost: each shares a quarter of the shorter with the one before
+ * it, beyond what all sequences begin with.
+ */
+export function groupsByPrefix(sequences: readonly Int32Array[]): number[][] {
+  const order = sorted([...sequences.keys()], sequences);
+  const [first, last] = [order[0], order.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const ofAll = sharedLength(sequences[first]!, sequences[last]!);
+  const groups: number[][] = [];
+  order.forEach((place, at) => {
+    const [before, own] = [sequences[order[at - 1] ?? place]!, sequences[place]!];
+    const shared = sharedLength(before, own) - ofAll;
+    const isLike = shared > 0 && shared >= LEAST_SHARED * (Math.min(before.length, own.length) - ofAll);
+    if (at > 0 && isLike) groups.at(-1)!.push(place);
+    else groups.push([place]);
+  });
+  return groups;
 }
 
 /** Places in the order of their sequences, so that those that begin alike are neighbours. */

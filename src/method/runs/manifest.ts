@@ -8,6 +8,7 @@ import { runtimeVersion } from '../../engine/runtime/version.ts';
 import { resolveObjectiveOptions } from '../objectives/objective-options.ts';
 import { type ObjectiveRecord, planOf, recordOf } from '../objectives/plan.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import type { TokenCount } from '../scoring/token-count.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { newerSettings, type ResolvedSettings } from '../training/settings.ts';
 import { readRecord } from './read-record.ts';
@@ -18,13 +19,13 @@ import type { TrainedUsers } from './trained-users.ts';
 export type RunStatus = 'running' | 'stopped' | 'failed' | 'done';
 
 /** What `train` returns and prints with `--json`. */
-export interface TrainSummary {
+export interface TrainSummary extends Partial<TokenCount> {
   /** The run folder. */
   readonly run: string;
   readonly steps: number;
   /** Over the time of the steps; compiling the training graph, checkpoints and final weights not counted. */
   readonly examplesPerSecond: number;
-  /** Tokens of all passes, padding not counted. */
+  /** Tokens of the examples in all passes, padding not counted, whether they were computed or saved. */
   readonly tokensPerSecond: number;
   /** Highest of any process that worked on the run. */
   readonly peakMemoryBytes: number;

@@ -33,7 +33,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Checks prompt settings as manifest.json and nextquill.json hold them. */
 export function checkPrompt(prompt: unknown, key: string, check: RecordCheck): void {
   check(key, prompt, isObject(prompt), 'an object');
-  const { template, reference, retrieval, maxTokens, maxHistory } = prompt as Record<string, unknown>;
+  const { template, reference, retrieval, maxTokens, maxHistory, historyStride } = prompt as Record<
+    string,
+    unknown
+  >;
   const templates = promptTemplates.map(({ id }) => id);
   check(`${key}.template`, template, isOneOf(templates, template), templates.join(' or '));
   check(`${key}.reference`, reference, isOneOf(referenceValues, reference), referenceValues.join(' or '));
@@ -41,6 +44,8 @@ export function checkPrompt(prompt: unknown, key: string, check: RecordCheck): v
   check(`${key}.retrieval`, retrieval, isRetrieval, retrievalNames.join(' or '));
   check(`${key}.maxTokens`, maxTokens, isCount(maxTokens, 1), 'a whole number above 0');
   check(`${key}.maxHistory`, maxHistory, isCount(maxHistory, 0), 'a whole number of at least 0');
+  const isStride = historyStride === undefined || isCount(historyStride, 1);
+  check(`${key}.historyStride`, historyStride, isStride, 'a whole number above 0');
 }
 
 /** Checks every value that resuming a run, or its report, reads. */
@@ -91,9 +96,10 @@ function checkSummary(summary: Record<string, unknown>, isThere: boolean, check:
   const numbers = ['steps', 'examplesPerSecond', 'tokensPerSecond', 'peakMemoryBytes', 'finalLoss'];
   for (const name of isThere ? numbers : [])
     check(`summary.${name}`, summary[name], isNumber(summary[name]), 'a number');
-  const { validationLoss } = summary;
-  const isLoss = validationLoss === undefined || isNumber(validationLoss);
-  check('summary.validationLoss', validationLoss, isLoss, 'a number');
+  for (const name of ['validationLoss', 'tokensComputed', 'tokensSaved']) {
+    const value = summary[name];
+    check(`summary.${name}`, value, value === undefined || isNumber(value), 'a number');
+  }
 }
 
 function checkRecipe(recipe: Record<string, unknown>, check: RecordCheck, fail: RecordFailure): void {

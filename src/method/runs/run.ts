@@ -4,10 +4,12 @@ import { AbortedError, EngineError, NextQuillError } from '../../base/errors.ts'
 import type { Model } from '../../engine/models/model.ts';
 import type { Notice } from '../data/notice.ts';
 import type { PromptPair } from '../prompts/pair.ts';
+import { addTokens, type TokenCount } from '../scoring/token-count.ts';
 import { createEstimator, type FixedEstimates } from '../training/estimators.ts';
 import { createValidation, type HeldOut } from '../training/held-out.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { peakMemoryBytes } from '../training/memory/training-memory.ts';
+import { trainingRowCost } from '../training/packing.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import { type StepRecord, trainingLoop } from '../training/trainer.ts';
 import type { TrainingGraph } from '../training/training-graph.ts';
@@ -158,6 +160,7 @@ export async function* runSteps(
       ...settings,
       startStep,
       padId: model.tokenizer.padId,
+      ...(settings.packing && { rowCost: trainingRowCost(model) }),
       ...(tokenEstimator && { tokenEstimator }),
       ...(signal && { signal }),
     });
@@ -209,11 +212,22 @@ export function summarise(run: string, manifest: Manifest, lines: readonly StepL
     steps: lines.length,
     examplesPerSecond: sum((line) => line.examples) / seconds,
     tokensPerSecond: sum((line) => line.tokens) / seconds,
+    ...countedTokens(lines),
     peakMemoryBytes: lines.reduce((most, line) => Math.max(most, line.peakMemoryBytes), peakMemoryBytes()),
     finalLoss: last.loss,
     ...(last.validationLoss !== undefined && { validationLoss: last.validationLoss }),
     ...resultOf(run, manifest),
   };
+}
+
+/** What was computed and saved; nothing where a line does not tell. */
+function countedTokens(lines: readonly StepLine[]): Partial<TokenCount> {
+  let total: TokenCount = { tokensComputed: 0, tokensSaved: 0 };
+  for (const { tokensComputed, tokensSaved } of lines) {
+    if (tokensComputed === undefined || tokensSaved === undefined) return {};
+    total = addTokens(total, { tokensComputed, tokensSaved });
+  }
+  return total;
 }
 
 interface Ending {

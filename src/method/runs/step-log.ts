@@ -103,13 +103,16 @@ const NUMBERS = [
   ...['seconds', 'tokensPerSecond', 'peakMemoryBytes'],
 ] as readonly (keyof StepLine)[];
 
+/** What a line may have. */
+const OPTIONAL_NUMBERS = ['validationLoss', 'tokensComputed', 'tokensSaved'] as const;
+
 function parseLine(text: string): StepLine | undefined {
   try {
     const line = JSON.parse(text) as Partial<Record<keyof StepLine, unknown>> | null;
     const isNumber = (name: keyof StepLine) => typeof line?.[name] === 'number';
     return line !== null &&
       NUMBERS.every(isNumber) &&
-      (line.validationLoss === undefined || isNumber('validationLoss'))
+      OPTIONAL_NUMBERS.every((name) => line[name] === undefined || isNumber(name))
       ? (line as unknown as StepLine)
       : undefined;
   } catch {

@@ -239,7 +239,7 @@ async function* userRuns(
     });
   // As a run on a user's texts alone takes them.
   const chosen = [...texts].flatMap(([user, own]) =>
-    itemsOfRun(own, settings).map((example) => ({ user, example })),
+    itemsOfRun(own, settings, () => user).map((example) => ({ user, example })),
   );
   const { examples, pairs } = yield* fittingPrompts(
     chosen.map(({ example }) => example),

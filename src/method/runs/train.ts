@@ -1,6 +1,6 @@
 /** @file Training as users call it: from examples, from prompt pairs, and from a run that was stopped or killed. */
 import { breathe } from '../../base/breathe.ts';
-import { CheckpointError, throwIfAborted } from '../../base/errors.ts';
+import { CheckpointError, ConfigError, throwIfAborted } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
@@ -98,8 +98,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const { examples: given, model, dataSource, signal, onProgress } = options;
   throwIfAborted(signal);
   await checkFree(options.out);
-  const settings = resolveSettings(options, model);
-  const chosen = itemsOfRun(forTraining(given), settings);
+  const settings = freshSettings(options, model);
+  const chosen = itemsOfRun(forTraining(given), settings, ({ user }) => user);
   const prompt = { ...defaultPromptSettings(model.config.maxPositions), ...options.prompt };
   const measured = settings.evalEvery > 0 ? heldOutRows(given) : undefined;
   const making = { model, dataSource, prompt, settings, onProgress, signal };
@@ -117,7 +117,7 @@ export async function* trainPairs(options: TrainPairsOptions): AsyncGenerator<Tr
   throwIfAborted(options.signal);
   await checkFree(options.out);
   const record = pairsRecord(dataSource, pairs);
-  const settings = resolveSettings(options, model);
+  const settings = freshSettings(options, model);
   const heldOut =
     settings.evalEvery > 0
       ? heldOutPairs((validation ?? []).slice(0, settings.evalExamples), dataSource)
@@ -170,6 +170,17 @@ export async function* resumePairs(
   const heldOut = manifest.validation && heldOutPairs(validation.slice(0, settings.evalExamples), source);
   const data = { pairs, record, ...(heldOut && { heldOut }) };
   return yield* continueRun(run, manifest, settings, model, data, options);
+}
+
+/** The settings of a run that begins: another engine makes rows in a way of its own, so that its runs record none. */
+function freshSettings({ engine, ...settings }: FreshOptions, model: Model): ResolvedSettings {
+  if (engine === undefined) return resolveSettings(settings, model);
+  if (settings.packing)
+    throw new ConfigError(`packing: expected none with engine ${engine.record.engine}, got true`, {
+      code: 'training/setting',
+      hint: 'Leave training.packing out, or train without --engine.',
+    });
+  return resolveSettings({ ...settings, packing: false }, model);
 }
 
 /** The settings of a run that is there, on as many threads as the caller wants. */

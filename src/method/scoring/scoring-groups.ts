@@ -32,19 +32,30 @@ const SCORE_WEIGHT = 2;
 /** Share of a row's keys that a query meets on average: attention goes block by block (engine/models/token-inputs.ts). */
 const SHARE_OF_KEYS = 0.625;
 
-/** The limits of rows that a model scores. @param tokensPerRun padded tokens of one run at most, where the caller set them */
-export function rowLimits({ parameters, config }: Sizes, tokensPerRun?: number): RowLimits {
+/**
+ * What a row of so many tokens costs a model, in multiplications of a forward pass.
+ * @param scoreWeight what attention to one key costs beside its two products
+ */
+export function rowCost(
+  { parameters, config }: Sizes,
+  scoreWeight: number = SCORE_WEIGHT,
+): RowLimits['cost'] {
   const { heads, headSize, layers, vocabularySize } = config;
   // Products of every token; the head's are those of the response alone, which no row shares.
   const perToken = parameters
     .filter(({ shape }) => shape.length === 2 && shape[0] !== vocabularySize)
     .reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
-  const perPair = SCORE_WEIGHT * SHARE_OF_KEYS * 2 * heads * headSize * layers;
-  const usual = tokensOfOneRun({ parameters });
+  const perPair = scoreWeight * SHARE_OF_KEYS * 2 * heads * headSize * layers;
+  return (tokens) => tokens * (perToken + perPair * tokens);
+}
+
+/** The limits of rows that a model scores. @param tokensPerRun padded tokens of one run at most, where the caller set them */
+export function rowLimits(model: Sizes, tokensPerRun?: number): RowLimits {
+  const usual = tokensOfOneRun(model);
   return {
-    cost: (tokens) => tokens * (perToken + perPair * tokens),
+    cost: rowCost(model),
     most: (longest) => tokensPerRun ?? Math.max(usual, TIMES_LONGEST * longest),
-    mostResponses: LOGITS_PER_RUN / vocabularySize,
+    mostResponses: LOGITS_PER_RUN / model.config.vocabularySize,
   };
 }
 

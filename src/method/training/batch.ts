@@ -1,6 +1,11 @@
 /** @file A microbatch as the training graph takes it: its padded passes, over the same response tokens. */
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
 import type { PassName } from '../objectives/plan.ts';
+import { checkAligned, collate, type PromptWithResponse } from '../prompts/collate.ts';
+import { packedRows, type RowCost } from '../prompts/packed-rows.ts';
+import type { PromptPair } from '../prompts/pair.ts';
+import { tokensOf } from '../prompts/shared-prefixes.ts';
+import { addTokens, type TokenCount, tokensOfPass } from '../scoring/token-count.ts';
 import type { TokenEstimate } from './given-effects.ts';
 
 /** One pass of a microbatch: padded tokens, and the flat positions whose logits predict the response tokens. */
@@ -36,4 +41,58 @@ export function withEachPass(batch: TrainingBatch, change: (pass: PassBatch) => 
     return pass === undefined ? [] : [[name, change(pass)] as const];
   });
   return { ...batch, ...Object.fromEntries(changed) };
+}
+
+/** The prompt of each pass. */
+const promptIdsOf: Readonly<Record<PassName, (pair: PromptPair) => readonly number[]>> = {
+  withHistory: ({ withHistoryIds }) => withHistoryIds,
+  withoutHistory: ({ withoutHistoryIds }) => withoutHistoryIds,
+  otherHistory: ({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds,
+};
+
+/** What a pass reads of some examples, in their order. */
+export function promptsOfPass(pairs: readonly PromptPair[], pass: PassName): PromptWithResponse[] {
+  return pairs.map((pair) => ({
+    promptIds: promptIdsOf[pass](pair),
+    responseIds: pair.responseIds,
+    ...(pair.fitted && { fitted: pair.fitted }),
+  }));
+}
+
+/**
+ * The passes of some examples that an objective needs, padded on the right.
+ * @param rowCost what a row costs, where rows are packed: losses and gradients are then those of one row an example, in another
+ *   order of summation. Without, every example has a row of its own.
+ */
+export function trainingBatch(
+  pairs: readonly PromptPair[],
+  passes: readonly PassName[],
+  padId: number,
+  rowCost?: RowCost,
+): TrainingBatch {
+  const collated = passes.map((name) => {
+    const prompts = promptsOfPass(pairs, name);
+    const packed = rowCost && { layout: packedRows(prompts.map(tokensOf), rowCost).layout };
+    return [name, collate(prompts, { padId, side: 'right', ...packed })] as const;
+  });
+  const [[, first], ...others] = collated as [(typeof collated)[number], ...typeof collated];
+  for (const [, pass] of others) checkAligned(first, pass);
+  return {
+    ...(Object.fromEntries(collated) as Partial<Record<PassName, PassBatch>>),
+    hasHistory: pairs.map((pair) => pair.hasHistory),
+    ...(passes.includes('otherHistory') && {
+      isCompared: pairs.map((pair) => pair.otherHistoryIds !== undefined),
+    }),
+  };
+}
+
+/** Tokens of all passes of a microbatch. */
+export function tokensOfBatch(
+  batch: TrainingBatch,
+  pairs: readonly PromptPair[],
+  passes: readonly PassName[],
+): TokenCount {
+  return passes
+    .map((name) => tokensOfPass(promptsOfPass(pairs, name), batch[name]!))
+    .reduce(addTokens, { tokensComputed: 0, tokensSaved: 0 });
 }

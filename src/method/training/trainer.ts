@@ -5,18 +5,20 @@ import { randomStream } from '../../base/random.ts';
 import type { LoraOptions } from '../../engine/models/parameters.ts';
 import { createAdamW } from '../../engine/optim/adamw.ts';
 import { learningRateAt, type Schedule } from '../../engine/optim/learning-rate.ts';
-import type { ObjectivePlan, PassName } from '../objectives/plan.ts';
-import { checkAligned, collate } from '../prompts/collate.ts';
+import type { ObjectivePlan } from '../objectives/plan.ts';
+import type { RowCost } from '../prompts/packed-rows.ts';
 import type { PromptPair } from '../prompts/pair.ts';
-import type { PassBatch, TrainingBatch } from './batch.ts';
+import { addTokens, type TokenCount } from '../scoring/token-count.ts';
+import { type TrainingBatch, tokensOfBatch, trainingBatch } from './batch.ts';
 import { withNoise } from './dropout-noise.ts';
 import type { Estimator } from './estimators.ts';
 import { ofFitted } from './given-effects.ts';
-import { planEpoch, stepsPerEpoch } from './plan.ts';
+import { packedMicrobatches } from './packing.ts';
+import { epochPlans, type StepOptions, stepsPerEpoch } from './plan.ts';
 import type { TrainingGraph } from './training-graph.ts';
 
 /** Numbers of the loop; defaults are the reference code's where it has one. */
-export interface LoopOptions {
+export interface LoopOptions extends StepOptions {
   readonly learningRate: number;
   readonly schedule: Schedule;
   readonly warmupRatio: number;
@@ -26,12 +28,9 @@ export interface LoopOptions {
   readonly beta2?: number;
   /** The adapter; its dropout takes masks with each microbatch. */
   readonly lora?: LoraOptions;
-  readonly batchSize: number;
-  readonly gradientAccumulation: number;
   readonly epochs: number;
   /** Ends the run earlier; the schedule ends with it. */
   readonly maxSteps?: number;
-  readonly seed: number;
   readonly threads?: number;
   /** The last step that has been taken already; 0 for a fresh run. */
   readonly startStep?: number;
@@ -40,11 +39,13 @@ export interface LoopOptions {
   readonly objective?: ObjectivePlan;
   /** Who estimates the effects of tokens, where the model in training does not alone. */
   readonly tokenEstimator?: Estimator;
+  /** What a row costs, where rows are packed: see packing.ts. Without, every example has a row of its own. */
+  readonly rowCost?: RowCost | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** What one step did. */
-export interface StepRecord {
+/** What one step did. The count of tokens is absent where another engine took the step. */
+export interface StepRecord extends Partial<TokenCount> {
   /** 1 for the first. */
   readonly step: number;
   readonly totalSteps: number;
@@ -55,7 +56,7 @@ export interface StepRecord {
   readonly learningRate: number;
   readonly gradientNorm: number;
   readonly examples: number;
-  /** Tokens that the passes saw, padding not counted. */
+  /** Tokens of the examples in all passes, padding not counted, whether they were computed or saved. */
   readonly tokens: number;
 }
 
@@ -80,7 +81,7 @@ export interface PlannedStep {
   readonly effectScale: number;
 }
 
-/** The steps after `startStep`: a function of the pairs' lengths, the numbers of the loop and the seed alone. */
+/** The steps after `startStep`: a function of the pairs, the numbers of the loop and the seed alone. */
 export function* plannedSteps(
   pairs: readonly PromptPair[],
   options: Omit<LoopOptions, 'padId'>,
@@ -88,12 +89,12 @@ export function* plannedSteps(
 ): Generator<PlannedStep, void> {
   const total = totalSteps(pairs.length, options);
   const perEpoch = stepsPerEpoch(pairs.length, options);
-  const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
+  const planOf = epochPlans(pairs, options);
   let plan: number[][][] = [];
   for (let step = startStep + 1; step <= total; step++) {
     const epoch = Math.floor((step - 1) / perEpoch);
     const place = (step - 1) % perEpoch;
-    if (place === 0 || plan.length === 0) plan = planEpoch({ ...options, lengths }, epoch);
+    if (place === 0 || plan.length === 0) plan = planOf(epoch);
     yield {
       step,
       epoch,
@@ -115,13 +116,14 @@ export async function* trainingLoop(
   pairs: readonly PromptPair[],
   options: LoopOptions,
 ): AsyncGenerator<StepRecord, void> {
-  const { startStep = 0, signal, tokenEstimator } = options;
+  const { startStep = 0, signal, tokenEstimator, rowCost, batchSize } = options;
+  const { passes } = graph;
   const total = totalSteps(pairs.length, options);
   await using optimizer = await createAdamW(options);
   /** The microbatch as the graph takes it in a step: passes, masks of dropout, estimates. */
   const batchOf = async (microbatch: readonly number[], step: number): Promise<TrainingBatch> => {
     const rows = microbatch.map((index) => pairs[index]!);
-    const plain = trainingBatch(rows, graph.passes, options.padId);
+    const plain = trainingBatch(rows, passes, options.padId, rowCost);
     const estimates = await tokenEstimator?.estimates(microbatch);
     const batch =
       (options.lora?.dropout ?? 0) > 0
@@ -132,16 +134,18 @@ export async function* trainingLoop(
   };
   for (const planned of plannedSteps(pairs, options, startStep)) {
     throwIfAborted(signal);
-    const { step, epoch, microbatches, learningRate, effectScale } = planned;
-    const examples = microbatches.reduce((sum, microbatch) => sum + microbatch.length, 0);
+    const { step, epoch, microbatches: drawn, learningRate, effectScale } = planned;
+    const examples = drawn.reduce((sum, microbatch) => sum + microbatch.length, 0);
+    const microbatches = rowCost ? packedMicrobatches(drawn, pairs, { passes, batchSize, rowCost }) : drawn;
     if (graph.accumulates) graph.parameters.gradients.fill(0);
     const sums: Record<string, number> = {};
-    let tokens = 0;
+    let tokens: TokenCount = { tokensComputed: 0, tokensSaved: 0 };
     for (const microbatch of microbatches) {
       const batch = await batchOf(microbatch, step);
       for (const [name, share] of Object.entries(await graph.accumulate(batch, examples, effectScale)))
         sums[name] = (sums[name] ?? 0) + share;
-      for (const pass of graph.passes) tokens += tokenCount(batch[pass]!);
+      const rows = microbatch.map((index) => pairs[index]!);
+      tokens = addTokens(tokens, tokensOfBatch(batch, rows, passes));
       await breathe(signal);
     }
     const gradientNorm = checkedNorm(await optimizer.gradientNorm(graph.parameters), step);
@@ -157,7 +161,8 @@ export async function* trainingLoop(
       learningRate,
       gradientNorm,
       examples,
-      tokens,
+      tokens: tokens.tokensComputed + tokens.tokensSaved,
+      ...tokens,
     };
   }
 }
@@ -179,38 +184,3 @@ export function effectScaleAt(
   const warmup = (objective?.options.effectWarmup ?? 0) * total;
   return warmup > 0 ? Math.min(1, step / warmup) : 1;
 }
-
-/** The passes of some examples that an objective needs, padded on the right. */
-export function trainingBatch(
-  pairs: readonly PromptPair[],
-  passes: TrainingGraph['passes'],
-  padId: number,
-): TrainingBatch {
-  const collated = passes.map((name) => {
-    const prompts = pairs.map((pair) => ({
-      promptIds: promptIdsOf[name](pair),
-      responseIds: pair.responseIds,
-      ...(pair.fitted && { fitted: pair.fitted }),
-    }));
-    return [name, collate(prompts, { padId, side: 'right' })] as const;
-  });
-  const [[, first], ...others] = collated as [(typeof collated)[number], ...typeof collated];
-  for (const [, pass] of others) checkAligned(first, pass);
-  return {
-    ...(Object.fromEntries(collated) as Partial<Record<PassName, PassBatch>>),
-    hasHistory: pairs.map((pair) => pair.hasHistory),
-    ...(passes.includes('otherHistory') && {
-      isCompared: pairs.map((pair) => pair.otherHistoryIds !== undefined),
-    }),
-  };
-}
-
-/** The prompt of each pass. */
-const promptIdsOf: Readonly<Record<PassName, (pair: PromptPair) => readonly number[]>> = {
-  withHistory: ({ withHistoryIds }) => withHistoryIds,
-  withoutHistory: ({ withoutHistoryIds }) => withoutHistoryIds,
-  otherHistory: ({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds,
-};
-
-const tokenCount = ({ attentionMask }: PassBatch): number =>
-  attentionMask.reduce((sum, flag) => sum + flag, 0);

@@ -7,7 +7,7 @@ import { compile, type Program } from '../../../src/engine/onnx/program.ts';
 import { createSession, type HostTensor } from '../../../src/engine/runtime/session.ts';
 import { mappedWeights } from '../../../src/engine/weights/mapped-weights.ts';
 import { planObjective } from '../../../src/method/objectives/plan.ts';
-import { trainingBatch } from '../../../src/method/training/trainer.ts';
+import { trainingBatch } from '../../../src/method/training/batch.ts';
 import { trainingExpressions } from '../../../src/method/training/training-graph.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 

@@ -13,7 +13,7 @@ import { blockSizeOf, dequantiseRows, quantiseRows } from '../../../src/engine/q
 import { withQuantisedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import { readTensor } from '../../../src/engine/weights/safetensors.ts';
 import { planObjective } from '../../../src/method/objectives/plan.ts';
-import { trainingBatch } from '../../../src/method/training/trainer.ts';
+import { trainingBatch } from '../../../src/method/training/batch.ts';
 import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
 import { largestDifference } from '../../support/engine.ts';
 import { logitsOf } from '../../support/logits.ts';

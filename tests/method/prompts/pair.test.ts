@@ -319,3 +319,41 @@ describe('a conversation before the query', () => {
     );
   });
 });
+
+describe('a window of latest items whose start moves in steps', () => {
+  // A user's ninth to sixteenth text, each with all before it.
+  const items = Array.from({ length: 16 }, (_, i) => item(`day ${i}`, `Nothing of note on day ${i}.`));
+  const targets = items.map(
+    (_, place): Example => ({
+      ...example,
+      id: `t${place}`,
+      history: items.slice(0, place),
+    }),
+  );
+  const roomy = { ...settings, maxTokens: 2000, maxHistory: 8 };
+  const shownOf = (target: Example, changes: Partial<PromptSettings>) =>
+    promptPair(target, tokenizer, { ...roomy, ...changes }).shown.map(({ id }) => id);
+
+  test('begins where the window of the text before began, until it moves by the stride', () => {
+    const starts = (historyStride: number) =>
+      targets.slice(8).map((target) => shownOf(target, { historyStride })[0]);
+    expect(starts(1)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((day) => `day ${day}`));
+    expect(starts(4)).toEqual([0, 4, 4, 4, 4, 8, 8, 8].map((day) => `day ${day}`));
+    for (const target of targets) {
+      const shown = shownOf(target, { historyStride: 4 });
+      expect(shown).toEqual(target.history.slice(target.history.length - shown.length).map(({ id }) => id));
+      expect(shown.length).toBeGreaterThanOrEqual(Math.min(target.history.length, 5));
+    }
+  });
+
+  test('leaves the histories of others as they are cut', () => {
+    const others = { history: items.slice(0, 9) };
+    const pair = promptPair(targets[4]!, tokenizer, { ...roomy, historyStride: 8 }, others);
+    expect(pair.historyItemsUsed).toBe(8);
+  });
+
+  test('is refused for items that form no window', () => {
+    for (const changes of [{ historyStride: 4, retrieval: 'bm25' as const }, { historyStride: 0 }])
+      expect(() => shownOf(targets[9]!, changes)).toThrow(expect.objectContaining({ code: 'prompt/stride' }));
+  });
+});

@@ -5,9 +5,8 @@ import type { ObjectiveName } from '../../../src/method/objectives/objectives.ts
 import { planObjective } from '../../../src/method/objectives/plan.ts';
 import { collate } from '../../../src/method/prompts/collate.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
-import type { PassBatch, TrainingBatch } from '../../../src/method/training/batch.ts';
+import { type PassBatch, type TrainingBatch, trainingBatch } from '../../../src/method/training/batch.ts';
 import { withNoise } from '../../../src/method/training/dropout-noise.ts';
-import { trainingBatch } from '../../../src/method/training/trainer.ts';
 import { createTrainingGraph, type TrainingGraph } from '../../../src/method/training/training-graph.ts';
 import { largestDifference } from '../../support/engine.ts';
 import { randomPairs, tinyModel } from '../../support/tiny-model.ts';

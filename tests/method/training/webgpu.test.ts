@@ -10,7 +10,7 @@ import { blockModules } from '../../../src/engine/lora/layers.ts';
 import { planObjective } from '../../../src/method/objectives/plan.ts';
 import { promptOf } from '../../../src/method/prompts/collate.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
-import { trainingBatch } from '../../../src/method/training/trainer.ts';
+import { trainingBatch } from '../../../src/method/training/batch.ts';
 import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
 import { hasWebgpu } from '../../support/devices.ts';
 import { largestDifference } from '../../support/engine.ts';

@@ -1,10 +1,13 @@
 /** @file The memory of a run: what it has needed, what it will need, and what the machine can give. */
 import { freemem } from 'node:os';
 import { bytesOfBase } from '../../../engine/quantisation/layout.ts';
+import type { PassName } from '../../objectives/plan.ts';
+import { packedRows, type RowCost } from '../../prompts/packed-rows.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
-import { type TrainingBatch, withEachPass } from '../batch.ts';
-import { planEpoch } from '../plan.ts';
-import { trainingBatch } from '../trainer.ts';
+import { tokensOf } from '../../prompts/shared-prefixes.ts';
+import { promptsOfPass, type TrainingBatch, trainingBatch, withEachPass } from '../batch.ts';
+import { packedMicrobatches, trainingRowCost } from '../packing.ts';
+import { epochPlans, type StepOptions } from '../plan.ts';
 import { type TrainingGraphOptions, trainingExpressions } from '../training-graph.ts';
 import { estimatorMemory, evaluationMemory } from './estimator-memory.ts';
 import { sessionMemory } from './session-memory.ts';
@@ -40,11 +43,10 @@ export interface MemoryPrediction {
 const TRAINED_BYTES = 4 * 4;
 
 /** What decides about the size of microbatches. */
-export interface BatchShape {
-  readonly batchSize: number;
-  readonly gradientAccumulation: number;
+export interface BatchShape extends StepOptions {
   readonly epochs: number;
-  readonly seed: number;
+  /** Whether rows are packed; false by default. */
+  readonly packing?: boolean;
 }
 
 /**
@@ -65,9 +67,12 @@ export function predictMemory(
   const { needs, estimator } = options.objective;
   const anchorBytes = ({ withoutHistory }: TrainingBatch) =>
     needs.anchor ? 2 * 4 * withoutHistory!.targets.length * model.config.vocabularySize : 0;
-  const microbatches = largestMicrobatches(pairs, shape).map((batch) => batch.map((index) => pairs[index]!));
+  const rowCost = shape.packing ? trainingRowCost(model) : undefined;
+  const microbatches = largestMicrobatches(pairs, shape, passes, rowCost).map((batch) =>
+    batch.map((index) => pairs[index]!),
+  );
   const runs = microbatches.map((rows) => {
-    const batch = silentNoise(trainingBatch(rows, passes, model.tokenizer.padId));
+    const batch = silentNoise(trainingBatch(rows, passes, model.tokenizer.padId, rowCost));
     return { feeds: feeds(batch, rows.length), beside: anchorBytes(batch) };
   });
   const { weights, activations, graph } = sessionMemory(outputs, runs);
@@ -88,25 +93,47 @@ export function predictMemory(
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** The microbatches with the most tokens with history, without, and with the most response tokens. */
-function largestMicrobatches(pairs: readonly PromptPair[], shape: BatchShape): number[][] {
-  const lengths = pairs.map((pair) => pair.withHistoryIds.length + pair.responseIds.length);
-  const shorter = pairs.map((pair) => pair.withoutHistoryIds.length + pair.responseIds.length);
-  const most = (of: (index: number) => number) => (batch: readonly number[]) =>
-    batch.length * Math.max(...batch.map(of));
+/** The microbatches with the most padded tokens of each pass, and with the most response tokens. */
+function largestMicrobatches(
+  pairs: readonly PromptPair[],
+  shape: BatchShape,
+  passes: readonly PassName[],
+  rowCost: RowCost | undefined,
+): number[][] {
+  const { batchSize, epochs } = shape;
+  const sizes: ((index: number) => number)[] = passes.map((pass) => (index) => {
+    const { promptIds, responseIds } = promptsOfPass([pairs[index]!], pass)[0]!;
+    return promptIds.length + responseIds.length;
+  });
+  const padded = (indices: readonly number[], pass: number) => {
+    if (rowCost === undefined) return indices.length * Math.max(...indices.map(sizes[pass]!));
+    const some = indices.map((index) => pairs[index]!);
+    const { layout, length } = packedRows(promptsOfPass(some, passes[pass]!).map(tokensOf), rowCost);
+    return layout.length * length;
+  };
+  const responses = (index: number) => pairs[index]!.responseIds.length;
   const measures = [
-    most((index) => lengths[index]!),
-    most((index) => shorter[index]!),
-    (batch: readonly number[]) => batch.reduce((sum, index) => sum + pairs[index]!.responseIds.length, 0),
+    ...passes.map((_, pass) => (indices: readonly number[]) => padded(indices, pass)),
+    (indices: readonly number[]) => indices.reduce((sum, index) => sum + responses(index), 0),
   ];
-  const largest = measures.map(() => ({ size: 0, batch: [] as number[] }));
-  for (let epoch = 0; epoch < shape.epochs; epoch++)
-    for (const batch of planEpoch({ ...shape, lengths }, epoch).flat())
-      measures.forEach((measure, i) => {
-        const size = measure(batch);
-        if (size > largest[i]!.size) largest[i] = { size, batch };
-      });
-  return [...new Set(largest.map(({ batch }) => batch))];
+  /** What no microbatch of these examples exceeds. */
+  const bounds = [...sizes, responses].map(
+    (size) => (indices: readonly number[]) => batchSize * Math.max(...indices.map(size)),
+  );
+  const largest = measures.map(() => ({ size: 0, batch: [] as readonly number[] }));
+  const planOf = epochPlans(pairs, shape);
+  for (let epoch = 0; epoch < epochs; epoch++)
+    for (const drawn of planOf(epoch)) {
+      const step = drawn.flat();
+      if (bounds.every((bound, i) => bound(step) <= largest[i]!.size)) continue;
+      const microbatches = rowCost ? packedMicrobatches(drawn, pairs, { ...shape, passes, rowCost }) : drawn;
+      for (const batch of microbatches)
+        measures.forEach((measure, i) => {
+          const size = measure(batch);
+          if (size > largest[i]!.size) largest[i] = { size, batch };
+        });
+    }
+  return [...new Set(largest.map(({ batch }) => batch))].map((batch) => [...batch]);
 }
 
 /** For graphs that drop: sizes are all that is asked. */

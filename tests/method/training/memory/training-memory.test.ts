@@ -107,8 +107,9 @@ describe('a run', () => {
   it('is told what would fit', async () => {
     const model = (await childRun({ method: 'full' })).fresh.model;
     const wide = { ...model, config: { ...model.config, maxPositions: 4096 } };
-    const pairs = Array.from({ length: 16 }, () => ({
-      withHistoryIds: new Array<number>(1500).fill(5),
+    // Each of its own, or rows would be packed into one.
+    const pairs = Array.from({ length: 16 }, (_, i) => ({
+      withHistoryIds: new Array<number>(1500).fill(5 + i),
       withoutHistoryIds: [5],
       responseIds: new Array<number>(20).fill(7),
       responseStarts: [],
