@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .faults import SpecFault
+from .scores import ScoreOptions
 
 TABLE = json.loads((Path(__file__).parent / "objectives.json").read_text())
 
@@ -45,6 +46,19 @@ class Plan:
     @property
     def is_weighted(self) -> bool:
         return self.weights != "uniform"
+
+    @property
+    def effect_losses(self) -> tuple[str, ...]:
+        """The losses on effects, beside the fit."""
+        calibrates = self.fit == "withHistory" and self.options["calibrationWeight"] > 0
+        kinds = {"difference": self.difference != "none", "calibration": calibrates}
+        return tuple(kind for kind, is_on in kinds.items() if is_on)
+
+    @property
+    def needs_scale(self) -> bool:
+        """Whether the factor of losses on effects depends on the step."""
+        grows = self.options["effectWarmup"] > 0 or self.options["effectStart"] > 0
+        return bool(self.effect_losses) and grows
 
     @property
     def asks_preference_tokens(self) -> bool:
@@ -86,7 +100,7 @@ class Plan:
     def passes(self) -> str:
         """Those with the user's own prompts."""
         own = self.asks_effects and not self.needs_estimate
-        compares = self.difference != "none" or self.needs_anchor or own
+        compares = bool(self.effect_losses) or self.needs_anchor or own
         return "pair" if self.fit == "withHistory" and compares else self.fit
 
     @property
@@ -104,8 +118,8 @@ class Plan:
         """Whether a gradient flows into the pass without history."""
         if self.passes != "pair":
             return self.passes == "withoutHistory"
-        through_difference = self.difference != "none" and not self.options["stopGradient"]
-        return through_difference or self.needs_anchor or self.gradient_through_weights
+        through_effects = bool(self.effect_losses) and not self.options["stopGradient"]
+        return through_effects or self.needs_anchor or self.gradient_through_weights
 
     @cached_property
     def scores(self) -> tuple[str, ...]:
@@ -117,8 +131,7 @@ class Plan:
                 wanted.append(other)
             if self.weights == "divergence" and not self.needs_estimate:
                 wanted.append("divergence")
-            if self.difference != "none":
-                wanted.append("difference")
+            wanted += self.effect_losses
         if self.needs_anchor:
             wanted.append("anchor")
         if self.needs_other:
@@ -126,9 +139,10 @@ class Plan:
         return tuple(wanted)
 
     @property
-    def score_options(self) -> dict[str, object]:
+    def score_options(self) -> ScoreOptions:
         """Options of token_scores."""
-        return {"stop_gradient": bool(self.options["stopGradient"]), "plausibility": float(self.options["plausibility"])}
+        of = self.options
+        return ScoreOptions(bool(of["stopGradient"]), float(of["plausibility"]), float(of["strengthSpread"]))
 
 
 def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: str = "dynamic") -> Plan:
@@ -308,7 +322,7 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
 
-    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + κ/2 Σ_{s = 1 ± δ} CE̅(z_∅ + s (z_h − z_∅), y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
     φ of the fit in place of the first two terms.
     w is 1 / |S| or ω̃, and 0 where `differenceAt` leaves a token out; P are the tokens that difference_score compares.
     `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
@@ -335,6 +349,9 @@ def loss_of(
             values = values * preference_tokens(plan, tokens, given or {})
         parts["logitDifference"] = groups.total(values, weights if plan.difference == "weighted" else groups.uniform)
         loss = loss + parts["logitDifference"] * (options["effectWeight"] * effect_scale)
+    if "calibration" in plan.effect_losses:
+        parts["calibration"] = groups.total(-tokens["calibration"] * groups.history, groups.uniform)
+        loss = loss + parts["calibration"] * (options["calibrationWeight"] * effect_scale)
     if plan.needs_anchor:
         parts["anchor"] = groups.total(tokens["anchor"] * groups.history, groups.uniform)
         loss = loss + parts["anchor"] * options["anchorWeight"]
@@ -372,6 +389,7 @@ def nextquill_loss(
     objective: str = "nextquill",
     step_examples: int | None = None,
     difference: Tensor | None = None,
+    calibration: Tensor | None = None,
     divergence: Tensor | None = None,
     anchor: Tensor | None = None,
     generic: Tensor | None = None,
@@ -386,13 +404,19 @@ def nextquill_loss(
     own, none: log p(y_t) with and without the history, f32[S], nats; example_of: i64[S]; has_history: bool[examples].
     step_examples: examples that the loss is a mean over, those given by default; over accumulated microbatches and
     processes it is the number of the whole step, and the shares are summed.
-    difference: log softmax(z_h − z_∅)[y], for objectives with a loss on it; divergence and anchor: see scores.py.
+    difference: log softmax(z_h − z_∅)[y], for objectives with a loss on it; calibration, divergence and anchor: see scores.py.
     other: log p(y_t) with another user's history; is_compared: bool[examples], those with their own history by default;
     start_margin: own − other of the starting model. For objectives with a preference.
     options: those of a recipe's objectiveOptions, such as plainWeight=0.3.
     """
     plan = plan_of(objective, options)
-    others = {"difference": difference, "divergence": divergence, "anchor": anchor, "otherHistory": other}
+    others = {
+        "difference": difference,
+        "calibration": calibration,
+        "divergence": divergence,
+        "anchor": anchor,
+        "otherHistory": other,
+    }
     tokens = _tokens_of(plan.scores, own, none, others)
     if plan.needs_start_margin and start_margin is None:
         raise SpecFault(

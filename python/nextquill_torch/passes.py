@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .model import Adapted, head_product
 from .noise import token_noise
 from .objective import Plan
-from .scores import token_scores
+from .scores import ScoreOptions, token_scores
 from .spec import Pairs, Ragged
 
 
@@ -159,8 +159,8 @@ class Scored(nn.Module):
                 hidden[name] = self._rows(self.adapted, side)
         heads = {name: self._head(name) for name in hidden}
         with nullcontext() if trains else torch.no_grad():
-            of_plan = {} if plan is None else plan.score_options
-            return token_scores(wanted, hidden, heads, batch.targets, chunk=self.chunk, **of_plan)
+            options = ScoreOptions() if plan is None else plan.score_options
+            return token_scores(wanted, hidden, heads, batch.targets, chunk=self.chunk, options=options)
 
     def _rows(self, adapted: Adapted, side: Side) -> Tensor:
         """Hidden states at the rows of a side: [S, D]."""

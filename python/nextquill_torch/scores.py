@@ -6,6 +6,7 @@ the rest runs in, and the backward pass computes them again. Definitions: src/me
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,25 +54,43 @@ def anchor_divergence(start: Tensor, without_history: Tensor) -> Tensor:
     return (log_start.exp() * (log_start - torch.log_softmax(without_history, -1))).sum(-1)
 
 
-def difference_score(z_h: Tensor, z_0: Tensor, targets: Tensor, stop_gradient: bool, plausibility: float) -> Tensor:
+def difference_score(z_h: Tensor, z_0: Tensor, targets: Tensor, plausibility: float) -> Tensor:
     """log softmax(z_h − z_∅)[y] over {v: p_h(v) ≥ plausibility · max p_h} ∪ {y}, or with 0 over the vocabulary: [S], nats."""
-    effect = z_h - (z_0.detach() if stop_gradient else z_0)
+    effect = z_h - z_0
     if plausibility > 0:
         kept = z_h.detach() >= z_h.detach().amax(-1, keepdim=True) + math.log(plausibility)
         effect = effect.masked_fill(~kept.scatter(-1, targets[:, None], True), -math.inf)
     return log_probability(effect, targets)
 
 
+def calibration_score(z_h: Tensor, z_0: Tensor, targets: Tensor, spread: float) -> Tensor:
+    """Mean of log softmax(z_∅ + s (z_h − z_∅))[y] over s = 1 − spread and 1 + spread: [S], nats."""
+    change = (z_h - z_0) * spread
+    return (log_probability(z_h - change, targets) + log_probability(z_h + change, targets)) * 0.5
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Options of an objective that numbers of tokens depend on."""
+
+    #: No gradient of losses on effects into the pass without history.
+    stop_gradient: bool = False
+    plausibility: float = 0.0
+    strength_spread: float = 0.25
+
+
 def scores_of_logits(
-    wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, stop_gradient: bool, plausibility: float
+    wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, options: ScoreOptions
 ) -> list[Tensor]:
     """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, start."""
     z_h, z_0 = logits.get("withHistory"), logits.get("withoutHistory")
+    compared = z_0.detach() if z_0 is not None and options.stop_gradient else z_0
     made: dict[str, Callable[[], Tensor]] = {
         "withHistory": lambda: log_probability(z_h, targets),
         "withoutHistory": lambda: log_probability(z_0, targets),
         "otherHistory": lambda: log_probability(logits["otherHistory"], targets),
-        "difference": lambda: difference_score(z_h, z_0, targets, stop_gradient, plausibility),
+        "difference": lambda: difference_score(z_h, compared, targets, options.plausibility),
+        "calibration": lambda: calibration_score(z_h, compared, targets, options.strength_spread),
         "divergence": lambda: divergence(z_h, z_0),
         "anchor": lambda: anchor_divergence(logits["start"], z_0),
     }
@@ -85,8 +104,7 @@ def token_scores(
     targets: Tensor,
     *,
     chunk: int,
-    stop_gradient: bool = False,
-    plausibility: float = 0.0,
+    options: ScoreOptions = ScoreOptions(),
 ) -> dict[str, Tensor]:
     """Numbers of all tokens from hidden rows [S, D] of each pass, whose head is `heads[pass]`: f32[S] each.
 
@@ -96,7 +114,7 @@ def token_scores(
 
     def of_chunk(rows: slice, *parts: Tensor) -> Tensor:
         logits = {name: heads[name](part).float() for name, part in zip(passes, parts)}
-        return torch.stack(scores_of_logits(wanted, logits, targets[rows], stop_gradient, plausibility))
+        return torch.stack(scores_of_logits(wanted, logits, targets[rows], options))
 
     results = []
     for start in range(0, len(targets), chunk):

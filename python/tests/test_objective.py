@@ -42,7 +42,7 @@ def loss_and_gradients(plan, leaves, targets, groups, given=None, effect_scale=1
     if plan.needs_anchor:
         hidden["start"] = start
     heads = {name: lambda rows: rows for name in hidden}
-    tokens = token_scores(plan.scores, hidden, heads, targets, chunk=chunk, **plan.score_options)
+    tokens = token_scores(plan.scores, hidden, heads, targets, chunk=chunk, options=plan.score_options)
     loss, parts = loss_of(plan, tokens, groups, given, effect_scale)
     loss.backward()
     return loss.detach(), parts
@@ -109,7 +109,7 @@ def test_plans_are_those_of_typescript(entry):
         "anchor": plan.needs_anchor,
         "other": plan.needs_other,
         "startMargin": plan.needs_start_margin,
-        "scale": plan.options["effectWarmup"] > 0,
+        "scale": plan.needs_scale,
     }
     made = {"fit": plan.fit, "weights": plan.weights, "difference": plan.difference, "passes": plan.passes, "needs": needs}
     assert made == entry["plan"]

@@ -109,7 +109,7 @@ async function resultSpec({ settings: { lora }, model, modelSource, info }: Trai
 
 /** The rules that an objective's name and options stand for. */
 export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
-  const { fit, rule, difference, asksPreferenceTokens, passes, needs, options } = plan;
+  const { fit, rule, difference, effectLosses, asksPreferenceTokens, passes, needs, options } = plan;
   const readsRatios = asksPreferenceTokens || !['uniform', 'divergence'].includes(rule);
   const ofEffects: Quantity[] = [
     ...(rule === 'divergence' ? (['divergence'] as const) : []),
@@ -123,7 +123,7 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
     passes,
     gradientWithoutHistory:
       fit === 'withoutHistory' ||
-      (difference !== 'none' && !options.stopGradient) ||
+      (effectLosses.length > 0 && !options.stopGradient) ||
       (rule === 'divergence' && options.weightGradient) ||
       needs.anchor,
     needs: [

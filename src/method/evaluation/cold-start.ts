@@ -130,9 +130,9 @@ export async function coldStart(
 
 /** What to switch on against a loss without history, of what is not on already. */
 export function remediesFor(recipe: ObjectiveRecord): ColdStartRemedy[] {
-  const { difference, options } = planOf(recipe);
+  const { effectLosses, options } = planOf(recipe);
   const { stopGradient, anchorWeight, effectWeight } = options;
-  const isOpen = difference !== 'none' && !stopGradient && effectWeight > 0;
+  const isOpen = effectLosses.includes('difference') && !stopGradient && effectWeight > 0;
   return [...(isOpen ? [{ code: 'stop-gradient' } as const] : []), { code: 'anchor', above: anchorWeight }];
 }
 

@@ -11,6 +11,7 @@ import {
 import { type Value, withScope } from '../../engine/ops/value.ts';
 import type { LogitPair } from '../effects/effects.ts';
 import { anchorDivergence } from './anchor.ts';
+import { calibrationLoss } from './calibration.ts';
 import { differenceLoss } from './difference.ts';
 import type { ObjectivePlan } from './plan.ts';
 import { preferenceLoss } from './preference.ts';
@@ -29,7 +30,7 @@ export interface ObjectiveInputs extends EffectInputs {
   readonly groups: TokenGroups;
   /** Logits of the starting model without history, f32[S, V]; where there is an anchor. */
   readonly anchor?: Value;
-  /** Factor of α in this step, f32[]; where α grows. */
+  /** Factor of losses on effects in this step, f32[]; where they begin late or grow. */
   readonly effectScale?: Value;
 }
 
@@ -52,19 +53,23 @@ export function objectiveWeights(
 /**
  * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
  *    + \alpha \sum_t w_t\, \mathrm{CE}_{P_t}(z_h - z_\varnothing, y_t)
+ *    + \tfrac{\kappa}{2} \sum_{s = 1 \pm \delta_s} \overline{\mathrm{CE}}(z_\varnothing + s (z_h - z_\varnothing), y)
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
  * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
- * μ, β and p_0 (the starting model without history) are ours, off by default.
- * Examples without history contribute plain cross-entropy, no difference term and no anchor.
- * Gradient: into z_h, and into z_∅ through the difference unless `stopGradient`, and through the anchor; weights carry
+ * μ, κ, β and p_0 (the starting model without history) are ours, off by default.
+ * Examples without history contribute plain cross-entropy, no loss on effects and no anchor.
+ * Gradient: into z_h, and into z_∅ through losses on effects unless `stopGradient`, and through the anchor; weights carry
  * none, except with `weightGradient`.
  */
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
-  const { plainWeight, anchorWeight, effectWeight, preferenceFit } = plan.options;
+  const { plainWeight, anchorWeight, effectWeight, calibrationWeight, preferenceFit } = plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
+  /** A loss on effects with its factor, which may grow over the steps. */
+  const scaled = (part: Value, factor: number) =>
+    inputs.effectScale === undefined ? mul(part, factor) : mul(mul(part, factor), inputs.effectScale);
   return withScope(plan.name, () => {
     const crossEntropy = neg(selectedLogProbability(inputs[plan.fit]!, targets));
     const pair = { withHistory: inputs.withHistory!, withoutHistory: inputs.withoutHistory!, targets };
@@ -90,8 +95,12 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
         ? mul(preferenceTokens(pair, plan.options, inputs), groups.hasHistory)
         : groups.hasHistory;
       parts.logitDifference = total(mul(differenceLoss(pair, plan.options), isAt), share);
-      const scaled = mul(parts.logitDifference, effectWeight);
-      loss = add(loss, inputs.effectScale === undefined ? scaled : mul(scaled, inputs.effectScale));
+      loss = add(loss, scaled(parts.logitDifference, effectWeight));
+    }
+    if (plan.effectLosses.includes('calibration')) {
+      const values = mul(calibrationLoss(pair, plan.options), groups.hasHistory);
+      parts.calibration = total(values, groups.uniform);
+      loss = add(loss, scaled(parts.calibration, calibrationWeight));
     }
     if (plan.needs.anchor) {
       const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);

@@ -19,6 +19,9 @@ export type ActsOn =
   | 'weightedFit'
   | 'difference'
   | 'preferenceTokens'
+  | 'historyFit'
+  | 'calibration'
+  | 'effectLosses'
   | 'preference'
   | 'everything';
 
@@ -75,17 +78,6 @@ export const objectiveOptionTable = {
     actsOn: 'difference',
     describe: 'α: factor of the loss on the logit difference',
   },
-  effectWarmup: {
-    default: 0,
-    range: [0, 1],
-    actsOn: 'difference',
-    describe: 'share of the steps over which α grows from 0, linearly',
-  },
-  stopGradient: {
-    default: false,
-    actsOn: 'difference',
-    describe: 'no gradient of the logit difference into the pass without history',
-  },
   // Where on, 0.1 as in contrastive decoding (arXiv 2210.15097).
   plausibility: {
     default: 0,
@@ -106,6 +98,36 @@ export const objectiveOptionTable = {
     range: [-UNBOUNDED, UNBOUNDED],
     actsOn: 'preferenceTokens',
     describe: 'log ratio above which a token is preference-driven for the logit difference, nats',
+  },
+  calibrationWeight: {
+    default: 0,
+    range: [0, UNBOUNDED],
+    actsOn: 'historyFit',
+    describe:
+      'κ: factor of the calibration loss, the text’s loss where a history counts for strengthSpread more and less than it does',
+  },
+  strengthSpread: {
+    default: 0.25,
+    range: [0, 1],
+    actsOn: 'calibration',
+    describe: 'δ_s: the calibration loss is at strengths 1 − δ_s and 1 + δ_s',
+  },
+  effectStart: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'effectLosses',
+    describe: 'share of the steps that are taken before losses on effects (factors α, κ) begin',
+  },
+  effectWarmup: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'effectLosses',
+    describe: 'share of the steps over which the factors of losses on effects then grow from 0, linearly',
+  },
+  stopGradient: {
+    default: false,
+    actsOn: 'effectLosses',
+    describe: 'no gradient of losses on effects into the pass without history',
   },
   // True in the reference code.
   weightGradient: {

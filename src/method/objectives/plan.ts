@@ -35,6 +35,9 @@ export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
 /** One pass over the response tokens. */
 export type PassName = 'withHistory' | 'withoutHistory' | 'otherHistory';
 
+/** The losses on effects, beside the fit: on the logit difference, and on how the text's likelihood moves with the effect's size. */
+export type EffectLoss = 'difference' | 'calibration';
+
 /** An objective with everything that follows from its options. */
 export interface ObjectivePlan {
   /** Never an alias. */
@@ -50,7 +53,9 @@ export interface ObjectivePlan {
   readonly rule: WeightRule;
   /** Weights of the loss on the logit difference. */
   readonly difference: ObjectiveRow['difference'];
-  /** Whether that loss is at preference-bearing tokens alone. */
+  /** Which losses on effects there are. */
+  readonly effectLosses: readonly EffectLoss[];
+  /** Whether the loss on the logit difference is at preference-bearing tokens alone. */
   readonly asksPreferenceTokens: boolean;
   /** Whether effects of tokens have a say in the loss: in weights, or in which tokens it is at. */
   readonly asksEffects: boolean;
@@ -68,7 +73,7 @@ export interface ObjectivePlan {
     readonly other: boolean;
     /** How much likelier the starting model finds the text with the own history than with the other one. */
     readonly startMargin: boolean;
-    /** The factor of α in this step. */
+    /** The factor of losses on effects in this step. */
     readonly scale: boolean;
   };
 }
@@ -122,6 +127,10 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
   // A fit that is plain altogether leaves the weights to the difference term, if that has any.
   const isWeighted = ownRule !== 'uniform' && (options.plainWeight < 1 || difference === 'weighted');
   const rule = !isWeighted ? 'uniform' : options.softWeights ? 'soft' : ownRule;
+  const effectLosses: EffectLoss[] = [
+    ...(difference !== 'none' ? (['difference'] as const) : []),
+    ...(fit === 'withHistory' && options.calibrationWeight > 0 ? (['calibration'] as const) : []),
+  ];
   const asksPreferenceTokens = difference !== 'none' && options.differenceAt === 'preferenceTokens';
   const asksEffects = isWeighted || asksPreferenceTokens;
   const needs = {
@@ -130,9 +139,9 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     anchor: options.anchorWeight > 0,
     other: preference,
     startMargin: preference && options.startMargin,
-    scale: options.effectWarmup > 0,
+    scale: effectLosses.length > 0 && (options.effectWarmup > 0 || options.effectStart > 0),
   };
-  const comparesPasses = difference !== 'none' || needs.anchor || (asksEffects && !needs.estimate);
+  const comparesPasses = effectLosses.length > 0 || needs.anchor || (asksEffects && !needs.estimate);
   const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
   return {
     name,
@@ -142,6 +151,7 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     fit,
     rule,
     difference,
+    effectLosses,
     asksPreferenceTokens,
     asksEffects,
     passes,
@@ -210,6 +220,21 @@ const actedOn: Readonly<
     isIn: ({ asksPreferenceTokens }) => asksPreferenceTokens,
     remedy: 'set differenceAt=preferenceTokens in an objective with that loss, such as nextquill-paper',
   },
+  historyFit: {
+    words: 'the history in the fit',
+    isIn: ({ fit }) => fit === 'withHistory',
+    remedy: 'choose an objective with the history in the prompt, such as sft',
+  },
+  calibration: {
+    words: 'a calibration loss',
+    isIn: ({ effectLosses }) => effectLosses.includes('calibration'),
+    remedy: 'set calibrationWeight above 0',
+  },
+  effectLosses: {
+    words: 'losses on effects',
+    isIn: ({ effectLosses }) => effectLosses.length > 0,
+    remedy: 'choose an objective with one, such as nextquill-paper, or set calibrationWeight above 0',
+  },
   preference: {
     words: 'a preference between histories',
     isIn: ({ needs }) => needs.other,
@@ -218,9 +243,11 @@ const actedOn: Readonly<
   everything: { words: 'anything', isIn: () => true, remedy: '' },
 };
 
-/** The options that change something in a plan. */
+/** The options that change something in a plan; those that are off do not. */
 export function optionsInUse(plan: ObjectivePlan): ObjectiveOptions {
-  const names = objectiveOptionRows.flatMap(([name, { actsOn }]) => (actedOn[actsOn].isIn(plan) ? name : []));
+  const names = objectiveOptionRows.flatMap(([name, { actsOn }]) =>
+    actedOn[actsOn].isIn(plan) && !isOff(name, plan.options) ? name : [],
+  );
   return Object.fromEntries(names.map((name) => [name, plan.options[name]]));
 }
 

@@ -35,7 +35,7 @@ export interface LoopOptions extends StepOptions {
   /** The last step that has been taken already; 0 for a fresh run. */
   readonly startStep?: number;
   readonly padId: number;
-  /** Its α may grow over the steps. */
+  /** Its losses on effects may begin late and grow over the steps. */
   readonly objective?: ObjectivePlan;
   /** Who estimates the effects of tokens, where the model in training does not alone. */
   readonly tokenEstimator?: Estimator;
@@ -77,7 +77,7 @@ export interface PlannedStep {
   /** Indices of pairs. */
   readonly microbatches: readonly (readonly number[])[];
   readonly learningRate: number;
-  /** Factor of α. */
+  /** Factor of losses on effects. */
   readonly effectScale: number;
 }
 
@@ -175,12 +175,16 @@ function checkedNorm(norm: number, step: number): number {
   });
 }
 
-/** Factor of α in a step: grows from 0 over a share of all steps, 1 from there on. */
+/** Factor of losses on effects in a step: 0 over a share of all steps, growing over another, 1 from there on. */
 export function effectScaleAt(
   step: number,
   total: number,
   { objective }: Pick<LoopOptions, 'objective'>,
 ): number {
-  const warmup = (objective?.options.effectWarmup ?? 0) * total;
-  return warmup > 0 ? Math.min(1, step / warmup) : 1;
+  if (objective === undefined) return 1;
+  const { effectStart, effectWarmup } = objective.options;
+  const taken = step - effectStart * total;
+  const warmup = effectWarmup * total;
+  if (taken <= 0) return 0;
+  return warmup > 0 ? Math.min(1, taken / warmup) : 1;
 }

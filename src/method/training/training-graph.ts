@@ -51,7 +51,7 @@ export interface TrainingGraph extends AsyncDisposable {
   /**
    * Adds this microbatch's gradients to `parameters.gradients`, or writes them there if the graph does not accumulate.
    * @param stepExamples examples of the whole step, over all its microbatches
-   * @param effectScale factor of α in this step, where it grows
+   * @param effectScale factor of losses on effects in this step, where they begin late or grow
    * @returns the microbatch's share of the step's loss and of its parts, nats
    * @throws {EngineError} when the loss is not a number
    */

@@ -22,6 +22,7 @@ DEFAULTS = {
     "effectThreshold": 0.05, "highWeight": 0.9, "lowWeight": 0.1, "effectWeight": 0.1, "stopGradient": False,
     "softWeights": False, "softSlope": 2.0, "softCentre": 0.5, "weightsFrom": "total", "plainWeight": 0.0, "anchorWeight": 0.0,
     "plausibility": 0.0, "differenceAt": "all", "differenceThreshold": 0.1,
+    "calibrationWeight": 0.0, "strengthSpread": 0.25,
 }
 RULES = {
     "sft": ("uniform", "none"), "nextquill-code": ("threshold", "uniform"), "nextquill-paper": ("threshold", "weighted"),
@@ -56,6 +57,10 @@ ENTRIES = [
      {"differenceAt": "preferenceTokens", "differenceThreshold": 0.2, "weightsFrom": "userSpecific"}, ()),
     ("plausible preference tokens, weighted", "nextquill-paper",
      {"plausibility": 0.1, "differenceAt": "preferenceTokens", "effectWeight": 0.3}, ()),
+    ("calibration", "sft", {"calibrationWeight": 0.5}, ()),
+    ("calibration over a wide spread, stopped gradient", "nextquill-code",
+     {"calibrationWeight": 0.3, "strengthSpread": 0.8, "stopGradient": True}, ()),
+    ("growing calibration of weighted tokens", "perce", {"calibrationWeight": 2}, ("scale",)),
 ]
 SCALE = 0.25
 
@@ -110,6 +115,11 @@ def loss_of(objective, options, given, z_h, z_0, y, extra):
             values = torch.where(with_own - compared > options["differenceThreshold"], values, torch.zeros_like(values))
         term = weighted(weights, values) if difference_kind == "weighted" else values.mean()
         loss = loss + options["effectWeight"] * (SCALE if "scale" in given else 1) * term
+    if options["calibrationWeight"]:
+        other = z_0.detach() if options["stopGradient"] else z_0
+        spread = options["strengthSpread"]
+        values = [cross_entropy(other + s * (z_h - other), y).mean() for s in (1 - spread, 1 + spread)]
+        loss = loss + options["calibrationWeight"] * (SCALE if "scale" in given else 1) * sum(values) / 2
     if options["anchorWeight"]:
         start = log_softmax(extra["anchor"], -1)
         kl = torch.nn.functional.kl_div(log_softmax(z_0, -1), start, reduction="none", log_target=True).sum(-1)

@@ -89,6 +89,11 @@ const cases: Readonly<Record<string, Case>> = {
     objective: 'perce-cft',
     objectiveOptions: { plausibility: 0.3, differenceAt: 'preferenceTokens', differenceThreshold: 0 },
   },
+  calibrated: {
+    lora,
+    objective: 'sft',
+    objectiveOptions: { calibrationWeight: 0.5, effectStart: 0.25, effectWarmup: 0.5 },
+  },
   'no-history': { lora, objective: 'sft-no-history', examples: 6 },
   evaluated: { lora, evalEvery: 3 },
   'head-adapted': { lora: { ...lora, dropout: 0.2, targetModules: ['lm_head', 'o_proj'] }, examples: 6 },
@@ -237,7 +242,13 @@ async function makeScores() {
     const path = join(run, 'spec/run.json');
     const spec = JSON.parse(await readFile(path, 'utf8'));
     spec.model.path = 'tiny-llama';
-    if ('adapter' in parts) spec.adapter = 'adapter';
+    if ('adapter' in parts) {
+      spec.adapter = 'adapter';
+      const config = join(run, 'spec/adapter/adapter_config.json');
+      const adapter = JSON.parse(await readFile(config, 'utf8'));
+      adapter.base_model_name_or_path = 'tiny-llama'; // not the folder of the machine that made it
+      await writeFile(config, `${JSON.stringify(adapter, null, 2)}\n`);
+    }
     await writeFile(path, `${JSON.stringify(spec, null, 1)}\n`);
     await using scorer = createScorer(
       { model, ...('adapter' in parts && { adapter: parts.adapter }) },

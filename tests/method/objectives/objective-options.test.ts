@@ -145,6 +145,9 @@ describe('options', () => {
     ['perce', { differenceAt: 'preferenceTokens' }, 'differenceAt'],
     ['nextquill-code', { differenceAt: 'some' as 'all' }, 'differenceAt'],
     ['nextquill-code', { differenceThreshold: 0.2 }, 'differenceThreshold'],
+    ['sft-no-history', { calibrationWeight: 1 }, 'calibrationWeight'],
+    ['sft', { strengthSpread: 0.5 }, 'strengthSpread'],
+    ['perce', { effectStart: 0.5 }, 'effectStart'],
     ['sft', { preferenceBeta: 0.2 }, 'preferenceBeta'],
     ['mipo', { plainWeight: 0.5 }, 'plainWeight'],
     ['mipo', { preferenceBeta: -1 }, 'preferenceBeta'],
@@ -171,6 +174,9 @@ describe('options', () => {
     expect(check('sft', { anchorWeight: 1 })).not.toThrow();
     expect(check('nextquill-js', { weightGradient: true })).not.toThrow();
     expect(check('cft', { differenceAt: 'preferenceTokens', weightsFrom: 'userSpecific' })).not.toThrow();
+    expect(
+      check('sft', { calibrationWeight: 1, strengthSpread: 0.5, effectStart: 0.5, stopGradient: true }),
+    ).not.toThrow();
     expect(check('sft', { plausibility: 0, differenceAt: 'all' })).not.toThrow();
     expect(check('nextquill-paper', { plainWeight: 1, highWeight: 0.8 })).not.toThrow();
     expect(check('sft', { softWeights: false, plainWeight: 0, weightsFrom: 'total' })).not.toThrow();

@@ -44,6 +44,7 @@ describe('a plan', () => {
     ['perce', {}, 'moving-average', 'withHistory'],
     ['nextquill-code', {}, 'fixed', 'pair'],
     ['nextquill-data-side', { plainWeight: 1 }, 'dynamic', 'withHistory'],
+    ['sft', { calibrationWeight: 0.5 }, 'dynamic', 'pair'],
     ['cft', { differenceAt: 'preferenceTokens' }, 'fixed', 'pair'],
   ] as const)('of %s with %o and a %s estimator takes the passes %s', (name, options, estimator, passes) => {
     expect(planObjective(name, options, estimator).passes).toBe(passes);
@@ -74,6 +75,7 @@ describe('a plan', () => {
     expect(needs('dynamic', { weightsFrom: 'userSpecific' })).toEqual({ ...NOTHING, generic: true });
     expect(needs('dynamic', { anchorWeight: 1 })).toEqual({ ...NOTHING, anchor: true });
     expect(needs('dynamic', { effectWarmup: 0.5 })).toEqual({ ...NOTHING, scale: true });
+    expect(needs('dynamic', { effectStart: 0.5 })).toEqual({ ...NOTHING, scale: true });
   });
 
   it('asks effects where they choose the tokens of the logit difference, whatever weighs the fit', () => {
@@ -99,13 +101,12 @@ describe('a plan', () => {
   });
 
   it('lists the options that change something', () => {
-    expect(optionsInUse(planObjective('sft'))).toEqual({ anchorWeight: 0 });
-    expect(Object.keys(optionsInUse(planObjective('nextquill')))).toEqual([
-      'softWeights',
-      'weightsFrom',
-      'plainWeight',
-      'anchorWeight',
-    ]);
+    expect(optionsInUse(planObjective('sft'))).toEqual({});
+    expect(optionsInUse(planObjective('sft', { calibrationWeight: 1 }))).toEqual({
+      calibrationWeight: 1,
+      strengthSpread: 0.25,
+    });
+    expect(optionsInUse(planObjective('nextquill'))).toEqual({ plainWeight: 0.5 });
     expect(optionsInUse(planObjective('nextquill-paper', { weightsFrom: 'userSpecific' }))).toMatchObject({
       effectThreshold: 0.05,
       others: 3,

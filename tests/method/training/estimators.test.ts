@@ -255,6 +255,15 @@ describe('a growing α', () => {
     expect(scale(1, 0)).toBe(1);
   });
 
+  it('is nothing before its start', () => {
+    const scale = (step: number, effectWarmup: number) =>
+      effectScaleAt(step, 20, {
+        objective: planObjective('nextquill-paper', { effectStart: 0.5, effectWarmup }),
+      });
+    expect([1, 10, 11, 12, 20].map((step) => scale(step, 0.1))).toEqual([0, 0, 0.5, 1, 1]);
+    expect([1, 10, 11, 20].map((step) => scale(step, 0))).toEqual([0, 0, 1, 1]);
+  });
+
   it('lowers the first loss by what it leaves of the difference term', async () => {
     const grown = await lossesOf({ objectiveOptions: { softWeights: true, effectWarmup: 1 } });
     const events = await allEvents(trainPairs({ ...shared, maxSteps: 1, out: freshPlace() }));
