@@ -7,6 +7,7 @@ import type { PairedDifference, SystemResult } from '../../method/evaluation/res
 import { type WrittenTexts, writtenMetrics } from '../../method/generation/write-texts.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
 import type { TokenCount } from '../../method/scoring/token-count.ts';
+import { strengthFinding } from '../../method/strength/findings.ts';
 import { renderComparison } from '../../reports/comparison/comparison-html.ts';
 import { alignedColumns, differencesTable, systemsTable } from '../../reports/comparison/comparison-table.ts';
 import { systemJson } from '../../reports/comparison/system-json.ts';
@@ -16,6 +17,8 @@ import { matchingText } from '../../reports/text/matching-text.ts';
 import { portableName } from '../../reports/text/portable-name.ts';
 import { remoteText } from '../../reports/text/remote-text.ts';
 import { settingsText } from '../../reports/text/settings-text.ts';
+import { strengthRows } from '../../reports/text/strength-section.ts';
+import { strengthText } from '../../reports/text/strength-words.ts';
 import type { Session } from './command.ts';
 import type { Scoring } from './scoring.ts';
 
@@ -53,6 +56,7 @@ export async function writeReport(
         }),
       },
     ],
+    ...(evaluation.strength && { strength: evaluation.strength }),
     warnings: leftOutTexts(evaluation.leftOut, opened.prompt.maxTokens),
     provenance: [
       ['Model', `${named(evaluation)}, hash ${opened.model.hash.slice(0, 12)}`],
@@ -85,7 +89,7 @@ export function printEvaluation(
   { comparison, written, tokens }: EvaluationExtras,
   session: Session,
 ): void {
-  const { system, historyEffect, scores, leftOut } = evaluation;
+  const { system, historyEffect, scores, leftOut, strength } = evaluation;
   const users = new Set(scores.map(({ user }) => user)).size;
   const { system: _, ...effects } = historyEffect;
   if (session.options.json) {
@@ -95,6 +99,7 @@ export function printEvaluation(
       historyEffect: effects,
       reference,
       ...counts,
+      ...(strength && { strength }),
       ...(evaluation.remote && { remote: evaluation.remote }),
       ...(comparison && { ...comparison, baseline: systemJson(comparison.baseline) }),
       ...(written && {
@@ -142,6 +147,13 @@ export function printEvaluation(
       ],
       () => false,
     ),
+    ...(strength === undefined
+      ? []
+      : [
+          '',
+          strengthText(strengthFinding(strength)),
+          ...alignedColumns(strengthRows(strength), () => false),
+        ]),
     ...(author === undefined ? [] : ['', `histories matched in ${matchingText(author.matching)}`]),
     ...(comparison === undefined
       ? []

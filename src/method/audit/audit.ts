@@ -16,6 +16,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
 import { memoryKeeper } from '../scoring/score-keeper.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import type { ScorerOptions } from '../scoring/scorer.ts';
+import { givesStrengths, historyStrength } from '../strength/history-strength.ts';
 import { doseCurve } from './dose.ts';
 import { effectsByDomain, effectsByUser, meanEffects, textEffects } from './groups.ts';
 import { auditText, dosesOf } from './plan.ts';
@@ -40,6 +41,11 @@ export interface AuditOptions
   readonly strict?: boolean;
   /** Heat maps of the most and the least personal texts, with the effects of their items; 4 by default. */
   readonly maps?: number;
+  /**
+   * Strengths of the history that the loss is measured at, ascending, 1 among them; those of {@link historyStrength} by default, none
+   * where the list is empty. A server and a worker give no logits: there is then no strength.
+   */
+  readonly strengths?: readonly number[];
   /** Random subsets of the other items for each item of those texts; 16 by default. */
   readonly subsets?: number;
   /** A file that keeps the scores: what it has is not computed again. None by default. */
@@ -64,7 +70,16 @@ export async function audit(
   examples: readonly Example[],
   options: AuditOptions,
 ): Promise<AuditResult> {
-  const { prompt, pool = examples, others: asked, othersBy, seed = 0, resamples, store: path } = options;
+  const {
+    prompt,
+    pool = examples,
+    others: asked,
+    othersBy,
+    seed = 0,
+    resamples,
+    strengths,
+    store: path,
+  } = options;
   const { onProgress, signal, threads, tokensPerRun, cache, onTokens } = options;
   if (prompt.reference === 'placebo')
     throw new ConfigError('reference: expected removed or none-text for an audit, got placebo', {
@@ -93,10 +108,20 @@ export async function audit(
   };
   await using store = path === undefined ? undefined : await scoreFile(path, scored);
   const kept = { ...running, keeper: store ?? memoryKeeper() };
+  const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
+  // First: the prompts with the own history and with none are scored on the way.
+  const strength =
+    givesStrengths(scored) && strengths?.length !== 0
+      ? await historyStrength(scored, compared, {
+          ...kept,
+          prompt,
+          bootstrap,
+          ...(strengths && { strengths }),
+        })
+      : undefined;
   const scores = await scoreTexts(scored, texts, kept);
   const maps = await extremeMaps(scored, scores, { ...options, pool, others }, kept);
 
-  const bootstrap: BootstrapOptions = { seed, ...(resamples !== undefined && { resamples }) };
   const effects = scores.map((score) => textEffects(score));
   return {
     format: 'nextquill/audit',
@@ -119,6 +144,7 @@ export async function audit(
     byUser: effectsByUser(effects, bootstrap),
     byDomain: effectsByDomain(scores, bootstrap),
     dose: doseCurve(scores, doses, bootstrap),
+    ...(strength && { strength }),
     where: whereInText(scores, tokenText(scored), bootstrap),
     leftOut,
     maps,

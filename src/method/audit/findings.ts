@@ -4,6 +4,7 @@ import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statis
 import { FEW_USERS, type FindingKind, type Side } from '../evaluation/findings.ts';
 import { type LeftOutReason, leftOutReasons } from '../prompts/left-out.ts';
 import { type ItemKind, itemKinds } from '../scoring/item-kinds.ts';
+import { type StrengthFinding, strengthFinding } from '../strength/findings.ts';
 import { LARGEST_DOSE } from './plan.ts';
 import type { AuditResult } from './results.ts';
 
@@ -40,6 +41,7 @@ export type AuditFinding = { readonly kind: FindingKind } & (
       /** Whether `items` is where the curve was cut, and histories are longer. */
       readonly isCut: boolean;
     }
+  | StrengthFinding
   | {
       /** Items that were taken out one at a time, each judged on one text. */
       readonly code: 'items';
@@ -137,6 +139,7 @@ function* answerFindings(audit: AuditResult): Generator<AuditFinding> {
       items: last.items,
       isCut: last.items === LARGEST_DOSE && prompt.maxHistory > LARGEST_DOSE,
     };
+  if (audit.strength !== undefined) yield strengthFinding(audit.strength);
   const mapped = [...maps.most, ...maps.least];
   const kinds = mapped.flatMap(({ items = [] }) => items.map(({ kind }) => kind));
   if (kinds.length > 0) {

@@ -6,6 +6,7 @@ import type { Matching } from '../others/matching.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
+import type { HistoryStrength } from '../strength/history-strength.ts';
 
 /**
  * The effects of a user, a domain or a part of the texts, nats a response token. With fewer than five users (of a user:
@@ -89,6 +90,8 @@ export interface AuditResult {
   /** Largest C first; empty where examples name no domain. */
   readonly byDomain: readonly GroupEffects[];
   readonly dose: readonly DosePoint[];
+  /** How far the model should trust histories; absent where it gives no logits. */
+  readonly strength?: HistoryStrength;
   readonly where: WhereInText;
   readonly leftOut: LeftOut;
   /** Texts with the largest C and with the smallest, with what each item of their histories does. */

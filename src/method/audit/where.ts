@@ -4,6 +4,7 @@ import type { BootstrapOptions } from '../../base/statistics/bootstrap.ts';
 import { meanByUser } from '../../base/statistics/by-user.ts';
 import { falseDiscoveryRates, pValues } from '../../base/statistics/p-value.ts';
 import { type TokenRange, userSpecificEffect } from '../effects/named-effects.ts';
+import { thirdNames, thirdOf } from '../effects/thirds.ts';
 import { groupEffects, textEffects } from './groups.ts';
 import type { PersonalToken, WhereInText } from './results.ts';
 import type { TextScores } from './scores.ts';
@@ -12,8 +13,6 @@ import type { TextScores } from './scores.ts';
 const FALSE_DISCOVERY_RATE = 0.05;
 
 const STRONGEST = 20;
-
-const thirdNames = ['first third', 'middle third', 'last third'];
 
 /** Both questions of the head of this file. */
 export function whereInText(
@@ -55,11 +54,6 @@ export function whereInText(
       strongest: strongestTokens(scores, tests, tokenText),
     },
   };
-}
-
-/** Tokens of the third of a text; that of a short text may be empty. */
-function thirdOf(tokens: number, third: number): TokenRange {
-  return { from: Math.ceil((third * tokens) / 3), to: Math.ceil(((third + 1) * tokens) / 3) };
 }
 
 /** Of every token of every text. */

@@ -11,14 +11,18 @@ import { promptOf } from '../prompts/collate.ts';
 import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
+import { memoryKeeper } from '../scoring/score-keeper.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
+import { givesStrengths, type HistoryStrength, historyStrength } from '../strength/history-strength.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
 
 /** How a system is evaluated. */
 export interface EvaluationOptions extends ComparingScorerOptions {
   /** Other users' histories for each example; 3 by default, or fewer where fewer users have one. */
   readonly others?: number;
+  /** Strengths of the history that the loss is measured at, ascending, 1 among them; none by default. */
+  readonly strengths?: readonly number[];
   /** Refuses a text that is too long in place of leaving it out; false by default. */
   readonly strict?: boolean;
   /** How intervals are made; they are drawn by `seed`, too. */
@@ -43,6 +47,8 @@ export interface SystemEvaluation {
   readonly system: SystemResult;
   readonly historyEffect: HistoryEffect;
   readonly scores: readonly ExampleScore[];
+  /** How far the model should trust histories; where strengths were asked for and it gives logits. */
+  readonly strength?: HistoryStrength;
   /** Examples that these measures say nothing about. */
   readonly leftOut: LeftOut;
   /** The server that scored, where one did. */
@@ -81,7 +87,18 @@ export async function evaluate(
     ...[own!, ...others].map((candidate) => promptOf(candidate)),
   ]);
   const perExample = 2 + 1 + count;
-  await using scorer = createScorer(scored, options);
+  const { strengths = [], keeper = memoryKeeper(), threads, tokensPerRun, cache, onTokens } = options;
+  // First: the prompts with the own history and with none are scored on the way.
+  const strength =
+    strengths.length > 0 && givesStrengths(scored)
+      ? await historyStrength(scored, used, {
+          ...{ prompt, strengths, keeper, cache, bootstrap, onProgress, onTokens },
+          ...(threads !== undefined && { threads }),
+          ...(tokensPerRun !== undefined && { tokensPerRun }),
+          ...(signal && { signal }),
+        })
+      : undefined;
+  await using scorer = createScorer(scored, strength === undefined ? options : { ...options, keeper });
   const logProbabilities = await scorer.logProbabilities(prompts, (done) =>
     onProgress?.({ stage: `evaluating ${name}`, done, total: prompts.length, unit: 'prompts' }),
   );
@@ -129,6 +146,7 @@ export async function evaluate(
       userSpecific: byUser(measureOf.userSpecificEffect),
     },
     scores,
+    ...(strength && { strength }),
     leftOut,
     ...(scored.remote && { remote: scored.remote.record() }),
   };

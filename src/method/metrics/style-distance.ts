@@ -25,6 +25,9 @@ const FUNCTION_WORDS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** Whether a word is an English function word. @param word as `wordSpans` gives it */
+export const isFunctionWord = (word: string): boolean => FUNCTION_WORDS.has(word);
+
 /**
  * The style distances of `text` from the texts of an author. Short texts are far from everything by chance: compare systems on
  * the same texts rather than one number with zero.
@@ -37,7 +40,7 @@ export function styleDistance(text: string, texts: readonly string[]): StyleDist
   const marks = (some: readonly string[], count: number) =>
     frequencies([...some.flatMap(marksOf), ...repeat('word', count)]);
   const functionWords = (some: readonly string[]) =>
-    frequencies(some.map((word) => (FUNCTION_WORDS.has(word) ? word : 'other words')));
+    frequencies(some.map((word) => (isFunctionWord(word) ? word : 'other words')));
   return {
     length: Math.abs(Math.log((words.length + 1) / (meanLength + 1))),
     punctuation: jensenShannonDistance(marks([text], words.length), marks(texts, theirs.flat().length)),

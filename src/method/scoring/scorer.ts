@@ -19,6 +19,7 @@ import type { PairEffects, Scorer } from './pair-effects.ts';
 import { remoteScorer } from './remote-scorer.ts';
 import {
   keepersInTurn,
+  memoryKeeper,
   pairKey,
   promptKey,
   type ScoredRun,
@@ -41,9 +42,9 @@ export interface ScorerOptions {
   /** Padded tokens of one run at most, except for a longer single prompt; fewer for larger models by default. */
   readonly tokensPerRun?: number;
   /** Where scores are looked up, and kept at the end; whatever command or settings they were computed for. */
-  readonly cache?: EffectCache;
+  readonly cache?: EffectCache | undefined;
   /** Where scores are looked up first, and kept after each run; whoever made it disposes of it. */
-  readonly keeper?: ScoreKeeper;
+  readonly keeper?: ScoreKeeper | undefined;
   readonly signal?: AbortSignal;
   /** Told after each run of the model what it computed. */
   readonly onTokens?: ((count: TokenCount) => void) | undefined;
@@ -63,6 +64,26 @@ export interface ComparingScorerOptions extends ScorerOptions {
   readonly onNotice?: NoticeListener | undefined;
 }
 
+/** Keeps the scores of a model's prompts: in the keeper given first, and in the cache when it is disposed of. */
+export function promptKeeper(
+  scored: ScoredModel,
+  { cache, keeper }: Pick<ScorerOptions, 'cache' | 'keeper'>,
+): ScoreKeeper & AsyncDisposable {
+  const book = cache && bookOf(cache, scored, PLAIN);
+  const keepers = [keeper ?? memoryKeeper(), ...(book ? [book] : [])];
+  return { ...keepersInTurn(keepers), [Symbol.asyncDispose]: async () => book?.[Symbol.asyncDispose]() };
+}
+
+/** What weights depend on that depend on no effect. */
+const PLAIN: readonly unknown[] = ['sft', {}];
+
+/** Prompts and pairs are known by their ids; beside the model, only weights depend on more: on the objective. */
+const bookOf = (cache: EffectCache, scored: ScoredModel, weights: readonly unknown[]) =>
+  bookKeeper(cache, {
+    key: sha256(canonicalJson([scoresHash(scored), ...weights])),
+    tokenizerHash: scored.model.tokenizer.hash,
+  });
+
 /** A scorer; its graphs are compiled when first used. It scores each distinct prompt once, and none that is kept. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
   const { cache, keeper, objective = 'sft', objectiveOptions } = options;
@@ -72,14 +93,8 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
       ? keptScorer(runsOf(scored, plan, options), prompts, pairs)
       : remoteScorer(scored.remote, plan, prompts, options.signal);
   if (cache === undefined) return scorerWith(keeper);
-  // Prompts and pairs are known by their ids; beside the model, only weights depend on more: on the objective.
-  const bookOf = (weights: readonly unknown[]) =>
-    bookKeeper(cache, {
-      key: sha256(canonicalJson([scoresHash(scored), ...weights])),
-      tokenizerHash: scored.model.tokenizer.hash,
-    });
-  const prompts = bookOf(['sft', {}]);
-  const pairs = plan.rule === 'uniform' ? prompts : bookOf([plan.name, optionsInUse(plan)]);
+  const prompts = bookOf(cache, scored, PLAIN);
+  const pairs = plan.rule === 'uniform' ? prompts : bookOf(cache, scored, [plan.name, optionsInUse(plan)]);
   const both = (book: ScoreKeeper) => (keeper === undefined ? book : keepersInTurn([keeper, book]));
   const scorer = scorerWith(both(prompts), both(pairs));
   return {

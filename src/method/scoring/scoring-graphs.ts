@@ -139,8 +139,14 @@ export function contrastGraph(
 function atStrengths(logits: Value, reference: Value, strengths: readonly number[]): Record<string, Value> {
   const targets = targetInput();
   const difference = sub(logits, reference);
-  const at = (strength: number) =>
-    selectedLogProbability(add(reference, mul(difference, constant(strength))), targets);
+  // At 0 and 1 the logits as they are: what rounding would make of them are other numbers than those of one pass.
+  const logitsAt = (strength: number) =>
+    strength === 0
+      ? reference
+      : strength === 1
+        ? logits
+        : add(reference, mul(difference, constant(strength)));
+  const at = (strength: number) => selectedLogProbability(logitsAt(strength), targets);
   return Object.fromEntries(strengths.map((strength, s) => [`strength${s}`, at(strength)]));
 }
 

@@ -20,6 +20,7 @@ import { matchingText } from '../text/matching-text.ts';
 import { portableName } from '../text/portable-name.ts';
 import { remoteText } from '../text/remote-text.ts';
 import { reportStyle } from '../text/report-style.ts';
+import { strengthHtml } from '../text/strength-section.ts';
 import { domainsHtml, doseHtml, effectsChart, effectsTable, usersHtml, whereHtml } from './audit-sections.ts';
 import { generalCaveats, isAnswer, saidFindings } from './audit-words.ts';
 import { redactAudit } from './redact-audit.ts';
@@ -56,6 +57,7 @@ ${usersHtml(shown)}
 ${domainsHtml(shown)}
 ${doseHtml(shown)}
 ${whereHtml(shown)}
+${shown.strength && strengthHtml(shown.strength)}
 ${textsHtml(shown)}
 ${foldedSection(
   'What to know before you rely on this',

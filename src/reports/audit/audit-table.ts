@@ -3,6 +3,7 @@ import { estimateText, hasInterval, signed } from '../../base/number-format.ts';
 import type { AuditResult, GroupEffects } from '../../method/audit/results.ts';
 import { alignedColumns } from '../comparison/comparison-table.ts';
 import { remoteText } from '../text/remote-text.ts';
+import { strengthRows } from '../text/strength-section.ts';
 import { terminalText } from '../text/terminal-text.ts';
 import { tokenLabel } from '../text/visible-text.ts';
 import { generalCaveats, isAnswer, likelier, saidFindings } from './audit-words.ts';
@@ -83,6 +84,12 @@ export function renderAuditTerminal(
         ]),
       ]),
     ),
+    ...(shown.strength === undefined
+      ? []
+      : section(
+          'strength of the history at which texts are likeliest; 1 as the model takes it',
+          alignedColumns(strengthRows(shown.strength), () => false),
+        )),
     '',
     ...(audit.remote === undefined ? [] : [`note: ${line(remoteText(audit.remote))}`]),
     ...caveats.map(({ finding, text }) => `${finding.kind === 'warning' ? '!' : 'note:'} ${line(text)}`),

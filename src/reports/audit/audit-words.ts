@@ -9,6 +9,7 @@ import { effectCaveat } from '../heat-map/effect-words.ts';
 import { historyAnswer } from '../text/history-answer.ts';
 import { leftOutText } from '../text/left-out-text.ts';
 import { count } from '../text/lists.ts';
+import { strengthText } from '../text/strength-words.ts';
 
 /** `12%`: by how much e^nats is above 1, or below. */
 export function percentOf(nats: number): string {
@@ -32,7 +33,7 @@ export function saidFindings(audit: AuditResult): SaidFinding[] {
 
 /** Findings that say something about the user's histories; the rest says how far to trust them. */
 export const isAnswer = ({ finding: { code } }: SaidFinding) =>
-  ['history', 'for-whom', 'one-user', 'part', 'tokens', 'dose', 'items'].includes(code);
+  ['history', 'for-whom', 'one-user', 'part', 'tokens', 'dose', 'strength', 'items'].includes(code);
 
 /** True of every audit. */
 export const generalCaveats: readonly string[] = [
@@ -68,6 +69,8 @@ function findingText(finding: AuditFinding, { prompt }: AuditResult): string {
       const what = finding.isCut ? `the latest ${finding.items} items do` : 'all items do';
       return `The latest item alone does ${decimal(100 * finding.share, 0)}% of what ${what}.`;
     }
+    case 'strength':
+      return strengthText(finding);
     case 'items': {
       const { counts, items, texts } = finding;
       const parts = {

@@ -17,6 +17,12 @@ export function redactAudit(audit: AuditResult): AuditResult {
     model: portableName(audit.model),
     byUser: renamed(audit.byUser, (i) => `user ${i + 1}`),
     byDomain: renamed(audit.byDomain, (i) => `domain ${i + 1}`),
+    ...(audit.strength && {
+      strength: {
+        ...audit.strength,
+        byUser: audit.strength.byUser.map((of) => ({ ...of, user: users.get(of.user)! })),
+      },
+    }),
     where: {
       ...audit.where,
       ...(personal && {

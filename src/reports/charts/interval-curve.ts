@@ -10,6 +10,8 @@ export interface IntervalCurve {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
+  /** Decimals of x; default 0. */
+  readonly xDigits?: number;
   /** In ascending order of `x`. */
   readonly points: readonly { readonly x: number; readonly estimate: Estimate }[];
   /** Index of the colour; default 1. */
@@ -21,7 +23,7 @@ export interface IntervalCurve {
 
 /** An `<svg>`: dots with whiskers, joined; the value of each that has one stands above it. */
 export function intervalCurve(curve: IntervalCurve): Html {
-  const { width = 640, height = 260, points, series = 1 } = curve;
+  const { width = 640, height = 260, points, series = 1, xDigits = 0 } = curve;
   const plot = { left: 52, right: width - 24, top: 34, bottom: height - 42 };
   const least = points[0]?.x ?? 0;
   const xAxis = { low: least, high: Math.max(points.at(-1)?.x ?? 1, least + 1), ticks: [], digits: 0 };
@@ -33,7 +35,7 @@ export function intervalCurve(curve: IntervalCurve): Html {
     const value =
       hasInterval(estimate) &&
       html`<text class="value" x="${at}" y="${toY(estimate.high) - 9}" text-anchor="middle">${decimal(estimate.value, yAxis.digits + 1)}</text>`;
-    return html`<text class="tick" x="${at}" y="${plot.bottom + 19}" text-anchor="middle">${decimal(x, 0)}</text>
+    return html`<text class="tick" x="${at}" y="${plot.bottom + 19}" text-anchor="middle">${decimal(x, xDigits)}</text>
 <line class="whisker" x1="${at}" x2="${at}" y1="${toY(estimate.low)}" y2="${toY(estimate.high)}"/><circle cx="${at}" cy="${toY(estimate.value)}" r="5"/>${value}\n`;
   });
   const path = points.map(({ x, estimate }, i) => `${i === 0 ? 'M' : 'L'}${toX(x)} ${toY(estimate.value)}`);
@@ -43,7 +45,7 @@ export function intervalCurve(curve: IntervalCurve): Html {
       height,
       plot,
       title: curve.title,
-      summary: points.map(({ x, estimate }) => `${decimal(x, 0)}: ${estimateText(estimate)}`),
+      summary: points.map(({ x, estimate }) => `${decimal(x, xDigits)}: ${estimateText(estimate)}`),
       xLabel: curve.xLabel,
       y: { axis: yAxis, to: toY, label: curve.yLabel, line: (tick) => (tick === 0 ? 'reference' : 'grid') },
     },

@@ -4,6 +4,7 @@ import { pValueText, signed } from '../../base/number-format.ts';
 import { type EvaluationFinding, evaluationFindings } from '../../method/evaluation/findings.ts';
 import type { Evaluation } from '../../method/evaluation/results.ts';
 import type { EffectMap } from '../../method/explain/effect-map.ts';
+import type { HistoryStrength } from '../../method/strength/history-strength.ts';
 import { systemSeries } from '../charts/frame.ts';
 import { lineChart } from '../charts/line-chart.ts';
 import { effectMapParts } from '../heat-map/heat-map-html.ts';
@@ -24,6 +25,7 @@ import {
 import { count } from '../text/lists.ts';
 import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
+import { strengthHtml } from '../text/strength-section.ts';
 import { comparisonAnswer, type Learning } from './comparison-answer.ts';
 import { effectsChart, evaluationCharts } from './comparison-charts.ts';
 import { systemsNote, systemsTableHtml } from './comparison-systems.ts';
@@ -47,6 +49,8 @@ export interface ComparisonReport {
   /** Where systems were trained from another one: the answer says first what that taught. */
   readonly learning?: Learning;
   readonly lossCurves?: readonly LossCurve[];
+  /** How far the system should trust histories. */
+  readonly strength?: HistoryStrength;
   readonly maps?: readonly EffectMap[];
   /** How many of the maps stand on the first screen; default 1. */
   readonly mapsInAnswer?: number;
@@ -106,6 +110,7 @@ ${
 }
 ${evaluations.map((evaluation, i) => evaluationHtml(evaluation, i > 0, parts !== undefined || i > 0))}
 ${parts !== undefined && foldedSection(maps.length > mapsInAnswer ? 'More texts' : 'How to read the map', html`${parts.articles.slice(mapsInAnswer)}${parts.note}`)}
+${report.strength && strengthHtml(report.strength)}
 ${lossHtml(lossCurves, systemOrder(report))}
 ${provenanceHtml(report.provenance, privacy)}
 </main>`;

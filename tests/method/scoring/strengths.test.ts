@@ -6,10 +6,12 @@ import { mean } from '../../../src/base/statistics/mean.ts';
 import { adapterShapes } from '../../../src/engine/lora/layers.ts';
 import { promptOf } from '../../../src/method/prompts/collate.ts';
 import { defaultPromptSettings, promptPair } from '../../../src/method/prompts/pair.ts';
+import { memoryKeeper } from '../../../src/method/scoring/score-keeper.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import {
   logProbabilitiesAtStrengths,
   logProbabilitiesContrasted,
+  tokensAtStrengths,
 } from '../../../src/method/scoring/strengths.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 
@@ -31,6 +33,39 @@ describe('strengths', () => {
       // log-softmax is concave in the logits: a mixture is never less likely than the mixture of both.
       expect(at[p]![2]).toBeGreaterThanOrEqual((at[p]![0]! + at[p]![1]!) / 2 - 1e-5);
     });
+  });
+});
+
+describe('strengths by token', () => {
+  it('have the means of whole texts, are kept as the scores of both prompts, and are not computed twice', async () => {
+    const model = await openModel('embedded');
+    const prompt = { ...defaultPromptSettings(256), maxHistory: 1 };
+    const pairs = simulate({ users: 2, seed: 61, historyItems: 1 }).map((example) =>
+      promptPair(example, model.tokenizer, prompt),
+    );
+    const keeper = memoryKeeper();
+    let runs = 0;
+    const options = { threads: 1, keeper, onTokens: () => runs++ };
+    // The first pair twice: it is scored once.
+    const at = await tokensAtStrengths({ model }, [...pairs, pairs[0]!], [0, 0.5, 1], options);
+    const means = await logProbabilitiesAtStrengths({ model }, pairs, [0, 0.5, 1], { threads: 1 });
+    pairs.forEach(({ responseIds }, p) => {
+      expect(at[p]!.map(({ length }) => length)).toEqual([0, 1, 2].map(() => responseIds.length));
+      at[p]!.forEach((values, s) => {
+        expect(mean(values)).toBeCloseTo(means[p]![s]!, 5);
+      });
+    });
+    expect(at[2]).toEqual(at[0]);
+    const before = runs;
+    expect(before).toBeGreaterThan(0);
+    expect(await tokensAtStrengths({ model }, pairs, [0, 1], options)).toEqual([
+      [at[0]![0], at[0]![2]],
+      [at[1]![0], at[1]![2]],
+    ]);
+    await using scorer = createScorer({ model }, options);
+    const prompts = pairs.flatMap((pair) => [promptOf(pair, 'withoutHistoryIds'), promptOf(pair)]);
+    expect(await scorer.logProbabilities(prompts)).toEqual([at[0]![0], at[0]![2], at[1]![0], at[1]![2]]);
+    expect(runs).toBe(before);
   });
 });
 

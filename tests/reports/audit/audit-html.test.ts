@@ -48,7 +48,7 @@ describe('renderAuditHtml', () => {
     const sections = html
       .split(/<details class="section"/)
       .filter((section) => section.includes('<svg class="chart"'));
-    expect(sections.length).toBe(5);
+    expect(sections.length).toBe(6);
     for (const section of sections) expect(section).toContain('<table');
     const charts = html.match(/<svg class="chart"[^>]*>/g)!;
     expect(charts.filter((chart) => !/role="img" aria-label="[^"]+"/.test(chart))).toEqual([]);

@@ -43,6 +43,30 @@ export function exampleAudit(extra: Partial<AuditResult> = {}): AuditResult {
       { items: 1, texts: 3, effect: about(0.2, 0.1), added: about(0.2, 0.1) },
       { items: 2, texts: 2, effect: about(0.3, 0.1), added: about(0.1, 0.2) },
     ],
+    strength: {
+      users: 12,
+      texts: 3,
+      curve: [0, 0.5, 1, 1.5].map((strength) => ({
+        strength,
+        nll: about(2 + (strength - 0.8) ** 2, 0.2),
+        change: about((strength - 0.8) ** 2 - 0.04, 0.01),
+      })),
+      best: { ...about(0.8, 0.1), isAtEnd: false },
+      parts: [
+        {
+          name: 'first third',
+          users: 12,
+          texts: 3,
+          tokens: 10,
+          best: { ...about(0.7, 0.2), isAtEnd: false },
+        },
+        { name: 'copied', users: 2, texts: 2, tokens: 10, best: { ...about(0, 0), isAtEnd: true } },
+      ],
+      byUser: [
+        { user: 'Ulf Secondname', texts: 1, best: 0.4 },
+        { user: 'Usula Userword', texts: 6, best: 0.9 },
+      ],
+    },
     where: {
       thirds: ['first third', 'middle third', 'last third'].map((name, i) => ({
         ...group(name, 0.3 - i / 10),

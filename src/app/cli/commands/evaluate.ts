@@ -8,6 +8,7 @@ import { type WrittenTexts, writeTexts } from '../../../method/generation/write-
 import { choiceRules } from '../../../method/metrics/score-choices.ts';
 import { DEFAULT_OTHERS } from '../../../method/others/others-histories.ts';
 import type { OthersBy } from '../../../method/others/similar.ts';
+import { DEFAULT_STRENGTHS } from '../../../method/strength/history-strength.ts';
 import { type OpenedModel, openScoredModel } from '../../open/scored-model.ts';
 import { warnOfTrainedRows } from '../../open/trained-on.ts';
 import { isRemoteSource, needsWeights } from '../../remote/address.ts';
@@ -138,6 +139,7 @@ export const evaluateCommand: CliCommand = {
         ...(seed !== undefined && { seed }),
         ...(threads !== undefined && { threads }),
         ...(cache && { cache }),
+        strengths: DEFAULT_STRENGTHS,
         onTokens: tokens.onTokens,
         signal: session.signal,
         onProgress: session.progress,

@@ -1,0 +1,45 @@
+/** @file The kinds of tokens that histories are asked about: copied, names, function words, other words, marks. */
+import { copiedRuns } from '../metrics/copied-runs.ts';
+import { isFunctionWord } from '../metrics/style-distance.ts';
+import { wordSpans } from '../metrics/words.ts';
+
+/** In the order of tables; a token is of the first kind that it is in. */
+export const tokenKinds = ['copied', 'names', 'functionWords', 'otherWords', 'marks'] as const;
+
+export type TokenKind = (typeof tokenKinds)[number];
+
+/** A text with its tokens' UTF-16 offsets, and the history texts that its prompt shows. */
+export interface KindedText {
+  readonly response: string;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly shown: readonly string[];
+}
+
+/**
+ * The kind of each token. `copied`: in a run of five or more words that stand in the history; `names`: of a word with a digit, or with a
+ * capital that does not begin a sentence; `marks`: of no word, such as punctuation and the end of turn.
+ */
+export function kindsOfTokens({ response, starts, ends, shown }: KindedText): TokenKind[] {
+  const { runs } = copiedRuns(response, shown);
+  const words = wordSpans(response);
+  let w = 0;
+  return starts.map((start, t) => {
+    const end = ends[t]!;
+    const covers = (span: { readonly start: number; readonly end: number }) =>
+      span.start < end && start < span.end;
+    if (runs.some(covers)) return 'copied';
+    while (w < words.length && words[w]!.end <= start) w++;
+    const span = words[w];
+    if (span === undefined || !covers(span)) return 'marks';
+    if (isName(response, span)) return 'names';
+    return isFunctionWord(span.word) ? 'functionWords' : 'otherWords';
+  });
+}
+
+function isName(text: string, { start, end }: { readonly start: number; readonly end: number }): boolean {
+  const word = text.slice(start, end);
+  if (/\p{Nd}/u.test(word)) return true;
+  if (!/^\p{Lu}/u.test(word) || /^I(?:$|['’])/.test(word)) return false;
+  return !/(?:^|[.!?:;…\n])["'“”‘’)\]\s]*$/u.test(text.slice(0, start));
+}
