@@ -4,8 +4,10 @@ import { kindsOfTokens } from '../../../src/method/strength/token-kinds.ts';
 
 /** The kinds of the pieces of a text, in order. */
 function kindsOf(pieces: readonly string[], shown: readonly string[] = []) {
-  let at = 0;
-  const spans = pieces.map((piece) => [at, (at += piece.length)] as const);
+  const spans = pieces.map((piece, i) => {
+    const start = pieces.slice(0, i).join('').length;
+    return [start, start + piece.length] as const;
+  });
   return kindsOfTokens({
     response: pieces.join(''),
     starts: spans.map(([start]) => start),
