@@ -115,7 +115,7 @@ describe('layers', () => {
         'authorship',
         'training',
       ],
-      ...['runs', 'evaluation', 'generation', 'explain', 'audit', 'refutation', 'benchmark'],
+      ...['runs', 'strength', 'evaluation', 'generation', 'explain', 'audit', 'refutation', 'benchmark'],
     ];
     const part = (path: string) => order.indexOf(path.split('/')[1]!);
     const ofMethod = (path: string) => path.startsWith('method/');

@@ -2,9 +2,9 @@
 
 import { type Estimate, FEWEST_FOR_INTERVAL, shownSide } from '../../base/statistics/estimate.ts';
 import { FEW_USERS, type FindingKind, type Side } from '../evaluation/findings.ts';
+import { type StrengthFinding, strengthFinding } from '../evaluation/strength-finding.ts';
 import { type LeftOutReason, leftOutReasons } from '../prompts/left-out.ts';
 import { type ItemKind, itemKinds } from '../scoring/item-kinds.ts';
-import { type StrengthFinding, strengthFinding } from '../strength/findings.ts';
 import { LARGEST_DOSE } from './plan.ts';
 import type { AuditResult } from './results.ts';
 

@@ -1,6 +1,6 @@
 /** @file How far a model should trust histories, in words: the same in every report. */
 import { decimal, estimateText } from '../../base/number-format.ts';
-import type { StrengthFinding } from '../../method/strength/findings.ts';
+import type { StrengthFinding } from '../../method/evaluation/strength-finding.ts';
 import type { TokenKind } from '../../method/strength/token-kinds.ts';
 
 /** One sentence. */

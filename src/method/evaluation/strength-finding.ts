@@ -1,8 +1,8 @@
 /** @file What the strength of least loss shows of a model: whether it makes too much or too little of histories. No words. */
 import { shownSide } from '../../base/statistics/estimate.ts';
-import type { FindingKind, Side } from '../evaluation/findings.ts';
-import type { HistoryStrength } from './history-strength.ts';
-import type { BestStrength } from './strength-curve.ts';
+import type { HistoryStrength } from '../strength/history-strength.ts';
+import type { BestStrength } from '../strength/strength-curve.ts';
+import type { FindingKind, Side } from './findings.ts';
 
 export interface StrengthFinding {
   readonly code: 'strength';
