@@ -38,7 +38,10 @@ async function main(words: readonly string[]): Promise<number> {
     stop.abort(new Error('interrupted'));
     display.line(colors.yellow('stopping; press Ctrl-C again to stop at once'));
   });
-  process.on('SIGTERM', () => stop.abort(new Error('terminated')));
+  process.on('SIGTERM', () => {
+    if (stop.signal.aborted) process.exit(143);
+    stop.abort(new Error('terminated'));
+  });
   subscribe('nextquill:session-opening', (event) => {
     const progress = openingProgress(event as { state: string; bytes: number });
     if (progress !== undefined && !words.includes('--quiet')) display.report(progress);

@@ -78,9 +78,8 @@ export interface NextQuillServer extends AsyncDisposable {
 const MOST_GRAPHS = 4;
 /** Between looks at whether running requests have ended. */
 const LOOK_MS = 10;
-/** What a client may take for its headers, and for the next request on a connection. */
-const HEADERS_MS = 10_000;
-const IDLE_MS = 60_000;
+/** Between looks at whether clients take too long for their headers. */
+const CONNECTIONS_MS = 1000;
 const MOST_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -176,7 +175,7 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' });
   let socket: { readonly server: Server; readonly url: string } | undefined;
   try {
-    socket = port === false ? undefined : await listen(app, host, port);
+    socket = port === false ? undefined : await listen(app, host, port, settings);
     await scheduler.prepare();
     await options.prepare?.(context);
     checkDefault(options);
@@ -267,15 +266,22 @@ async function warm({ store, adapters, scheduler }: ServerContext, name: string)
   hold.release();
 }
 
-async function listen(app: ServerApp, host: string, port: number): Promise<{ server: Server; url: string }> {
+async function listen(
+  app: ServerApp,
+  host: string,
+  port: number,
+  { headersTimeout, idleTimeout, requestTimeout }: ServerSettings,
+): Promise<{ server: Server; url: string }> {
   const server = createAdaptorServer({
     fetch: app.fetch as (request: Request, env: unknown) => Promise<Response>,
     // We are a library too: nobody's Request is replaced.
     overrideGlobalObjects: false,
     serverOptions: {
       maxHeaderSize: MOST_HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      keepAliveTimeout: IDLE_MS,
+      headersTimeout: headersTimeout * 1000,
+      requestTimeout: requestTimeout * 1000,
+      keepAliveTimeout: idleTimeout * 1000,
+      connectionsCheckingInterval: CONNECTIONS_MS,
     },
   }) as Server;
   await new Promise<void>((resolve, reject) => {

@@ -147,6 +147,7 @@ async function answer(
     'openai-processing-ms': String(Math.round(performance.now() - begun)),
     'x-nextquill-version': server.version,
     ...(caller !== undefined && of.access !== 'public' ? server.rates.headers(caller.id) : {}),
+    ...keepAlive(server, c.env?.outgoing),
   };
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   const end = () => {
@@ -169,6 +170,19 @@ async function answer(
   if (later === undefined) end();
   else void later.finally(end);
   return response;
+}
+
+/**
+ * How long a client may count on an idle connection: half of what the server gives, so that no request is sent on one that is
+ * just being closed. Clients cannot repeat a POST that was lost like that.
+ */
+function keepAlive(
+  { settings, notReady }: ServerContext,
+  outgoing: HttpBindings['outgoing'] | undefined,
+): Record<string, string> {
+  if (outgoing === undefined || !('shouldKeepAlive' in outgoing) || !outgoing.shouldKeepAlive) return {};
+  if (notReady() === 'draining') return { connection: 'close' };
+  return { connection: 'keep-alive', 'keep-alive': `timeout=${Math.floor(settings.idleTimeout / 2)}` };
 }
 
 /** The route in the document of the API. */

@@ -32,6 +32,9 @@ export interface ServerSettings {
   readonly queueTimeout: number;
   /** A reader that takes nothing for so long loses its request. */
   readonly stallTimeout: number;
+  /** A connection that has not sent the headers of a request by then is closed; so is one that waits for its next request. */
+  readonly headersTimeout: number;
+  readonly idleTimeout: number;
   /** Running requests may go on for so long when the server ends. */
   readonly drain: number;
 }
@@ -55,6 +58,8 @@ export const defaultSettings = (): ServerSettings => ({
   requestTimeout: 300,
   queueTimeout: 60,
   stallTimeout: 30,
+  headersTimeout: 10,
+  idleTimeout: 60,
   drain: 30,
 });
 

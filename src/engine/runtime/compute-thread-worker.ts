@@ -1,12 +1,20 @@
 /** @file What runs in a compute thread: sessions, memory beside them, and requests in their order. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { errorMessage } from '../../base/error-message.ts';
 import { EngineError } from '../../base/errors.ts';
-import type { SentFeed, ThreadReply, ThreadRequest } from './compute-thread.ts';
+import {
+  AT_WORK,
+  ENDING,
+  type SentFeed,
+  type ThreadReply,
+  type ThreadRequest,
+  type ThreadState,
+} from './compute-thread.ts';
 import { createSession, type HostTensor, type ResidentTensor, type Session } from './session.ts';
 import { hostMemory, type TensorMemory } from './tensor-memory.ts';
 
 const port = parentPort!;
+const state = workerData as ThreadState;
 const sessions = new Map<number, Session>();
 const memories = new Map<number, TensorMemory>();
 const kept = new Map<number, HostTensor['data']>();
@@ -21,15 +29,32 @@ const received = (feed: SentFeed): HostTensor => {
 const each = <T, R>(record: Readonly<Record<string, T>>, map: (value: T) => R): Record<string, R> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 
+/** Begins nothing where the process ends, and lets it wait for what has begun. */
+async function atWork<T>(work: () => Promise<T>): Promise<T> {
+  Atomics.store(state, AT_WORK, 1);
+  try {
+    if (Atomics.load(state, ENDING) === 1)
+      throw new EngineError('compute thread: expected the process to run, got its end', {
+        code: 'engine/thread',
+      });
+    return await work();
+  } finally {
+    Atomics.store(state, AT_WORK, 0);
+    Atomics.notify(state, AT_WORK);
+  }
+}
+
 /** What is answered; nothing where nobody waits. */
 async function serve(request: ThreadRequest): Promise<Record<string, HostTensor> | undefined> {
   if ('run' in request) {
     const { run, feeds, into, wanted } = request;
-    const outputs = await sessions.get(run)!.run(each(feeds, received), each(into, resident), wanted);
+    const outputs = await atWork(() =>
+      sessions.get(run)!.run(each(feeds, received), each(into, resident), wanted),
+    );
     return Object.fromEntries(Object.entries(outputs).filter(([name]) => !(name in into)));
   }
   if ('open' in request) {
-    sessions.set(request.open, await createSession(request.program, request.options));
+    sessions.set(request.open, await atWork(() => createSession(request.program, request.options)));
     return {};
   }
   if ('close' in request) {

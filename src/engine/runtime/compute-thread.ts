@@ -55,20 +55,33 @@ export type ThreadReply =
   | { readonly result: Readonly<Record<string, HostTensor>> }
   | { readonly failure: ErrorMessage };
 
+/** Two flags that both threads see: whether ONNX Runtime is at work, and whether the process ends. */
+export type ThreadState = Int32Array<SharedArrayBuffer>;
+export const AT_WORK = 0;
+export const ENDING = 1;
+/** A process that ends waits for so long for what is at work: ended in the middle, ONNX Runtime's binding aborts the process. */
+const LAST_WORK_MS = 60_000;
+
 /** What is installed is JavaScript; sources, in this repository, are run by tsx. */
-function startWorker(): Worker {
+function startWorker(workerData: ThreadState): Worker {
   if (!import.meta.url.endsWith('.ts'))
-    return new Worker(new URL('./compute-thread-worker.js', import.meta.url));
+    return new Worker(new URL('./compute-thread-worker.js', import.meta.url), { workerData });
   const source = JSON.stringify(new URL('./compute-thread-worker.ts', import.meta.url));
   return new Worker(
     `import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); })`,
-    { eval: true },
+    { eval: true, workerData },
   );
 }
 
 /** Starts a thread. It keeps the process alive only while it computes. */
 export function openComputeThread(): ComputeThread {
-  const worker = startWorker();
+  const state: ThreadState = new Int32Array(new SharedArrayBuffer(8));
+  const worker = startWorker(state);
+  const onProcessExit = () => {
+    Atomics.store(state, ENDING, 1);
+    Atomics.wait(state, AT_WORK, 1, LAST_WORK_MS);
+  };
+  process.once('exit', onProcessExit);
   worker.unref();
   interface Waiting {
     resolve(result: Readonly<Record<string, HostTensor>>): void;
@@ -94,6 +107,7 @@ export function openComputeThread(): ComputeThread {
   worker.on('error', leave);
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', (code) => {
+      process.off('exit', onProcessExit);
       leave(`exit code ${code}`);
       resolve();
     });
@@ -170,6 +184,8 @@ export function openComputeThread(): ComputeThread {
       };
     },
     [Symbol.asyncDispose]: async () => {
+      // Whoever waits for the end is not the only one who keeps the process alive.
+      if (gone === undefined) worker.ref();
       tell({ end: true });
       await exited;
     },
