@@ -32,15 +32,17 @@ export function vjp(loss: Value, variables: readonly Value[], cotangent?: Value)
  * what one of them is computed from gets nothing through it.
  */
 export function pullBack(loss: Value, variables: readonly Value[], cotangent: Value): (Value | undefined)[] {
-  // Every node up to the variables: a recompute node's hidden inputs count here, its inside does not.
-  const order = nodesInOrder([loss]).filter((node) => !insideRecompute(node, loss));
+  // Every node up to the variables, not beyond: rules pull back through pieces of deep graphs. A recompute node's hidden inputs
+  // count here, its inside does not.
+  const ends = new Set(variables.map((variable) => variable.node));
+  const outside = outsideRecompute(loss, ends);
+  const order = nodesInOrder([loss], ends).filter((node) => outside.has(node));
   const dependent = new Set<Value>(variables);
   for (const node of order) {
     const relevant = node.op === 'recompute' ? node.inputs.slice(1) : node.inputs;
     if (relevant.some((value) => dependent.has(value))) for (const out of node.outputs) dependent.add(out);
   }
   const cotangents = new Map<Value, Value>([[loss, cotangent]]);
-  const ends = new Set(variables.map((variable) => variable.node));
   for (const node of order.reverse()) {
     if (ends.has(node)) continue;
     const outer = node.outputs.map((output) => cotangents.get(output));
@@ -67,24 +69,18 @@ export function pullBack(loss: Value, variables: readonly Value[], cotangent: Va
   return variables.map((variable) => cotangents.get(variable));
 }
 
-const insideCache = new WeakMap<Value, Set<Node>>();
-
-/** Whether `node` is reached from `loss` only through the first input of recompute nodes. */
-function insideRecompute(node: Node, loss: Value): boolean {
-  let outside = insideCache.get(loss);
-  if (outside === undefined) {
-    outside = new Set<Node>();
-    const stack = [loss.node];
-    while (stack.length > 0) {
-      const next = stack.pop()!;
-      if (outside.has(next)) continue;
-      outside.add(next);
-      for (const value of next.op === 'recompute' ? next.inputs.slice(1) : next.inputs)
-        stack.push(value.node);
-    }
-    insideCache.set(loss, outside);
+/** The nodes that `loss` reaches, up to `ends`, in another way than through the first input of a recompute node. */
+function outsideRecompute(loss: Value, ends: ReadonlySet<Node>): ReadonlySet<Node> {
+  const outside = new Set<Node>();
+  const stack = [loss.node];
+  while (stack.length > 0) {
+    const next = stack.pop()!;
+    if (outside.has(next)) continue;
+    outside.add(next);
+    if (ends.has(next)) continue;
+    for (const value of next.op === 'recompute' ? next.inputs.slice(1) : next.inputs) stack.push(value.node);
   }
-  return !outside.has(node);
+  return outside;
 }
 
 function applyRule(node: Node, cotangents: (Value | undefined)[], needed: boolean[]): (Value | undefined)[] {

@@ -7,8 +7,26 @@ export type Dim = number | string;
 // A polynomial: from a product of symbols ('' for the constant) to its coefficient.
 type Polynomial = Map<string, number>;
 
-function parse(dim: Dim): Polynomial {
+// A graph has few different dimensions, in the shapes of ten thousand nodes.
+const parsed = new Map<string, ReadonlyMap<string, number>>();
+const products = new Map<string, Dim>();
+const symbolLists = new Map<string, readonly string[]>();
+
+function parse(dim: Dim): ReadonlyMap<string, number> {
   if (typeof dim === 'number') return new Map([['', dim]]);
+  return remembered(parsed, dim, () => termsIn(dim));
+}
+
+function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    known.set(key, value);
+  }
+  return value;
+}
+
+function termsIn(dim: string): Polynomial {
   const terms: Polynomial = new Map();
   for (const term of dim.split('+')) {
     const factors = term.split('*');
@@ -32,13 +50,19 @@ function print(terms: Polynomial): Dim {
 
 /** The sum of two dimensions. */
 export function addDims(a: Dim, b: Dim): Dim {
-  const sum = parse(a);
+  if (typeof a === 'number' && typeof b === 'number') return a + b;
+  const sum = new Map(parse(a));
   for (const [symbols, c] of parse(b)) sum.set(symbols, (sum.get(symbols) ?? 0) + c);
   return print(sum);
 }
 
 /** The product of two dimensions. */
 export function multiplyDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  return remembered(products, `${a} ${b}`, () => productOf(a, b));
+}
+
+function productOf(a: Dim, b: Dim): Dim {
   const product: Polynomial = new Map();
   for (const [s, c] of parse(a)) {
     for (const [t, d] of parse(b)) {
@@ -63,11 +87,12 @@ export function subtractDims(a: Dim, b: Dim): Dim {
 }
 
 /** The symbols that occur in a dimension. */
-export function symbolsOf(dim: Dim): string[] {
+export function symbolsOf(dim: Dim): readonly string[] {
   if (typeof dim === 'number') return [];
-  return [...new Set([...parse(dim).keys()].flatMap((symbols) => symbols.split('*')))].filter(
-    (s) => s !== '',
-  );
+  return remembered(symbolLists, dim, () => {
+    const all = [...parse(dim).keys()].flatMap((symbols) => symbols.split('*'));
+    return [...new Set(all)].filter((symbol) => symbol !== '');
+  });
 }
 
 /** The terms of a dimension, as (coefficient, symbols) pairs. */

@@ -69,8 +69,11 @@ export function printType(type: TensorType): string {
   return `${type.dtype}[${type.shape.join(', ')}]`;
 }
 
-/** All nodes that `outputs` depend on, each after its inputs; the order depends on the graph alone. */
-export function nodesInOrder(outputs: readonly Value[]): Node[] {
+/**
+ * All nodes that `outputs` depend on, each after its inputs; the order depends on the graph alone.
+ * @param ends nodes beyond which nothing is asked
+ */
+export function nodesInOrder(outputs: readonly Value[], ends: ReadonlySet<Node> = new Set()): Node[] {
   const order: Node[] = [];
   const done = new Set<Node>();
   // An explicit stack: real models are deeper than JavaScript's call stack likes.
@@ -83,7 +86,7 @@ export function nodesInOrder(outputs: readonly Value[]): Node[] {
       continue;
     }
     open.add(top.node);
-    const inputs = graphInputs(top.node);
+    const inputs = ends.has(top.node) ? [] : graphInputs(top.node);
     if (top.next < inputs.length) {
       const input = inputs[top.next++]!.node;
       if (!done.has(input)) {
