@@ -110,11 +110,6 @@ async function peerFile(settings: JobSettings, dtype: string): Promise<string> {
   return path;
 }
 
-type Answer = StepAnswer & {
-  readonly cpuSeconds: number;
-  readonly tokensComputed?: number;
-  readonly tokensSaved?: number;
-};
 const rows: string[][] = [];
 const results: object[] = [];
 for (const job of flags.jobs.split(',') as JobSettings['job'][]) {
@@ -137,11 +132,11 @@ for (const job of flags.jobs.split(',') as JobSettings['job'][]) {
         `PyTorch ${dtype}`,
         await startPeer(flags.python, [place('jobs_peer.py'), await peerFile(settings, dtype)]),
       ]);
-  const answers = new Map(sides.map(([name]) => [name, [] as Answer[]]));
+  const answers = new Map(sides.map(([name]) => [name, [] as StepAnswer[]]));
   let firstLoss: Record<string, number> = {};
   for (let round = 0; round < warmups + rounds; round++)
     for (const [name, peer] of sides) {
-      const answer: Answer = await peer.step();
+      const answer = await peer.step();
       if (round === 0) firstLoss = { ...firstLoss, [name]: answer.loss };
       if (round >= warmups) answers.get(name)!.push(answer);
       process.stderr.write(
@@ -149,8 +144,8 @@ for (const job of flags.jobs.split(',') as JobSettings['job'][]) {
       );
     }
   const [own] = answers.values();
-  const secondsOf = (of: readonly Answer[]) => of.map(({ seconds }) => seconds);
-  const cpuOf = (of: readonly Answer[]) => median(of.map(({ cpuSeconds }) => cpuSeconds));
+  const secondsOf = (of: readonly StepAnswer[]) => of.map(({ seconds }) => seconds);
+  const cpuOf = (of: readonly StepAnswer[]) => median(of.map(({ cpuSeconds }) => cpuSeconds!));
   for (const [name, peer] of sides) {
     const { peakRssBytes } = await peer.memory();
     await peer.quit();

@@ -14,6 +14,11 @@ export interface StepAnswer {
   readonly seconds: number;
   readonly loss: number;
   readonly gradientNorm: number;
+  /** Of all threads. */
+  readonly cpuSeconds?: number;
+  /** Of a side that shares what prompts begin with alike. */
+  readonly tokensComputed?: number;
+  readonly tokensSaved?: number;
 }
 
 export interface Peer {
