@@ -6,21 +6,25 @@ import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { torchPython } from '../../../src/app/launch/python-env.ts';
 import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { torchWorker } from '../../../src/app/launch/torch-scorer.ts';
 import { type TorchOptions, torchEngine } from '../../../src/app/launch/torch-train.ts';
+import { killTree } from '../../../src/app/launch/worker-process.ts';
 import { workerEvents } from '../../../src/app/launch/worker-run.ts';
 import { openModel } from '../../../src/app/open/model-source.ts';
 import { AbortedError, exitCodeOf } from '../../../src/base/errors.ts';
 import { isRunning } from '../../../src/base/process.ts';
 import { randomStream } from '../../../src/base/random.ts';
+import { type GenerationStep, openTextGenerator } from '../../../src/engine/generate/decode.ts';
+import { loadAdapter } from '../../../src/engine/lora/adapter-folder.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import { readStepLog, type StepLine } from '../../../src/method/runs/step-log.ts';
 import { resumePairs, type TrainPairsOptions, trainPairs } from '../../../src/method/runs/train.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
-import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
+import { randomAdapter } from '../../support/adapter-files.ts';
+import { letteredModel, randomPairs, tinyModel } from '../../support/tiny-model.ts';
 import { allEvents, outcomeOf, randomRun } from '../../support/train-runs.ts';
 
 const named = process.env.NEXTQUILL_PYTHON;
@@ -58,6 +62,9 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
     seed: 7,
     checkpointEvery: 4,
   } as const satisfies Partial<TrainPairsOptions>;
+  // One process for all that is scored and written below.
+  const worker = torchWorker({ ...base, version: '0', threads: 1 });
+  afterAll(() => worker[Symbol.asyncDispose]());
   const by = (options: Partial<TorchOptions> = {}) => ({ engine: torchEngine({ ...base, ...options }) });
 
   function expectSame(
@@ -91,8 +98,17 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
       { processes: 2, compute: { ...base.compute, parallel: 'shard' as const } },
     ]) {
       const theirs = newRun();
-      await allEvents(trainPairs({ ...settings, out: theirs, ...by(options) }));
+      const events = await allEvents(trainPairs({ ...settings, out: theirs, ...by(options) }));
+      expect([...new Set(events.map(({ type }) => type))]).toEqual(['started', 'step', 'checkpoint', 'done']);
       expectSame(log, await readStepLog(theirs));
+      const { status, machine } = await readManifest(theirs);
+      expect([status, machine.engine, machine.processes]).toEqual(['done', 'torch', options.processes]);
+      const adapter = await loadAdapter(join(theirs, 'adapter'), tiny);
+      const effectsOf = async (model: typeof tiny) => {
+        await using scorer = createScorer({ model, adapter }, { threads: 1 });
+        return scorer.effects(pairs);
+      };
+      expectClose(await effectsOf({ ...tiny, worker }), await effectsOf(tiny));
     }
   });
 
@@ -146,6 +162,23 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
     expect(await outcomeOf(killed)).toEqual(await outcomeOf(calm));
   });
 
+  it('outlives the death of torchrun and all that it has started', async () => {
+    const calm = newRun();
+    await allEvents(trainPairs({ ...settings, out: calm, ...by({ processes: 2 }) }));
+    const killed = newRun();
+    const error = await errorOf(
+      (async function* () {
+        for await (const event of trainPairs({ ...settings, out: killed, ...by({ processes: 2 }) })) {
+          if (event.type === 'step' && event.step === 5) killTree(await launcherOf(killed));
+          yield event;
+        }
+      })(),
+    );
+    expect([error.code, exitCodeOf(error)]).toEqual(['worker/died', 1]);
+    await allEvents(resumePairs(killed, { model: tiny, pairs, ...by({ processes: 2 }) }));
+    expect(await outcomeOf(killed)).toEqual(await outcomeOf(calm));
+  });
+
   it('refuses a spec with one byte changed, before it trains', async () => {
     const run = newRun();
     await allEvents(trainPairs({ ...settings, maxSteps: 1, out: run, ...by({ launch: 'print' }) })).catch(
@@ -178,9 +211,10 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
       const model = await tinyModel(name);
       // Some of the tiny models have fewer tokens than the pairs know.
       const inside = (ids: readonly number[]) => ids.map((id) => id % model.config.vocabularySize);
+      // That of GPT-2 has 16 positions.
       const few = pairs.slice(0, 6).map((pair) => ({
         ...pair,
-        withHistoryIds: inside(pair.withHistoryIds),
+        withHistoryIds: inside(pair.withHistoryIds).slice(-8),
         withoutHistoryIds: inside(pair.withoutHistoryIds),
         responseIds: inside(pair.responseIds),
       }));
@@ -188,15 +222,68 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
         await using scorer = createScorer({ model: scored }, { objective: 'nextquill-js' });
         return scorer.effects(few);
       };
-      const ours = await effectsOf(model);
-      const theirs = await effectsOf({ ...model, worker: torchWorker({ ...base, version: '0' }) });
-      for (const [i, effects] of ours.entries())
-        for (const [key, values] of Object.entries(effects) as [keyof typeof effects, Float32Array][])
-          for (const [t, value] of values.entries())
-            expect(Math.abs(theirs[i]![key][t]! - value), `${key} of token ${t}`).toBeLessThan(SCORE);
+      expectClose(await effectsOf({ ...model, worker }), await effectsOf(model));
+    },
+  );
+
+  it.each(['tiny-llama-tied', 'tiny-qwen3', 'tiny-gemma3'])(
+    'writes by %s what the engine here does, with and without an adapter',
+    async (name) => {
+      const model = await letteredModel(name, [2]);
+      // Some end early, so that rows move; two share a prompt; guidance is a second pass of its own.
+      const prompts = [
+        { ids: [3, 4, 5, 6, 7, 8, 9] },
+        { ids: [10, 11] },
+        { ids: [10, 11] },
+        { ids: [12, 13, 14, 15], guidance: { ids: [14, 15], strength: 1.7 } },
+      ];
+      const written = async (by: typeof model, adapter: ReturnType<typeof randomAdapter> | undefined) => {
+        const steps: GenerationStep[] = [];
+        await using generator = await openTextGenerator(by, adapter && { adapter }, { threads: 1 });
+        for (const options of [
+          { temperature: 0 },
+          { temperature: 0.9, topP: 0.95, repetitionPenalty: 1.1 },
+        ]) {
+          const drawn = prompts.map((prompt, i) => ({
+            ...prompt,
+            random: randomStream(3, `tests/texts/${i}`),
+          }));
+          for await (const step of generator.generate(drawn, { ...options, maxNewTokens: 12, logProbs: 3 }))
+            steps.push(step);
+        }
+        return steps;
+      };
+      for (const adapter of [undefined, randomAdapter(model, 4)]) {
+        const ours = await written(model, adapter);
+        const theirs = await written({ ...model, worker }, adapter);
+        const told = ({ prompt, token, text, finish }: GenerationStep) => [prompt, token, text, finish];
+        expect(theirs.map(told)).toEqual(ours.map(told));
+        for (const [i, { logProbs }] of ours.entries()) {
+          expect(Math.abs(theirs[i]!.logProbs!.logProb - logProbs!.logProb)).toBeLessThan(SCORE);
+          if (logProbs!.byGuidance !== undefined)
+            expect(Math.abs(theirs[i]!.logProbs!.byGuidance! - logProbs!.byGuidance)).toBeLessThan(SCORE);
+        }
+      }
     },
   );
 });
+
+/** Numbers of two engines, by the names of the first. */
+function expectClose<T extends object>(theirs: readonly T[], ours: readonly T[]): void {
+  expect(theirs).toHaveLength(ours.length);
+  for (const [i, numbers] of ours.entries())
+    for (const [key, values] of Object.entries(numbers) as [keyof T & string, Float32Array][])
+      for (const [t, value] of values.entries()) {
+        const their = (theirs[i]![key] as Float32Array)[t]!;
+        expect(Math.abs(their - value), `${key} of token ${t}`).toBeLessThan(SCORE);
+      }
+}
+
+/** The process that a lock of the run names beside this one. */
+async function launcherOf(run: string): Promise<number> {
+  const ids = (await readdir(run)).flatMap((name) => /^\.lock-(\d+)-/.exec(name)?.[1] ?? []).map(Number);
+  return ids.find((id) => id !== process.pid)!;
+}
 
 /** Ids of the processes that work on a run, without torchrun. */
 function workersOf(run: string): number[] {
