@@ -108,12 +108,12 @@ for (const [conditionIndex, [condition, { values }]] of (
 const number = (value: number | null | undefined, digits = 2) =>
   Number.isFinite(value ?? Number.NaN) ? value!.toFixed(digits) : '–';
 for (const [condition, { label }] of Object.entries(conditions)) {
-  console.log(`\n| ${label} | estimator | AUC | precision | recall | correlation | bias, nats | coverage |`);
+  console.log(`\n| ${label} | estimator | AUC | precision | recall | F1 | correlation | bias, nats | coverage |`);
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const { value, scores } of settings.filter((s) => s.condition === condition))
     for (const s of scores)
       console.log(
-        `| ${value} | ${s.estimator} | ${number(s.auc.value, 3)} (${number(s.auc.low, 3)} to ${number(s.auc.high, 3)}) | ${number(s.precision.value)} | ${number(s.recall.value)} | ${number(s.correlation?.value)} | ${number(s.bias?.value)} | ${number(s.coverage)} |`,
+        `| ${value} | ${s.estimator} | ${number(s.auc.value, 3)} (${number(s.auc.low, 3)} to ${number(s.auc.high, 3)}) | ${number(s.precision.value)} | ${number(s.recall.value)} | ${number(s.f1.value)} | ${number(s.correlation?.value)} | ${number(s.bias?.value)} | ${number(s.coverage)} |`,
       );
   const chart = lineChart({
     title: `AUC by ${label}`,

@@ -48,6 +48,8 @@ export interface EstimatorScore {
   readonly precision: Estimate;
   /** Of the positive tokens, those above the threshold. */
   readonly recall: Estimate;
+  /** The harmonic mean of the two: how well the choice of tokens agrees with the causes; 0 where no token is chosen. */
+  readonly f1: Estimate;
   /** Pearson's, with the generator's log ratio over words that settle a choice; only of log ratios. */
   readonly correlation?: Estimate;
   /** Mean over those words of estimate − truth, nats; below 0 the estimator sees less than there is. */
@@ -87,6 +89,14 @@ export function scoreEstimator(
     auc: aucByUser(tokens, options),
     precision: share(above, positive),
     recall: share(positive, above),
+    f1: ratioByUser(
+      // 2 TP / (2 TP + FP + FN): a token that is chosen rightly counts twice.
+      tokens.flatMap((token) => {
+        const hits = Number(above(token)) + Number(positive(token));
+        return Array.from({ length: hits }, () => ({ user: token.user, value: hits === 2 ? 1 : 0 }));
+      }),
+      options,
+    ),
     ...(words.length > 0 && {
       correlation: correlationByUser(words, options),
       bias: meanByUser(

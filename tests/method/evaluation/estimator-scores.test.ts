@@ -55,6 +55,7 @@ describe('marks of an estimator', () => {
     // Above half a nat: both positives and the word that the query decided.
     expect(score.precision.value).toBeCloseTo(2 / 3, 12);
     expect(score.recall.value).toBe(1);
+    expect(score.f1.value).toBeCloseTo(0.8, 12);
     expect(score.bias!.value).toBeCloseTo(0, 6);
     expect(score.correlation!.value).toBeGreaterThan(0.99);
     expect(score.coverage).toBe(1);
@@ -63,6 +64,7 @@ describe('marks of an estimator', () => {
   it('of the user-specific effect compare with other users’ histories', () => {
     const score = scoreEstimator('userSpecific', users);
     expect(score.recall.value).toBe(0);
+    expect(score.f1.value).toBe(0);
     expect(score.bias!.value).toBeCloseTo(-1.4, 6);
     expect(score.coverage).toBe(0);
     expect(score.precision.value).toBeNaN();
