@@ -108,7 +108,9 @@ for (const [conditionIndex, [condition, { values }]] of (
 const number = (value: number | null | undefined, digits = 2) =>
   Number.isFinite(value ?? Number.NaN) ? value!.toFixed(digits) : '–';
 for (const [condition, { label }] of Object.entries(conditions)) {
-  console.log(`\n| ${label} | estimator | AUC | precision | recall | F1 | correlation | bias, nats | coverage |`);
+  console.log(
+    `\n| ${label} | estimator | AUC | precision | recall | F1 | correlation | bias, nats | coverage |`,
+  );
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const { value, scores } of settings.filter((s) => s.condition === condition))
     for (const s of scores)
