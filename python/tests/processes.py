@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
@@ -43,7 +43,7 @@ def _be(run: Path, rank: int, world: int, port: int, prepare) -> None:
 
 def start(run: Path, world: int, prepare=None) -> list:
     """Processes of a run, as torchrun would start them. prepare(rank): called in each, before its work."""
-    port = _free_port()
+    port = free_port()
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=_be, args=(run, rank, world, port, prepare)) for rank in range(world)]
     for process in processes:

@@ -1,5 +1,10 @@
 """NextQuillTrainer against the worker: the same losses and gradient norms on the same batches, accumulated or not."""
 
+import json
+import multiprocessing
+import os
+import warnings
+
 import pytest
 import torch
 from datasets import Dataset
@@ -11,6 +16,7 @@ from trl import SFTConfig
 from nextquill_torch.faults import Fault
 from nextquill_torch.spec import read_spec, read_tensors
 from nextquill_torch.trl import NextQuillTrainer, PairCollator
+from processes import free_port, wait
 from runs import GOLDEN, prepare, steps_of, work
 
 
@@ -108,6 +114,45 @@ def test_losses_are_the_workers(name, objective, options, batch, accumulation, t
         loss = sum(trainer.losses[at * accumulation : (at + 1) * accumulation])
         assert loss == pytest.approx(step["loss"], abs=1e-5)
         assert norms[at] == pytest.approx(step["gradientNorm"], rel=1e-4)
+
+
+def _train_as(rank: int, port: int, run, folder, accumulation: int) -> None:
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+        ACCELERATE_USE_CPU="1",
+    )  # fmt: skip
+    torch.set_num_threads(1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer = trainer_of(run, folder / "out", rows_of(run), 2 // accumulation, accumulation, objective="nextquill")
+    trainer.train()
+    norms = [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry]
+    warned = any("accelerate repeats" in str(warning.message) for warning in caught)
+    (folder / f"{rank}.json").write_text(json.dumps({"losses": trainer.losses, "norms": norms, "warned": warned}))
+    os._exit(0)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_two_processes_take_the_same_whole_steps_and_warn_of_an_uneven_one(accumulation, tmp_path):
+    run = prepare("nextquill", tmp_path)
+    assert work(run) == 0
+    steps = [step for step in steps_of(run) if step["epoch"] == 0]
+    context = multiprocessing.get_context("fork")
+    port = free_port()
+    processes = [context.Process(target=_train_as, args=(rank, port, run, tmp_path, accumulation)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    assert wait(processes, 120) == [0, 0]
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    whole = [at for at, step in enumerate(steps) if step["examples"] == 4]
+    assert len(whole) >= 2
+    for at in whole:
+        # A loss is its share of the step times the number of processes, whose gradients are averaged.
+        of_step = slice(at * accumulation, (at + 1) * accumulation)
+        loss = sum(sum(each["losses"][of_step]) for each in found) / 2
+        assert loss == pytest.approx(steps[at]["loss"], abs=1e-5)
+        assert found[0]["norms"][at] == pytest.approx(steps[at]["gradientNorm"], rel=1e-4)
+    assert found[0]["warned"] == (len(whole) < len(steps))
 
 
 def test_an_anchor_and_a_difference_go_through_the_workers_own_chunks(tmp_path):
