@@ -1,5 +1,5 @@
 /** @file Scores by a worker: it gives what needs the model, and what follows from that is computed here, by the same expressions. */
-import { throwIfAborted } from '../../base/errors.ts';
+import { ConfigError, throwIfAborted } from '../../base/errors.ts';
 import type { ModelWorker, WorkerPairScores } from '../../engine/models/model-worker.ts';
 import { input } from '../../engine/ops/operators.ts';
 import { evaluate } from '../../engine/runtime/evaluate.ts';
@@ -17,10 +17,13 @@ import type { TokenCount } from './token-count.ts';
 /** Pairs whose weights are computed together. */
 const PAIRS_TOGETHER = 64;
 
-/** Each call of the scorer is one run of the worker. */
+/**
+ * Each call of the scorer is one request to the worker.
+ * @throws {ConfigError} for weights that stand beside the model: a worker reads them from its folder
+ */
 export function workerRuns(
   worker: ModelWorker,
-  { model, adapter }: ScoredModel,
+  { model, adapter, trained }: ScoredModel,
   plan: ObjectivePlan,
   {
     signal,
@@ -30,6 +33,14 @@ export function workerRuns(
     readonly onTokens?: ((count: TokenCount) => void) | undefined;
   },
 ): ScoringRuns {
+  if (trained !== undefined)
+    throw new ConfigError(
+      `engine ${worker.name}: expected a model in its folder, got weights under training`,
+      {
+        code: 'engine/unsupported',
+        hint: 'Save the weights, and open them as a model.',
+      },
+    );
   const check = (values: Float32Array, what: string, place: number) => {
     const failure = notFinite(values, () => `${model.folder}: ${what} of prompt ${place + 1}`);
     if (failure !== undefined) throw failure;

@@ -155,6 +155,13 @@ describe('the process of a worker', () => {
       expect(await worker.logProbabilities(prompts, { model, adapter })).toHaveLength(1);
   });
 
+  it('is not asked for weights under training, which it would not see', () => {
+    const trained = { 'model.norm.weight': { data: new Float32Array(16), shape: [16] } };
+    expect(() => createScorer({ model, trained })).toThrow(
+      expect.objectContaining({ code: 'engine/unsupported' }),
+    );
+  });
+
   it('does not contrast adapters', async () => {
     const opened = openTextGenerator(model, { adapter: randomAdapter(plain, 1) }, { contrast: 2 });
     await expect(opened).rejects.toMatchObject({ code: 'engine/unsupported' });
