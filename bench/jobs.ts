@@ -1,12 +1,12 @@
 /**
  * @file Whole jobs that users wait for, ours beside a careful PyTorch loop, taken in turn.
  *
- *     npx tsx bench/jobs.ts --model FILE.gguf --python PY [--jobs train,evaluate] [--rounds 3] [--warmups 1] [--threads 2]
+ *     npx tsx bench/jobs.ts --model FILE.gguf --python PY [--jobs train,evaluate] [--rounds 3] [--warmups 1] [--threads 2] [--shared-only]
  *
  * `train`: a step of the default objective, LoRA r = 16 on all linear layers, over growing histories of --users users with eight
  * targets each. `evaluate`: --texts texts with the own history, none and three other users'. PyTorch takes one prompt at a time, so
  * that nothing is padded, with logits at response tokens alone and gradients only where they are needed (jobs_peer.py). Ours is
- * measured with rows packed and beginnings shared, and with neither. Every side is a process of its own.
+ * measured with rows packed and beginnings shared and, without --shared-only, with neither. Every side is a process of its own.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
@@ -33,6 +33,7 @@ const { values: flags } = parseArgs({
     warmups: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
     dtypes: { type: 'string', default: 'f32' },
+    'shared-only': { type: 'boolean', default: false },
     out: { type: 'string' },
   },
 });
@@ -122,10 +123,8 @@ for (const job of flags.jobs.split(',') as JobSettings['job'][]) {
       ...['--import', 'tsx', place('our-jobs-peer.ts')],
       JSON.stringify({ ...settings, packing }),
     ]);
-  const sides: [string, Peer][] = [
-    ['ours', await ours(true)],
-    ['ours, nothing shared', await ours(false)],
-  ];
+  const sides: [string, Peer][] = [['ours', await ours(true)]];
+  if (!flags['shared-only']) sides.push(['ours, nothing shared', await ours(false)]);
   if (flags.python !== undefined)
     for (const dtype of flags.dtypes.split(','))
       sides.push([
