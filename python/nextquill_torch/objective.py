@@ -84,6 +84,11 @@ class Plan:
         return self.reads_ratios and self.options["weightsFrom"] == "userSpecific"
 
     @property
+    def needs_copied(self) -> bool:
+        """Which response tokens stand in runs that the shown history holds."""
+        return self.asks_effects and self.options["copyDiscount"] > 0
+
+    @property
     def needs_anchor(self) -> bool:
         return self.options["anchorWeight"] > 0
 
@@ -259,15 +264,15 @@ def raw_weights(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Te
     """ω by the plan's rule, before normalisation: from `given` estimates where the plan needs them, else from the passes' `tokens`."""
     options = plan.options
     if plan.weights == "divergence":
-        divergence = given["divergence"] if plan.needs_estimate else tokens["divergence"]
+        divergence = counted(plan, given["divergence"] if plan.needs_estimate else tokens["divergence"], given)
         return divergence if plan.gradient_through_weights else divergence.detach()
     own, other = compared_log_probabilities(plan, tokens, given)
-    ratio = own - other
+    ratio = counted(plan, own - other, given)
     if plan.weights == "clipped":
         return ratio.clamp(PERCE_LOW, PERCE_HIGH)
     if plan.weights == "soft":
         return torch.sigmoid((ratio - options["softCentre"]) * options["softSlope"]) + 0.5
-    is_above = own.exp() - other.exp() > options["effectThreshold"]
+    is_above = counted(plan, own.exp() - other.exp(), given) > options["effectThreshold"]
     return torch.where(is_above, options["highWeight"], options["lowWeight"]).to(own.dtype)
 
 
@@ -289,10 +294,23 @@ def compared_log_probabilities(
     return own, none + given["generic"]
 
 
+def counted(plan: Plan, effect: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+    """(1 − ρ c) E: the effect as far as copying does not explain it; c is 1 in a run of words that the shown history holds."""
+    if not plan.needs_copied:
+        return effect
+    if "copied" not in given:
+        raise SpecFault(
+            "copyDiscount: expected which tokens are copied, got none",
+            code="objective/no-copied",
+            hint="Pass copied=, or remove copyDiscount.",
+        )
+    return effect * (1 - given["copied"].to(effect.dtype) * plan.options["copyDiscount"])
+
+
 def preference_tokens(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Tensor:
     """f32[S], 1 at preference-bearing tokens, whose log ratio exceeds differenceThreshold, else 0."""
     own, other = compared_log_probabilities(plan, tokens, given)
-    return (own - other > plan.options["differenceThreshold"]).to(own.dtype)
+    return (counted(plan, own - other, given) > plan.options["differenceThreshold"]).to(own.dtype)
 
 
 def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -370,14 +388,14 @@ def token_weights(
     objective: str = "nextquill",
     divergence: Tensor | None = None,
     generic: Tensor | None = None,
+    copied: Tensor | None = None,
     **options: object,
 ) -> Tensor:
     """ω̃ of response tokens, f32[S], summing to 1 over each example; arguments as those of `nextquill_loss`."""
     plan = plan_of(objective, options)
     needed = ("divergence",) if plan.weights == "divergence" else ()
     tokens = _tokens_of(needed, own, none, {"divergence": divergence})
-    given = {} if generic is None else {"generic": generic}
-    return weights_of(plan, tokens, Groups(example_of, has_history, len(has_history)), given)
+    return weights_of(plan, tokens, Groups(example_of, has_history, len(has_history)), _given(generic=generic, copied=copied))
 
 
 def nextquill_loss(
@@ -393,6 +411,7 @@ def nextquill_loss(
     divergence: Tensor | None = None,
     anchor: Tensor | None = None,
     generic: Tensor | None = None,
+    copied: Tensor | None = None,
     other: Tensor | None = None,
     is_compared: Tensor | None = None,
     start_margin: Tensor | None = None,
@@ -405,6 +424,7 @@ def nextquill_loss(
     step_examples: examples that the loss is a mean over, those given by default; over accumulated microbatches and
     processes it is the number of the whole step, and the shares are summed.
     difference: log softmax(z_h − z_∅)[y], for objectives with a loss on it; calibration, divergence and anchor: see scores.py.
+    copied: bool[S] or f32[S], which tokens stand in runs that the shown history holds; for copyDiscount.
     other: log p(y_t) with another user's history; is_compared: bool[examples], those with their own history by default;
     start_margin: own − other of the starting model. For objectives with a preference.
     options: those of a recipe's objectiveOptions, such as plainWeight=0.3.
@@ -425,8 +445,12 @@ def nextquill_loss(
             hint="Pass start_margin=, or startMargin=False for the form without a reference model.",
         )
     groups = Groups(example_of, has_history, step_examples or len(has_history), has_history if is_compared is None else is_compared)
-    given = {"generic": generic, "startMargin": start_margin}
-    return loss_of(plan, tokens, groups, {name: value for name, value in given.items() if value is not None}, effect_scale)[0]
+    given = _given(generic=generic, copied=copied, startMargin=start_margin)
+    return loss_of(plan, tokens, groups, given, effect_scale)[0]
+
+
+def _given(**values: Tensor | None) -> dict[str, Tensor]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _tokens_of(

@@ -45,6 +45,8 @@ class Pairs:
     has_history: Tensor
     #: bool[response values], or None where every response token is fitted.
     fitted: Tensor | None
+    #: bool[response values], which stand in runs that the shown history holds; where the objective asks.
+    copied: Tensor | None = None
     #: Prompts with another user's history, and bool[P], which pairs have one; where the objective compares them.
     other_history: Ragged | None = None
     is_compared: Tensor | None = None
@@ -158,13 +160,18 @@ class Spec:
                 raise self._fault(name, "fitted", "a fitted token in each response", "a response without one")
         elif len(response) > 0 and int(response.lengths.min()) == 0:
             raise self._fault(name, "response", "at least one token each", "an empty one")
-        if self.task != "train" or not self.plan.needs_other:
+        if self.task != "train":
             return Pairs(*sides, response, has_history, fitted)
+        copied = None
+        if self.plan.needs_copied:
+            copied = self._column(name, tensors, "copied", torch.uint8, len(response.values)).bool()
+        if not self.plan.needs_other:
+            return Pairs(*sides, response, has_history, fitted, copied)
         other = self._ragged(name, tensors, "otherHistory")
         is_compared = self._column(name, tensors, "isCompared", torch.uint8, len(response)).bool()
         if len(other) != len(response) or int(other.lengths.min()) == 0:
             raise self._fault(name, "otherHistory", f"{len(response)} rows of at least one token each", "others")
-        return Pairs(*sides, response, has_history, fitted, other, is_compared)
+        return Pairs(*sides, response, has_history, fitted, copied, other, is_compared)
 
     @cached_property
     def steps(self) -> list[StepPlan]:

@@ -42,6 +42,8 @@ class Training:
         self.layout = layout_of(spec, ranks, self.setting)
         self.scored: Scored = build_training(spec, ranks, self.setting)
         self.given = given_estimates(self.scored, spec, self.setting, ranks, events)
+        if self.plan.needs_copied:
+            self.given = {**self.given, "copied": spec.pairs.copied}
         if self.setting.parallel == "shard":
             shard(self.scored, ranks, self.setting)
         self.state = TrainedState(

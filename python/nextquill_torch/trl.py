@@ -82,6 +82,12 @@ class NextQuillTrainer(SFTTrainer):
                 code="trl/objective",
                 hint="Train it by `nextquill train --engine torch`.",
             )
+        if self.plan.needs_copied:
+            raise SpecFault(
+                "objective: copyDiscount: expected none inside TRL, whose data set does not say what is copied, got one",
+                code="trl/objective",
+                hint="Remove copyDiscount, or train by `nextquill train --engine torch`.",
+            )
         args = SFTConfig() if args is None else args
         _refuse(args)
         args.remove_unused_columns = False

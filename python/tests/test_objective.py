@@ -80,6 +80,7 @@ def test_options_are_the_goldens(case, label):
     leaves, targets, groups = case_of(case["examples"])
     given = {
         "generic": torch.cat([tensor(example["generic"]) for example in case["examples"]]),
+        "copied": torch.cat([torch.tensor(example["copied"]) for example in case["examples"]]),
         **{
             key: torch.cat([tensor(example["estimate"][key]) for example in case["examples"]])
             for key in ("logProbWithHistory", "logProbWithoutHistory", "divergence")
@@ -106,6 +107,7 @@ def test_plans_are_those_of_typescript(entry):
     needs = {
         "estimate": plan.needs_estimate,
         "generic": plan.needs_generic,
+        "copied": plan.needs_copied,
         "anchor": plan.needs_anchor,
         "other": plan.needs_other,
         "startMargin": plan.needs_start_margin,
@@ -165,6 +167,7 @@ def test_weights_that_are_all_zero_are_uniform():
         (lambda: plan_of("perce", {}, "median"), "spec/objective"),
         (lambda: _loss("nextquill-paper"), "objective/tokens"),
         (lambda: _loss("perce", weightsFrom="userSpecific"), "objective/no-others"),
+        (lambda: _loss("perce", copyDiscount=1), "objective/no-copied"),
     ],
 )
 def test_wrong_arguments_are_named(call, code):

@@ -197,6 +197,7 @@ def test_the_ten_lines(tmp_path):
         ({}, {"objective": "mipo"}, "trl/objective"),
         ({}, {"objective": "unknown"}, "objective/unknown"),
         ({}, {"objective_options": {"weightsFrom": "userSpecific"}}, "trl/objective"),
+        ({}, {"objective_options": {"copyDiscount": 1}}, "trl/objective"),
     ],
     ids=str,
 )

@@ -63,6 +63,7 @@ describe('the objectives of Python', () => {
       [{ weightsFrom: 'userSpecific' }, 'dynamic'],
       [{ weightsFrom: 'userSpecific' }, 'fixed'],
       [{ startMargin: false }, 'dynamic'],
+      [{ copyDiscount: 1 }, 'dynamic'],
       [{ calibrationWeight: 0.5 }, 'dynamic'],
       [{ calibrationWeight: 0.5, effectStart: 0.5, stopGradient: true }, 'dynamic'],
       [{ differenceAt: 'preferenceTokens' }, 'dynamic'],

@@ -134,12 +134,11 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
   };
 }
 
-/** The ids of a pair, and which of the response's are fitted: all when absent. */
-export type PairIds = WorkerPair & Pick<PromptPair, 'fitted' | 'otherHistoryIds'>;
+/** The ids of a pair, and what is known of the response's. */
+export type PairIds = WorkerPair & Pick<PromptPair, 'fitted' | 'copied' | 'otherHistoryIds'>;
 
-/** Both prompts and the response of each pair, which response tokens are fitted, and whether a history shows. */
+/** Both prompts and the response of each pair, what is known of response tokens, and whether a history shows. */
 export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
-  const hasMasks = pairs.some(({ fitted }) => fitted !== undefined);
   return [
     ...ragged(
       'withHistory',
@@ -153,7 +152,7 @@ export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
       'response',
       pairs.map(({ responseIds }) => responseIds),
     ),
-    ...(hasMasks ? [fittedColumn(pairs)] : []),
+    ...flagColumns(pairs),
     column(
       'hasHistory',
       'U8',
@@ -176,13 +175,29 @@ const otherTensors = (pairs: readonly PairIds[]): TensorToWrite[] => [
   ),
 ];
 
+type TokenFlags = readonly boolean[] | undefined;
+
 /** One number for each response token of all pairs, by the offsets of the responses. */
-const fittedColumn = (pairs: readonly Pick<PairIds, 'fitted' | 'responseIds'>[]) =>
+const tokenColumn = <P extends Pick<PairIds, 'responseIds'>>(
+  name: string,
+  pairs: readonly P[],
+  { of, absent }: { of: (pair: P) => TokenFlags; absent: boolean },
+) =>
   column(
-    'fitted',
+    name,
     'U8',
-    pairs.flatMap(({ fitted, responseIds }) => responseIds.map((_, t) => Number(fitted?.[t] ?? true))),
+    pairs.flatMap((pair) => pair.responseIds.map((_, t) => Number(of(pair)?.[t] ?? absent))),
   );
+
+/** Of response tokens, where a pair says it: which are fitted, and which stand in runs that the shown history holds. */
+const flagColumns = (pairs: readonly Pick<PairIds, 'responseIds' | 'fitted' | 'copied'>[]) => [
+  ...(pairs.some(({ fitted }) => fitted !== undefined)
+    ? [tokenColumn('fitted', pairs, { of: ({ fitted }) => fitted, absent: true })]
+    : []),
+  ...(pairs.some(({ copied }) => copied !== undefined)
+    ? [tokenColumn('copied', pairs, { of: ({ copied }) => copied, absent: false })]
+    : []),
+];
 
 function planTensors(pairs: readonly PromptPair[], settings: ResolvedSettings): TensorToWrite[] {
   const steps = [...plannedSteps(pairs, settings)];
@@ -260,7 +275,7 @@ function heldOutTensors({ pairs, users }: HeldOut): TensorToWrite[] {
       'response',
       pairs.map(({ responseIds }) => responseIds),
     ),
-    ...(pairs.some(({ fitted }) => fitted !== undefined) ? [fittedColumn(pairs)] : []),
+    ...flagColumns(pairs),
     column(
       'user',
       'I32',

@@ -11,6 +11,7 @@ import { DEFAULT_OTHERS } from '../others/others-histories.ts';
  */
 export type ActsOn =
   | 'effectWeights'
+  | 'effects'
   | 'thresholdWeights'
   | 'softWeights'
   | 'divergenceWeights'
@@ -151,6 +152,13 @@ export const objectiveOptionTable = {
     range: [-UNBOUNDED, UNBOUNDED],
     actsOn: 'softWeights',
     describe: 'log ratio of the middle soft weight, nats',
+  },
+  copyDiscount: {
+    default: 0,
+    range: [0, 1],
+    actsOn: 'effects',
+    describe:
+      'ρ: share of a token’s effect that does not count where the token stands in a run of five or more words that the shown history holds',
   },
   weightsFrom: {
     default: 'total',

@@ -67,6 +67,8 @@ export interface ObjectivePlan {
     readonly estimate: boolean;
     /** B, what other users' histories do. */
     readonly generic: boolean;
+    /** Which tokens stand in runs that the shown history holds. */
+    readonly copied: boolean;
     /** Logits of the starting model without history. */
     readonly anchor: boolean;
     /** A pass with another user's history. */
@@ -136,6 +138,7 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
   const needs = {
     estimate: asksEffects && estimator !== 'dynamic',
     generic: (isSigned(rule) || asksPreferenceTokens) && options.weightsFrom === 'userSpecific',
+    copied: asksEffects && options.copyDiscount > 0,
     anchor: options.anchorWeight > 0,
     other: preference,
     startMargin: preference && options.startMargin,
@@ -179,6 +182,11 @@ const actedOn: Readonly<
     words: 'token weights made of effects',
     isIn: ({ rule }) => rule !== 'uniform',
     remedy: 'choose an objective with token weights, such as nextquill-paper, with a plainWeight below 1',
+  },
+  effects: {
+    words: 'effects of tokens',
+    isIn: ({ asksEffects }) => asksEffects,
+    remedy: 'choose an objective with token weights, such as perce, with a plainWeight below 1',
   },
   thresholdWeights: {
     words: 'weights about a threshold',

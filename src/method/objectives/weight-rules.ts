@@ -1,6 +1,14 @@
 /** @file The rules by which effects become the token weights of an objective, whoever estimated the effects. */
 import { ConfigError } from '../../base/errors.ts';
-import { add, greater, selectedLogProbability, stopGradient, where } from '../../engine/ops/operators.ts';
+import {
+  add,
+  greater,
+  mul,
+  selectedLogProbability,
+  stopGradient,
+  sub,
+  where,
+} from '../../engine/ops/operators.ts';
 import type { Value } from '../../engine/ops/value.ts';
 import { dataSideEffect, divergenceEffect, type LogitPair, logRatioEffect } from '../effects/effects.ts';
 import type { ResolvedObjectiveOptions } from './objective-options.ts';
@@ -30,6 +38,8 @@ export interface EffectInputs {
   readonly estimate?: EstimatedEffects;
   /** B: mean log ratio of other users' histories, f32[S], nats; where weights are made of C. */
   readonly generic?: Value;
+  /** f32[S], 1 where the token stands in a run of words that the shown history holds, else 0; where copies are discounted. */
+  readonly isCopied?: Value;
   /** log p_0(y_t | x, h, y<t) − log p_0(y_t | x, h_v, y<t) of the starting model, f32[S], nats; where a preference takes it off. */
   readonly startMargin?: Value;
 }
@@ -41,7 +51,7 @@ const PERCE_HIGH = 5;
 /**
  * ω̃ by a rule: f32[S], summing to 1 over each example.
  * @param pair the passes of training; not looked at where an estimate has all that the rule asks for
- * @throws {ConfigError} when weights are to be made of C and B is not given
+ * @throws {ConfigError} when weights are to be made of C and B is not given, or copies to be discounted and none is marked
  */
 export function weightsByRule(
   rule: WeightRule,
@@ -54,13 +64,16 @@ export function weightsByRule(
   const { effectThreshold, highWeight, lowWeight, weightGradient } = options;
   if (rule === 'divergence') {
     const divergence = given.estimate?.divergence ?? divergenceEffect(pair!);
-    return normaliseWithinExamples(weightGradient ? divergence : stopGradient(divergence), groups);
+    const effect = counted(weightGradient ? divergence : stopGradient(divergence), options, given);
+    return normaliseWithinExamples(effect, groups);
   }
   const [own, other] = comparedLogProbabilities(pair, options, given);
+  const logRatio = () => counted(logRatioEffect(own, other), options, given);
+  const probability = () => counted(dataSideEffect(own, other), options, given);
   const weights = {
-    soft: () => softWeights(logRatioEffect(own, other), options.softSlope, options.softCentre),
-    clipped: () => clippedWeights(logRatioEffect(own, other), PERCE_LOW, PERCE_HIGH),
-    threshold: () => thresholdWeights(dataSideEffect(own, other), effectThreshold, highWeight, lowWeight),
+    soft: () => softWeights(logRatio(), options.softSlope, options.softCentre),
+    clipped: () => clippedWeights(logRatio(), PERCE_LOW, PERCE_HIGH),
+    threshold: () => thresholdWeights(probability(), effectThreshold, highWeight, lowWeight),
   }[rule];
   return normaliseWithinExamples(weights(), groups);
 }
@@ -76,7 +89,25 @@ export function preferenceTokens(
   given: EffectInputs,
 ): Value {
   const [own, other] = comparedLogProbabilities(pair, options, given);
-  return where(greater(stopGradient(logRatioEffect(own, other)), options.differenceThreshold), 1, 0);
+  const effect = counted(logRatioEffect(own, other), options, given);
+  return where(greater(stopGradient(effect), options.differenceThreshold), 1, 0);
+}
+
+/**
+ * $$ (1 - \rho\, c_t)\, E_t $$ The effect as far as copying does not explain it: c_t is 1 in a copied run, and ρ `copyDiscount`.
+ * With ρ = 1 such a token weighs what one without effect does: what is learnt is how a user writes, not what they wrote last. Ours.
+ */
+function counted(
+  effect: Value,
+  { copyDiscount }: ResolvedObjectiveOptions,
+  { isCopied }: EffectInputs,
+): Value {
+  if (copyDiscount === 0) return effect;
+  if (isCopied !== undefined) return mul(effect, sub(1, mul(isCopied, copyDiscount)));
+  throw new ConfigError('copyDiscount: expected which tokens are copied, got none', {
+    code: 'objective/no-copied',
+    hint: 'Train on examples, whose texts say what is copied, or remove copyDiscount.',
+  });
 }
 
 /**

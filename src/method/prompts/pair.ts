@@ -56,6 +56,8 @@ export interface PromptPair extends Prompts {
   readonly responseEnds: readonly number[];
   /** The prompt with another user's history, where an objective compares the own one with it. */
   readonly otherHistoryIds?: readonly number[];
+  /** Which response tokens stand in runs of words that the shown history holds, where an objective asks. */
+  readonly copied?: readonly boolean[];
   /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
   readonly fitted?: readonly boolean[];
 }

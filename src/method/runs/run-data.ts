@@ -56,6 +56,7 @@ export function promptsOf(
     // Where weights are made of C.
     others: needs.generic ? options.others : undefined,
     comparesOther: needs.other,
+    marksCopied: needs.copied,
     isAboutHistory: passes === 'pair' || needs.other,
     onProgress,
     signal,

@@ -4,7 +4,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Notice } from '../data/notice.ts';
 import type { FixedEstimates } from '../training/estimators.ts';
 import { noValidation } from '../training/held-out.ts';
-import { checkCompared, checkPairs } from '../training/pairs.ts';
+import { checkCompared, checkCopied, checkPairs } from '../training/pairs.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import { totalSteps } from '../training/trainer.ts';
 import type { TrainingGraph } from '../training/training-graph.ts';
@@ -42,6 +42,7 @@ export function checkRunData(settings: ResolvedSettings, data: RunData, model: M
   const { pairs, record, heldOut } = data;
   checkPairs(pairs, record.examples, model);
   checkCompared(pairs, settings.objective);
+  checkCopied(pairs, settings.objective);
   if (heldOut === undefined) return;
   if (heldOut.pairs.length === 0) throw noValidation('got none');
   checkPairs(heldOut.pairs, heldOut.record.examples, model);

@@ -28,6 +28,8 @@ export interface TrainingBatch {
   readonly hasHistory: readonly boolean[];
   /** For each example, where there is a pass with another user's history: whether there is one to be compared with. */
   readonly isCompared?: readonly boolean[];
+  /** Whether each response token stands in a run that the shown history holds, where an objective asks; false where its pair does not say. */
+  readonly isCopied?: readonly boolean[]; // [S]
   /** For each example, where token weights need effects that the passes do not give. */
   readonly estimates?: readonly TokenEstimate[];
 }
@@ -83,8 +85,13 @@ export function trainingBatch(
     ...(passes.includes('otherHistory') && {
       isCompared: pairs.map((pair) => pair.otherHistoryIds !== undefined),
     }),
+    isCopied: pairs.flatMap(copiedFitted),
   };
 }
+
+/** Of the response tokens that are fitted. */
+const copiedFitted = ({ copied, fitted, responseIds }: PromptPair): boolean[] =>
+  responseIds.flatMap((_, t) => (fitted?.[t] === false ? [] : (copied?.[t] ?? false)));
 
 /** Tokens of all passes of a microbatch. */
 export function tokensOfBatch(

@@ -5,6 +5,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
+import { copiedRuns } from '../metrics/copied-runs.ts';
 import type { ObjectivePlan } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import {
@@ -14,7 +15,7 @@ import {
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
 import { noHistoryNotice } from '../prompts/left-out.ts';
-import { hiddenHistories, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
+import { hiddenHistories, type PromptPair, type PromptSettings, type ShownItems } from '../prompts/pair.ts';
 import { measuredFor } from '../scoring/measured-retrieval.ts';
 
 /** How the prompts of many examples are made. */
@@ -25,6 +26,8 @@ export interface TrainingPromptsOptions {
   readonly others?: number | undefined;
   /** Whether each pair holds the prompt with another user's history, for an objective that compares it with the own; false by default. */
   readonly comparesOther?: boolean | undefined;
+  /** Whether each pair says which response tokens are copied from the history that it shows; false by default. */
+  readonly marksCopied?: boolean | undefined;
   /** Whether the objective compares text with the history and without it; false by default. */
   readonly isAboutHistory?: boolean | undefined;
   readonly onProgress?: ProgressListener | undefined;
@@ -57,6 +60,7 @@ export async function trainingPrompts(
   options: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
   const { seed, others = 0, comparesOther = false, isAboutHistory = false, onProgress, signal } = options;
+  const { marksCopied = false } = options;
   const count = Math.max(others, comparesOther ? 1 : 0);
   const { tokenizer, config } = model;
   if (settings.maxTokens > config.maxPositions)
@@ -87,8 +91,12 @@ export async function trainingPrompts(
     await breathe(signal);
     reportedAt = performance.now();
   }
-  const pairs = compared.map(({ pair, others: [first] }) =>
-    comparesOther && first ? { ...pair, otherHistoryIds: first.withHistoryIds } : pair,
+  const pairs = compared.map(
+    ({ pair, others: [first] }, i): PromptPair => ({
+      ...pair,
+      ...(comparesOther && first && { otherHistoryIds: first.withHistoryIds }),
+      ...(marksCopied && { copied: copiedTokens(examples[i]!.response, pair) }),
+    }),
   );
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
   const notices = [
@@ -103,6 +111,36 @@ export async function trainingPrompts(
     }),
     notices: notices.filter((notice) => notice !== undefined),
   };
+}
+
+/** Which tokens of a response touch a run of words that stands in the history that its prompt shows. */
+export function copiedTokens(
+  response: string,
+  {
+    shown,
+    responseStarts,
+    responseEnds,
+  }: Pick<PromptPair & ShownItems, 'shown' | 'responseStarts' | 'responseEnds'>,
+): boolean[] {
+  const { runs } = copiedRuns(
+    response,
+    shown.map(({ text }) => text),
+  );
+  return responseStarts.map((start, t) =>
+    runs.some((run) => start < run.end && responseEnds[t]! > run.start),
+  );
+}
+
+/** @throws {ConfigError} when the objective discounts copied tokens, and no pair says which they are */
+export function checkCopied(pairs: readonly PromptPair[], { name, needs }: ObjectivePlan): void {
+  if (!needs.copied || pairs.some(({ copied }) => copied !== undefined)) return;
+  throw new ConfigError(
+    `objective ${name}: copyDiscount: expected pairs with copied, got none among ${pairs.length}`,
+    {
+      code: 'objective/no-copied',
+      hint: 'Say which response tokens are copied, train on examples, or remove copyDiscount.',
+    },
+  );
 }
 
 /** @throws {ConfigError} when the objective compares with another user's history, and no pair holds a prompt with one */

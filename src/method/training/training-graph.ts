@@ -14,7 +14,14 @@ import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { type HostTensor, scalar } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
-import { comparedFeed, comparedInput, groupFeeds, groupInputs } from '../objectives/groups.ts';
+import {
+  comparedFeed,
+  comparedInput,
+  copiedFeed,
+  copiedInput,
+  groupFeeds,
+  groupInputs,
+} from '../objectives/groups.ts';
 import { objectiveLoss } from '../objectives/loss.ts';
 import { type ObjectivePlan, type PassName, passNamesOf } from '../objectives/plan.ts';
 import { passRows } from '../prompts/collate.ts';
@@ -99,6 +106,7 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
     ...(needs.anchor && { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) }),
     ...(needs.scale && { effectScale: input('effectScale', 'f32', []) }),
     ...(needs.other && { isCompared: comparedInput() }),
+    ...(needs.copied && { isCopied: copiedInput() }),
     targets: input('targets', 'i64', ['S']),
     groups: groupInputs(),
   });
@@ -123,6 +131,7 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
         ...decoder.feeds(passRows(Object.fromEntries(batches))),
         ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
         ...(needs.other && comparedFeed(exampleOf, batch.isCompared!)),
+        ...(needs.copied && copiedFeed(batch.isCopied!)),
         targets: { data: targets, shape: [targets.length] },
       };
     },

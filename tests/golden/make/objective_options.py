@@ -22,7 +22,7 @@ DEFAULTS = {
     "effectThreshold": 0.05, "highWeight": 0.9, "lowWeight": 0.1, "effectWeight": 0.1, "stopGradient": False,
     "softWeights": False, "softSlope": 2.0, "softCentre": 0.5, "weightsFrom": "total", "plainWeight": 0.0, "anchorWeight": 0.0,
     "plausibility": 0.0, "differenceAt": "all", "differenceThreshold": 0.1,
-    "calibrationWeight": 0.0, "strengthSpread": 0.25,
+    "calibrationWeight": 0.0, "strengthSpread": 0.25, "copyDiscount": 0.0,
 }
 RULES = {
     "sft": ("uniform", "none"), "nextquill-code": ("threshold", "uniform"), "nextquill-paper": ("threshold", "weighted"),
@@ -57,6 +57,11 @@ ENTRIES = [
      {"differenceAt": "preferenceTokens", "differenceThreshold": 0.2, "weightsFrom": "userSpecific"}, ()),
     ("plausible preference tokens, weighted", "nextquill-paper",
      {"plausibility": 0.1, "differenceAt": "preferenceTokens", "effectWeight": 0.3}, ()),
+    ("copies weigh less by threshold", "nextquill-paper", {"copyDiscount": 1}, ()),
+    ("copies weigh less by clipping", "perce", {"copyDiscount": 0.5}, ()),
+    ("copies weigh less, soft, by a fixed estimator", "nextquill-data-side", {"copyDiscount": 1, "softWeights": True}, ("estimate",)),
+    ("copies weigh less by divergence", "nextquill-js", {"copyDiscount": 0.7}, ()),
+    ("no difference term at copies", "nextquill-model-side", {"copyDiscount": 1, "differenceAt": "preferenceTokens"}, ()),
     ("calibration", "sft", {"calibrationWeight": 0.5}, ()),
     ("calibration over a wide spread, stopped gradient", "nextquill-code",
      {"calibrationWeight": 0.3, "strengthSpread": 0.8, "stopGradient": True}, ()),
@@ -80,13 +85,14 @@ def token_weights(rule, z_h, z_0, y, options, extra, given):
         return torch.ones_like(z_h[:, 0])
     own, other = log_probabilities(z_h, z_0, y, options, extra, given)
     js = (extra["estimate"][2] if "estimate" in given else divergence(z_h, z_0)).detach()
+    kept = 1 - options["copyDiscount"] * extra["copied"].to(own.dtype)
     if options["softWeights"]:
-        return 0.5 + torch.sigmoid(options["softSlope"] * (own - other - options["softCentre"]))
+        return 0.5 + torch.sigmoid(options["softSlope"] * (kept * (own - other) - options["softCentre"]))
     if rule == "divergence":
-        return js
+        return kept * js
     if rule == "clipped":
-        return (own - other).clamp(0.8, 5.0)
-    above = own.exp() - other.exp() > options["effectThreshold"]
+        return (kept * (own - other)).clamp(0.8, 5.0)
+    above = kept * (own.exp() - other.exp()) > options["effectThreshold"]
     return torch.where(above, torch.full_like(own, options["highWeight"]), torch.full_like(own, options["lowWeight"]))
 
 
@@ -112,7 +118,8 @@ def loss_of(objective, options, given, z_h, z_0, y, extra):
         values = difference_values(z_h, other, y, options["plausibility"])
         if options["differenceAt"] == "preferenceTokens":
             with_own, compared = log_probabilities(z_h, z_0, y, options, extra, given)
-            values = torch.where(with_own - compared > options["differenceThreshold"], values, torch.zeros_like(values))
+            kept = 1 - options["copyDiscount"] * extra["copied"].to(z_h.dtype)
+            values = torch.where(kept * (with_own - compared) > options["differenceThreshold"], values, torch.zeros_like(values))
         term = weighted(weights, values) if difference_kind == "weighted" else values.mean()
         loss = loss + options["effectWeight"] * (SCALE if "scale" in given else 1) * term
     if options["calibrationWeight"]:
@@ -147,6 +154,8 @@ def with_extras(generator, examples):
         own, other = -cross_entropy(estimated_h, y), -cross_entropy(estimated_0, y)
         extra = {
             "anchor": noise(z_0, 0.7),
+            # Every other token, the first and the last among them: some have large effects, and some do not.
+            "copied": torch.arange(len(y)) % 2 == 0,
             "generic": (0.4 * torch.randn(len(y), generator=generator)).float().double(),
             "estimate": tuple(x.float().double() for x in (own, other, divergence(estimated_h, estimated_0))),
         }
@@ -176,7 +185,7 @@ def main():
         for z_h, z_0, y, extra in examples:
             entry["examples"].append({
                 "zWithHistory": decimals(z_h, 9), "zWithoutHistory": decimals(z_0, 9), "targets": y.tolist(),
-                "zAnchor": decimals(extra["anchor"], 9), "generic": decimals(extra["generic"], 9),
+                "zAnchor": decimals(extra["anchor"], 9), "generic": decimals(extra["generic"], 9), "copied": [int(c) for c in extra["copied"]],
                 "estimate": {
                     key: decimals(values, 9)
                     for key, values in zip(("logProbWithHistory", "logProbWithoutHistory", "divergence"), extra["estimate"])
@@ -213,6 +222,7 @@ def main():
         "reference": {"repository": "juntaoyou/NextQuill", "commit": commit, "checked": checked},
         "about": {
             "zAnchor": "logits of the starting model without history, [S, V]",
+            "copied": "1 where a token stands in a run that the history holds, [S]",
             "generic": "mean log ratio of other users' histories, [S]",
             "estimate": "effects of another model, used where `given` names it; scale is 0.25 where `given` names it",
             "loss": "mean over the examples of a case, each normalised within itself; float64",

@@ -40,6 +40,8 @@ interface Case extends TrainingSettings {
   readonly examples?: number;
   /** Some response tokens are read and not fitted. */
   readonly masked?: boolean;
+  /** Some response tokens stand in runs that the history holds. */
+  readonly copied?: boolean;
   /** Pairs hold prompts with another user's history, or placebos are given beside them. */
   readonly others?: 'in pairs' | 'beside';
 }
@@ -89,6 +91,13 @@ const cases: Readonly<Record<string, Case>> = {
     objective: 'perce-cft',
     objectiveOptions: { plausibility: 0.3, differenceAt: 'preferenceTokens', differenceThreshold: 0 },
   },
+  'copies-discounted': {
+    lora,
+    objective: 'perce',
+    objectiveOptions: { copyDiscount: 1 },
+    copied: true,
+    masked: true,
+  },
   calibrated: {
     lora,
     objective: 'sft',
@@ -115,7 +124,7 @@ const inVocabulary = (pair: PromptPair, size: number): PromptPair => {
   };
 };
 
-async function make(name: string, { modelName, examples = 10, masked, others, ...settingsOf }: Case) {
+async function make(name: string, { modelName, examples = 10, masked, copied, others, ...settingsOf }: Case) {
   const opened = await tinyModel(modelName);
   const size = opened.config.vocabularySize;
   const model = { ...opened, tokenizer: { ...opened.tokenizer, vocabularySize: size } };
@@ -130,6 +139,7 @@ async function make(name: string, { modelName, examples = 10, masked, others, ..
       {
         ...shortened,
         ...(others === 'in pairs' && other && { otherHistoryIds: [...ids(4), ...pair.withoutHistoryIds] }),
+        ...(copied && { copied: pair.responseIds.map((_, t) => t % 2 === 0) }),
         ...(masked && { fitted: pair.responseIds.map((_, t) => t % 3 !== 1) }),
       },
       size,

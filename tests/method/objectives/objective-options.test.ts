@@ -6,7 +6,7 @@ import { input } from '../../../src/engine/ops/operators.ts';
 import type { Value } from '../../../src/engine/ops/value.ts';
 import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
-import { groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
+import { copiedFeed, copiedInput, groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
 import { objectiveLoss, objectiveWeights } from '../../../src/method/objectives/loss.ts';
 import type { ObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
 import type { ObjectiveChoice, ObjectiveName } from '../../../src/method/objectives/objectives.ts';
@@ -20,6 +20,7 @@ interface GoldenCase {
     readonly zAnchor: number[][];
     readonly targets: number[];
     readonly generic: number[];
+    readonly copied: number[];
     readonly estimate: Record<'logProbWithHistory' | 'logProbWithoutHistory' | 'divergence', number[]>;
   }[];
   readonly losses: Readonly<Record<string, Entry>>;
@@ -67,6 +68,7 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     groups: groupInputs(),
     anchor: logits('anchor'),
     generic: perToken('generic'),
+    isCopied: copiedInput(),
     ...(given.includes('estimate') ? { estimate } : {}),
     ...(given.includes('scale') ? { effectScale: input('scale', 'f32', []) } : {}),
   });
@@ -89,6 +91,7 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     none: vector(examples.flatMap((example) => example.estimate.logProbWithoutHistory)),
     divergence: vector(examples.flatMap((example) => example.estimate.divergence)),
     generic: vector(examples.flatMap((example) => example.generic)),
+    ...copiedFeed(examples.flatMap((example) => example.copied.map(Boolean))),
     scale: { data: Float32Array.of(golden.scale), shape: [] },
     targets: { data: BigInt64Array.from(targets, BigInt), shape: [targets.length] },
     ...groupFeeds(
@@ -147,6 +150,8 @@ describe('options', () => {
     ['nextquill-code', { differenceThreshold: 0.2 }, 'differenceThreshold'],
     ['sft-no-history', { calibrationWeight: 1 }, 'calibrationWeight'],
     ['sft', { strengthSpread: 0.5 }, 'strengthSpread'],
+    ['sft', { copyDiscount: 1 }, 'copyDiscount'],
+    ['perce', { copyDiscount: 1, plainWeight: 1 }, 'copyDiscount'],
     ['perce', { effectStart: 0.5 }, 'effectStart'],
     ['sft', { preferenceBeta: 0.2 }, 'preferenceBeta'],
     ['mipo', { plainWeight: 0.5 }, 'plainWeight'],
@@ -177,6 +182,8 @@ describe('options', () => {
     expect(
       check('sft', { calibrationWeight: 1, strengthSpread: 0.5, effectStart: 0.5, stopGradient: true }),
     ).not.toThrow();
+    expect(check('perce', { copyDiscount: 1 })).not.toThrow();
+    expect(check('cft', { copyDiscount: 1, differenceAt: 'preferenceTokens' })).not.toThrow();
     expect(check('sft', { plausibility: 0, differenceAt: 'all' })).not.toThrow();
     expect(check('nextquill-paper', { plainWeight: 1, highWeight: 0.8 })).not.toThrow();
     expect(check('sft', { softWeights: false, plainWeight: 0, weightsFrom: 'total' })).not.toThrow();
@@ -188,14 +195,21 @@ describe('options', () => {
     expect(planObjective('nextquill', { plainWeight: undefined }).options.plainWeight).toBe(0.5);
   });
 
-  it('ask for the effects of others’ histories where weights are made of C', () => {
+  it.each([
+    [
+      'the effects of others’ histories where weights are made of C',
+      { weightsFrom: 'userSpecific' },
+      'objective/no-others',
+    ],
+    ['which tokens are copied where copies are discounted', { copyDiscount: 1 }, 'objective/no-copied'],
+  ] as const)('ask for %s', (_, options, code) => {
     const pair = {
       withHistory: input('h', 'f32', ['S', 5]),
       withoutHistory: input('n', 'f32', ['S', 5]),
       targets: input('targets', 'i64', ['S']),
     };
-    expect(() =>
-      objectiveWeights(planObjective('perce', { weightsFrom: 'userSpecific' }), pair, groupInputs()),
-    ).toThrowError(expect.objectContaining({ code: 'objective/no-others' }));
+    expect(() => objectiveWeights(planObjective('perce', options), pair, groupInputs())).toThrowError(
+      expect.objectContaining({ code }),
+    );
   });
 });

@@ -14,6 +14,7 @@ import {
 const NOTHING = {
   estimate: false,
   generic: false,
+  copied: false,
   anchor: false,
   scale: false,
   other: false,
@@ -73,6 +74,7 @@ describe('a plan', () => {
     expect(needs('dynamic')).toEqual(NOTHING);
     expect(needs('moving-average')).toEqual({ ...NOTHING, estimate: true });
     expect(needs('dynamic', { weightsFrom: 'userSpecific' })).toEqual({ ...NOTHING, generic: true });
+    expect(needs('dynamic', { copyDiscount: 1 })).toEqual({ ...NOTHING, copied: true });
     expect(needs('dynamic', { anchorWeight: 1 })).toEqual({ ...NOTHING, anchor: true });
     expect(needs('dynamic', { effectWarmup: 0.5 })).toEqual({ ...NOTHING, scale: true });
     expect(needs('dynamic', { effectStart: 0.5 })).toEqual({ ...NOTHING, scale: true });

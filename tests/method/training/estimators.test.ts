@@ -272,3 +272,31 @@ describe('a growing α', () => {
     expect(grown[0]).toBeCloseTo(dynamic[0]! - 0.1 * (1 - 1 / grown.length) * logitDifference!, 4);
   });
 });
+
+describe('copies that do not count', () => {
+  const objectiveOptions = { softWeights: true, copyDiscount: 1 } as const;
+
+  it('weigh alike, fitted or not, so that a text that is all copied is fitted plainly', async () => {
+    const [first, ...rest] = pairs.slice(0, 4).map((pair) => ({
+      ...pair,
+      copied: pair.responseIds.map(() => true),
+      fitted: pair.responseIds.map((_, t) => t !== 1),
+    }));
+    const plainness = async (pairs: TrainPairsOptions['pairs']) => {
+      const run = trainPairs({ ...shared, pairs, objectiveOptions, maxSteps: 1, out: freshPlace() });
+      const step = (await allEvents(run)).find((event) => event.type === 'step')!;
+      const { crossEntropy, weightedCrossEntropy } = step.parts as Record<string, number>;
+      return Math.abs(weightedCrossEntropy! - crossEntropy!);
+    };
+    expect(await plainness([first!, ...rest])).toBeLessThan(1e-6);
+    // A pair that does not say what is copied has nothing copied.
+    const { copied: _, ...silent } = first!;
+    expect(await plainness([silent, ...rest])).toBeGreaterThan(1e-5);
+  });
+
+  it('are refused where nothing says which tokens are copied', async () => {
+    expect(await failureOf(trainPairs({ ...shared, objectiveOptions, out: freshPlace() }))).toMatchObject({
+      code: 'objective/no-copied',
+    });
+  });
+});

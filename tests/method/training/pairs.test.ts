@@ -2,7 +2,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Progress } from '../../../src/base/progress.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import type { Example } from '../../../src/method/data/example.ts';
@@ -115,5 +115,36 @@ it('texts that are too long are told from those that fit, without their historie
   await expect(strict).rejects.toMatchObject({ code: 'data/too-long' });
   await expect(examplesThatFit([long], model.tokenizer, prompt)).rejects.toMatchObject({
     code: 'data/too-long',
+  });
+});
+
+describe('copied tokens', () => {
+  const shown = 'She drew the old bay from memory, and rowed home late.';
+  const response = 'From here she drew The Old bay from memory. She rowed home late.';
+  const example: Example = {
+    ...writtenUsers[0]!,
+    id: 'copy',
+    response,
+    history: [{ id: 'drawn', query: 'Q', text: shown }],
+  };
+  const whole = { ...prompt, maxTokens: model.config.maxPositions };
+
+  it('are those of runs of five or more words that the history shows, whatever their case', async () => {
+    const { pairs } = await trainingPrompts([example], model, whole, { seed: 0, marksCopied: true });
+    const { copied, responseStarts, responseEnds } = pairs[0]!;
+    expect(copied).toHaveLength(responseStarts.length);
+    expect(copied!.at(-1)).toBe(false); // the end of the turn
+    const inRun = (t: number) =>
+      responseStarts[t]! < response.indexOf('. She') && responseEnds[t]! > response.indexOf('she');
+    expect(copied).toEqual(responseStarts.map((_, t) => inRun(t)));
+    expect(copied).toContain(true);
+  });
+
+  it('are none where the item does not fit into the prompt, and not marked where nobody asks', async () => {
+    const hidden = { ...whole, maxHistory: 0 };
+    const { pairs } = await trainingPrompts([example], model, hidden, { seed: 0, marksCopied: true });
+    expect(pairs[0]!.copied).not.toContain(true);
+    const plain = await trainingPrompts([example], model, whole, { seed: 0 });
+    expect(plain.pairs[0]).not.toHaveProperty('copied');
   });
 });
