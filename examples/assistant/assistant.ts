@@ -1,6 +1,10 @@
 /**
  * @file A chat backend on the real `openai` client: histories grow with every text that a user accepts, the dial says how much of
- * them shows, and an audit says whether that helped. Offline, on simulated users: npx tsx examples/assistant/assistant.ts
+ * them shows, and an audit says whether that helped. Offline, on simulated users: npx tsx examples/assistant/assistant.ts [USERS]
+ *
+ * What was found (6 users, 2026-11-28): the own history makes what the user really wrote 0.44 nats a token likelier, those of others
+ * make it less likely, and C = 0.637 [0.608, 0.657] over all. Yet strengths 1 and 2 wrote the same words, and called the service
+ * disappointing that the user called good: the style is the user's, the facts are the model's, and it is a very small one.
  */
 import OpenAI from 'openai';
 import { audit, type Example, open, simulate } from '../../src/index.ts'; // outside this repository: from 'nextquill'
@@ -53,7 +57,7 @@ async function effectOf(
 
 // Simulated users ask, and send texts of their own; the last text of each is kept for the audit.
 const turns = new Map<string, Example[]>();
-for (const example of simulate({ users: 6, seed: 7 }))
+for (const example of simulate({ users: Number(process.argv[2] ?? 6), seed: 7 }))
   turns.set(example.user, [...(turns.get(example.user) ?? []), example]);
 
 for (const [user, examples] of turns) {

@@ -35,6 +35,12 @@ const settings = {
   },
   include: ['main.ts'],
 };
+// node:http's own types, which the server's name, break exactOptionalPropertyTypes: with it only our part is checked.
+const servingSettings = {
+  extends: './tsconfig.json',
+  compilerOptions: { skipLibCheck: true },
+  include: ['serving.ts'],
+};
 
 const program = `
 import { audit, effects, open, readExamples, type Example } from 'nextquill';
@@ -47,11 +53,36 @@ const name: number = model.name;
 console.log(low, name);
 `;
 
+const serving = `
+import { createServer, nextquill, open, openStore, type NextQuillAnswer } from 'nextquill/server';
+const store = await openStore();
+store.putUser('u1', {});
+store.addItems('u1', [{ query: 'One', text: 'Two three' }]);
+const server = await createServer({ model: await open('embedded'), store, port: 0, auth: false });
+const response = await fetch(server.url + '/chat/completions', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({
+    model: 'embedded',
+    messages: [{ role: 'user', content: 'One' }],
+    max_tokens: 4,
+    ...nextquill({ user: 'u1', strength: 1.5 }),
+  }),
+});
+const answer: { nextquill: NextQuillAnswer } = await response.json();
+// @ts-expect-error a text: types that did not resolve would be any
+const items: string = answer.nextquill.historyItems;
+console.log(items.length, answer.nextquill.strength);
+await server.close();
+`;
+
 async function project(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'nextquill-package-'));
   await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(settings));
   await writeFile(join(folder, 'main.ts'), program);
+  await writeFile(join(folder, 'serving.ts'), serving);
+  await writeFile(join(folder, 'serving.json'), JSON.stringify(servingSettings));
   return folder;
 }
 
@@ -61,6 +92,7 @@ it('compiles for a strict project of an older target that checks libraries too',
   await mkdir(join(folder, 'node_modules'));
   await symlink(root, join(folder, 'node_modules/nextquill'));
   await run(process.execPath, [tsc, '-p', folder], folder);
+  await run(process.execPath, [tsc, '-p', join(folder, 'serving.json')], folder);
 });
 
 const isAsked = process.env.NEXTQUILL_PACK === '1';
@@ -79,6 +111,9 @@ describe.runIf(isAsked)('the tarball', () => {
     await run('npm', ['install', `./${tarball}`, '@types/node@20.19.0', '--no-audit', '--no-fund'], folder);
     await run(process.execPath, [tsc, '-p', folder], folder);
     expect(await run('npx', ['nextquill', '--version'], folder)).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const emit = ['--noEmit', 'false', '--outDir', 'out'];
+    await run(process.execPath, [tsc, '-p', 'serving.json', ...emit], folder);
+    expect(await run(process.execPath, ['out/serving.js'], folder)).toBe('1 1.5\n');
     const words = ['nextquill', 'quickstart', '--json', '--quiet', '--offline', '--out', 'quick'];
     const { systems, report } = JSON.parse(await run('npx', words, folder)) as {
       systems: { name: string }[];

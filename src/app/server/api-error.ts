@@ -106,6 +106,7 @@ const known: Readonly<Record<string, readonly [status: number, code: string, par
   'data/too-long': [400, 'context_length_exceeded', 'messages'],
   'data/empty-response': [400, 'invalid_parameter', 'response'],
   'data/no-placebo': [400, 'invalid_parameter', 'placebo'],
+  'data/too-few-others': [400, 'invalid_parameter', 'placebo'],
   'generate/prompt-length': [400, 'context_length_exceeded', 'prompt'],
   'tokenizer/chat-template': [400, 'template_refused', 'messages'],
   'config/range': [400, 'invalid_parameter'],

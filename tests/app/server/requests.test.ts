@@ -19,6 +19,17 @@ const failure = async (path: string, given: unknown, headers?: Record<string, st
   return { status: response.status, code: error?.code, param: error?.param };
 };
 
+// Found by an example: a comparison with nobody was an internal error.
+it('effects beside others, where there are none, are the caller’s mistake', async () => {
+  await using at = await served();
+  at.store.putUser('u1', {});
+  at.store.addItems('u1', [{ query: 'a', text: 'b' }]);
+  const body = { model: 'embedded', user: 'u1', query: 'q', response: 'r', placebo: 2 };
+  const response = await at.call('POST', '/v1/nextquill/effects', body);
+  const { error } = (await response.json()) as { error: object };
+  expect([response.status, error]).toMatchObject([400, { code: 'invalid_parameter', param: 'placebo' }]);
+});
+
 describe('a chat', () => {
   const cases: readonly (readonly [string, object, number, string, string])[] = [
     ['an unknown parameter', { temprature: 1 }, 400, 'unknown_parameter', 'temprature'],
