@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import random
 import signal
 import time
 
@@ -86,6 +87,55 @@ def test_a_killed_process_costs_nothing_but_time(parallel, tmp_path):
     assert [step["step"] for step in steps_of(run)] == [step["step"] for step in steps_of(whole)]
     a, b = result_of(run), result_of(whole)
     assert all(torch.equal(a[name], b[name]) for name in b)
+
+
+def _rest_in_each_step(_: int) -> None:
+    unpatched = StopFlag.is_set
+
+    def is_set(self):
+        time.sleep(0.15)
+        return unpatched(self)
+
+    StopFlag.is_set = is_set
+
+
+def _wait_until(is_so) -> None:
+    end = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_killed_at_five_random_moments_the_weights_are_those_of_an_undisturbed_run(tmp_path):
+    calm, run = (prepare("code-dropout", tmp_path / name, parallel="replicate") for name in ("calm", "killed"))
+    for each in (calm, run):
+        change(each, lambda spec: spec["checkpoint"].update(every=2))
+    run_all(calm, 2)
+    draws = random.Random(15)
+    events = run / "spec" / "events.jsonl"
+    reached = []
+    for attempt in range(5):
+        processes = start(run, 2, _rest_in_each_step)
+        _wait_until(lambda: events.exists() and events.read_text().count('"started"') > attempt)
+        first = len(steps_of(run))
+        steps = draws.randrange(3)
+        _wait_until(lambda: len(steps_of(run)) >= first + steps)
+        # Anywhere in a step, its log, a checkpoint or the rest.
+        time.sleep(draws.uniform(0, 0.2))
+        victim = draws.randrange(2)
+        os.kill(processes[victim].pid, signal.SIGKILL)
+        processes[victim].join(60)
+        assert processes[victim].exitcode == -signal.SIGKILL
+        # As torchrun does with the rest.
+        processes[1 - victim].kill()
+        wait(processes)
+        reached.append(len(steps_of(run)))
+    assert not (run / "spec" / "end.json").exists() and reached[-1] > 0
+    run_all(run, 2)
+    told = ("step", "epoch", "loss", "parts", "learningRate", "gradientNorm", "examples", "tokens")
+    assert [[step[key] for key in told] for step in steps_of(run)] == [[step[key] for key in told] for step in steps_of(calm)]
+    made, wanted = result_of(run), result_of(calm)
+    assert set(made) == set(wanted) and all(torch.equal(made[name], wanted[name]) for name in wanted)
 
 
 def test_two_one_and_three_processes_continue_one_run(tmp_path):
