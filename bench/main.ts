@@ -34,6 +34,7 @@ npm run bench -- serve [options]
   --model M         embedded by default
   --streams LIST    at once (default 1,4,16)
   --new N           tokens of each answer (default 32)
+  --item-length N   sentences of each of a user's four items (default 1)
   --rounds, --threads, --out as above`;
 
 function list(text: string): string[] {
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
       layers: { type: 'string' },
       model: { type: 'string', default: 'embedded' },
       streams: { type: 'string', default: '1,4,16' },
+      'item-length': { type: 'string', default: '1' },
       'llama-cpp': { type: 'string' },
       gguf: { type: 'string' },
     },
@@ -73,7 +75,10 @@ async function main(): Promise<void> {
     await mkdir(dirname(values.out), { recursive: true });
     await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
   };
-  const count = (name: 'rounds' | 'warmups' | 'threads' | 'prompt' | 'new' | 'layers', least: number) => {
+  const count = (
+    name: 'rounds' | 'warmups' | 'threads' | 'prompt' | 'new' | 'layers' | 'item-length',
+    least: number,
+  ) => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < least)
       fail(`--${name}: expected a whole number of at least ${least}`);
@@ -105,6 +110,7 @@ async function main(): Promise<void> {
     const report = await benchServe({
       model: values.model,
       newTokens: count('new', 1),
+      itemLength: count('item-length', 1),
       streams: list(values.streams).map(Number),
       rounds: count('rounds', 1),
       threads: count('threads', 1),

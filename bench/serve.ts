@@ -1,4 +1,8 @@
-/** @file `serve`: tokens per second and the time to the first token over loopback, for one stream and for many at once. */
+/**
+ * @file `serve`: tokens per second and the time to the first token over loopback, for one stream and for many at once, and how long
+ * a health check takes meanwhile.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { open } from '../src/app/open/open.ts';
 import { createServer } from '../src/app/server/create-server.ts';
@@ -10,6 +14,8 @@ import { commit, machine, median } from './report.ts';
 export interface ServeOptions {
   readonly model: string;
   readonly newTokens: number;
+  /** Sentences of each item of a history. */
+  readonly itemLength: number;
   /** How many streams run at once, one after the other. */
   readonly streams: readonly number[];
   readonly rounds: number;
@@ -21,6 +27,8 @@ export interface ServeOptions {
 interface ServeTiming {
   readonly tokensPerSecond: number;
   readonly firstToken: number;
+  /** The slowest of the health checks that were asked for all the while. */
+  readonly health: number;
 }
 
 export interface ServeReport {
@@ -33,12 +41,15 @@ export interface ServeReport {
   readonly rounds: Readonly<Record<string, readonly ServeTiming[]>>;
 }
 
+/** Between health checks. */
+const HEALTH_MS = 10;
+
 /** Each user's history. */
 const ITEMS = 4;
 
 /** Times streams of different users without the dial and with it, `rounds` times after one warm-up. */
 export async function benchServe(options: ServeOptions): Promise<ServeReport> {
-  const { model, newTokens, streams, rounds, threads, log } = options;
+  const { model, newTokens, itemLength, streams, rounds, threads, log } = options;
   await using store = await openStore();
   const most = Math.max(...streams);
   await using server = await createServer({
@@ -54,7 +65,7 @@ export async function benchServe(options: ServeOptions): Promise<ServeReport> {
     store.putUser(`u${user}`, {});
     const items = Array.from({ length: ITEMS }, (_, i) => ({
       query: `On matter ${i}`,
-      text: `User ${user} wrote this about ${i}.`,
+      text: `User ${user} wrote this about ${i}. `.repeat(itemLength),
     }));
     store.addItems(`u${user}`, items);
   }
@@ -78,17 +89,36 @@ export async function benchServe(options: ServeOptions): Promise<ServeReport> {
     }
     return { tokens, first: first ?? 0 };
   };
+  /** Asks for health until the work is done. @returns the slowest answer */
+  const healthDuring = async (work: Promise<unknown>): Promise<number> => {
+    let isDone = false;
+    const end = () => {
+      isDone = true;
+    };
+    work.then(end, end);
+    let slowest = 0;
+    while (!isDone) {
+      const begun = performance.now();
+      await (await fetch(server.url.replace(/v1$/, 'health'))).text();
+      slowest = Math.max(slowest, (performance.now() - begun) / 1000);
+      await sleep(HEALTH_MS);
+    }
+    return slowest;
+  };
   const timings: Record<string, ServeTiming[]> = {};
   for (let round = 0; round <= rounds; round++)
     for (const count of streams)
       for (const strength of [1, 1.5]) {
         const begun = performance.now();
-        const all = await Promise.all(Array.from({ length: count }, (_, user) => one(user, strength)));
+        const answers = Promise.all(Array.from({ length: count }, (_, user) => one(user, strength)));
+        const health = await healthDuring(answers);
+        const all = await answers;
         const seconds = (performance.now() - begun) / 1000;
         const name = `${count} ${count === 1 ? 'stream' : 'streams'}, strength ${strength}`;
         const timing = {
           tokensPerSecond: all.reduce((sum, { tokens }) => sum + tokens, 0) / seconds,
           firstToken: median(all.map(({ first }) => first)),
+          health,
         };
         log(
           `${round === 0 ? 'warm-up' : `round ${round}`}: ${name}: ${timing.tokensPerSecond.toFixed(1)} tokens/s`,
@@ -101,7 +131,7 @@ export async function benchServe(options: ServeOptions): Promise<ServeReport> {
     date: new Date().toISOString(),
     commit: commit(),
     machine: machine(),
-    options: { model, newTokens, rounds, threads, items: ITEMS },
+    options: { model, newTokens, itemLength, rounds, threads, items: ITEMS },
     rounds: timings,
   };
 }
@@ -112,6 +142,10 @@ export function serveTable({ rounds }: ServeReport): string {
     name,
     median(timings.map(({ tokensPerSecond }) => tokensPerSecond)).toFixed(1),
     `${(1000 * median(timings.map(({ firstToken }) => firstToken))).toFixed(0)} ms`,
+    `${(1000 * median(timings.map(({ health }) => health))).toFixed(0)} ms`,
   ]);
-  return markdownTable(['at once', 'tokens/s, all streams', 'first token, median'], rows);
+  return markdownTable(
+    ['at once', 'tokens/s, all streams', 'first token, median', 'slowest health check'],
+    rows,
+  );
 }

@@ -23,7 +23,7 @@ import { effectCaveat, effectWords, mapFacts } from './effect-words.ts';
 import { hasItems, historyHtml, itemAttributes, itemFacts, kindsHtml } from './items-html.ts';
 import { redactEffectMaps } from './redact-maps.ts';
 import { effectMapScript } from './script.ts';
-import { effectMapStyle, levelAttributes, pageStyle } from './style.ts';
+import { effectMapStyle, levelAttributes, pageStyle, WITHIN_NOISE } from './style.ts';
 
 /** How heat maps are drawn as a page. */
 export interface EffectMapHtmlOptions {
@@ -109,6 +109,7 @@ export function effectMapParts(
   const shown = redact ? redactEffectMaps(maps) : maps;
   const names = effectNames(shown);
   const limits = effectLimits(shown);
+  const noise = Math.max(0, ...shown.map(noiseOf));
   const chosen = names.includes(effect) ? effect : 'logRatio';
   const firstWithItems = shown.findIndex(hasItems);
   const causes =
@@ -121,6 +122,7 @@ ${names.map((name) => legend(name, limits[name]))}
 </div>`,
     articles: shown.map((map, i) => article(map, i + 1, names, limits, titles, i === firstWithItems)),
     note: html`${kinds && firstWithItems >= 0 && kindsHtml(shown.flatMap(({ items = [] }) => items.map(({ kind }) => kind)))}
+${noise > 0 && html`<p class="note">Grey: not more than ${decimal(noise, 3)} nats, by which the server's answers to one prompt differ.</p>`}
 <p class="note">${effectCaveat}</p>`,
   };
 }
@@ -160,7 +162,7 @@ function article(
   const pieces = displayPieces(map);
   let focusable = true;
   const prose = pieces.map((piece) => {
-    const piecesHtml = pieceHtml(piece, names, limits, focusable);
+    const piecesHtml = pieceHtml(piece, names, { limits, noise: noiseOf(map) }, focusable);
     if (piece.token !== undefined) focusable = false;
     return piecesHtml;
   });
@@ -175,6 +177,9 @@ ${tableHtml(pieces, number, names, hasItems(map) ? map.history.length : 0)}
 <details><summary>About this text</summary>${factsHtml(mapFacts(map))}</details>
 </article>\n`;
 }
+
+/** Nats by which a server's answers to one prompt differ; 0 where the model is here. */
+const noiseOf = ({ meta: { noiseMax } }: EffectMap): number => (typeof noiseMax === 'number' ? noiseMax : 0);
 
 /** The text's likelihood both ways, in nats. */
 function sumHtml(map: EffectMap, number: number): Html {
@@ -194,13 +199,17 @@ function sumHtml(map: EffectMap, number: number): Html {
 function pieceHtml(
   piece: DisplayPiece,
   names: readonly EffectName[],
-  limits: EffectLimits,
+  { limits, noise }: { readonly limits: EffectLimits; readonly noise: number },
   focusable: boolean,
 ): Html {
   const { token } = piece;
   if (token === undefined) return textHtml(piece.text, { marks: true });
   const levels = names
-    .map((name) => [levelAttributes[name], levelOf(token.values[name]!, limits[name])] as const)
+    .map((name) => {
+      const value = token.values[name]!;
+      const isNoise = effectKinds[name].unit === 'nats' && value !== 0 && Math.abs(value) <= noise;
+      return [levelAttributes[name], isNoise ? WITHIN_NOISE : levelOf(value, limits[name])] as const;
+    })
     .filter(([, level]) => level !== 0)
     .map(([attribute, level]) => html` ${attribute}="${level}"`);
   const classes = ['t', token.cause && causeClasses[token.cause], piece.isEnd && 'end']

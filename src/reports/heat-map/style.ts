@@ -25,12 +25,15 @@ function themeVariables(theme: Theme, extra: string): string {
 
 const light = themeVariables(
   themes.light,
-  '--soft:#575d6b;--line:#dcdfe6;--panel:#f6f7f9;--accent:#1c5fb0;--halo:rgb(20 24 34/.16)',
+  '--soft:#575d6b;--grey:#e4e5ea;--line:#dcdfe6;--panel:#f6f7f9;--accent:#1c5fb0;--halo:rgb(20 24 34/.16)',
 );
 const dark = themeVariables(
   themes.dark,
-  '--soft:#a2a9b8;--line:#343943;--panel:#1e2128;--accent:#82b6f5;--halo:rgb(0 0 0/.6)',
+  '--soft:#a2a9b8;--grey:#3a3e46;--line:#343943;--panel:#1e2128;--accent:#82b6f5;--halo:rgb(0 0 0/.6)',
 );
+
+/** In place of a level: an effect that the noise of a server could have made. */
+export const WITHIN_NOISE = 'noise';
 
 /** Which attribute colours the tokens, by the radio button that is on, unless an item of the history colours them. */
 function colourRules(): string {
@@ -43,7 +46,12 @@ function colourRules(): string {
         return `${scope} .map:not(.of-item) .t[${levelAttributes[name]}="${level}"]{background:var(${colour})}`;
       })
       .join('\n');
-  return names.map((name) => rule(name, `:root:has(#by-${name}:checked)`)).join('\n');
+  const grey = (name: EffectName, scope: string) =>
+    `${scope} .map:not(.of-item) .t[${levelAttributes[name]}="${WITHIN_NOISE}"]{background:var(--grey)}`;
+  return names
+    .map((name) => `:root:has(#by-${name}:checked)`)
+    .map((scope, i) => `${rule(names[i]!, scope)}\n${grey(names[i]!, scope)}`)
+    .join('\n');
 }
 
 /** Tokens under a pressed item, and items under the token in hand. */

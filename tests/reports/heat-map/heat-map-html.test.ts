@@ -45,6 +45,16 @@ describe('renderEffectMapHtml', () => {
     expect(html).toMatch(/<span class="t" tabindex="-1" data-name="␣here"/);
   });
 
+  it('draws effects grey that the noise of a server could have made, and says so', () => {
+    const map = exampleMap('loud soft none', [3, -0.2, 0]);
+    const remote = renderEffectMapHtml([{ ...map, meta: { ...map.meta, noiseMax: 0.25 } }]);
+    expect(remote).toContain(`data-l="${LEVELS}"`);
+    expect(remote).toMatch(/data-l="noise"[^>]*data-name="␣soft"/);
+    expect(remote.match(/<span[^>]* data-l="noise"/g)).toHaveLength(1);
+    expect(remote).toContain('Grey: not more than 0.250 nats');
+    expect(renderEffectMapHtml([map])).not.toMatch(/<span[^>]* data-l="noise"|Grey:/);
+  });
+
   it('shows probabilities, effects and weight of a token in its facts', () => {
     const map = exampleMap('word', [1.5]);
     const weighted = { ...map, tokens: map.tokens.map((token) => ({ ...token, weight: 0.0321 })) };
