@@ -16,6 +16,9 @@ from .spec import Ragged, Spec
 #: Padded tokens of one run of scoring at most, except for a longer single row.
 TOKENS_PER_RUN = 16384
 
+#: More nats than any effect has, and a finite number.
+BEYOND_EFFECTS = 1e30
+
 Progress = Callable[[int, int], None]
 
 
@@ -105,6 +108,7 @@ def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
     plan = spec.plan
     names = tuple(ESTIMATED) if plan.needs_estimate and plan.estimator == "fixed" else ()
     names += ("generic",) if plan.needs_generic else ()
+    names += ("placeboMost",) if plan.needs_placebo_most else ()
     names += ("startMargin",) if plan.needs_start_margin else ()
     if not names:
         return {}
@@ -125,8 +129,9 @@ def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
     made: dict[str, Tensor] = {}
     if "divergence" in names:
         made |= score_pairs(estimator, spec, setting, ranks, progress("effects of the estimator", "examples"))
-    if plan.needs_generic:
-        made["generic"] = generic_effects(estimator, spec, setting, ranks, progress("effects of other users’ histories", "prompts"))
+    if plan.needs_generic or plan.needs_placebo_most:
+        of_others = others_effects(estimator, spec, setting, ranks, progress("effects of other users’ histories", "prompts"))
+        made |= {name: values for name, values in of_others.items() if name in names}
     if plan.needs_start_margin:
         made["startMargin"] = start_margins(scored, spec, setting, ranks, progress("margins of the starting model", "prompts"))
     if ranks.is_main:
@@ -138,8 +143,11 @@ def given_estimates(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
     return made
 
 
-def generic_effects(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress) -> Tensor:
-    """B of every response token: mean over other users' histories of log p, less log p without a history; 0 where there are none."""
+def others_effects(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress) -> dict[str, Tensor]:
+    """What other users' histories do for every response token, less log p without a history: their mean and their largest.
+
+    Where there are none the mean is 0, and nothing exceeds the largest.
+    """
     prompts, pair = spec.placebos()
     responses = spec.pairs.response
     chosen = sorted({int(i) for i in pair})
@@ -151,10 +159,13 @@ def generic_effects(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, 
     part = [scores[offsets[k] : offsets[k + 1]].double() for k in range(len(rows))]
     none = dict(zip(chosen, part))
     generic = torch.zeros(len(responses.values))
+    most = torch.full((len(responses.values),), BEYOND_EFFECTS)
     for i in chosen:
         others = torch.stack([part[len(chosen) + k] for k in range(len(pair)) if int(pair[k]) == i])
-        generic[responses.offsets[i] : responses.offsets[i + 1]] = (others.mean(0) - none[i]).float()
-    return generic
+        places = slice(int(responses.offsets[i]), int(responses.offsets[i + 1]))
+        generic[places] = (others.mean(0) - none[i]).float()
+        most[places] = (others.amax(0) - none[i]).float()
+    return {"generic": generic, "placeboMost": most}
 
 
 def start_margins(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, progress: Progress) -> Tensor:

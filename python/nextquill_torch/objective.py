@@ -51,7 +51,7 @@ class Plan:
     def effect_losses(self) -> tuple[str, ...]:
         """The losses on effects, beside the fit."""
         calibrates = self.fit == "withHistory" and self.options["calibrationWeight"] > 0
-        kinds = {"difference": self.difference != "none", "calibration": calibrates}
+        kinds = {"difference": self.difference != "none", "calibration": calibrates, "targets": self.needs_placebo_most}
         return tuple(kind for kind, is_on in kinds.items() if is_on)
 
     @property
@@ -67,8 +67,8 @@ class Plan:
 
     @property
     def asks_effects(self) -> bool:
-        """Whether effects of tokens have a say in the loss: in weights, or in which tokens it is at."""
-        return self.is_weighted or self.asks_preference_tokens
+        """Whether effects of tokens have a say in the loss: in weights, in which tokens it is at, or as targets."""
+        return self.is_weighted or self.asks_preference_tokens or self.needs_placebo_most
 
     @property
     def reads_ratios(self) -> bool:
@@ -86,7 +86,12 @@ class Plan:
     @property
     def needs_copied(self) -> bool:
         """Which response tokens stand in runs that the shown history holds."""
-        return self.asks_effects and self.options["copyDiscount"] > 0
+        return (self.is_weighted or self.asks_preference_tokens) and self.options["copyDiscount"] > 0
+
+    @property
+    def needs_placebo_most(self) -> bool:
+        """The most that another user's history does for a token: where effects are targets."""
+        return self.fit == "withHistory" and self.options["targetWeight"] > 0
 
     @property
     def needs_anchor(self) -> bool:
@@ -136,7 +141,9 @@ class Plan:
                 wanted.append(other)
             if self.weights == "divergence" and not self.needs_estimate:
                 wanted.append("divergence")
-            wanted += self.effect_losses
+            if "targets" in self.effect_losses and other not in wanted:
+                wanted.append(other)
+            wanted += [kind for kind in self.effect_losses if kind != "targets"]
         if self.needs_anchor:
             wanted.append("anchor")
         if self.needs_other:
@@ -331,6 +338,16 @@ def preference_loss(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, gi
     return -torch.nn.functional.logsigmoid(groups.summed(margin) * plan.options["preferenceBeta"])
 
 
+def target_loss(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Tensor:
+    """Huber's distance of the model's log ratio from the estimator's, where that exceeds every other user's history's: [S]."""
+    without = tokens["withoutHistory"].detach() if plan.options["stopGradient"] else tokens["withoutHistory"]
+    target = given["logProbWithHistory"] - given["logProbWithoutHistory"]
+    knee = float(plan.options["targetKnee"])
+    distance = (tokens["withHistory"] - without - target).abs()
+    near = distance.clamp(max=knee)
+    return torch.where(target > given["placeboMost"], near * (distance - near / 2), torch.zeros_like(distance))
+
+
 def loss_of(
     plan: Plan,
     tokens: Mapping[str, Tensor],
@@ -340,7 +357,7 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
 
-    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + κ/2 Σ_{s = 1 ± δ} CE̅(z_∅ + s (z_h − z_∅), y) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + κ/2 Σ_{s = 1 ± δ} CE̅(z_∅ + s (z_h − z_∅), y) + τ H̅(A − A*) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
     φ of the fit in place of the first two terms.
     w is 1 / |S| or ω̃, and 0 where `differenceAt` leaves a token out; P are the tokens that difference_score compares.
     `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
@@ -370,6 +387,10 @@ def loss_of(
     if "calibration" in plan.effect_losses:
         parts["calibration"] = groups.total(-tokens["calibration"] * groups.history, groups.uniform)
         loss = loss + parts["calibration"] * (options["calibrationWeight"] * effect_scale)
+    if "targets" in plan.effect_losses:
+        values = target_loss(plan, tokens, given or {}) * groups.history
+        parts["effectTargets"] = groups.total(values, groups.uniform)
+        loss = loss + parts["effectTargets"] * (options["targetWeight"] * effect_scale)
     if plan.needs_anchor:
         parts["anchor"] = groups.total(tokens["anchor"] * groups.history, groups.uniform)
         loss = loss + parts["anchor"] * options["anchorWeight"]

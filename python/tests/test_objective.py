@@ -80,6 +80,7 @@ def test_options_are_the_goldens(case, label):
     leaves, targets, groups = case_of(case["examples"])
     given = {
         "generic": torch.cat([tensor(example["generic"]) for example in case["examples"]]),
+        "placeboMost": torch.cat([tensor(example["placeboMost"]) for example in case["examples"]]),
         "copied": torch.cat([torch.tensor(example["copied"]) for example in case["examples"]]),
         **{
             key: torch.cat([tensor(example["estimate"][key]) for example in case["examples"]])
@@ -107,6 +108,7 @@ def test_plans_are_those_of_typescript(entry):
     needs = {
         "estimate": plan.needs_estimate,
         "generic": plan.needs_generic,
+        "placeboMost": plan.needs_placebo_most,
         "copied": plan.needs_copied,
         "anchor": plan.needs_anchor,
         "other": plan.needs_other,

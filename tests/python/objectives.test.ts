@@ -64,6 +64,7 @@ describe('the objectives of Python', () => {
       [{ weightsFrom: 'userSpecific' }, 'fixed'],
       [{ startMargin: false }, 'dynamic'],
       [{ copyDiscount: 1 }, 'dynamic'],
+      [{ targetWeight: 1 }, 'fixed'],
       [{ calibrationWeight: 0.5 }, 'dynamic'],
       [{ calibrationWeight: 0.5, effectStart: 0.5, stopGradient: true }, 'dynamic'],
       [{ differenceAt: 'preferenceTokens' }, 'dynamic'],

@@ -64,6 +64,7 @@ const quantities = [
   'logProbWithoutHistory',
   'divergence',
   'generic',
+  'placeboMost',
   'anchor',
 ] as const;
 export type Quantity = (typeof quantities)[number];
@@ -88,7 +89,7 @@ const objective = z
     needs: z
       .array(z.enum(quantities))
       .describe(
-        'numbers of tokens that the loss is made of, beside the fit: of the passes where the estimator is dynamic, else of estimates.safetensors or the moving average; generic is B of others’ histories; anchor asks for the starting model’s pass without history',
+        'numbers of tokens that the loss is made of, beside the fit: of the passes where the estimator is dynamic, else of estimates.safetensors or the moving average; generic is B of others’ histories, placeboMost the most that one of them does; anchor asks for the starting model’s pass without history',
       ),
   })
   .describe('The objective as rules, resolved: a worker knows no names of objectives.');

@@ -110,7 +110,7 @@ async function resultSpec({ settings: { lora }, model, modelSource, info }: Trai
 /** The rules that an objective's name and options stand for. */
 export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
   const { fit, rule, difference, effectLosses, asksPreferenceTokens, passes, needs, options } = plan;
-  const readsRatios = asksPreferenceTokens || !['uniform', 'divergence'].includes(rule);
+  const readsRatios = asksPreferenceTokens || needs.placeboMost || !['uniform', 'divergence'].includes(rule);
   const ofEffects: Quantity[] = [
     ...(rule === 'divergence' ? (['divergence'] as const) : []),
     ...(readsRatios ? (['logProbWithHistory', 'logProbWithoutHistory'] as const) : []),
@@ -129,6 +129,7 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
     needs: [
       ...ofEffects,
       ...(needs.generic ? (['generic'] as const) : []),
+      ...(needs.placeboMost ? (['placeboMost'] as const) : []),
       ...(needs.anchor ? (['anchor'] as const) : []),
     ],
   };

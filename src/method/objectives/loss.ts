@@ -15,6 +15,7 @@ import { calibrationLoss } from './calibration.ts';
 import { differenceLoss } from './difference.ts';
 import type { ObjectivePlan } from './plan.ts';
 import { preferenceLoss } from './preference.ts';
+import { targetLoss } from './targets.ts';
 import { type TokenGroups, weightedSum } from './token-weights.ts';
 import { type EffectInputs, preferenceTokens, weightsByRule } from './weight-rules.ts';
 
@@ -54,17 +55,19 @@ export function objectiveWeights(
  * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
  *    + \alpha \sum_t w_t\, \mathrm{CE}_{P_t}(z_h - z_\varnothing, y_t)
  *    + \tfrac{\kappa}{2} \sum_{s = 1 \pm \delta_s} \overline{\mathrm{CE}}(z_\varnothing + s (z_h - z_\varnothing), y)
+ *    + \tau\, \overline{1[A^* > \max_v A^*_v]\, H_c(A - A^*)}
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
  * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
- * μ, κ, β and p_0 (the starting model without history) are ours, off by default.
+ * μ, κ, τ, β and p_0 (the starting model without history) are ours, off by default.
  * Examples without history contribute plain cross-entropy, no loss on effects and no anchor.
  * Gradient: into z_h, and into z_∅ through losses on effects unless `stopGradient`, and through the anchor; weights carry
  * none, except with `weightGradient`.
  */
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
-  const { plainWeight, anchorWeight, effectWeight, calibrationWeight, preferenceFit } = plan.options;
+  const { plainWeight, anchorWeight, effectWeight, calibrationWeight, targetWeight, preferenceFit } =
+    plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
   /** A loss on effects with its factor, which may grow over the steps. */
@@ -101,6 +104,16 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
       const values = mul(calibrationLoss(pair, plan.options), groups.hasHistory);
       parts.calibration = total(values, groups.uniform);
       loss = add(loss, scaled(parts.calibration, calibrationWeight));
+    }
+    if (plan.effectLosses.includes('targets')) {
+      const { estimate, placeboMost } = inputs;
+      const [withHistory, withoutHistory] = [pair.withHistory, pair.withoutHistory].map((logits) =>
+        selectedLogProbability(logits, targets),
+      ) as [Value, Value];
+      const targeted = { withHistory, withoutHistory, estimate: estimate!, placeboMost: placeboMost! };
+      const values = mul(targetLoss(targeted, plan.options), groups.hasHistory);
+      parts.effectTargets = total(values, groups.uniform);
+      loss = add(loss, scaled(parts.effectTargets, targetWeight));
     }
     if (plan.needs.anchor) {
       const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);

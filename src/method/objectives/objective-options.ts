@@ -16,12 +16,13 @@ export type ActsOn =
   | 'softWeights'
   | 'divergenceWeights'
   | 'signedWeights'
-  | 'userSpecificWeights'
+  | 'others'
   | 'weightedFit'
   | 'difference'
   | 'preferenceTokens'
   | 'historyFit'
   | 'calibration'
+  | 'targets'
   | 'effectLosses'
   | 'preference'
   | 'everything';
@@ -113,11 +114,25 @@ export const objectiveOptionTable = {
     actsOn: 'calibration',
     describe: 'δ_s: the calibration loss is at strengths 1 − δ_s and 1 + δ_s',
   },
+  targetWeight: {
+    default: 0,
+    range: [0, UNBOUNDED],
+    actsOn: 'historyFit',
+    describe:
+      'τ: factor of the distance of the model’s effects from the estimator’s, where those exceed what any other user’s history does',
+  },
+  // Huber's distance is squared up to its knee, and grows evenly beyond.
+  targetKnee: {
+    default: 1,
+    range: [0, UNBOUNDED],
+    actsOn: 'targets',
+    describe: 'c: distance of two effects up to which it counts squared, nats',
+  },
   effectStart: {
     default: 0,
     range: [0, 1],
     actsOn: 'effectLosses',
-    describe: 'share of the steps that are taken before losses on effects (factors α, κ) begin',
+    describe: 'share of the steps that are taken before losses on effects (factors α, κ, τ) begin',
   },
   effectWarmup: {
     default: 0,
@@ -170,8 +185,8 @@ export const objectiveOptionTable = {
     default: DEFAULT_OTHERS,
     range: [1, UNBOUNDED],
     isWhole: true,
-    actsOn: 'userSpecificWeights',
-    describe: 'other users’ histories that B is the mean of',
+    actsOn: 'others',
+    describe: 'other users’ histories that B is the mean of, and that effects as targets must exceed',
   },
   // As DPO's code has it (arXiv 2305.18290).
   preferenceBeta: {

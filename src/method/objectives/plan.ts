@@ -35,8 +35,11 @@ export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
 /** One pass over the response tokens. */
 export type PassName = 'withHistory' | 'withoutHistory' | 'otherHistory';
 
-/** The losses on effects, beside the fit: on the logit difference, and on how the text's likelihood moves with the effect's size. */
-export type EffectLoss = 'difference' | 'calibration';
+/**
+ * The losses on effects, beside the fit: on the logit difference, on how the text's likelihood moves with the effect's size, and
+ * on the distance from an estimator's effects.
+ */
+export type EffectLoss = 'difference' | 'calibration' | 'targets';
 
 /** An objective with everything that follows from its options. */
 export interface ObjectivePlan {
@@ -67,6 +70,8 @@ export interface ObjectivePlan {
     readonly estimate: boolean;
     /** B, what other users' histories do. */
     readonly generic: boolean;
+    /** The most that another user's history does for a token. */
+    readonly placeboMost: boolean;
     /** Which tokens stand in runs that the shown history holds. */
     readonly copied: boolean;
     /** Logits of the starting model without history. */
@@ -133,12 +138,15 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     ...(difference !== 'none' ? (['difference'] as const) : []),
     ...(fit === 'withHistory' && options.calibrationWeight > 0 ? (['calibration'] as const) : []),
   ];
+  const hasTargets = fit === 'withHistory' && options.targetWeight > 0;
+  if (hasTargets) effectLosses.push('targets');
   const asksPreferenceTokens = difference !== 'none' && options.differenceAt === 'preferenceTokens';
-  const asksEffects = isWeighted || asksPreferenceTokens;
+  const asksEffects = isWeighted || asksPreferenceTokens || hasTargets;
   const needs = {
     estimate: asksEffects && estimator !== 'dynamic',
+    placeboMost: hasTargets,
     generic: (isSigned(rule) || asksPreferenceTokens) && options.weightsFrom === 'userSpecific',
-    copied: asksEffects && options.copyDiscount > 0,
+    copied: (isWeighted || asksPreferenceTokens) && options.copyDiscount > 0,
     anchor: options.anchorWeight > 0,
     other: preference,
     startMargin: preference && options.startMargin,
@@ -168,6 +176,10 @@ export function passNamesOf({ passes, needs }: Pick<ObjectivePlan, 'passes' | 'n
   return needs.other ? [...own, 'otherHistory'] : own;
 }
 
+/** Whether effects of other users' histories must be known before training: as B, or as what targets must exceed. */
+export const comparesWithOthers = ({ needs }: Pick<ObjectivePlan, 'needs'>): boolean =>
+  needs.generic || needs.placeboMost;
+
 /** The divergence has no sign, so that it cannot be compared with others' histories. */
 const isSigned = (rule: WeightRule): boolean => rule !== 'uniform' && rule !== 'divergence';
 
@@ -184,8 +196,8 @@ const actedOn: Readonly<
     remedy: 'choose an objective with token weights, such as nextquill-paper, with a plainWeight below 1',
   },
   effects: {
-    words: 'effects of tokens',
-    isIn: ({ asksEffects }) => asksEffects,
+    words: 'effects that weigh or choose tokens',
+    isIn: ({ rule, asksPreferenceTokens }) => rule !== 'uniform' || asksPreferenceTokens,
     remedy: 'choose an objective with token weights, such as perce, with a plainWeight below 1',
   },
   thresholdWeights: {
@@ -208,10 +220,10 @@ const actedOn: Readonly<
     isIn: ({ rule, asksPreferenceTokens }) => isSigned(rule) || asksPreferenceTokens,
     remedy: 'choose an objective with such weights, such as perce',
   },
-  userSpecificWeights: {
-    words: 'weights made of userSpecific effects',
-    isIn: ({ needs }) => needs.generic,
-    remedy: 'set weightsFrom=userSpecific',
+  others: {
+    words: 'other users’ histories for its effects',
+    isIn: comparesWithOthers,
+    remedy: 'set weightsFrom=userSpecific, or targetWeight above 0',
   },
   weightedFit: {
     words: 'token weights',
@@ -237,6 +249,11 @@ const actedOn: Readonly<
     words: 'a calibration loss',
     isIn: ({ effectLosses }) => effectLosses.includes('calibration'),
     remedy: 'set calibrationWeight above 0',
+  },
+  targets: {
+    words: 'effects as targets',
+    isIn: ({ effectLosses }) => effectLosses.includes('targets'),
+    remedy: 'set targetWeight above 0',
   },
   effectLosses: {
     words: 'losses on effects',
@@ -279,13 +296,18 @@ function isOff(option: ObjectiveOptionName, options: ResolvedObjectiveOptions): 
   return options[option] === off && [false, 0, 'total', 'all'].includes(off as never);
 }
 
-function checkEstimator({ name, estimator, asksEffects, options }: ObjectivePlan): void {
+function checkEstimator({ name, estimator, asksEffects, effectLosses, options }: ObjectivePlan): void {
   const fail = (what: string, hint: string) =>
     new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
   if (!estimatorNames.includes(estimator))
     throw fail(
       `expected one of ${estimatorNames.join(', ')}, got ${JSON.stringify(estimator)}`,
       'Choose one of these names.',
+    );
+  if (estimator === 'dynamic' && effectLosses.includes('targets'))
+    throw fail(
+      'dynamic: expected fixed or moving-average with targetWeight, got the model in training, whose effects are their own targets',
+      'Set estimator to fixed, or remove targetWeight.',
     );
   if (estimator === 'dynamic') return;
   if (!asksEffects)

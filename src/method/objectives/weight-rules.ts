@@ -38,6 +38,8 @@ export interface EffectInputs {
   readonly estimate?: EstimatedEffects;
   /** B: mean log ratio of other users' histories, f32[S], nats; where weights are made of C. */
   readonly generic?: Value;
+  /** The largest log ratio of another user's history, f32[S], nats; where effects are targets. */
+  readonly placeboMost?: Value;
   /** f32[S], 1 where the token stands in a run of words that the shown history holds, else 0; where copies are discounted. */
   readonly isCopied?: Value;
   /** log p_0(y_t | x, h, y<t) − log p_0(y_t | x, h_v, y<t) of the starting model, f32[S], nats; where a preference takes it off. */

@@ -3,6 +3,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
+import { comparesWithOthers } from '../objectives/plan.ts';
 import { examplesThatFit, tooLongNotice } from '../prompts/left-out.ts';
 import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
 import { takeFitting } from '../training/held-out.ts';
@@ -53,8 +54,8 @@ export function promptsOf(
   const { needs, options, passes } = settings.objective;
   return trainingPrompts(examples, model, prompt, {
     seed: settings.seed,
-    // Where weights are made of C.
-    others: needs.generic ? options.others : undefined,
+    // Where weights are made of C, or effects are targets.
+    others: comparesWithOthers(settings.objective) ? options.others : undefined,
     comparesOther: needs.other,
     marksCopied: needs.copied,
     isAboutHistory: passes === 'pair' || needs.other,

@@ -17,7 +17,7 @@ export interface EngineRun {
   readonly settings: ResolvedSettings;
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
-  /** Prompts with other users' histories for each pair, where weights are made of C. */
+  /** Prompts with other users' histories for each pair, where an objective compares effects with them. */
   readonly others?: readonly (readonly ScoredPrompt[])[] | undefined;
   readonly fixed: FixedEstimates | undefined;
   readonly heldOut: HeldOut | undefined;

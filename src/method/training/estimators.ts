@@ -9,6 +9,7 @@ import type { Model } from '../../engine/models/model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { updateAverage } from '../../engine/optim/moving-average.ts';
 import { namedEffectsOfTokens } from '../effects/named-effects.ts';
+import { comparesWithOthers } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import { scoredHash } from '../scoring/scored-hash.ts';
@@ -38,7 +39,7 @@ export interface FixedEstimates {
 export interface FixedEstimatesOptions extends Pick<ScorerOptions, 'threads' | 'signal' | 'cache'> {
   readonly model: Model;
   readonly pairs: readonly PromptPair[];
-  /** Prompts with other users' histories for each pair, where weights are made of C. */
+  /** Prompts with other users' histories for each pair, where the objective compares effects with them. */
   readonly others?: readonly (readonly ScoredPrompt[])[];
   /** The starting model by default. */
   readonly estimatorModel?: ScoredModel;
@@ -60,8 +61,9 @@ export async function fixedEstimates(
   const { model, pairs, others, estimatorModel, onProgress } = options;
   const { needs, estimator } = settings.objective;
   const isFixed = estimator === 'fixed';
-  if (!isFixed && !needs.generic && !needs.startMargin) return undefined;
-  if (needs.generic && others === undefined) throw noOthers();
+  const comparesOthers = comparesWithOthers(settings.objective);
+  if (!isFixed && !comparesOthers && !needs.startMargin) return undefined;
+  if (comparesOthers && others === undefined) throw noOthers(needs.generic);
   const scored: ScoredModel = isFixed ? (estimatorModel ?? { model }) : { model };
   checkTokenizer(scored.model, model, settings.estimatorModel);
   await using scorer = createScorer(scored, options);
@@ -70,7 +72,7 @@ export async function fixedEstimates(
   const effects = isFixed
     ? await scorer.effects(pairs, progress('effects of the estimator', 'examples', pairs.length))
     : undefined;
-  const generic = needs.generic ? await genericEffects(pairs, others!, scorer, progress) : undefined;
+  const ofOthers = comparesOthers ? await othersEffects(pairs, others!, scorer, progress) : undefined;
   const margins = needs.startMargin ? await startMargins(pairs, scorer, progress) : undefined;
   const estimates = pairs.map((_, i): TokenEstimate => {
     const estimate = effects?.[i];
@@ -80,7 +82,8 @@ export async function fixedEstimates(
         logProbWithoutHistory: estimate.logProbWithoutHistory,
         divergence: estimate.divergence,
       }),
-      ...(generic && { generic: generic[i]! }),
+      ...(needs.generic && { generic: ofOthers![i]!.generic }),
+      ...(needs.placeboMost && { placeboMost: ofOthers![i]!.placeboMost }),
       ...(margins && { startMargin: margins[i]! }),
     };
   });
@@ -109,13 +112,19 @@ async function startMargins(
   });
 }
 
-/** B of every token, f32[S] for each pair; 0 where a pair has no other users' histories. */
-async function genericEffects(
+/** What other users' histories do for every token, each f32[S]: B, their mean log ratio, and the largest of them. */
+type OthersEffects = Required<Pick<TokenEstimate, 'generic' | 'placeboMost'>>;
+
+/** More nats than any effect has, and a finite number. */
+const BEYOND_EFFECTS = 1e30;
+
+/** One for each pair; where it has no other users' histories, B is 0, and nothing exceeds the largest. */
+async function othersEffects(
   pairs: readonly PromptPair[],
   others: readonly (readonly ScoredPrompt[])[],
   scorer: ReturnType<typeof createScorer>,
   progress: (stage: string, unit: string, total: number) => (done: number) => void,
-): Promise<Float32Array[]> {
+): Promise<OthersEffects[]> {
   const prompts = pairs.flatMap(({ withoutHistoryIds, responseIds }, i) =>
     others[i]!.length === 0 ? [] : [{ promptIds: withoutHistoryIds, responseIds }, ...others[i]!],
   );
@@ -124,15 +133,22 @@ async function genericEffects(
     progress('effects of other users’ histories', 'prompts', prompts.length),
   );
   let at = 0;
-  return pairs.map(({ responseIds }, i) => {
+  return pairs.map(({ responseIds: { length } }, i) => {
     const count = others[i]!.length;
-    if (count === 0) return new Float32Array(responseIds.length);
+    if (count === 0)
+      return {
+        generic: new Float32Array(length),
+        placeboMost: new Float32Array(length).fill(BEYOND_EFFECTS),
+      };
     const [none, ...ofOthers] = scores.slice(at, at + count + 1) as [Float32Array, ...Float32Array[]];
     at += count + 1;
-    return Float32Array.from(
-      namedEffectsOfTokens({ own: none, none, others: ofOthers }),
-      ({ generic }) => generic,
-    );
+    return {
+      generic: Float32Array.from(
+        namedEffectsOfTokens({ own: none, none, others: ofOthers }),
+        ({ generic }) => generic,
+      ),
+      placeboMost: none.map((value, t) => Math.max(...ofOthers.map((other) => other[t]!)) - value),
+    };
   });
 }
 
@@ -189,9 +205,12 @@ function checkTokenizer(estimator: Model, model: Model, source = 'the starting m
   );
 }
 
-function noOthers(): ConfigError {
-  return new ConfigError('weightsFrom userSpecific: expected other users’ histories, got token ids alone', {
+function noOthers(isGeneric: boolean): ConfigError {
+  const [option, remedy] = isGeneric
+    ? ['weightsFrom userSpecific', 'use weightsFrom total']
+    : ['targetWeight', 'remove targetWeight'];
+  return new ConfigError(`${option}: expected other users’ histories, got token ids alone`, {
     code: 'objective/no-others',
-    hint: 'Train on examples, or use weightsFrom total.',
+    hint: `Train on examples, or ${remedy}.`,
   });
 }

@@ -12,6 +12,8 @@ export interface TokenEstimate {
   readonly divergence?: Float32Array;
   /** B: mean log ratio of other users' histories; 0 without a history. */
   readonly generic?: Float32Array;
+  /** The largest log ratio of another user's history; beyond every effect where there is none. */
+  readonly placeboMost?: Float32Array;
   /** How much likelier the starting model finds the token with the own history than with the other one; 0 without another. */
   readonly startMargin?: Float32Array;
 }
@@ -24,6 +26,7 @@ const estimated = ['logProbWithHistory', 'logProbWithoutHistory', 'divergence'] 
 const partsOf = ({ needs }: ObjectivePlan): readonly Part[] => [
   ...(needs.estimate ? estimated : []),
   ...(needs.generic ? (['generic'] as const) : []),
+  ...(needs.placeboMost ? (['placeboMost'] as const) : []),
   ...(needs.startMargin ? (['startMargin'] as const) : []),
 ];
 
@@ -46,6 +49,7 @@ export function estimateInputs({ needs }: ObjectivePlan): EffectInputs {
       },
     }),
     ...(needs.generic && { generic: part('generic') }),
+    ...(needs.placeboMost && { placeboMost: part('placeboMost') }),
     ...(needs.startMargin && { startMargin: part('startMargin') }),
   };
 }

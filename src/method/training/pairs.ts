@@ -22,7 +22,7 @@ import { measuredFor } from '../scoring/measured-retrieval.ts';
 export interface TrainingPromptsOptions {
   /** Draws other users' histories. */
   readonly seed: number;
-  /** Other users' histories for each example, where weights are made of C; none by default. */
+  /** Other users' histories for each example, where an objective compares effects with them; none by default. */
   readonly others?: number | undefined;
   /** Whether each pair holds the prompt with another user's history, for an objective that compares it with the own; false by default. */
   readonly comparesOther?: boolean | undefined;

@@ -23,6 +23,7 @@ DEFAULTS = {
     "softWeights": False, "softSlope": 2.0, "softCentre": 0.5, "weightsFrom": "total", "plainWeight": 0.0, "anchorWeight": 0.0,
     "plausibility": 0.0, "differenceAt": "all", "differenceThreshold": 0.1,
     "calibrationWeight": 0.0, "strengthSpread": 0.25, "copyDiscount": 0.0,
+    "targetWeight": 0.0, "targetKnee": 1.0,
 }
 RULES = {
     "sft": ("uniform", "none"), "nextquill-code": ("threshold", "uniform"), "nextquill-paper": ("threshold", "weighted"),
@@ -65,6 +66,9 @@ ENTRIES = [
     ("calibration", "sft", {"calibrationWeight": 0.5}, ()),
     ("calibration over a wide spread, stopped gradient", "nextquill-code",
      {"calibrationWeight": 0.3, "strengthSpread": 0.8, "stopGradient": True}, ()),
+    ("effects as targets", "sft", {"targetWeight": 0.4}, ("estimate",)),
+    ("effects as targets, an early knee, stopped gradient", "perce",
+     {"targetWeight": 0.4, "targetKnee": 0.1, "stopGradient": True}, ("estimate", "scale")),
     ("growing calibration of weighted tokens", "perce", {"calibrationWeight": 2}, ("scale",)),
 ]
 SCALE = 0.25
@@ -127,6 +131,13 @@ def loss_of(objective, options, given, z_h, z_0, y, extra):
         spread = options["strengthSpread"]
         values = [cross_entropy(other + s * (z_h - other), y).mean() for s in (1 - spread, 1 + spread)]
         loss = loss + options["calibrationWeight"] * (SCALE if "scale" in given else 1) * sum(values) / 2
+    if options["targetWeight"]:
+        own, none, _ = extra["estimate"]
+        other = z_0.detach() if options["stopGradient"] else z_0
+        knee = options["targetKnee"]
+        values = torch.nn.functional.huber_loss(log_ratio(z_h, other, y), own - none, reduction="none", delta=knee)
+        term = torch.where(own - none > extra["placeboMost"], values, torch.zeros_like(values)).mean()
+        loss = loss + options["targetWeight"] * (SCALE if "scale" in given else 1) * term
     if options["anchorWeight"]:
         start = log_softmax(extra["anchor"], -1)
         kl = torch.nn.functional.kl_div(log_softmax(z_0, -1), start, reduction="none", log_target=True).sum(-1)
@@ -159,6 +170,8 @@ def with_extras(generator, examples):
             "generic": (0.4 * torch.randn(len(y), generator=generator)).float().double(),
             "estimate": tuple(x.float().double() for x in (own, other, divergence(estimated_h, estimated_0))),
         }
+        # The estimator's effect exceeds the largest of others' at every token but each third.
+        extra["placeboMost"] = (own - other + torch.where(torch.arange(len(y)) % 3 == 2, 0.3, -0.3)).float().double()
         for effect in (own.exp() - other.exp(), probability_difference(z_h, z_0, y)):
             assert float((effect - 0.05).abs().min()) > 1e-5
             assert float((effect - 0.2).abs().min()) > 1e-5
@@ -186,6 +199,7 @@ def main():
             entry["examples"].append({
                 "zWithHistory": decimals(z_h, 9), "zWithoutHistory": decimals(z_0, 9), "targets": y.tolist(),
                 "zAnchor": decimals(extra["anchor"], 9), "generic": decimals(extra["generic"], 9), "copied": [int(c) for c in extra["copied"]],
+                "placeboMost": decimals(extra["placeboMost"], 9),
                 "estimate": {
                     key: decimals(values, 9)
                     for key, values in zip(("logProbWithHistory", "logProbWithoutHistory", "divergence"), extra["estimate"])
@@ -224,6 +238,7 @@ def main():
             "zAnchor": "logits of the starting model without history, [S, V]",
             "copied": "1 where a token stands in a run that the history holds, [S]",
             "generic": "mean log ratio of other users' histories, [S]",
+            "placeboMost": "largest log ratio of another user's history, [S]",
             "estimate": "effects of another model, used where `given` names it; scale is 0.25 where `given` names it",
             "loss": "mean over the examples of a case, each normalised within itself; float64",
             "float32Difference": "largest difference of loss and gradients when torch computes them in float32",

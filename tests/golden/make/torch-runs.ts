@@ -98,6 +98,13 @@ const cases: Readonly<Record<string, Case>> = {
     copied: true,
     masked: true,
   },
+  'effects-as-targets': {
+    lora,
+    objective: 'sft',
+    objectiveOptions: { targetWeight: 1, targetKnee: 0.05 },
+    estimator: 'fixed',
+    others: 'beside',
+  },
   calibrated: {
     lora,
     objective: 'sft',

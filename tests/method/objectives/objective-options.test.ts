@@ -21,6 +21,7 @@ interface GoldenCase {
     readonly targets: number[];
     readonly generic: number[];
     readonly copied: number[];
+    readonly placeboMost: number[];
     readonly estimate: Record<'logProbWithHistory' | 'logProbWithoutHistory' | 'divergence', number[]>;
   }[];
   readonly losses: Readonly<Record<string, Entry>>;
@@ -53,6 +54,7 @@ const perToken = (name: string) => input(name, 'f32', ['S']);
 
 async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
   const { objective, options, given } = entry;
+  const estimator = given.includes('estimate') ? 'fixed' : 'dynamic';
   const width = examples[0]!.zWithHistory[0]!.length;
   const logits = (name: string) => input(name, 'f32', ['S', width]);
   const [withHistory, withoutHistory] = [logits('withHistory'), logits('withoutHistory')];
@@ -61,7 +63,7 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     logProbWithoutHistory: perToken('none'),
     divergence: perToken('divergence'),
   };
-  const { loss } = objectiveLoss(planObjective(objective, options), {
+  const { loss } = objectiveLoss(planObjective(objective, options, estimator), {
     withHistory,
     withoutHistory,
     targets: input('targets', 'i64', ['S']),
@@ -69,6 +71,7 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     anchor: logits('anchor'),
     generic: perToken('generic'),
     isCopied: copiedInput(),
+    placeboMost: perToken('placeboMost'),
     ...(given.includes('estimate') ? { estimate } : {}),
     ...(given.includes('scale') ? { effectScale: input('scale', 'f32', []) } : {}),
   });
@@ -91,6 +94,7 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     none: vector(examples.flatMap((example) => example.estimate.logProbWithoutHistory)),
     divergence: vector(examples.flatMap((example) => example.estimate.divergence)),
     generic: vector(examples.flatMap((example) => example.generic)),
+    placeboMost: vector(examples.flatMap((example) => example.placeboMost)),
     ...copiedFeed(examples.flatMap((example) => example.copied.map(Boolean))),
     scale: { data: Float32Array.of(golden.scale), shape: [] },
     targets: { data: BigInt64Array.from(targets, BigInt), shape: [targets.length] },
@@ -151,6 +155,8 @@ describe('options', () => {
     ['sft-no-history', { calibrationWeight: 1 }, 'calibrationWeight'],
     ['sft', { strengthSpread: 0.5 }, 'strengthSpread'],
     ['sft', { copyDiscount: 1 }, 'copyDiscount'],
+    ['sft', { targetKnee: 2 }, 'targetKnee'],
+    ['sft-no-history', { targetWeight: 1 }, 'targetWeight'],
     ['perce', { copyDiscount: 1, plainWeight: 1 }, 'copyDiscount'],
     ['perce', { effectStart: 0.5 }, 'effectStart'],
     ['sft', { preferenceBeta: 0.2 }, 'preferenceBeta'],

@@ -15,6 +15,7 @@ const NOTHING = {
   estimate: false,
   generic: false,
   copied: false,
+  placeboMost: false,
   anchor: false,
   scale: false,
   other: false,
@@ -93,6 +94,15 @@ describe('a plan', () => {
       generic: true,
     });
     expect(() => planObjective('cft', {}, 'fixed')).toThrowError(
+      expect.objectContaining({ code: 'training/estimator' }),
+    );
+  });
+
+  it('with effects as targets needs another estimator than the model in training, and others’ histories', () => {
+    const plan = planObjective('sft', { targetWeight: 1, others: 5 }, 'fixed');
+    expect(plan).toMatchObject({ effectLosses: ['targets'], passes: 'pair', rule: 'uniform' });
+    expect(plan.needs).toEqual({ ...NOTHING, estimate: true, placeboMost: true });
+    expect(() => planObjective('sft', { targetWeight: 1 })).toThrowError(
       expect.objectContaining({ code: 'training/estimator' }),
     );
   });

@@ -177,7 +177,11 @@ describe('weights made of C', () => {
     const all = made.pairs;
     const others = made.others!;
     const settings = resolveSettings(
-      { ...shared, objectiveOptions: { weightsFrom: 'userSpecific', others: 2 }, estimator: 'fixed' },
+      {
+        ...shared,
+        objectiveOptions: { weightsFrom: 'userSpecific', others: 2, targetWeight: 1 },
+        estimator: 'fixed',
+      },
       opened,
     );
     const { estimates } = (await fixedEstimates(settings, {
@@ -189,10 +193,15 @@ describe('weights made of C', () => {
     await using scorer = createScorer({ model: opened }, { threads: 1 });
     for (const i of [1, 4]) {
       const scores = await scorer.logProbabilities(others[i]!);
-      const { logProbWithoutHistory, generic } = estimates[i]!;
-      for (const [t, value] of generic!.entries())
+      const { logProbWithoutHistory, generic, placeboMost } = estimates[i]!;
+      for (const [t, value] of generic!.entries()) {
         expect(value).toBeCloseTo((scores[0]![t]! + scores[1]![t]!) / 2 - logProbWithoutHistory![t]!, 4);
+        const most = Math.max(scores[0]![t]!, scores[1]![t]!) - logProbWithoutHistory![t]!;
+        expect(placeboMost![t]).toBeCloseTo(most, 4);
+      }
     }
+    // Nothing exceeds what nobody's history does.
+    expect(Math.min(...estimates[0]!.placeboMost!)).toBeGreaterThan(1e6);
     expect(estimates[0]!.generic!.every((value) => value === 0)).toBe(true);
     expect(estimates[1]!.generic!.some((value) => Math.abs(value) > 1e-3)).toBe(true);
 
@@ -213,12 +222,11 @@ describe('weights made of C', () => {
     expect((await readManifest(out)).recipe.objectiveOptions).toMatchObject({ weightsFrom: 'userSpecific' });
   });
 
-  it('are refused where only token ids are given', async () => {
-    const events = trainPairs({
-      ...shared,
-      objectiveOptions: { weightsFrom: 'userSpecific' },
-      out: freshPlace(),
-    });
+  it.each([
+    [{ weightsFrom: 'userSpecific' }, 'dynamic'],
+    [{ targetWeight: 1 }, 'fixed'],
+  ] as const)('and %o are refused where only token ids are given', async (objectiveOptions, estimator) => {
+    const events = trainPairs({ ...shared, objectiveOptions, estimator, out: freshPlace() });
     expect(await failureOf(events)).toMatchObject({ code: 'objective/no-others' });
   });
 });

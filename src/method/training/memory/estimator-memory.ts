@@ -1,6 +1,7 @@
 /** @file The memory of sessions that score for a run: its estimators', before the first step or beside the training graph, and that of its held-out loss. */
 import type { Model } from '../../../engine/models/model.ts';
 import { frozenParameters, loraParameters, trainedParameters } from '../../../engine/models/parameters.ts';
+import { comparesWithOthers } from '../../objectives/plan.ts';
 import { promptOf } from '../../prompts/collate.ts';
 import type { PromptPair } from '../../prompts/pair.ts';
 import { effectGraph, promptGraph, type ScoringGraph } from '../../scoring/scoring-graphs.ts';
@@ -37,7 +38,7 @@ export function estimatorMemory(
         largest(scored(model, pairs)).map(({ rows }) => rows),
       ),
     );
-  if (needs.generic || needs.startMargin)
+  if (comparesWithOthers(objective) || needs.startMargin)
     // Prompts with others' histories are as long as those with the user's own.
     sessions.push(
       bytesOf(options, promptGraph(model, base), largest(scored(model, pairs)).map(promptsOfRun)),
