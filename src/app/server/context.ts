@@ -41,8 +41,8 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   readonly live: LiveRequests;
   readonly log: (line: RequestLine) => void;
-  /** `undefined` while it takes work. */
-  notReady(): 'loading' | 'draining' | undefined;
+  /** `undefined` while it takes work; `failed` when what computes has ended. */
+  notReady(): 'loading' | 'draining' | 'failed' | undefined;
 }
 
 /** Who calls. */

@@ -98,12 +98,14 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
       code: 'server/model',
       hint: 'Serve the base, and name the adapter by --adapter NAME=FOLDER and --default-adapter NAME.',
     });
+  const { maxPositions } = subject.model.config;
+  const prompt = subject.prompt ?? defaultPromptSettings(maxPositions);
+  if (settings.template !== undefined) promptTemplate(settings.template);
+  const capacity = Math.min(maxPositions, prompt.maxTokens);
   // A pass holds the thread that it is asked for by; this one hears clients.
   const own = subject.model.thread === undefined ? openComputeThread() : undefined;
-  const model: Model = { ...subject.model, ...(own && { thread: own }) };
-  const prompt = subject.prompt ?? defaultPromptSettings(model.config.maxPositions);
-  if (settings.template !== undefined) promptTemplate(settings.template);
-  const capacity = Math.min(model.config.maxPositions, prompt.maxTokens);
+  const thread = own ?? subject.model.thread!;
+  const model: Model = { ...subject.model, thread };
   const scheduler = await openScheduler(model, {
     rows: cacheRows(model, capacity, settings),
     capacity,
@@ -152,7 +154,7 @@ export async function createServer(options: CreateServerOptions): Promise<NextQu
     }),
     live: liveRequests(),
     log: options.log ?? (() => {}),
-    notReady: () => state,
+    notReady: () => (thread.isAlive() ? state : 'failed'),
   };
   const app = mountedApp(
     context,

@@ -93,7 +93,8 @@ export function servedAdapters(
       };
       try {
         const served = await entry.served;
-        entry.bytes = bytesOf(served.adapter);
+        // Here, and where the model computes.
+        entry.bytes = bytesOf(served.adapter, model.thread === undefined ? 1 : 2);
         makeRoom();
         return { ...served, name, release };
       } catch (error) {
@@ -111,8 +112,8 @@ export function servedAdapters(
   };
 }
 
-const bytesOf = ({ tensors }: KeyedAdapter) =>
-  Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
+const bytesOf = ({ tensors }: KeyedAdapter, copies: number) =>
+  copies * Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
 
 async function checkAdapter(folder: string, model: Model): Promise<JsonObject> {
   try {

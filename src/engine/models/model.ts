@@ -31,7 +31,7 @@ export interface Model {
   /** What its graphs run on; the processor where absent. */
   readonly device?: Device;
   /** Where its graphs are compiled and run; this thread where absent. */
-  readonly thread?: Pick<ComputeThread, 'createSession' | 'allocate' | 'keep'>;
+  readonly thread?: Pick<ComputeThread, 'createSession' | 'allocate' | 'keep' | 'isAlive'>;
   /** Computes the model in place of graphs of this package, which it then cannot be compiled into. */
   readonly worker?: ModelWorker;
   /** Names the model in manifests: config, a fingerprint of the weights, and tokenizer. */

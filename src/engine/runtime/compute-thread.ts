@@ -28,6 +28,8 @@ export interface ComputeThread extends AsyncDisposable {
    * @returns what lets it go
    */
   keep(tensors: Readonly<Record<string, HostTensor>>): () => void;
+  /** False once it has ended, by itself too: nothing is computed any more. */
+  isAlive(): boolean;
 }
 
 /** A feed as it is sent: numbers, or where they lie. */
@@ -183,6 +185,7 @@ export function openComputeThread(): ComputeThread {
         }
       };
     },
+    isAlive: () => gone === undefined,
     [Symbol.asyncDispose]: async () => {
       // Whoever waits for the end is not the only one who keeps the process alive.
       if (gone === undefined) worker.ref();

@@ -1,7 +1,7 @@
 /** @file What requests may say: each parameter that is not taken is named; bodies of all kinds end in an answer. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../../src/base/random.ts';
-import { type Served, served } from '../../support/serving.ts';
+import { embeddedModel, type Served, served } from '../../support/serving.ts';
 
 let at: Served;
 beforeAll(async () => {
@@ -18,6 +18,19 @@ const failure = async (path: string, given: unknown, headers?: Record<string, st
   };
   return { status: response.status, code: error?.code, param: error?.param };
 };
+
+it('a server whose compute thread has ended is not ready, and says so to all who ask for work', async () => {
+  const opened = await embeddedModel();
+  let isAlive = true;
+  const thread = { ...opened.model.thread!, isAlive: () => isAlive };
+  await using at = await served({ model: { ...opened, model: { ...opened.model, thread } } });
+  expect((await at.call('GET', '/ready')).status).toBe(200);
+  isAlive = false;
+  const ready = await at.call('GET', '/ready');
+  expect([ready.status, await ready.json()]).toEqual([503, { status: 'failed' }]);
+  expect((await at.call('GET', '/v1/models')).status).toBe(503);
+  expect((await at.call('GET', '/health')).status).toBe(200);
+});
 
 // Found by an example: a comparison with nobody was an internal error.
 it('effects beside others, where there are none, are the caller’s mistake', async () => {

@@ -100,7 +100,9 @@ describe('a compute thread', () => {
     const running = session.run({ x: numbers(2) });
     const ended = own[Symbol.asyncDispose]();
     expect([...(await running).y!.data]).toEqual([0, 0.25]);
+    expect(own.isAlive()).toBe(true);
     await ended;
+    expect(own.isAlive()).toBe(false);
     await expect(session.run({ x: numbers(2) })).rejects.toMatchObject({ code: 'engine/thread' });
   });
 });

@@ -32,7 +32,12 @@ function counted() {
       },
     };
   };
-  const thread = { createSession: opened, allocate: () => Promise.reject(), keep: () => () => {} };
+  const thread = {
+    createSession: opened,
+    allocate: () => Promise.reject(),
+    keep: () => () => {},
+    isAlive: () => true,
+  };
   return { counts, model: { ...plain, thread } };
 }
 
