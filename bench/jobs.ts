@@ -139,7 +139,7 @@ for (const job of flags.jobs.split(',') as JobSettings['job'][]) {
       if (round === 0) firstLoss = { ...firstLoss, [name]: answer.loss };
       if (round >= warmups) answers.get(name)!.push(answer);
       process.stderr.write(
-        `${job} ${name}: ${answer.seconds.toFixed(2)} s, loss ${answer.loss.toFixed(6)}\n`,
+        `${job} ${name}: ${answer.seconds.toFixed(2)} s, ${answer.cpuSeconds?.toFixed(2)} s of CPU, ${answer.tokensComputed ?? 'all'} tokens, loss ${answer.loss.toFixed(6)}\n`,
       );
     }
   const [own] = answers.values();
