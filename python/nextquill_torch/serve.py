@@ -40,11 +40,11 @@ def serve(folder: Path, device: str, out) -> int:
     requests = Requests(ranks)
     worker = _Worker(ranks, requests, out)
     while True:
-        request = requests.next()
-        if request is None:
-            ranks.close()
-            return 0
         try:
+            request = requests.next()
+            if request is None:
+                ranks.close()
+                return 0
             code = worker.answer(request)
         except Exception as cause:
             traceback.print_exc()
@@ -65,7 +65,8 @@ class Requests:
 
     def __init__(self, ranks: Ranks):
         self._ranks = ranks
-        self._lines: queue.Queue = queue.Queue()
+        #: None behind the last one.
+        self._lines: queue.Queue[str | None] = queue.Queue()
         #: Whether nobody will ask any more; of the first process.
         self.is_closed = False
         if ranks.is_main:
@@ -73,7 +74,7 @@ class Requests:
 
     def _read(self) -> None:
         for line in sys.stdin:
-            self._lines.put(json.loads(line))
+            self._lines.put(line)
         self.is_closed = True
         self._lines.put(None)
 
@@ -83,7 +84,8 @@ class Requests:
             request: dict | None = {}
             if self._ranks.is_main:
                 try:
-                    request = self._lines.get(timeout=IDLE)
+                    line = self._lines.get(timeout=IDLE)
+                    request = None if line is None else json.loads(line)
                 except queue.Empty:
                     pass
             request = self._ranks.told(request)

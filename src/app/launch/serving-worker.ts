@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { AbortedError, throwIfAborted } from '../../base/errors.ts';
 import { SPEC } from './spec-folder.ts';
-import { workerCommand } from './torchrun.ts';
+import { LOGS, workerCommand } from './torchrun.ts';
 import { type WorkerExit, watchProcess } from './worker-process.ts';
 import {
   DEFAULT_GRACE_SECONDS,
@@ -70,8 +70,8 @@ export function servingWorker(options: ServingOptions): ServingWorker {
   };
   const start = async (): Promise<Running> => {
     const folder = await homeFolder();
-    // Where it tells errors that it cannot answer with.
-    await rm(join(folder, SPEC), { recursive: true, force: true });
+    // Where it tells errors that it cannot answer with; those of one before it say nothing of this one.
+    for (const name of [SPEC, LOGS]) await rm(join(folder, name), { recursive: true, force: true });
     await mkdir(join(folder, SPEC));
     const command = workerCommand({
       python,
@@ -88,12 +88,12 @@ export function servingWorker(options: ServingOptions): ServingWorker {
     const lines = watchProcess(command, { signal: stop.signal, graceSeconds, lastSeconds, input, onStop });
     return { input, lines, stop };
   };
-  /** The answer; undefined where the process was killed. */
+  /** The answer, or how the process was killed before it gave one. */
   const answerOf = async (
     { input, lines, stop }: Running,
     request: Readonly<Record<string, unknown>>,
     { signal, onEvent }: AskOptions,
-  ): Promise<WorkerEvent | undefined> => {
+  ): Promise<{ readonly answer: Partial<WorkerEnd> } | { readonly killed: WorkerExit }> => {
     const onAbort = () => stop.abort();
     signal?.addEventListener('abort', onAbort);
     try {
@@ -106,11 +106,12 @@ export function servingWorker(options: ServingOptions): ServingWorker {
           throwIfAborted(signal);
           const hasReason = (await lastError(folder)) ?? (await firstTrace(folder));
           // Of a process that torchrun has started, torchrun says no more than that it failed.
-          if (hasReason === undefined && (isKilled(next.value) || processes > 1)) return undefined;
+          if (hasReason === undefined && (isKilled(next.value) || processes > 1))
+            return { killed: next.value };
           throw await failure(folder, next.value);
         }
         const event = parseEvent(next.value);
-        if (event?.type === 'answered') return event;
+        if (event?.type === 'answered') return { answer: event as Partial<WorkerEnd> };
         if (event !== undefined) onEvent?.(event);
       }
     } finally {
@@ -127,20 +128,16 @@ export function servingWorker(options: ServingOptions): ServingWorker {
     for (;;) {
       throwIfAborted(asking.signal);
       running ??= await start();
-      const answer = await answerOf(running, request, asking);
-      if (answer?.status === 'done' && asking.signal?.aborted !== true) return;
-      if (answer !== undefined) {
-        // It ends after whatever is not done, and when it was told to.
-        await end();
-        if (answer.status === 'failed') throw workerError(answer as Partial<WorkerEnd>);
-        throw stoppedError(undefined);
+      const got = await answerOf(running, request, asking);
+      if ('killed' in got) {
+        if (asking.isRepeatable === false || restarts++ >= maxRestarts) throw died(got.killed);
+        continue;
       }
-      if (asking.isRepeatable === false || restarts++ >= maxRestarts)
-        throw workerError({
-          code: 'worker/died',
-          message: 'worker: expected an answer, got the end of its process by a signal',
-          hint: 'Start the command again; where the system ends it for its memory, use --dtype bf16 or a smaller model.',
-        });
+      const { answer } = got;
+      if (answer.status === 'done' && asking.signal?.aborted !== true) return;
+      // It ends after whatever is not done, and when it was told to.
+      await end();
+      throw answer.status === 'failed' ? workerError(answer) : stoppedError(undefined);
     }
   };
 
@@ -169,3 +166,12 @@ export function servingWorker(options: ServingOptions): ServingWorker {
     },
   };
 }
+
+/** A process that was ended from outside, with the end of what it said. */
+const died = ({ signal, code, stderr }: WorkerExit) =>
+  workerError({
+    code: 'worker/died',
+    message:
+      `worker: expected an answer, got ${signal ?? `exit code ${code}`}\n${stderr.trim().slice(-2000)}`.trim(),
+    hint: 'Start the command again; where the system ended it for its memory, use --dtype bf16 or a smaller model.',
+  });

@@ -86,7 +86,12 @@ describe('a worker that works', () => {
       ...['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', '--max-restarts', '5'],
     ]);
     expect(words.slice(-4)).toEqual(['-m', 'nextquill_torch', 'work', run]);
-    expect(env).toMatchObject({ HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' });
+    // Without the last one restarts found the addresses of processes that had died, and hung.
+    expect(env).toMatchObject({
+      HF_HUB_OFFLINE: '1',
+      OMP_NUM_THREADS: '1',
+      TORCH_DISABLE_SHARE_RDZV_TCP_STORE: '1',
+    });
     expect(existsSync(join(env.PYTHONPATH!.split(':')[0]!, 'nextquill_torch'))).toBe(true);
   });
 
