@@ -100,7 +100,17 @@ class Plan:
     @property
     def needs_other(self) -> bool:
         """A pass with another user's history."""
-        return self.preference
+        return self.preference or self.from_other
+
+    @property
+    def from_other(self) -> bool:
+        """Whether the logit difference is taken from the pass with another user's history."""
+        return self.difference != "none" and self.options["differenceFrom"] == "otherHistory"
+
+    @property
+    def effects_of_none(self) -> bool:
+        """Whether losses on effects compare with the pass without history."""
+        return any(kind != "difference" or not self.from_other for kind in self.effect_losses)
 
     @property
     def needs_start_margin(self) -> bool:
@@ -110,7 +120,7 @@ class Plan:
     def passes(self) -> str:
         """Those with the user's own prompts."""
         own = self.asks_effects and not self.needs_estimate
-        compares = bool(self.effect_losses) or self.needs_anchor or own
+        compares = self.effects_of_none or self.needs_anchor or own
         return "pair" if self.fit == "withHistory" and compares else self.fit
 
     @property
@@ -128,7 +138,7 @@ class Plan:
         """Whether a gradient flows into the pass without history."""
         if self.passes != "pair":
             return self.passes == "withoutHistory"
-        through_effects = bool(self.effect_losses) and not self.options["stopGradient"]
+        through_effects = self.effects_of_none and not self.options["stopGradient"]
         return through_effects or self.needs_anchor or self.gradient_through_weights
 
     @cached_property
@@ -143,10 +153,13 @@ class Plan:
                 wanted.append("divergence")
             if "targets" in self.effect_losses and other not in wanted:
                 wanted.append(other)
-            wanted += [kind for kind in self.effect_losses if kind != "targets"]
+            if "calibration" in self.effect_losses:
+                wanted.append("calibration")
+        if self.difference != "none":
+            wanted.append("difference")
         if self.needs_anchor:
             wanted.append("anchor")
-        if self.needs_other:
+        if self.preference:
             wanted.append("otherHistory")
         return tuple(wanted)
 
@@ -154,7 +167,7 @@ class Plan:
     def score_options(self) -> ScoreOptions:
         """Options of token_scores."""
         of = self.options
-        return ScoreOptions(bool(of["stopGradient"]), float(of["plausibility"]), float(of["strengthSpread"]))
+        return ScoreOptions(bool(of["stopGradient"]), float(of["plausibility"]), float(of["strengthSpread"]), self.from_other)
 
 
 def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: str = "dynamic") -> Plan:
@@ -371,7 +384,7 @@ def loss_of(
     plain = options["plainWeight"]
     if plain > 0:
         loss = weighted * (1 - plain) + groups.total(cross_entropy, groups.uniform) * plain
-    if plan.needs_other:
+    if plan.preference:
         compared = groups.per_token(groups.is_compared)
         values = preference_loss(plan, tokens, groups, given or {}) * compared.to(torch.float32)
         parts["preference"] = groups.total(values, groups.uniform)
@@ -379,7 +392,8 @@ def loss_of(
         share = torch.where(compared, float(options["preferenceFit"]), 1.0)
         loss = parts["preference"] + groups.total(cross_entropy * share, groups.uniform)
     if plan.difference != "none":
-        values = -tokens["difference"] * groups.history
+        is_compared = groups.per_token(groups.is_compared).to(torch.float32) if plan.from_other else groups.history
+        values = -tokens["difference"] * is_compared
         if plan.asks_preference_tokens:
             values = values * preference_tokens(plan, tokens, given or {})
         parts["logitDifference"] = groups.total(values, weights if plan.difference == "weighted" else groups.uniform)

@@ -77,6 +77,8 @@ class ScoreOptions:
     stop_gradient: bool = False
     plausibility: float = 0.0
     strength_spread: float = 0.25
+    #: Whether the logit difference is taken from the pass with another user's history.
+    from_other: bool = False
 
 
 def scores_of_logits(
@@ -84,13 +86,17 @@ def scores_of_logits(
 ) -> list[Tensor]:
     """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, start."""
     z_h, z_0 = logits.get("withHistory"), logits.get("withoutHistory")
-    compared = z_0.detach() if z_0 is not None and options.stop_gradient else z_0
+
+    def compared(name: str) -> Tensor:
+        return logits[name].detach() if options.stop_gradient else logits[name]
+
+    base = "otherHistory" if options.from_other else "withoutHistory"
     made: dict[str, Callable[[], Tensor]] = {
         "withHistory": lambda: log_probability(z_h, targets),
         "withoutHistory": lambda: log_probability(z_0, targets),
         "otherHistory": lambda: log_probability(logits["otherHistory"], targets),
-        "difference": lambda: difference_score(z_h, compared, targets, options.plausibility),
-        "calibration": lambda: calibration_score(z_h, compared, targets, options.strength_spread),
+        "difference": lambda: difference_score(z_h, compared(base), targets, options.plausibility),
+        "calibration": lambda: calibration_score(z_h, compared("withoutHistory"), targets, options.strength_spread),
         "divergence": lambda: divergence(z_h, z_0),
         "anchor": lambda: anchor_divergence(logits["start"], z_0),
     }

@@ -1,6 +1,7 @@
 """The objective on PyTorch against tests/golden: values and gradients of every row and option, and the plans of TypeScript."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ def loss_and_gradients(plan, leaves, targets, groups, given=None, effect_scale=1
     """The objective through chunks of hidden rows, the head being the identity."""
     needed = {"withHistory", "withoutHistory"} if plan.passes == "pair" else {plan.passes}
     hidden = {name: value for name, value in leaves.items() if name in needed}
+    if plan.needs_other:
+        hidden["otherHistory"] = leaves["otherHistory"]
     if plan.needs_anchor:
         hidden["start"] = start
     heads = {name: lambda rows: rows for name in hidden}
@@ -78,6 +81,9 @@ def test_options_are_the_goldens(case, label):
     estimator = "fixed" if "estimate" in entry["given"] else "dynamic"
     plan = plan_of(entry["objective"], entry["options"], estimator)
     leaves, targets, groups = case_of(case["examples"])
+    if plan.needs_other:
+        groups = replace(groups, is_compared=groups.has_history)
+        leaves["otherHistory"] = torch.cat([tensor(example["zOtherHistory"]) for example in case["examples"]])
     given = {
         "generic": torch.cat([tensor(example["generic"]) for example in case["examples"]]),
         "placeboMost": torch.cat([tensor(example["placeboMost"]) for example in case["examples"]]),

@@ -65,6 +65,7 @@ describe('the objectives of Python', () => {
       [{ startMargin: false }, 'dynamic'],
       [{ copyDiscount: 1 }, 'dynamic'],
       [{ targetWeight: 1 }, 'fixed'],
+      [{ differenceFrom: 'otherHistory' }, 'dynamic'],
       [{ calibrationWeight: 0.5 }, 'dynamic'],
       [{ calibrationWeight: 0.5, effectStart: 0.5, stopGradient: true }, 'dynamic'],
       [{ differenceAt: 'preferenceTokens' }, 'dynamic'],

@@ -6,7 +6,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { WorkerModel, WorkerPair } from '../../engine/models/model-worker.ts';
 import { companions, savedConfig } from '../../engine/models/save-model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
-import type { ObjectivePlan } from '../../method/objectives/plan.ts';
+import { type ObjectivePlan, reachesWithoutHistory } from '../../method/objectives/plan.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
 import type { PromptPair } from '../../method/prompts/pair.ts';
 import { recipeOf } from '../../method/runs/manifest.ts';
@@ -109,7 +109,7 @@ async function resultSpec({ settings: { lora }, model, modelSource, info }: Trai
 
 /** The rules that an objective's name and options stand for. */
 export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
-  const { fit, rule, difference, effectLosses, asksPreferenceTokens, passes, needs, options } = plan;
+  const { fit, rule, difference, preference, asksPreferenceTokens, passes, needs } = plan;
   const readsRatios = asksPreferenceTokens || needs.placeboMost || !['uniform', 'divergence'].includes(rule);
   const ofEffects: Quantity[] = [
     ...(rule === 'divergence' ? (['divergence'] as const) : []),
@@ -119,13 +119,9 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
     fit,
     weights: rule,
     difference,
-    ...(needs.other && { preference: true }),
+    ...(preference && { preference: true }),
     passes,
-    gradientWithoutHistory:
-      fit === 'withoutHistory' ||
-      (effectLosses.length > 0 && !options.stopGradient) ||
-      (rule === 'divergence' && options.weightGradient) ||
-      needs.anchor,
+    gradientWithoutHistory: reachesWithoutHistory(plan),
     needs: [
       ...ofEffects,
       ...(needs.generic ? (['generic'] as const) : []),

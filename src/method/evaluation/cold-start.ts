@@ -131,8 +131,9 @@ export async function coldStart(
 /** What to switch on against a loss without history, of what is not on already. */
 export function remediesFor(recipe: ObjectiveRecord): ColdStartRemedy[] {
   const { effectLosses, options } = planOf(recipe);
-  const { stopGradient, anchorWeight, effectWeight } = options;
-  const isOpen = effectLosses.includes('difference') && !stopGradient && effectWeight > 0;
+  const { stopGradient, anchorWeight, effectWeight, differenceFrom } = options;
+  const isOpen =
+    effectLosses.includes('difference') && differenceFrom === 'none' && !stopGradient && effectWeight > 0;
   return [...(isOpen ? [{ code: 'stop-gradient' } as const] : []), { code: 'anchor', above: anchorWeight }];
 }
 

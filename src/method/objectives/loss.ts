@@ -59,6 +59,7 @@ export function objectiveWeights(
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
+ * z_∅ of the difference is z with another user's history where `differenceFrom` says so.
  * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
  * μ, κ, τ, β and p_0 (the starting model without history) are ours, off by default.
  * Examples without history contribute plain cross-entropy, no loss on effects and no anchor.
@@ -83,7 +84,7 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
     let loss = weighted;
     if (plainWeight > 0)
       loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
-    if (plan.needs.other) {
+    if (plan.preference) {
       const isCompared = inputs.isCompared!;
       const other = selectedLogProbability(inputs.otherHistory!, targets);
       const preference = preferenceLoss({ own: neg(crossEntropy), other, ...inputs }, groups, plan.options);
@@ -94,10 +95,14 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
     }
     if (plan.difference !== 'none') {
       const share = plan.difference === 'weighted' ? weights : groups.uniform;
+      const fromOther = plan.options.differenceFrom === 'otherHistory';
+      const compared = fromOther ? { ...pair, withoutHistory: inputs.otherHistory! } : pair;
+      // Nothing is compared where there is no history, or nobody else's.
+      const isCompared = fromOther ? inputs.isCompared! : groups.hasHistory;
       const isAt = plan.asksPreferenceTokens
-        ? mul(preferenceTokens(pair, plan.options, inputs), groups.hasHistory)
-        : groups.hasHistory;
-      parts.logitDifference = total(mul(differenceLoss(pair, plan.options), isAt), share);
+        ? mul(preferenceTokens(pair, plan.options, inputs), isCompared)
+        : isCompared;
+      parts.logitDifference = total(mul(differenceLoss(compared, plan.options), isAt), share);
       loss = add(loss, scaled(parts.logitDifference, effectWeight));
     }
     if (plan.effectLosses.includes('calibration')) {

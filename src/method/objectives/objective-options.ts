@@ -88,6 +88,13 @@ export const objectiveOptionTable = {
     describe:
       'α_p: the logit difference is compared over tokens of at least this share of the likeliest one’s probability; 0: over the vocabulary',
   },
+  differenceFrom: {
+    default: 'none',
+    choices: ['none', 'otherHistory'],
+    actsOn: 'difference',
+    describe:
+      'what the logit difference is taken from: none, the pass without history (A), or otherHistory, that with another user’s (C)',
+  },
   differenceAt: {
     default: 'all',
     choices: ['all', 'preferenceTokens'],
@@ -143,7 +150,7 @@ export const objectiveOptionTable = {
   stopGradient: {
     default: false,
     actsOn: 'effectLosses',
-    describe: 'no gradient of losses on effects into the pass without history',
+    describe: 'no gradient of losses on effects into the pass that they compare with',
   },
   // True in the reference code.
   weightGradient: {

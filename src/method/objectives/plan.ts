@@ -56,6 +56,8 @@ export interface ObjectivePlan {
   readonly rule: WeightRule;
   /** Weights of the loss on the logit difference. */
   readonly difference: ObjectiveRow['difference'];
+  /** Whether the own history is preferred to another user's, in place of the fit or beside it. */
+  readonly preference: boolean;
   /** Which losses on effects there are. */
   readonly effectLosses: readonly EffectLoss[];
   /** Whether the loss on the logit difference is at preference-bearing tokens alone. */
@@ -138,6 +140,7 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     ...(difference !== 'none' ? (['difference'] as const) : []),
     ...(fit === 'withHistory' && options.calibrationWeight > 0 ? (['calibration'] as const) : []),
   ];
+  const fromOther = difference !== 'none' && options.differenceFrom === 'otherHistory';
   const hasTargets = fit === 'withHistory' && options.targetWeight > 0;
   if (hasTargets) effectLosses.push('targets');
   const asksPreferenceTokens = difference !== 'none' && options.differenceAt === 'preferenceTokens';
@@ -148,11 +151,12 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     generic: (isSigned(rule) || asksPreferenceTokens) && options.weightsFrom === 'userSpecific',
     copied: (isWeighted || asksPreferenceTokens) && options.copyDiscount > 0,
     anchor: options.anchorWeight > 0,
-    other: preference,
+    other: preference || fromOther,
     startMargin: preference && options.startMargin,
     scale: effectLosses.length > 0 && (options.effectWarmup > 0 || options.effectStart > 0),
   };
-  const comparesPasses = effectLosses.length > 0 || needs.anchor || (asksEffects && !needs.estimate);
+  const readsNone = effectLosses.some((loss) => loss !== 'difference' || !fromOther);
+  const comparesPasses = readsNone || needs.anchor || (asksEffects && !needs.estimate);
   const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
   return {
     name,
@@ -162,6 +166,7 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     fit,
     rule,
     difference,
+    preference,
     effectLosses,
     asksPreferenceTokens,
     asksEffects,
@@ -174,6 +179,22 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
 export function passNamesOf({ passes, needs }: Pick<ObjectivePlan, 'passes' | 'needs'>): readonly PassName[] {
   const own: readonly PassName[] = passes === 'pair' ? ['withHistory', 'withoutHistory'] : [passes];
   return needs.other ? [...own, 'otherHistory'] : own;
+}
+
+/** Whether a gradient flows into the pass without history. */
+export function reachesWithoutHistory({
+  fit,
+  passes,
+  effectLosses,
+  rule,
+  needs,
+  options,
+}: ObjectivePlan): boolean {
+  if (passes !== 'pair') return fit === 'withoutHistory';
+  const fromNone = effectLosses.some((loss) => loss !== 'difference' || options.differenceFrom === 'none');
+  return (
+    (fromNone && !options.stopGradient) || (rule === 'divergence' && options.weightGradient) || needs.anchor
+  );
 }
 
 /** Whether effects of other users' histories must be known before training: as B, or as what targets must exceed. */
@@ -262,7 +283,7 @@ const actedOn: Readonly<
   },
   preference: {
     words: 'a preference between histories',
-    isIn: ({ needs }) => needs.other,
+    isIn: ({ preference }) => preference,
     remedy: 'choose mipo',
   },
   everything: { words: 'anything', isIn: () => true, remedy: '' },
@@ -293,7 +314,7 @@ function checkOptionsInUse(plan: ObjectivePlan, given: readonly ObjectiveOptionN
 
 function isOff(option: ObjectiveOptionName, options: ResolvedObjectiveOptions): boolean {
   const off: unknown = defaultObjectiveOptions[option];
-  return options[option] === off && [false, 0, 'total', 'all'].includes(off as never);
+  return options[option] === off && [false, 0, 'total', 'all', 'none'].includes(off as never);
 }
 
 function checkEstimator({ name, estimator, asksEffects, effectLosses, options }: ObjectivePlan): void {

@@ -23,7 +23,7 @@ DEFAULTS = {
     "softWeights": False, "softSlope": 2.0, "softCentre": 0.5, "weightsFrom": "total", "plainWeight": 0.0, "anchorWeight": 0.0,
     "plausibility": 0.0, "differenceAt": "all", "differenceThreshold": 0.1,
     "calibrationWeight": 0.0, "strengthSpread": 0.25, "copyDiscount": 0.0,
-    "targetWeight": 0.0, "targetKnee": 1.0,
+    "differenceFrom": "none", "targetWeight": 0.0, "targetKnee": 1.0,
 }
 RULES = {
     "sft": ("uniform", "none"), "nextquill-code": ("threshold", "uniform"), "nextquill-paper": ("threshold", "weighted"),
@@ -66,6 +66,9 @@ ENTRIES = [
     ("calibration", "sft", {"calibrationWeight": 0.5}, ()),
     ("calibration over a wide spread, stopped gradient", "nextquill-code",
      {"calibrationWeight": 0.3, "strengthSpread": 0.8, "stopGradient": True}, ()),
+    ("from another user's history", "nextquill-code", {"differenceFrom": "otherHistory"}, ()),
+    ("from another user's history, plausible preference tokens, stopped gradient", "nextquill-model-side",
+     {"differenceFrom": "otherHistory", "plausibility": 0.1, "differenceAt": "preferenceTokens", "stopGradient": True}, ()),
     ("effects as targets", "sft", {"targetWeight": 0.4}, ("estimate",)),
     ("effects as targets, an early knee, stopped gradient", "perce",
      {"targetWeight": 0.4, "targetKnee": 0.1, "stopGradient": True}, ("estimate", "scale")),
@@ -118,7 +121,8 @@ def loss_of(objective, options, given, z_h, z_0, y, extra):
     plain = options["plainWeight"]
     loss = (1 - plain) * weighted(weights, cross_entropy(z_h, y)) + plain * cross_entropy(z_h, y).mean()
     if difference_kind != "none":
-        other = z_0.detach() if options["stopGradient"] else z_0
+        base = extra["otherHistory"] if options["differenceFrom"] == "otherHistory" else z_0
+        other = base.detach() if options["stopGradient"] else base
         values = difference_values(z_h, other, y, options["plausibility"])
         if options["differenceAt"] == "preferenceTokens":
             with_own, compared = log_probabilities(z_h, z_0, y, options, extra, given)
@@ -172,6 +176,8 @@ def with_extras(generator, examples):
         }
         # The estimator's effect exceeds the largest of others' at every token but each third.
         extra["placeboMost"] = (own - other + torch.where(torch.arange(len(y)) % 3 == 2, 0.3, -0.3)).float().double()
+        others = torch.Generator().manual_seed(len(y))
+        extra["otherHistory"] = (z_0 + 0.6 * torch.randn(z_0.shape, generator=others).double()).float().double()
         for effect in (own.exp() - other.exp(), probability_difference(z_h, z_0, y)):
             assert float((effect - 0.05).abs().min()) > 1e-5
             assert float((effect - 0.2).abs().min()) > 1e-5
@@ -199,6 +205,7 @@ def main():
             entry["examples"].append({
                 "zWithHistory": decimals(z_h, 9), "zWithoutHistory": decimals(z_0, 9), "targets": y.tolist(),
                 "zAnchor": decimals(extra["anchor"], 9), "generic": decimals(extra["generic"], 9), "copied": [int(c) for c in extra["copied"]],
+                "zOtherHistory": decimals(extra["otherHistory"], 9),
                 "placeboMost": decimals(extra["placeboMost"], 9),
                 "estimate": {
                     key: decimals(values, 9)
@@ -238,6 +245,7 @@ def main():
             "zAnchor": "logits of the starting model without history, [S, V]",
             "copied": "1 where a token stands in a run that the history holds, [S]",
             "generic": "mean log ratio of other users' histories, [S]",
+            "zOtherHistory": "logits with another user's history, [S, V]",
             "placeboMost": "largest log ratio of another user's history, [S]",
             "estimate": "effects of another model, used where `given` names it; scale is 0.25 where `given` names it",
             "loss": "mean over the examples of a case, each normalised within itself; float64",

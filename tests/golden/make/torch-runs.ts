@@ -98,6 +98,12 @@ const cases: Readonly<Record<string, Case>> = {
     copied: true,
     masked: true,
   },
+  'difference-from-another': {
+    lora,
+    objective: 'nextquill-code',
+    objectiveOptions: { differenceFrom: 'otherHistory', plausibility: 0.2 },
+    others: 'in pairs',
+  },
   'effects-as-targets': {
     lora,
     objective: 'sft',

@@ -6,7 +6,14 @@ import { input } from '../../../src/engine/ops/operators.ts';
 import type { Value } from '../../../src/engine/ops/value.ts';
 import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
-import { copiedFeed, copiedInput, groupFeeds, groupInputs } from '../../../src/method/objectives/groups.ts';
+import {
+  comparedFeed,
+  comparedInput,
+  copiedFeed,
+  copiedInput,
+  groupFeeds,
+  groupInputs,
+} from '../../../src/method/objectives/groups.ts';
 import { objectiveLoss, objectiveWeights } from '../../../src/method/objectives/loss.ts';
 import type { ObjectiveOptions } from '../../../src/method/objectives/objective-options.ts';
 import type { ObjectiveChoice, ObjectiveName } from '../../../src/method/objectives/objectives.ts';
@@ -18,6 +25,7 @@ interface GoldenCase {
     readonly zWithHistory: number[][];
     readonly zWithoutHistory: number[][];
     readonly zAnchor: number[][];
+    readonly zOtherHistory: number[][];
     readonly targets: number[];
     readonly generic: number[];
     readonly copied: number[];
@@ -69,6 +77,8 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
     targets: input('targets', 'i64', ['S']),
     groups: groupInputs(),
     anchor: logits('anchor'),
+    otherHistory: logits('otherHistory'),
+    isCompared: comparedInput(),
     generic: perToken('generic'),
     isCopied: copiedInput(),
     placeboMost: perToken('placeboMost'),
@@ -89,6 +99,11 @@ async function lossAndGradients({ examples }: GoldenCase, entry: Entry) {
   return evaluate(outputs, {
     withHistory: matrix(examples.flatMap((example) => example.zWithHistory)),
     withoutHistory: matrix(examples.flatMap((example) => example.zWithoutHistory)),
+    otherHistory: matrix(examples.flatMap((example) => example.zOtherHistory)),
+    ...comparedFeed(
+      examples.flatMap((example, i) => example.targets.map(() => i)),
+      examples.map(() => true),
+    ),
     anchor: matrix(examples.flatMap((example) => example.zAnchor)),
     own: vector(examples.flatMap((example) => example.estimate.logProbWithHistory)),
     none: vector(examples.flatMap((example) => example.estimate.logProbWithoutHistory)),
@@ -156,6 +171,7 @@ describe('options', () => {
     ['sft', { strengthSpread: 0.5 }, 'strengthSpread'],
     ['sft', { copyDiscount: 1 }, 'copyDiscount'],
     ['sft', { targetKnee: 2 }, 'targetKnee'],
+    ['perce', { differenceFrom: 'otherHistory' }, 'differenceFrom'],
     ['sft-no-history', { targetWeight: 1 }, 'targetWeight'],
     ['perce', { copyDiscount: 1, plainWeight: 1 }, 'copyDiscount'],
     ['perce', { effectStart: 0.5 }, 'effectStart'],

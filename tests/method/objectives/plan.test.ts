@@ -8,6 +8,7 @@ import {
   passNamesOf,
   planObjective,
   planOf,
+  reachesWithoutHistory,
   recordOf,
 } from '../../../src/method/objectives/plan.ts';
 
@@ -96,6 +97,19 @@ describe('a plan', () => {
     expect(() => planObjective('cft', {}, 'fixed')).toThrowError(
       expect.objectContaining({ code: 'training/estimator' }),
     );
+  });
+
+  it('whose difference is from another user’s history takes that pass in place of the one without', () => {
+    const from = { differenceFrom: 'otherHistory' } as const;
+    expect(passNamesOf(planObjective('cft', from))).toEqual(['withHistory', 'otherHistory']);
+    expect(planObjective('cft', from).needs).toEqual({ ...NOTHING, other: true });
+    expect(passNamesOf(planObjective('perce-cft', from))).toEqual([
+      'withHistory',
+      'withoutHistory',
+      'otherHistory',
+    ]);
+    expect(reachesWithoutHistory(planObjective('perce-cft'))).toBe(true);
+    expect(reachesWithoutHistory(planObjective('perce-cft', from))).toBe(false);
   });
 
   it('with effects as targets needs another estimator than the model in training, and others’ histories', () => {
