@@ -34,7 +34,7 @@ class Training:
         # Whatever is wrong with the spec is told before the model is opened.
         self.steps, _ = spec.steps, spec.validation
         self.parts = ["crossEntropy", "weightedCrossEntropy"]
-        self.parts += ["preference"] if self.plan.needs_other else []
+        self.parts += ["preference"] if self.plan.preference else []
         self.parts += ["logitDifference"] if self.plan.difference != "none" else []
         self.parts += ["calibration"] if "calibration" in self.plan.effect_losses else []
         self.parts += ["effectTargets"] if "targets" in self.plan.effect_losses else []
