@@ -117,9 +117,10 @@ export function openComputeThread(): ComputeThread {
   const ask = (request: ThreadRequest) =>
     new Promise<Readonly<Record<string, HostTensor>>>((resolve, reject) => {
       if (gone !== undefined) return reject(gone);
-      worker.ref();
-      waiting.push({ resolve, reject });
+      // What cannot be sent is not waited for.
       worker.postMessage(request);
+      waiting.push({ resolve, reject });
+      worker.ref();
     });
   /** Answered by nothing. */
   const tell = (request: ThreadRequest) => {
