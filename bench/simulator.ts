@@ -111,7 +111,7 @@ for (const [condition, { label }] of Object.entries(conditions)) {
   console.log(
     `\n| ${label} | estimator | AUC | precision | recall | F1 | correlation | bias, nats | coverage |`,
   );
-  console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const { value, scores } of settings.filter((s) => s.condition === condition))
     for (const s of scores)
       console.log(
