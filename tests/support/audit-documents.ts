@@ -21,12 +21,13 @@ export function expectClose(remote: unknown, local: unknown, tolerance: number, 
   } else expect(remote, path).toEqual(local);
 }
 
-/** Without the effect that a server cannot give, and the facts that it adds. */
+/** Without the effect and the strengths that a server cannot give, and the facts that it adds. */
 export const comparable = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (key, inner) =>
       [
         'effectDivergence',
+        'strength',
         'meta',
         'model',
         'answer',

@@ -63,8 +63,9 @@ describe.skipIf(named === undefined)('the worker', { timeout: 20 * MINUTES }, as
     checkpointEvery: 4,
   } as const satisfies Partial<TrainPairsOptions>;
   // One process for all that is scored and written below.
-  const worker = torchWorker({ ...base, version: '0', threads: 1 });
-  afterAll(() => worker[Symbol.asyncDispose]());
+  const started = named === undefined ? undefined : torchWorker({ ...base, version: '0', threads: 1 });
+  const worker = started!;
+  afterAll(() => started?.[Symbol.asyncDispose]());
   const by = (options: Partial<TorchOptions> = {}) => ({ engine: torchEngine({ ...base, ...options }) });
 
   function expectSame(
