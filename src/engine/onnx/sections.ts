@@ -74,6 +74,8 @@ export function inSections(groups: readonly NodeGroup[], options: SectionOptions
     );
     if (isOutside) return inner;
     const given = nodes.flatMap((node) => node.output.filter((name) => crossing.has(name)));
+    // Views alone, each made again where it is read; an `If` must give something.
+    if (given.length === 0) return [];
     return [conditional(`section ${section}`, inner, given, renamed, options)];
   });
 }
