@@ -139,16 +139,17 @@ describe('an adapter that is swapped under fire', () => {
     const clients = Array.from({ length: sizes.swapClients }, async () => {
       while (!isOver) seen.push(await streamed(at, body, { adapter: 'style' }));
     });
-    for (let i = 0; i < sizes.swaps; i++) await put(at, 'style', adapters[i % 4]!);
+    const hashesSeen = () => new Set(seen.map(({ nextquill }) => nextquill.adapter!.hash));
+    // On a busy machine all swaps may be over before the second answer: then it goes on until two versions have answered.
+    for (let i = 0; i < sizes.swaps || hashesSeen().size < 2; i++) await put(at, 'style', adapters[i % 4]!);
     isOver = true;
     await Promise.all(clients);
-    const hashes = new Set(seen.map(({ nextquill }) => nextquill.adapter!.hash));
-    expect(hashes.size).toBeGreaterThan(1);
+    expect(hashesSeen().size).toBeGreaterThan(1);
     const wrong = seen.filter(({ text, nextquill }) => text !== expected.get(nextquill.adapter!.hash));
     // Of another version no answer begins alike: a near tie turns late.
     for (const { text, nextquill } of wrong)
       expect(text.slice(0, 8)).toBe(expected.get(nextquill.adapter!.hash)!.slice(0, 8));
-    expect(wrong.length).toBeLessThanOrEqual(seen.length / 20);
+    expect(wrong.length).toBeLessThanOrEqual(Math.max(1, seen.length / 20));
     await expect.poll(() => at.server.context.adapters.status().loaded).toBeLessThanOrEqual(1);
   });
 
