@@ -114,7 +114,6 @@ export async function audit(
     givesStrengths(scored) && strengths?.length !== 0
       ? await historyStrength(scored, compared, {
           ...kept,
-          prompt,
           bootstrap,
           ...(strengths && { strengths }),
         })

@@ -92,7 +92,7 @@ export async function evaluate(
   const strength =
     strengths.length > 0 && givesStrengths(scored)
       ? await historyStrength(scored, used, {
-          ...{ prompt, strengths, keeper, cache, bootstrap, onProgress, onTokens },
+          ...{ strengths, keeper, cache, bootstrap, onProgress, onTokens },
           ...(threads !== undefined && { threads }),
           ...(tokensPerRun !== undefined && { tokensPerRun }),
           ...(signal && { signal }),

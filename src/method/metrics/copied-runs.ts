@@ -51,6 +51,13 @@ export function copiedRuns(
   return { share: covered / words.length, runs };
 }
 
+/** Whether each token of a text touches one of its runs; UTF-16 offsets in the text. */
+export const copiedTokens = (
+  { runs }: CopiedRuns,
+  starts: readonly number[],
+  ends: readonly number[],
+): boolean[] => starts.map((start, t) => runs.some((run) => start < run.end && ends[t]! > run.start));
+
 /** The longest run of history words that ends at a word of the text. */
 interface Match {
   /** In words; 0 for none. */

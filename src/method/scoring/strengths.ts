@@ -71,8 +71,6 @@ export async function tokensAtStrengths(
   strengths: readonly number[],
   { keeper, onDone, ...options }: StrengthsOptions & { readonly keeper?: ScoreKeeper | undefined },
 ): Promise<Float32Array[][]> {
-  const { source, feeds } = parameterSource(scored, scored.model);
-  const graph = strengthGraph(scored.model, source, strengths);
   const items = pairs.flatMap((pair) =>
     strengths.map((strength): PairAtStrength => ({ pair, strength, responseIds: pair.responseIds })),
   );
@@ -81,6 +79,8 @@ export async function tokensAtStrengths(
     {
       keyOf: strengthKey,
       compute: async function* (distinct, isWanted) {
+        const { source, feeds } = parameterSource(scored, scored.model);
+        const graph = strengthGraph(scored.model, source, strengths);
         const placesOf = groupBy(distinct.keys(), (place) => distinct[place]!.pair);
         const rows = [...placesOf.keys()];
         const wanted = rows.map((pair) => placesOf.get(pair)!.filter(isWanted));

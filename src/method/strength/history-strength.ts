@@ -6,8 +6,7 @@ import { inOrderOfUsers } from '../../base/statistics/by-user.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { thirdNames, thirdOf } from '../effects/thirds.ts';
-import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
-import { itemChooser } from '../retrieval/choose.ts';
+import type { PromptPair, ShownItems } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
 import { promptKeeper, type ScorerOptions } from '../scoring/scorer.ts';
 import { tokensAtStrengths } from '../scoring/strengths.ts';
@@ -38,7 +37,6 @@ export interface HistoryStrength extends StrengthCurve {
 
 export interface HistoryStrengthOptions
   extends Pick<ScorerOptions, 'threads' | 'tokensPerRun' | 'signal' | 'onTokens' | 'cache' | 'keeper'> {
-  readonly prompt: PromptSettings;
   /** Ascending, at least 3, 1 among them; {@link DEFAULT_STRENGTHS} by default. */
   readonly strengths?: readonly number[];
   readonly bootstrap?: BootstrapOptions;
@@ -48,7 +46,7 @@ export interface HistoryStrengthOptions
 /** A text whose prompt shows a history. */
 export interface StrengthText {
   readonly example: Example;
-  readonly pair: PromptPair;
+  readonly pair: PromptPair & ShownItems;
 }
 
 /** Whether a model gives the logits that strengths are made of: a server and a worker give log-probabilities alone. */
@@ -65,7 +63,6 @@ export async function historyStrength(
   scored: ScoredModel,
   texts: readonly StrengthText[],
   {
-    prompt,
     strengths = DEFAULT_STRENGTHS,
     bootstrap = {},
     onProgress,
@@ -101,7 +98,7 @@ export async function historyStrength(
       },
     ];
   };
-  const kinds = texts.map((text) => kindsIn(text, prompt));
+  const kinds = texts.map(kindsIn);
   const all = lossesOf(() => true);
   const users = inOrderOfUsers(groupBy(all, ({ user }) => user));
   return {
@@ -130,12 +127,11 @@ export async function historyStrength(
   };
 }
 
-function kindsIn({ example, pair }: StrengthText, { retrieval }: PromptSettings): TokenKind[] {
-  const shown = itemChooser(example, retrieval)(example.history, pair.historyItemsUsed);
+function kindsIn({ example, pair }: StrengthText): TokenKind[] {
   return kindsOfTokens({
     response: example.response,
     starts: pair.responseStarts,
     ends: pair.responseEnds,
-    shown: shown.map(({ text }) => text),
+    shown: pair.shown.map(({ text }) => text),
   });
 }

@@ -1,5 +1,5 @@
 /** @file The kinds of tokens that histories are asked about: copied, names, function words, other words, marks. */
-import { copiedRuns } from '../metrics/copied-runs.ts';
+import { copiedRuns, copiedTokens } from '../metrics/copied-runs.ts';
 import { isFunctionWord } from '../metrics/style-distance.ts';
 import { wordSpans } from '../metrics/words.ts';
 
@@ -21,17 +21,14 @@ export interface KindedText {
  * capital that does not begin a sentence; `marks`: of no word, such as punctuation and the end of turn.
  */
 export function kindsOfTokens({ response, starts, ends, shown }: KindedText): TokenKind[] {
-  const { runs } = copiedRuns(response, shown);
+  const copied = copiedTokens(copiedRuns(response, shown), starts, ends);
   const words = wordSpans(response);
   let w = 0;
   return starts.map((start, t) => {
-    const end = ends[t]!;
-    const covers = (span: { readonly start: number; readonly end: number }) =>
-      span.start < end && start < span.end;
-    if (runs.some(covers)) return 'copied';
+    if (copied[t]) return 'copied';
     while (w < words.length && words[w]!.end <= start) w++;
     const span = words[w];
-    if (span === undefined || !covers(span)) return 'marks';
+    if (span === undefined || start >= span.end || ends[t]! <= span.start) return 'marks';
     if (isName(response, span)) return 'names';
     return isFunctionWord(span.word) ? 'functionWords' : 'otherWords';
   });

@@ -5,7 +5,7 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
-import { copiedRuns } from '../metrics/copied-runs.ts';
+import { copiedRuns, copiedTokens } from '../metrics/copied-runs.ts';
 import type { ObjectivePlan } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import {
@@ -95,7 +95,7 @@ export async function trainingPrompts(
     ({ pair, others: [first] }, i): PromptPair => ({
       ...pair,
       ...(comparesOther && first && { otherHistoryIds: first.withHistoryIds }),
-      ...(marksCopied && { copied: copiedTokens(examples[i]!.response, pair) }),
+      ...(marksCopied && { copied: copiedIn(examples[i]!, pair) }),
     }),
   );
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
@@ -114,22 +114,15 @@ export async function trainingPrompts(
 }
 
 /** Which tokens of a response touch a run of words that stands in the history that its prompt shows. */
-export function copiedTokens(
-  response: string,
-  {
-    shown,
+const copiedIn = ({ response }: Example, { shown, responseStarts, responseEnds }: PromptPair & ShownItems) =>
+  copiedTokens(
+    copiedRuns(
+      response,
+      shown.map(({ text }) => text),
+    ),
     responseStarts,
     responseEnds,
-  }: Pick<PromptPair & ShownItems, 'shown' | 'responseStarts' | 'responseEnds'>,
-): boolean[] {
-  const { runs } = copiedRuns(
-    response,
-    shown.map(({ text }) => text),
   );
-  return responseStarts.map((start, t) =>
-    runs.some((run) => start < run.end && responseEnds[t]! > run.start),
-  );
-}
 
 /** @throws {ConfigError} when the objective discounts copied tokens, and no pair says which they are */
 export function checkCopied(pairs: readonly PromptPair[], { name, needs }: ObjectivePlan): void {
