@@ -20,7 +20,7 @@ import peft
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
-from pytorch_peer import LINEAR, MAX_NORM, build_optimizer, memory, say
+from pytorch_peer import LINEAR, MAX_NORM, answer_commands, build_optimizer, run_peer, say
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -80,28 +80,19 @@ def main():
     optimizer = build_optimizer(parameters)[0] if settings["job"] == "train" else None
     say({"ready": True, "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__},
          "trainable": sum(p.numel() for p in parameters)})
-    for line in sys.stdin:
-        command = line.strip()
-        if command == "quit":
-            return
-        if command == "memory":
-            say(memory())
-        elif command == "step":
-            cast = torch.autocast("cpu", dtype=torch.bfloat16) if settings["dtype"] == "bf16" else contextlib.nullcontext()
-            start, cpu = time.perf_counter(), time.process_time()
-            with cast:
-                if settings["job"] == "train":
-                    answer = training_step(model, optimizer, parameters, settings["pairs"])
-                else:
-                    answer = evaluation(model, settings["prompts"])
-            say({"seconds": time.perf_counter() - start, "cpuSeconds": time.process_time() - cpu} | answer)
-        elif command:
-            say({"error": f"command: expected step, memory or quit, got {command!r}"})
+
+    def step():
+        cast = torch.autocast("cpu", dtype=torch.bfloat16) if settings["dtype"] == "bf16" else contextlib.nullcontext()
+        start, cpu = time.perf_counter(), time.process_time()
+        with cast:
+            if settings["job"] == "train":
+                answer = training_step(model, optimizer, parameters, settings["pairs"])
+            else:
+                answer = evaluation(model, settings["prompts"])
+        return {"seconds": time.perf_counter() - start, "cpuSeconds": time.process_time() - cpu} | answer
+
+    answer_commands(step)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Exception as error:
-        say({"error": f"{type(error).__name__}: {error}"})
-        sys.exit(1)
+    run_peer(main)

@@ -3,7 +3,6 @@
  *
  * Usage: tsx bench/our-jobs-peer.ts '{"job": "train", "model": FILE, "users": 1, "threads": 2, "packing": true}'
  */
-import { createInterface } from 'node:readline';
 import { open } from '../src/app/open/open.ts';
 import { evaluate } from '../src/app/verbs.ts';
 import { mean } from '../src/base/statistics/mean.ts';
@@ -15,10 +14,8 @@ import { tokensOfBatch, trainingBatch } from '../src/method/training/batch.ts';
 import { trainingRowCost } from '../src/method/training/packing.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { type JobSettings, jobExamples, jobPairs } from './job-data.ts';
-import { memoryRecord } from './memory.ts';
+import { answerCommands, runPeer, say } from './peer-commands.ts';
 import { HYPERPARAMETERS } from './shape.ts';
-
-const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function main(): Promise<void> {
   const settings: JobSettings & { packing: boolean } = JSON.parse(process.argv[2]!);
@@ -73,24 +70,13 @@ async function main(): Promise<void> {
     };
   }
   say({ ready: true, trainable, openSeconds: (performance.now() - start) / 1000 });
-  for await (const line of createInterface({ input: process.stdin })) {
-    const command = line.trim();
-    if (command === 'quit') break;
-    if (command === 'memory') say(memoryRecord());
-    else if (command === 'step') {
-      const [begin, cpu] = [performance.now(), process.cpuUsage()];
-      const answer = await step();
-      const { user, system } = process.cpuUsage(cpu);
-      const seconds = (performance.now() - begin) / 1000;
-      say({ seconds, cpuSeconds: (user + system) / 1e6, ...answer });
-    } else if (command !== '')
-      say({ error: `command: expected step, memory or quit, got ${JSON.stringify(command)}` });
-  }
+  await answerCommands(async () => {
+    const [begin, cpu] = [performance.now(), process.cpuUsage()];
+    const answer = await step();
+    const { user, system } = process.cpuUsage(cpu);
+    const seconds = (performance.now() - begin) / 1000;
+    return { seconds, cpuSeconds: (user + system) / 1e6, ...answer };
+  });
 }
 
-try {
-  await main();
-} catch (error) {
-  say({ error: String(error) });
-  process.exitCode = 1;
-}
+await runPeer(main);

@@ -3,7 +3,6 @@
  *
  * Usage: tsx bench/our-peer.ts '{"mode": "lora", "batch": 1, "length": 512, "threads": 2, "seed": 0, "layers": 30, "weights": PATH}'
  */
-import { createInterface } from 'node:readline';
 import { randomStream } from '../src/base/random.ts';
 import { blockModules } from '../src/engine/lora/layers.ts';
 import type { Model } from '../src/engine/models/model.ts';
@@ -14,9 +13,8 @@ import type { TensorDirectory } from '../src/engine/weights/tensor-entry.ts';
 import { planObjective } from '../src/method/objectives/plan.ts';
 import { createTrainingGraph } from '../src/method/training/training-graph.ts';
 import { memoryRecord } from './memory.ts';
+import { answerCommands, runPeer, say } from './peer-commands.ts';
 import { HYPERPARAMETERS, type PeerSettings, smolLm2 } from './shape.ts';
-
-const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function main(): Promise<void> {
   const settings: PeerSettings & { weights: string; layers?: number } = JSON.parse(process.argv[2]!);
@@ -72,19 +70,7 @@ async function main(): Promise<void> {
     memoryAfterImport,
     memory: memoryRecord(),
   });
-  for await (const line of createInterface({ input: process.stdin })) {
-    const command = line.trim();
-    if (command === 'quit') break;
-    if (command === 'memory') say(memoryRecord());
-    else if (command === 'step') say(await trainingStep());
-    else if (command !== '')
-      say({ error: `command: expected step, memory or quit, got ${JSON.stringify(command)}` });
-  }
+  await answerCommands(trainingStep);
 }
 
-try {
-  await main();
-} catch (error) {
-  say({ error: String(error) });
-  process.exitCode = 1;
-}
+await runPeer(main);

@@ -108,6 +108,29 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
+def answer_commands(step):
+    """Answers `step` and `memory`, each on a line, until `quit`."""
+    for line in sys.stdin:
+        command = line.strip()
+        if command == "quit":
+            return
+        if command == "memory":
+            say(memory())
+        elif command == "step":
+            say(step())
+        elif command:
+            say({"error": f"command: expected step, memory or quit, got {command!r}"})
+
+
+def run_peer(main):
+    """Runs a peer; what it fails of is its last answer."""
+    try:
+        main()
+    except Exception as error:
+        say({"error": f"{type(error).__name__}: {error}"})
+        sys.exit(1)
+
+
 def main():
     settings = read_settings(sys.argv[1] if len(sys.argv) > 1 else "{}")
     torch.set_num_threads(settings["threads"])
@@ -129,21 +152,8 @@ def main():
         "optimizer": optimizer_name, "attention": "sdpa", "cpuCapability": torch.backends.cpu.get_cpu_capability(),
         "memoryAfterImport": after_import, "memory": memory(),
     })
-    for line in sys.stdin:
-        command = line.strip()
-        if command == "quit":
-            return
-        if command == "memory":
-            say(memory())
-        elif command == "step":
-            say(training_step(model, optimizer, parameters, ids, labels, settings["dtype"]))
-        elif command:
-            say({"error": f"command: expected step, memory or quit, got {command!r}"})
+    answer_commands(lambda: training_step(model, optimizer, parameters, ids, labels, settings["dtype"]))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Exception as error:
-        say({"error": f"{type(error).__name__}: {error}"})
-        sys.exit(1)
+    run_peer(main)

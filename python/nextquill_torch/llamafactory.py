@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from llamafactory.v1.plugins.data_plugins.converter import DataConverterPlugin
 from llamafactory.v1.plugins.model_plugins.rendering import RenderingPlugin
 
-from .faults import SpecFault
+from .exported_rows import weighted_ids
 
 IGNORE_INDEX = -100
 
@@ -23,14 +23,8 @@ IGNORE_INDEX = -100
 @DataConverterPlugin("nextquill").register()
 def convert(row: Mapping) -> dict:
     """A row as one message, whose text holds the ids: nothing is tokenised again."""
-    ids, response, weights = (list(row.get(name) or []) for name in ("with", "response", "weights"))
-    if not ids or not response or len(weights) != len(response):
-        raise SpecFault(
-            f"data set: expected ids in with and response, and {len(response)} weights, got {len(ids)}, {len(response)} and {len(weights)}",
-            code="llamafactory/columns",
-            hint="Make the data set by `nextquill export-pairs` with weights.",
-        )
-    text = json.dumps({"ids": ids, "response": response, "weights": [float(weight) for weight in weights]})
+    ids, response, weights = weighted_ids(row, "llamafactory")
+    text = json.dumps({"ids": ids, "response": response, "weights": weights})
     return {"messages": [{"role": "assistant", "content": [{"type": "text", "value": text}], "loss_weight": 1.0}]}
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from swift.loss_scale import LossScale, loss_scale_map
 from swift.template import TEMPLATE_MAPPING, TemplateMeta, register_template
 
+from nextquill_torch.exported_rows import weighted_ids
 from nextquill_torch.faults import SpecFault
 
 NAME = "nextquill"
@@ -21,14 +22,8 @@ NAME = "nextquill"
 
 def messages_of(row: Mapping) -> dict:
     """A row with `with` and `response` (token ids) and `weights` (one a response token, mean 1) as ms-swift reads it."""
-    ids, response, weights = (list(row.get(name) or []) for name in ("with", "response", "weights"))
-    if not ids or not response or len(weights) != len(response):
-        raise SpecFault(
-            f"data set: expected ids in with and response, and {len(response)} weights, got {len(ids)}, {len(response)} and {len(weights)}",
-            code="swift/columns",
-            hint="Make the data set by `nextquill export-pairs` with weights.",
-        )
-    scales = [0.0] * len(ids) + [float(weight) for weight in weights]
+    ids, response, weights = weighted_ids(row, "swift")
+    scales = [0.0] * len(ids) + weights
     return {"messages": [{"role": "assistant", "content": json.dumps({"ids": [*ids, *response], "scales": scales})}]}
 
 
