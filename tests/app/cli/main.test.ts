@@ -607,7 +607,7 @@ describe('train', () => {
   it('stops on Ctrl-C with 130 and a checkpoint, and resumes to the weights of a run that was never stopped', async () => {
     const long = flags.replace(
       '--max-steps 2',
-      'training.epochs=12 training.batchSize=1 training.gradientAccumulation=1',
+      'training.epochs=4 training.batchSize=1 training.gradientAccumulation=1',
     );
     const steps = join(folder, 'run-d/steps.jsonl');
     const stopped = await run(`train ${long} --out run-d`, {
@@ -622,7 +622,7 @@ describe('train', () => {
     });
     expect(stopped.code, stopped.stderr).toBe(130);
     expect(stopped.stdout).toBe('');
-    expect(stopped.stderr).toMatch(/^stopped: run-d: stopped after step \d+ of 72$/m);
+    expect(stopped.stderr).toMatch(/^stopped: run-d: stopped after step \d+ of 24$/m);
     expect(stopped.stderr).toMatch(/^hint: .*nextquill train --resume run-d/m);
     await cp(join(folder, 'run-d'), join(folder, 'run-f'), { recursive: true });
     // --threads was once ignored here.
