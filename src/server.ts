@@ -1,4 +1,5 @@
 /** @file The entry `nextquill/server`: a server of OpenAI's API for your own process, and what its clients send and read. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { z } from '@hono/zod-openapi';
 import type { nextquillChat } from './app/server/wire/text-requests.ts';
 

@@ -27,6 +27,7 @@ export const comparable = (value: unknown): unknown =>
     JSON.stringify(value, (key, inner) =>
       [
         'effectDivergence',
+        'effectDivergenceAtLeast',
         'strength',
         'meta',
         'model',

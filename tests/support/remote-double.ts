@@ -9,6 +9,20 @@ import { sha256 } from '../../src/base/hash.ts';
 /** log p of each token of a prompt; of the first one null. */
 export type DoubleScores = (ids: readonly number[]) => Promise<(number | null)[]>;
 
+/** The likeliest tokens in the place of a written one: the written one among others that share half of what it leaves. */
+export function madeUpList(
+  count: number,
+  id: number,
+  logProb: number,
+): { readonly id: number; readonly logprob: number }[] {
+  const other = Math.log((1 - Math.exp(logProb)) / (2 * count));
+  // Tokens of one text each, as echo tells them apart; 1999 stands in for the written one.
+  const idOf = (i: number) => 400 + ((id + 7 * i) % 1000);
+  return Array.from({ length: count }, (_, i) =>
+    i === 0 ? { id, logprob: logProb } : { id: idOf(i) === id ? 1999 : idOf(i), logprob: other - i / 100 },
+  );
+}
+
 /** A request that a double was sent. */
 export interface DoubleRequest {
   readonly path: string;
@@ -69,8 +83,18 @@ export function refuse(
   response.end(JSON.stringify({ error: { message, type: 'x', param: null, code: null } }));
 }
 
-/** What an honest server of a kind answers; hostile doubles change it. */
-export function honest(kind: string, scores: DoubleScores, textOf: (id: number) => string): DoubleHandler {
+/**
+ * What an honest server of a kind answers; hostile doubles change it.
+ * @param lists whether it gives the likeliest tokens where it is asked: those of {@link madeUpList}
+ */
+export function honest(
+  kind: string,
+  scores: DoubleScores,
+  textOf: (id: number) => string,
+  { lists = true }: { readonly lists?: boolean } = {},
+): DoubleHandler {
+  const listed = (count: unknown, id: number, logprob: number | null | undefined) =>
+    lists && typeof logprob === 'number' && Number(count) > 0 ? madeUpList(Number(count), id, logprob) : [];
   const owners: Record<string, string> = {
     vllm: 'vllm',
     sglang: 'sglang',
@@ -89,20 +113,54 @@ export function honest(kind: string, scores: DoubleScores, textOf: (id: number) 
     if (path === '/v1/completions' && kind === 'vllm') {
       const values = await scores(ids);
       const entries = values.map((logprob, t) =>
-        t === 0 ? null : { [ids[t]!]: { logprob, rank: 2, decoded_token: textOf(ids[t]!) } },
+        t === 0
+          ? null
+          : {
+              ...Object.fromEntries(
+                listed(body.prompt_logprobs, ids[t]!, logprob).map((each) => [
+                  each.id,
+                  { logprob: each.logprob, rank: 1, decoded_token: textOf(each.id) },
+                ]),
+              ),
+              [ids[t]!]: { logprob, rank: 2, decoded_token: textOf(ids[t]!) },
+            },
       );
       return { model: 'm', choices: [{ index: 0, text: 'x', prompt_logprobs: entries }] };
     }
     if (path === '/v1/completions' && (kind === 'openai' || kind === 'sglang')) {
       const values = await scores(ids);
-      const logprobs = { tokens: [...ids.map(textOf), 'x'], token_logprobs: [...values, -1] };
+      const logprobs = {
+        tokens: [...ids.map(textOf), 'x'],
+        token_logprobs: [...values, -1],
+        top_logprobs: [
+          ...values.map((value, t) =>
+            t === 0
+              ? null
+              : Object.fromEntries(
+                  listed(body.logprobs, ids[t]!, value).map((each) => [textOf(each.id), each.logprob]),
+                ),
+          ),
+          { x: -1 },
+        ],
+      };
       return { choices: [{ index: 0, text: 'x', logprobs }], system_fingerprint: 'fp_1' };
     }
     if (path === '/generate' && kind === 'sglang') {
       const start = body.logprob_start_len as number;
       const values = (await scores(ids)).slice(start);
       return {
-        meta_info: { input_token_logprobs: values.map((v, t) => [t === 0 ? null : v, ids[start + t], null]) },
+        meta_info: {
+          input_token_logprobs: values.map((v, t) => [t === 0 ? null : v, ids[start + t], null]),
+          input_top_logprobs: values.map((v, t) =>
+            t === 0
+              ? null
+              : listed(body.top_logprobs_num, ids[start + t]!, v).map(({ id, logprob }) => [
+                  logprob,
+                  id,
+                  null,
+                ]),
+          ),
+        },
       };
     }
     if (path === '/completion' && kind === 'llama.cpp') {
@@ -111,13 +169,24 @@ export function honest(kind: string, scores: DoubleScores, textOf: (id: number) 
       if (grammar.length > 0) {
         const values = (await scores([...prompt, ...grammar])).slice(prompt.length);
         return {
-          completion_probabilities: grammar.map((id, t) => ({ id, token: textOf(id), logprob: values[t] })),
+          completion_probabilities: grammar.map((id, t) => ({
+            id,
+            token: textOf(id),
+            logprob: values[t],
+            top_logprobs: listed(body.n_probs, id, values[t]),
+          })),
         };
       }
       const end = body.end as number;
       const [value] = (await scores([...prompt, end])).slice(-1);
       return {
-        completion_probabilities: [{ id: 5, logprob: -1, top_logprobs: [{ id: end, logprob: value }] }],
+        completion_probabilities: [
+          {
+            id: 5,
+            logprob: -1,
+            top_logprobs: lists ? madeUpList(1000, end, value!) : [{ id: end, logprob: value }],
+          },
+        ],
       };
     }
     return refuse(response, 400, 'Only no echo is supported');

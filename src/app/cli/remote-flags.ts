@@ -19,11 +19,12 @@ export interface RemoteFlags {
   readonly remoteTimeout?: number;
   readonly remoteRetries?: number;
   readonly remoteRepeat?: number;
+  readonly remoteLikeliest?: number;
 }
 
 const names = [
   ...['tokenizer', 'remoteModel', 'remoteKind', 'remoteKeyEnv', 'sendTexts', 'remoteConcurrency'],
-  ...['remoteTimeout', 'remoteRetries', 'remoteRepeat'],
+  ...['remoteTimeout', 'remoteRetries', 'remoteRepeat', 'remoteLikeliest'],
 ] as readonly (keyof RemoteFlags)[];
 
 /** Adds them. */
@@ -61,6 +62,12 @@ export function addRemoteFlags(command: Command): void {
     'how often each of the first four prompts is asked for: their spread is the noise (default: 2)',
     (flag) => wholeNumber(flag, 1),
   );
+  addFlag(
+    command,
+    '--remote-likeliest <K>',
+    'likeliest tokens asked for in each place: they bound the divergence from below; 0 for none (default: 20 or what it gives)',
+    (flag) => wholeNumber(flag, 0),
+  );
 }
 
 /** @throws {ConfigError} for a flag of servers beside a model that is none */
@@ -84,7 +91,7 @@ export async function openRemoteModel(
 ) {
   const { options, progress, warn, signal, note } = session;
   const { remoteKeyEnv, remoteTimeout, remoteRetries, remoteRepeat, remoteConcurrency } = flags;
-  const { remoteModel, remoteKind, tokenizer, sendTexts } = flags;
+  const { remoteModel, remoteKind, remoteLikeliest, tokenizer, sendTexts } = flags;
   const key = remoteKeyEnv === undefined ? undefined : process.env[remoteKeyEnv];
   if (remoteKeyEnv !== undefined && !key)
     throw new ConfigError(
@@ -106,13 +113,19 @@ export async function openRemoteModel(
     ...(remoteTimeout !== undefined && { timeout: remoteTimeout * 1000 }),
     ...(remoteRetries !== undefined && { retries: remoteRetries }),
     ...(remoteRepeat !== undefined && { repeat: remoteRepeat }),
+    ...(remoteLikeliest !== undefined && { likeliest: remoteLikeliest }),
     ...(prompt !== undefined && { prompt }),
     ...(onCheck !== undefined && { onCheck }),
     onProgress: progress,
     onWarning: warn,
     signal,
   });
-  if (opened.probe.fingerprint === undefined)
+  const { likeliest, fingerprint } = opened.probe;
+  if (remoteLikeliest !== undefined && likeliest < remoteLikeliest)
+    session.warn(
+      `--remote-likeliest ${remoteLikeliest}: the server gives ${likeliest} likeliest tokens in each place`,
+    );
+  if (fingerprint === undefined)
     note(
       'the server does not say when it changes: remove kept scores (--out, --cache) when it serves another model',
     );

@@ -37,6 +37,7 @@ const VALUES = [
   'probability',
   'logRatio',
   'divergence',
+  'divergenceAtLeast',
   'weight',
 ] as const;
 

@@ -66,6 +66,7 @@ const columns: Readonly<Record<keyof EffectRow, ColumnType>> = {
   effectProbability: 'DOUBLE',
   effectLogRatio: 'DOUBLE',
   effectDivergence: 'DOUBLE',
+  effectDivergenceAtLeast: 'DOUBLE',
   effectPlacebo: 'DOUBLE',
   effectUserSpecific: 'DOUBLE',
   weight: 'DOUBLE',

@@ -11,7 +11,7 @@ import type { Model } from '../../engine/models/model.ts';
 import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
 import { defaultPromptSettings, type PromptSettings } from '../../method/prompts/pair.ts';
-import type { RemotePasses, RemoteRecord } from '../../method/scoring/remote-passes.ts';
+import type { RemotePasses, RemoteRecord, RemoteScores } from '../../method/scoring/remote-passes.ts';
 import { modelFolderOf, type OpenModelOptions } from '../open/model-source.ts';
 import type { OpenedModel } from '../open/scored-model.ts';
 import { needsWeights, remoteAddress } from './address.ts';
@@ -77,7 +77,12 @@ export async function openRemote(
   const maxPositions = (listed.maxTokens ?? positions ?? POSITIONS) - generated;
   const prompt = { ...defaultPromptSettings(maxPositions), ...options.prompt };
   const server: RemoteModel = { address, requests, model: listed.model, tokenizer, generated };
-  const found = await probe(server, listed, prompt.maxTokens, options.onCheck);
+  const found = await probe(
+    server,
+    listed,
+    { length: prompt.maxTokens, likeliest: options.likeliest },
+    options.onCheck,
+  );
   const remote = passesOf(server, found, { concurrency, repeat });
   throwIfAborted(signal);
   return {
@@ -105,7 +110,7 @@ async function configOf(
 
 function passesOf(
   server: RemoteModel,
-  { kind, model, way, fingerprint }: Probe,
+  { kind, model, way, likeliest, fingerprint }: Probe,
   { concurrency, repeat }: { readonly concurrency: number; readonly repeat: number },
 ): RemotePasses {
   const { address, tokenizer } = server;
@@ -113,23 +118,23 @@ function passesOf(
   let repeated = 0;
   const url = address.api;
   const record = (): RemoteRecord => ({
-    ...{ url, kind, model, way, tokenizerHash: tokenizer.hash },
+    ...{ url, kind, model, way, tokenizerHash: tokenizer.hash, likeliest },
     ...(fingerprint !== undefined && { fingerprint }),
     ...(differences.length > 0 && {
       noise: { max: largest(differences), p95: quantile(differences, 0.95) },
     }),
   });
 
-  async function scoresOf({ promptIds, responseIds }: ScoredPrompt): Promise<Float32Array> {
+  async function scoresOf({ promptIds, responseIds }: ScoredPrompt, most: number): Promise<RemoteScores> {
     const ids = [...promptIds, ...responseIds];
-    const score = async () => (await ways[way](server, ids, promptIds.length)).values;
+    const score = () => ways[way](server, ids, promptIds.length, most);
     try {
-      const values = await score();
+      const { values, likeliest: lists } = await score();
       const times = repeated < REPEATED ? repeat - 1 : 0;
       repeated += 1;
       for (let time = 0; time < times; time++)
-        differences.push(...(await score()).map((value, t) => Math.abs(value - values[t]!)));
-      return Float32Array.from(values);
+        differences.push(...(await score()).values.map((value, t) => Math.abs(value - values[t]!)));
+      return { logProbability: Float32Array.from(values), ...(lists && { likeliest: lists }) };
     } catch (error) {
       if (!(error instanceof WayRefused)) throw error;
       throw new EngineError(`${url}: prompt of ${ids.length} tokens: ${error.message}`, {
@@ -150,12 +155,17 @@ function passesOf(
       fingerprint: fingerprint ?? null,
     }),
     record,
-    logProbabilities: async function* (prompts) {
+    likeliest,
+    concurrency,
+    scores: async function* (prompts, { likeliest: withLikeliest, signal }) {
       const length = (place: number) => prompts[place]!.promptIds.length + prompts[place]!.responseIds.length;
       const order = prompts.map((_, place) => place).sort((a, b) => length(a) - length(b) || a - b);
       for (let at = 0; at < order.length; at += concurrency) {
+        throwIfAborted(signal);
         const places = order.slice(at, at + concurrency);
-        const outcomes = await Promise.allSettled(places.map((place) => scoresOf(prompts[place]!)));
+        const outcomes = await Promise.allSettled(
+          places.map((place) => scoresOf(prompts[place]!, withLikeliest ? likeliest : 0)),
+        );
         const done = outcomes.flatMap((outcome, i) =>
           outcome.status === 'fulfilled' ? [[places[i]!, outcome.value] as const] : [],
         );

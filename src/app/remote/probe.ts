@@ -51,6 +51,8 @@ export interface Probe {
   /** Tokens of prompt and response at most, where the server says. */
   readonly maxTokens?: number;
   readonly fingerprint?: string;
+  /** Likeliest tokens that come with each token of a prompt; 0 where none do. */
+  readonly likeliest: number;
   /** Largest difference between two answers to one prompt, nats. */
   readonly repeats: number;
   readonly checks: readonly ProbeCheck[];
@@ -60,7 +62,15 @@ export interface ProbeOptions {
   readonly kind?: RemoteKind | 'auto';
   /** The server's name of the model; its only one by default. */
   readonly model?: string;
+  /** Likeliest tokens that are asked for in each place, where they are of use; 0 for none, 20 by default. */
+  readonly likeliest?: number;
 }
+
+/** What vLLM allows by default, and our own server at most. */
+const LIKELIEST = 20;
+
+/** What OpenAI's older completions allow. */
+const FEWER_LIKELIEST = 5;
 
 /** A model that a server lists. */
 interface Listed {
@@ -154,13 +164,17 @@ const ORDER_TOLERANCE = 0.25;
 
 /**
  * Probes a server.
- * @param length tokens of prompt and response that will be asked for at most
+ * @param asked.length tokens of prompt and response that will be asked for at most
+ * @param asked.likeliest as of {@link ProbeOptions}
  * @throws {ConfigError} `remote/no-log-probabilities`, `remote/tokens`, `remote/order`, `remote/length`: what was expected and got
  */
 export async function probe(
   server: RemoteModel,
   { kind, model, maxTokens }: ListedModel,
-  length: number,
+  {
+    length,
+    likeliest: most = LIKELIEST,
+  }: { readonly length: number; readonly likeliest?: number | undefined },
   onCheck: (check: ProbeCheck) => void = () => {},
 ): Promise<Probe> {
   const { tokenizer, address } = server;
@@ -178,10 +192,11 @@ export async function probe(
   check('model', true, `${model}, by a server of the kind ${kind}`);
 
   const ids = probeIds(tokenizer, PROBE_TOKENS);
-  const { way, scores } = await firstWay(server, kind, ids, (found) =>
+  const { way, scores, likeliest } = await firstWay(server, kind, ids, most, (found) =>
     check('log-probabilities', false, found, hints[kind]),
   );
-  check('log-probabilities', true, `one for each of ${ids.length - 1} tokens, by ${way}`);
+  const lists = likeliest === 0 ? 'no likeliest ones' : `the ${likeliest} likeliest ones in each place`;
+  check('log-probabilities', true, `one for each of ${ids.length - 1} tokens, by ${way}; ${lists}`);
 
   const wrong = otherText(scores, ids, tokenizer);
   check(
@@ -191,7 +206,7 @@ export async function probe(
     'Name the tokenizer of the server’s model by --tokenizer.',
   );
 
-  const again = await ways[way](server, ids, 1);
+  const again = await ways[way](server, ids, 1, 0);
   const repeats = largest(scores.values.map((value, t) => Math.abs(value - again.values[t]!)));
   check('repeats', true, `the same prompt twice differs by at most ${repeats.toExponential(1)} nats`);
 
@@ -204,12 +219,12 @@ export async function probe(
   );
 
   const long = Array.from({ length }, (_, i) => ids[i % ids.length]!);
-  const tooLong = await refusalOf(() => ways[way](server, long, length - 1));
+  const tooLong = await refusalOf(() => ways[way](server, long, length - 1, likeliest));
   check(
     'length',
     tooLong === undefined,
     tooLong ?? `prompts of ${length} tokens are answered`,
-    'Lower --max-tokens, or start the server with a longer context.',
+    `Lower --max-tokens${likeliest > 0 ? ' or --remote-likeliest' : ''}, or start the server with a longer context.`,
   );
   const fingerprint = scores.fingerprint;
   return {
@@ -218,6 +233,7 @@ export async function probe(
     way,
     ...(maxTokens !== undefined && { maxTokens }),
     ...(fingerprint !== undefined && { fingerprint }),
+    likeliest,
     repeats,
     checks,
   };
@@ -237,21 +253,40 @@ function probeIds(tokenizer: Tokenizer, count: number): number[] {
   return [...begin, ...tokenizer.encode(PROBE_TEXT).ids].slice(0, count);
 }
 
-/** The first way of a kind that gives numbers. @param onNone told what each way answered */
+interface FoundWay {
+  readonly way: WayName;
+  readonly scores: PromptScores;
+  readonly likeliest: number;
+}
+
+/**
+ * The first way of a kind that gives numbers, with as many of the likeliest tokens as come with every token.
+ * @param most of these at most
+ * @param onNone told what each way answered
+ */
 async function firstWay(
   server: RemoteModel,
   kind: RemoteKind,
   ids: readonly number[],
+  most: number,
   onNone: (found: string) => void,
-): Promise<{ readonly way: WayName; readonly scores: PromptScores }> {
+): Promise<FoundWay> {
   const tried: string[] = [];
   for (const way of waysOf[kind]) {
-    try {
-      return { way, scores: await ways[way](server, ids, 1) };
-    } catch (error) {
-      if (!(error instanceof WayRefused)) throw error;
-      tried.push(`${way}: ${error.message}`);
+    const fewer = [LIKELIEST, FEWER_LIKELIEST].map((count) => Math.min(most, count));
+    const counts = way === 'prefill' ? [0] : [most, ...fewer, 0];
+    let refusal = '';
+    for (const likeliest of new Set(counts)) {
+      try {
+        const scores = await ways[way](server, ids, 1, likeliest);
+        const isGiven = scores.likeliest?.every((list) => list !== undefined) ?? false;
+        if (likeliest === 0 || isGiven) return { way, scores, likeliest };
+      } catch (error) {
+        if (!(error instanceof WayRefused)) throw error;
+        refusal = error.message;
+      }
     }
+    tried.push(`${way}: ${refusal}`);
   }
   onNone(tried.join('; '));
   throw new TypeError('expected onNone to throw');
@@ -282,7 +317,7 @@ async function orderFault(
 ): Promise<string | undefined> {
   const last = ids.at(-1)!;
   const other = [...ids.slice(0, -1), ids.find((id) => id !== last && id !== ids[0]) ?? last];
-  const after = await ways[way](server, other, 1);
+  const after = await ways[way](server, other, 1, 0);
   const moved = before.values.map((value, t) => Math.abs(value - after.values[t]!));
   const earlier = moved.slice(0, -1).findIndex((difference) => difference > ORDER_TOLERANCE);
   if (earlier >= 0) return `another number at token ${earlier + 1} after a change of token ${ids.length - 1}`;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { ConfigError } from '../../base/errors.ts';
 import { openScheduler } from '../../engine/generate/scheduler.ts';
 import type { Model } from '../../engine/models/model.ts';
@@ -68,7 +69,7 @@ export interface NextQuillServer extends AsyncDisposable {
   /** What clients take as their base URL, `http://127.0.0.1:8577/v1`; '' without a socket. */
   readonly url: string;
   /** Answers requests without a socket: `app.request('/health')`. */
-  readonly app: ServerApp;
+  readonly app: Pick<Hono<{ Bindings: object }>, 'request' | 'fetch'>;
   readonly context: ServerContext;
   /** Takes nothing new, lets running requests end within `drain` seconds. @returns how many were cut */
   close(): Promise<{ readonly cut: number }>;

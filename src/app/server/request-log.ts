@@ -1,5 +1,5 @@
 /** @file One line of JSON for each request: times, counts, codes. No text, no prompt, no key, no user's id. */
-import { type DestinationStream, pino } from 'pino';
+import { pino } from 'pino';
 
 /** What a line holds; times in milliseconds. */
 export interface RequestLine {
@@ -28,10 +28,13 @@ export interface RequestLine {
 
 export type Outcome = 'done' | 'cancelled' | 'stalled' | 'timeout' | 'error';
 
+/** Where lines go, as `process.stdout` is one; pino's own type would ask a caller's project for the types of Node.js. */
+interface LineStream {
+  write(line: string): unknown;
+}
+
 /** Writes lines to a stream, or to a file that is appended to. */
-export function requestLog(
-  destination: { readonly file: string } | DestinationStream,
-): (line: RequestLine) => void {
+export function requestLog(destination: { readonly file: string } | LineStream): (line: RequestLine) => void {
   const stream =
     'file' in destination
       ? pino.destination({ dest: destination.file, mkdir: true, sync: true })

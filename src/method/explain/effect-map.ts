@@ -14,6 +14,8 @@ export interface EffectValues {
   readonly probability: number;
   /** Twice the Jensen–Shannon divergence of the two predictions, nats, 0 to 2 ln 2; absent where a server scored. */
   readonly divergence?: number;
+  /** What the divergence is at least, where a server scored and gave the likeliest tokens; nats. */
+  readonly divergenceAtLeast?: number;
   /** B: what other users' histories do as well, nats. */
   readonly generic?: number;
   /** C = A − B: what only this user's history does, nats. */
@@ -26,7 +28,7 @@ export type EffectName = keyof EffectValues;
 /** How an effect is measured. */
 export interface EffectKind {
   readonly unit: 'nats' | 'probability';
-  /** False for the divergence, which has no sign. */
+  /** False for the divergence and its bound, which have no sign. */
   readonly signed: boolean;
 }
 
@@ -35,6 +37,7 @@ export const effectKinds: Readonly<Record<EffectName, EffectKind>> = {
   logRatio: { unit: 'nats', signed: true },
   probability: { unit: 'probability', signed: true },
   divergence: { unit: 'nats', signed: false },
+  divergenceAtLeast: { unit: 'nats', signed: false },
   userSpecific: { unit: 'nats', signed: true },
   generic: { unit: 'nats', signed: true },
 };
@@ -172,6 +175,9 @@ function mergeTokens(tokens: readonly EffectToken[]): EffectToken {
       probability: Math.exp(withHistory) - Math.exp(withoutHistory),
       ...(every((token) => token.values.divergence) && {
         divergence: largest(tokens.map((token) => token.values.divergence!)),
+      }),
+      ...(every((token) => token.values.divergenceAtLeast) && {
+        divergenceAtLeast: largest(tokens.map((token) => token.values.divergenceAtLeast!)),
       }),
       ...(every((token) => token.values.generic) && { generic: sum((token) => token.values.generic!) }),
       ...(every((token) => token.values.userSpecific) && {

@@ -37,7 +37,12 @@ export async function explainAll(
   const scoredExamples: ExampleEffects[] = [];
   const strict = true; // a map was asked for by name: it is drawn or refused
   const { keeper = memoryKeeper() } = options;
-  for await (const each of exampleEffects(scored, examples, { ...options, keeper, strict }))
+  for await (const each of exampleEffects(scored, examples, {
+    divergenceBound: true,
+    ...options,
+    keeper,
+    strict,
+  }))
     scoredExamples.push(each);
   const items: ExampleItemEffects[] = [];
   if (options.items) {
@@ -77,6 +82,10 @@ export function effectMapOf(
         probability: effects.probability[t]!,
         // A server does not give it.
         ...(!Number.isNaN(effects.divergence[t]) && { divergence: effects.divergence[t]! }),
+        ...(effects.divergenceAtLeast &&
+          !Number.isNaN(effects.divergenceAtLeast[t]) && {
+            divergenceAtLeast: effects.divergenceAtLeast[t]!,
+          }),
         ...(named && { generic: named.generic, userSpecific: named.userSpecific }),
       },
       logProbWithHistory: withHistory,

@@ -9,6 +9,8 @@ export interface PairEffects {
   readonly probability: Float32Array;
   readonly logRatio: Float32Array;
   readonly divergence: Float32Array;
+  /** Where a server scored: what the divergence is at least, by the likeliest tokens; NaN where it does not give them. */
+  readonly divergenceAtLeast?: Float32Array;
   /** The objective's, summing to 1. */
   readonly weight: Float32Array;
 }

@@ -40,6 +40,8 @@ export interface EffectRow {
   readonly effectLogRatio: number;
   /** NaN, in JSON null, where a server scored: it gives no distributions. */
   readonly effectDivergence: number;
+  /** Only where a server scored: what the divergence is at least, by the likeliest tokens; NaN, in JSON null, where it gave none. */
+  readonly effectDivergenceAtLeast?: number;
   /**
    * B: mean log ratio of other users' histories; where others were asked for. 0 without a history, as every effect;
    * absent where no other user's history fits.
@@ -165,18 +167,20 @@ export async function* exampleEffects(
   for (const notice of notices) if (notice !== undefined) onNotice?.(notice);
 }
 
-/** One row for each response token, in order. Cost: two passes an example, and one for each other history. */
+/**
+ * One row for each response token, in order; a server is asked for what bounds the divergence, too. Cost: two passes an example, and one for each
+ * other history.
+ */
 export async function* effectRows(
   scored: ScoredModel,
   examples: readonly Example[],
   options: EffectRowsOptions,
 ): AsyncGenerator<EffectRow> {
   const { tokenizer } = scored.model;
-  for await (const { example, pair, effects, logProbWithOthers } of exampleEffects(
-    scored,
-    examples,
-    options,
-  )) {
+  for await (const { example, pair, effects, logProbWithOthers } of exampleEffects(scored, examples, {
+    divergenceBound: true,
+    ...options,
+  })) {
     for (const [position, tokenId] of pair.responseIds.entries()) {
       const named =
         logProbWithOthers &&
@@ -198,6 +202,9 @@ export async function* effectRows(
         effectProbability: effects.probability[position]!,
         effectLogRatio: effects.logRatio[position]!,
         effectDivergence: effects.divergence[position]!,
+        ...(effects.divergenceAtLeast && {
+          effectDivergenceAtLeast: effects.divergenceAtLeast[position]!,
+        }),
         ...(named && { effectPlacebo: named.generic, effectUserSpecific: named.userSpecific }),
         weight: effects.weight[position]!,
         ...(options.withPrompts && position === 0

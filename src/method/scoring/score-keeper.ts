@@ -4,7 +4,7 @@
  */
 import { WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import type { ScoredPrompt } from '../prompts/collate.ts';
+import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 
 /** Names a prompt with its response and, where labels are shifted, what is scored in place of it. */
@@ -14,6 +14,13 @@ export const promptKey = ({ promptIds, responseIds, targetIds }: ScoredPrompt): 
 /** Names a pair of prompts with their response. */
 export const pairKey = ({ withHistoryIds, withoutHistoryIds, responseIds, hasHistory }: PromptPair): string =>
   sha256(canonicalJson(['pair', withHistoryIds, withoutHistoryIds, responseIds, hasHistory]));
+
+/** The log-probabilities of both prompts of a pair, so that none of them is scored again alone. */
+export const promptsOfPair = (pair: PromptPair, values: Readonly<Record<string, Float32Array>>) =>
+  [
+    [promptKey(promptOf(pair)), { logProbability: values.logProbWithHistory! }],
+    [promptKey(promptOf(pair, 'withoutHistoryIds')), { logProbability: values.logProbWithoutHistory! }],
+  ] as const;
 
 /** The scores of one prompt or pair, one number for each token. */
 export interface KeptScores {

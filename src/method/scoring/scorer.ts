@@ -12,7 +12,7 @@ import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
-import type { PromptPair, PromptSettings } from '../prompts/pair.ts';
+import type { PromptSettings } from '../prompts/pair.ts';
 import { bookKeeper, type EffectCache } from './effect-cache.ts';
 import { type GraphUse, keptGraphs } from './kept-graphs.ts';
 import type { PairEffects, Scorer } from './pair-effects.ts';
@@ -22,6 +22,7 @@ import {
   memoryKeeper,
   pairKey,
   promptKey,
+  promptsOfPair,
   type ScoredRun,
   type ScoreKeeper,
   scoresThroughKeeper,
@@ -45,6 +46,8 @@ export interface ScorerOptions {
   readonly cache?: EffectCache | undefined;
   /** Where scores are looked up first, and kept after each run; whoever made it disposes of it. */
   readonly keeper?: ScoreKeeper | undefined;
+  /** Asks a server for the likeliest tokens, which bound the divergence that it cannot give; false by default. */
+  readonly divergenceBound?: boolean;
   readonly signal?: AbortSignal;
   /** Told after each run of the model what it computed. */
   readonly onTokens?: ((count: TokenCount) => void) | undefined;
@@ -86,12 +89,12 @@ const bookOf = (cache: EffectCache, scored: ScoredModel, weights: readonly unkno
 
 /** A scorer; its graphs are compiled when first used. It scores each distinct prompt once, and none that is kept. */
 export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): Scorer {
-  const { cache, keeper, objective = 'sft', objectiveOptions } = options;
+  const { cache, keeper, objective = 'sft', objectiveOptions, divergenceBound = false } = options;
   const plan = planObjective(objective, objectiveOptions);
   const scorerWith = (prompts: ScoreKeeper | undefined, pairs = prompts) =>
     scored.remote === undefined
       ? keptScorer(runsOf(scored, plan, options), prompts, pairs)
-      : remoteScorer(scored.remote, plan, prompts, options.signal);
+      : remoteScorer(scored.remote, plan, { keeper: prompts, divergenceBound, signal: options.signal });
   if (cache === undefined) return scorerWith(keeper);
   const prompts = bookOf(cache, scored, PLAIN);
   const pairs = plan.rule === 'uniform' ? prompts : bookOf(cache, scored, [plan.name, optionsInUse(plan)]);
@@ -128,13 +131,6 @@ export function keptScorer(runs: ScoringRuns, keeper?: ScoreKeeper, pairs = keep
     [Symbol.asyncDispose]: () => runs[Symbol.asyncDispose](),
   };
 }
-
-/** The log-probabilities of both prompts of a pair, so that none of them is scored again alone. */
-const promptsOfPair = (pair: PromptPair, values: Readonly<Record<string, Float32Array>>) =>
-  [
-    [promptKey(promptOf(pair)), { logProbability: values.logProbWithHistory! }],
-    [promptKey(promptOf(pair, 'withoutHistoryIds')), { logProbability: values.logProbWithoutHistory! }],
-  ] as const;
 
 function modelRuns(scored: ScoredModel, objective: ObjectivePlan, options: ScorerOptions): ScoringRuns {
   const { model, adapter, trained, graphs = keptGraphs(0) } = scored;

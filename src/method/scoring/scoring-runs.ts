@@ -14,8 +14,12 @@ export interface ScoringRuns extends AsyncDisposable {
   effects(pairs: readonly PromptPair[], isWanted: (place: number) => boolean): AsyncIterable<ScoredRun>;
 }
 
+/** Places of the items that are to be scored. */
+export const wantedPlaces = (count: number, isWanted: (place: number) => boolean): number[] =>
+  Array.from({ length: count }, (_, place) => place).filter(isWanted);
+
 /** One prompt: its second pass differs by rounding only, and the effect is 0 by definition. */
-export function withoutEffect({ logProbWithHistory, weight }: PairEffects): PairEffects {
+export function withoutEffect({ logProbWithHistory, divergenceAtLeast, weight }: PairEffects): PairEffects {
   const zero = new Float32Array(weight.length);
   const logProbWithoutHistory = logProbWithHistory;
   return {
@@ -24,6 +28,7 @@ export function withoutEffect({ logProbWithHistory, weight }: PairEffects): Pair
     probability: zero,
     logRatio: zero,
     divergence: zero,
+    ...(divergenceAtLeast && { divergenceAtLeast: zero }),
     weight,
   };
 }

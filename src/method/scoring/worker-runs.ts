@@ -11,7 +11,7 @@ import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
 import type { PairEffects } from './pair-effects.ts';
 import type { ScoredModel } from './scored-model.ts';
-import { notFinite, type ScoringRuns, withoutEffect } from './scoring-runs.ts';
+import { notFinite, type ScoringRuns, wantedPlaces, withoutEffect } from './scoring-runs.ts';
 import type { TokenCount } from './token-count.ts';
 
 /** Pairs whose weights are computed together. */
@@ -50,11 +50,9 @@ export function workerRuns(
     tokensComputed: prompts.reduce((sum, each) => sum + each.promptIds.length + each.responseIds.length, 0),
     tokensSaved: 0,
   });
-  const wantedOf = (count: number, isWanted: (place: number) => boolean) =>
-    Array.from({ length: count }, (_, place) => place).filter(isWanted);
   return {
     logProbabilities: async function* (prompts, isWanted) {
-      const places = wantedOf(prompts.length, isWanted);
+      const places = wantedPlaces(prompts.length, isWanted);
       if (places.length === 0) return;
       const scores = await worker.logProbabilities(
         places.map((place) => prompts[place]!),
@@ -65,7 +63,7 @@ export function workerRuns(
       yield places.map((place, i) => [place, { logProbability: scores[i]! }]);
     },
     effects: async function* (pairs, isWanted) {
-      const places = wantedOf(pairs.length, isWanted);
+      const places = wantedPlaces(pairs.length, isWanted);
       if (places.length === 0) return;
       const wanted = places.map((place) => pairs[place]!);
       const scores = await worker.pairScores(wanted, { model, adapter, signal });

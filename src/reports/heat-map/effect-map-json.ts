@@ -60,6 +60,9 @@ export function effectMapJson(map: EffectMap, { redact = false }: { redact?: boo
         effectProbability: values.probability,
         effectLogRatio: values.logRatio,
         effectDivergence: values.divergence ?? Number.NaN,
+        ...((values.divergenceAtLeast ?? values.divergence) === undefined
+          ? { effectDivergenceAtLeast: Number.NaN }
+          : values.divergenceAtLeast !== undefined && { effectDivergenceAtLeast: values.divergenceAtLeast }),
         ...(values.generic !== undefined && { effectPlacebo: values.generic }),
         ...(values.userSpecific !== undefined && { effectUserSpecific: values.userSpecific }),
         ...(weight !== undefined && { weight }),

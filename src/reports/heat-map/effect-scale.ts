@@ -10,6 +10,7 @@ const LEAST_LIMITS: EffectLimits = {
   logRatio: 1,
   probability: 0.1,
   divergence: 0.1,
+  divergenceAtLeast: 0.1,
   userSpecific: 1,
   generic: 1,
 };

@@ -23,6 +23,11 @@ export const effectWords: Readonly<Record<EffectName, EffectWords>> = {
     label: 'Divergence',
     meaning: 'how far the history moves the whole prediction, twice Jensen–Shannon',
   },
+  divergenceAtLeast: {
+    label: 'Divergence, at least',
+    meaning:
+      'how far the history moves the prediction at least, by the likeliest tokens that the server gives',
+  },
   userSpecific: {
     label: 'User-specific',
     meaning: 'log ratio minus the mean log ratio of other users’ histories',

@@ -207,7 +207,9 @@ function pieceHtml(
   const levels = names
     .map((name) => {
       const value = token.values[name]!;
-      const isNoise = effectKinds[name].unit === 'nats' && value !== 0 && Math.abs(value) <= noise;
+      // Differences of log-probabilities are compared with the noise of these; a divergence is of another size.
+      const { unit, signed: hasSign } = effectKinds[name];
+      const isNoise = unit === 'nats' && hasSign && value !== 0 && Math.abs(value) <= noise;
       return [levelAttributes[name], isNoise ? WITHIN_NOISE : levelOf(value, limits[name])] as const;
     })
     .filter(([, level]) => level !== 0)

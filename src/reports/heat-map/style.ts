@@ -8,6 +8,7 @@ export const levelAttributes: Readonly<Record<EffectName, string>> = {
   logRatio: 'data-l',
   probability: 'data-p',
   divergence: 'data-d',
+  divergenceAtLeast: 'data-b',
   userSpecific: 'data-u',
   generic: 'data-g',
 };

@@ -4,10 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { embeddedModelFolder } from '../../../src/app/open/model-source.ts';
 import { openRemote, type RemoteOptions } from '../../../src/app/remote/open-remote.ts';
 import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.ts';
+import { divergenceAtLeast } from '../../../src/method/effects/divergence-bound.ts';
+import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import {
   type DoubleHandler,
   honest,
+  madeUpList,
   madeUpScores,
   refuse,
   startDouble,
@@ -16,7 +19,7 @@ import {
 const tokenizer = await loadTokenizer(embeddedModelFolder);
 const textOf = (id: number) => tokenizer.tokenText(id);
 const OPTIONS: RemoteOptions = { tokenizer: 'embedded', delay: 1, timeout: 2000 };
-const vllm = honest('vllm', madeUpScores, textOf);
+const vllm = honest('vllm', madeUpScores, textOf, { lists: false });
 const isScoring = (path: string) => path !== '/v1/models';
 
 /** What vLLM says of one token of a prompt, by its id. */
@@ -24,6 +27,24 @@ type Entry = Record<string, { logprob: number | null; decoded_token: string }>;
 interface Answer {
   readonly choices: [{ prompt_logprobs?: (Entry | null)[] }];
 }
+
+/** Two prompts and one response. */
+function examplePair(): PromptPair {
+  const encode = (text: string) => tokenizer.encode(text).ids;
+  const responseIds = [...encode(' and a response'), tokenizer.endOfTurnId];
+  return {
+    withHistoryIds: encode('What a person wrote before. A prompt of some words'),
+    withoutHistoryIds: encode('A prompt of some words'),
+    responseIds,
+    responseStarts: responseIds.map(() => 0),
+    responseEnds: responseIds.map(() => 0),
+    historyItemsUsed: 1,
+    hasHistory: true,
+  };
+}
+
+/** The number of a token that was not written. */
+const otherOf = (list: Entry, written: string) => list[Object.keys(list).find((id) => id !== written)!]!;
 
 /** What a double's answer becomes before it is sent. */
 const changed =
@@ -209,7 +230,7 @@ describe('an honest double of', () => {
       answers({ ...request, body: { ...body, end } }, response),
     );
     const opened = await openRemote(double.url, { ...OPTIONS, prompt: { maxTokens: 128 } });
-    expect(opened.probe).toMatchObject({ kind, way, repeats: 0, maxTokens: 513 });
+    expect(opened.probe).toMatchObject({ kind, way, repeats: 0, maxTokens: 513, likeliest: 20 });
     expect(opened.probe.checks.map(({ name, passed }) => [name, passed])).toEqual(
       ['model', 'log-probabilities', 'tokens', 'repeats', 'order', 'length'].map((name) => [name, true]),
     );
@@ -220,6 +241,83 @@ describe('an honest double of', () => {
     const [values] = await scorer.logProbabilities([{ promptIds, responseIds }]);
     expect([...values!]).toEqual(expected.map((value) => Math.fround(value!)));
     expect(opened.remote!.record().noise).toEqual({ max: 0, p95: 0 });
+  });
+
+  it.each(['vllm', 'sglang', 'openai', 'llama.cpp'])(
+    '%s bounds the divergence by its lists',
+    async (kind) => {
+      const end = tokenizer.endOfTurnId;
+      const answers = honest(kind, madeUpScores, textOf);
+      await using double = await startDouble(({ body, ...request }, response) =>
+        answers({ ...request, body: { ...body, end } }, response),
+      );
+      const opened = await openRemote(double.url, { ...OPTIONS, prompt: { maxTokens: 128 } });
+      const pair = examplePair();
+      await using scorer = createScorer(opened, { divergenceBound: true });
+      const [effects] = await scorer.effects([pair]);
+      const listsAfter = async (promptIds: readonly number[]) => {
+        const values = (await madeUpScores([...promptIds, ...pair.responseIds])).slice(promptIds.length);
+        return pair.responseIds.map((id, t) => {
+          const count = kind === 'llama.cpp' && id === end ? 1000 : 20;
+          return new Map(madeUpList(count, id, values[t]!).map((each) => [each.id, each.logprob]));
+        });
+      };
+      const own = await listsAfter(pair.withHistoryIds);
+      const none = await listsAfter(pair.withoutHistoryIds);
+      const bounds = [...effects!.divergenceAtLeast!];
+      expect(bounds).toHaveLength(pair.responseIds.length);
+      for (const [t, bound] of bounds.entries()) {
+        const expected = divergenceAtLeast(own[t]!, none[t]!);
+        // Texts of several tokens are none by which echo may tell them.
+        if (kind === 'openai') expect(bound).toBeLessThanOrEqual(expected + 1e-6);
+        else expect(bound).toBeCloseTo(expected, 6);
+      }
+      expect(Math.max(...bounds)).toBeGreaterThan(0.01);
+    },
+  );
+
+  it.each<[string, (list: Entry, written: string) => void]>([
+    ['are short', (list, written) => delete list[Object.keys(list).find((id) => id !== written)!]],
+    ['hold what is no number', (list, written) => Object.assign(otherOf(list, written), { logprob: null })],
+  ])('lists that %s are none there: the bound is unknown, and the numbers stand', async (_, change) => {
+    const answers = honest('vllm', madeUpScores, textOf);
+    const pair = examplePair();
+    const place = pair.withHistoryIds.length + 1;
+    await using double = await startDouble(async (request, response) => {
+      const answer = structuredClone(await answers(request, response)) as Answer | undefined;
+      const ids = request.body.prompt as number[] | undefined;
+      const isOwn = ids?.length === pair.withHistoryIds.length + pair.responseIds.length;
+      if (answer === undefined || !isOwn || Number(request.body.prompt_logprobs) === 0) return answer;
+      const entry = entriesOf(answer)[place]!;
+      change(entry, String(ids![place]));
+      return answer;
+    });
+    const opened = await openRemote(double.url, { ...OPTIONS, prompt: { maxTokens: 128 } });
+    await using scorer = createScorer(opened, { divergenceBound: true });
+    const [effects] = await scorer.effects([pair]);
+    const unknown = [...effects!.divergenceAtLeast!].flatMap((bound, t) => (Number.isNaN(bound) ? [t] : []));
+    expect(unknown).toEqual([1]);
+    expect([...effects!.logRatio].every(Number.isFinite)).toBe(true);
+  });
+
+  it('a server without lists, with fewer, or with those of other places: as many as are right are asked for', async () => {
+    const likeliestOf = async (handle: DoubleHandler) => {
+      await using double = await startDouble(handle);
+      return (await openRemote(double.url, { ...OPTIONS, prompt: { maxTokens: 64 } })).probe.likeliest;
+    };
+    expect(await likeliestOf(vllm)).toBe(0);
+    const five: DoubleHandler = (request, response) =>
+      Number(request.body.prompt_logprobs) > 5
+        ? refuse(response, 400, 'prompt_logprobs: at most 5')
+        : honest('vllm', madeUpScores, textOf)(request, response);
+    expect(await likeliestOf(five)).toBe(5);
+    const sglang = honest('sglang', madeUpScores, textOf);
+    const shifted: DoubleHandler = async (request, response) => {
+      const answer = (await sglang(request, response)) as { meta_info?: Record<string, unknown[]> };
+      answer.meta_info?.input_top_logprobs?.unshift(null);
+      return answer;
+    };
+    expect(await likeliestOf(shifted)).toBe(0);
   });
 
   it('a server whose answers differ tells how much, and that is the noise of the result', async () => {
@@ -239,7 +337,10 @@ describe('an honest double of', () => {
       prompt: { maxTokens: 64 },
     });
     expect(probe.repeats).toBeCloseTo(0.01, 9);
-    const runs = remote!.logProbabilities([{ promptIds: [5, 6], responseIds: [7, 8, 9] }], undefined);
+    const runs = remote!.scores([{ promptIds: [5, 6], responseIds: [7, 8, 9] }], {
+      likeliest: false,
+      signal: undefined,
+    });
     for await (const run of runs) expect(run).toHaveLength(1);
     expect(remote!.record().noise!.max).toBeCloseTo(0.01, 9);
   });

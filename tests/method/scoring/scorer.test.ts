@@ -34,7 +34,7 @@ describe('effects of pairs', () => {
     const alone = await effectsOf(pairs, 1);
     for (const [i, effects] of together.entries()) {
       for (const name of Object.keys(effects) as (keyof PairEffects)[])
-        expect(worst(effects[name], alone[i]![name]), name).toBeLessThan(TOLERANCE);
+        expect(worst(effects[name]!, alone[i]![name]!), name).toBeLessThan(TOLERANCE);
     }
   });
 

@@ -87,7 +87,7 @@ describe.each(['tiny-llama', 'tiny-llama3', 'tiny-qwen2', 'tiny-qwen3', 'tiny-ge
       const separate = await separately.effects(pairs);
       for (const [i, effects] of shared.entries())
         for (const [effect, values] of Object.entries(effects))
-          expect(worst(values, separate[i]![effect as keyof typeof effects]), `${effect} ${i}`).toBeLessThan(
+          expect(worst(values, separate[i]![effect as keyof typeof effects]!), `${effect} ${i}`).toBeLessThan(
             TOLERANCE,
           );
       expect(counter.total().tokensSaved).toBeGreaterThanOrEqual(3 * 8 + 7);

@@ -74,7 +74,11 @@ export const effectsCommand: CliCommand = {
     const { opened, rows, all } = await openForScoring(flags as EffectsFlags, 'all', session);
     const { seed, threads, json } = session.options;
     if (opened.remote !== undefined)
-      session.note('effectDivergence is not known: a server gives no distributions.');
+      session.note(
+        opened.remote.likeliest === 0
+          ? 'effectDivergence is not known: the server gives no distributions.'
+          : `effectDivergence is not known: the server gives no distributions; effectDivergenceAtLeast is a lower bound, by the ${opened.remote.likeliest} likeliest tokens.`,
+      );
     const left: string[] = [];
     const tokens = scoredTokens(session);
     let tooLong = 0;

@@ -11,6 +11,7 @@ import { effectMapJson } from '../../../reports/heat-map/effect-map-json.ts';
 import { renderEffectMapHtml } from '../../../reports/heat-map/heat-map-html.ts';
 import { renderEffectMapTerminal } from '../../../reports/heat-map/heat-map-terminal.ts';
 import { exampleById } from '../../files/example-rows.ts';
+import type { OpenedModel } from '../../open/scored-model.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import {
@@ -95,6 +96,7 @@ export const explainCommand: CliCommand = {
       });
     if (out !== undefined) await checkFilePlace(out, { force });
     const { opened, all, source } = await openForScoring(given, 'all', session);
+    checkEffect(effect, opened);
     const example = exampleById(all, wanted, source);
     const { seed, threads } = session.options;
     const shown = promptPair(example, opened.model.tokenizer, { ...opened.prompt, reference: 'removed' });
@@ -114,13 +116,35 @@ export const explainCommand: CliCommand = {
       onNotice: session.notice,
     });
     if (effect !== undefined && map.tokens.some(({ values }) => values[effect] === undefined))
-      throw new DataError(
-        `--effect ${effect}: expected another user's history that fits beside example "${wanted}", got none`,
-        { code: 'data/no-others', hint: 'Raise --max-tokens, or choose another effect.' },
-      );
+      throw effect === 'divergenceAtLeast'
+        ? new DataError(`--effect ${effect}: expected likeliest tokens in every place, got none in some`, {
+            code: 'data/no-likeliest',
+            hint: 'Choose another effect: the server does not give them everywhere.',
+          })
+        : new DataError(
+            `--effect ${effect}: expected another user's history that fits beside example "${wanted}", got none`,
+            { code: 'data/no-others', hint: 'Raise --max-tokens, or choose another effect.' },
+          );
     await show(map, { out, redact, effect }, session);
   },
 };
+
+/** @throws {ConfigError} for the divergence of a server's model, and for the bound of one that is known or that nothing bounds */
+function checkEffect(effect: EffectName | undefined, { remote }: Pick<OpenedModel, 'remote'>): void {
+  if (effect === 'divergence' && remote !== undefined)
+    throw new ConfigError('--effect divergence: expected a model whose weights are here, got a server’s', {
+      code: 'remote/needs-logits',
+      hint: 'Choose divergenceAtLeast, its lower bound.',
+    });
+  if (effect === 'divergenceAtLeast' && !(remote !== undefined && remote.likeliest > 0))
+    throw new ConfigError(
+      `--effect divergenceAtLeast: expected a server that gives the likeliest tokens, got ${remote === undefined ? 'a model whose weights are here' : 'one that gives none'}`,
+      {
+        code: 'config/no-effect',
+        hint: remote === undefined ? 'Choose divergence.' : 'Choose another effect.',
+      },
+    );
+}
 
 interface Showing {
   readonly out: string | undefined;
