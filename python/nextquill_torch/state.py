@@ -105,8 +105,8 @@ class TrainedState:
     @torch.no_grad()
     def restore(self, buffers: dict[str, dict[str, Tensor]], step: int) -> None:
         """Fills weights, moments and average from whole tensors; the next update is that of `step` + 1."""
+        self.restore_weights(buffers["weights"])
         for name, parameter in self.trained.items():
-            parameter.copy_(_like(parameter, buffers["weights"][name]))
             self.optimizer.state[parameter] = {
                 "step": torch.tensor(float(step)),
                 "exp_avg": _copy_of(parameter, buffers["firstMoment"][name]),
@@ -114,6 +114,11 @@ class TrainedState:
             }
             if self.average is not None:
                 self.average[name].copy_(_like(parameter, buffers["average"][name]))
+
+    @torch.no_grad()
+    def restore_weights(self, weights: dict[str, Tensor]) -> None:
+        for name, parameter in self.trained.items():
+            parameter.copy_(_like(parameter, weights[name]))
 
 
 def _local(value: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from .best_step import with_evaluation
 from .build import Setting, build_training, layout_of, setting_of, shard
-from .checkpoint import CHECKPOINTS, find_newest, prune_checkpoints, restore_checkpoint, write_checkpoint
+from .checkpoint import BEST, CHECKPOINTS, find_newest, prune_best, prune_checkpoints
+from .checkpoint import restore_best, restore_checkpoint, write_best, write_checkpoint
 from .estimate import given_estimates, of_fitted, score_pairs, score_prompts
 from .events import Events, StopFlag, write_end
 from .faults import Fault
@@ -138,7 +140,7 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
     """Takes the steps that are left; returns the exit code of a run without torchrun."""
     stop = StopFlag(spec.folder)
     training = Training(spec, ranks, events)
-    step, lines = _resume(training)
+    step, lines, best = _resume(training)
     state, total, run = training.state, training.total, training.run
     log = StepLog(run) if ranks.is_main else None
     checkpointed = [step, time.monotonic()]
@@ -157,31 +159,59 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
     def checkpoint() -> None:
         if log is not None:
             log.sync()
-        path = write_checkpoint(run, step, state)
+        path = write_checkpoint(run, step, state, best)
         checkpointed[:] = [step, time.monotonic()]
         if ranks.is_main:
             prune_checkpoints(run, spec.content["checkpoint"]["keep"])
+            if best is not None:
+                prune_best(run, best)
         events.emit("checkpoint", step=step, path=str(path))
 
     every = spec.recipe.get("evalEvery", 0)
+    keeps_best = spec.recipe.get("keepBest", False)
+    patience = spec.recipe.get("patience", math.inf)
+
+    def consider(loss: float) -> None:
+        """Takes note of the loss of this step, whose weights are still in place."""
+        nonlocal best
+        if not keeps_best:
+            return
+        before = best
+        # Every process must find the same, whatever the last digit of its own loss is.
+        best = ranks.told(with_evaluation(before, step, loss))
+        # The last step's weights are written right away, as the result.
+        if step == total or (before is not None and best["step"] == before["step"]):
+            return
+        write_best(run, step, state)
+        if ranks.is_main:
+            prune_best(run, best)
+
+    def is_patient() -> bool:
+        return best is None or best["evaluationsSince"] < patience
 
     def is_evaluated(at: int) -> bool:
         return spec.validation is not None and (at % every == 0 or at == total)
 
     def tell_evaluation(loss: float) -> None:
         users = spec.validation.users
-        events.emit("evaluation", step=step, validationLoss=loss, examples=len(users), users=len(set(users)))
+        found = {"isBest": best is not None and best["step"] == step} if keeps_best else {}
+        events.emit("evaluation", step=step, validationLoss=loss, examples=len(users), users=len(set(users)), **found)
 
-    if step > 0 and is_evaluated(step) and ranks.sums([float(bool(lines) and "validationLoss" not in lines[-1])])[0] > 0:
-        # Stopped between the step and its evaluation: the weights are still those of the step.
-        loss = training.validation_loss()
-        if log is not None:
-            lines[-1]["validationLoss"] = loss
-            log.replace_last(lines[-1])
-        tell_evaluation(loss)
+    if step > 0 and is_evaluated(step):
+        # Stopped between the step and its evaluation, or before the checkpoint knew of it: the weights are still those of the step.
+        line = ranks.told(lines[-1] if lines and lines[-1]["step"] == step else None)
+        if line is not None:
+            is_new = "validationLoss" not in line
+            loss = training.validation_loss() if is_new else line["validationLoss"]
+            if is_new and log is not None:
+                lines[-1]["validationLoss"] = loss
+                log.replace_last(lines[-1])
+            consider(loss)
+            if is_new:
+                tell_evaluation(loss)
     begin = time.monotonic()
     try:
-        while step < total:
+        while step < total and is_patient():
             began = time.monotonic()
             number = step + 1
             shares = training.take(number)
@@ -220,6 +250,8 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
             if log is not None:
                 log.append(line)
                 lines.append(line)
+            if validation is not None:
+                consider(validation)
             events.emit("step", totalSteps=total, **line, elapsedSeconds=time.monotonic() - begin)
             if validation is not None:
                 tell_evaluation(validation)
@@ -233,9 +265,11 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
                 return 130
             if step < total and (step % spec.content["checkpoint"]["every"] == 0 or due > 0):
                 checkpoint()
+        if best is not None and best["step"] < step:
+            restore_best(run, best["step"], state)
         result = save_result(spec, state)
         if ranks.is_main:
-            summary = summarise(lines, result, ranks.device)
+            summary = {**summarise(lines, result, ranks.device), **_ending(best, step, total)}
             write_end(spec.folder, "done", step=step, summary=summary, record=record)
             events.emit("done", summary={"run": str(run), **summary})
         return 0
@@ -252,24 +286,31 @@ def train(spec: Spec, ranks: Ranks, events: Events) -> int:
             log.close()
 
 
-def _resume(training: Training) -> tuple[int, list[dict]]:
-    """Restores the newest whole checkpoint and cuts the log back to it. Returns its step, and the lines kept (rank 0's)."""
+def _ending(best: dict | None, step: int, total: int) -> dict:
+    """Which step's weights the result holds, and why the run ended before its last planned step."""
+    kept = {} if best is None else {"best": {key: best[key] for key in ("step", "validationLoss")}}
+    return {**kept, **({"endedBy": "patience"} if step < total else {})}
+
+
+def _resume(training: Training) -> tuple[int, list[dict], dict | None]:
+    """Restores the newest whole checkpoint and cuts the log back to it. Returns its step, the lines kept (rank 0's), and its best step."""
     run, ranks, events = training.run, training.ranks, training.events
-    step, lines, failure = 0, [], None
+    step, lines, best = 0, [], None
     if ranks.is_main:
         (run / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         remove_temporaries(run)
         remove_temporaries(run / CHECKPOINTS)
-        step, damaged = find_newest(run, training.state)
+        remove_temporaries(run / BEST)
+        step, best, damaged = find_newest(run, training.state)
         lines = cut_step_log(run, step)
         for notice in damaged:
             events.emit("notice", notice=notice)
         if len(lines) < step:
             events.emit("notice", notice={"code": "run/step-log-cut", "run": str(run), "lines": len(lines), "step": step})
-    step = int(ranks.sums([float(step)])[0])
+    step, best = ranks.told((step, best))
     if step > 0:
         restore_checkpoint(run, step, training.state)
-    return step, lines
+    return step, lines, best
 
 
 def _not_finite(what: str, got: float, code: str, number: int, run: Path) -> Fault:

@@ -6,7 +6,7 @@ import { sha256OfFile } from '../../src/base/hash.ts';
 import type { RandomStream } from '../../src/base/random.ts';
 import { flatParameters } from '../../src/engine/optim/flat-parameters.ts';
 import { planObjective } from '../../src/method/objectives/plan.ts';
-import { restoreNewest, writeCheckpoint } from '../../src/method/runs/checkpoint.ts';
+import { restoreNewest, writeBest, writeCheckpoint } from '../../src/method/runs/checkpoint.ts';
 import { checkUnchanged, recordedItems } from '../../src/method/runs/data-record.ts';
 import { type Manifest, readManifest, recipeOf, settingsOf } from '../../src/method/runs/manifest.ts';
 import { summarise } from '../../src/method/runs/run.ts';
@@ -48,6 +48,8 @@ export const exampleManifest: Manifest = {
       checkpointMinutes: 10,
       evalEvery: 2,
       evalExamples: 8,
+      keepBest: true,
+      patience: 2,
       keepCheckpoints: 2,
     },
     { template: 'default', reference: 'removed', maxTokens: 100, maxHistory: 2 },
@@ -74,6 +76,8 @@ export const exampleManifest: Manifest = {
     peakMemoryBytes: 1,
     finalLoss: 1,
     validationLoss: 1,
+    best: { step: 4, validationLoss: 0.5 },
+    endedBy: 'patience',
     adapter: 'a',
   },
 };
@@ -118,7 +122,9 @@ function checkpointRun(): Promise<string> {
     const run = mkdtempSync(join(tmpdir(), 'nextquill-mutation-run-'));
     process.once('exit', () => rmSync(run, { recursive: true, force: true }));
     mkdirSync(join(run, 'checkpoints'));
-    await writeCheckpoint(run, 6, flatParameters(shapes));
+    await writeBest(run, 4, flatParameters(shapes));
+    const best = { step: 4, validationLoss: 0.5, evaluatedAt: 6, evaluationsSince: 1 };
+    await writeCheckpoint(run, 6, flatParameters(shapes), best);
     return run;
   })();
   return checkpoint;
@@ -160,7 +166,7 @@ export const runTargets: readonly MutationTarget[] = [
         writeFileSync(file, random.next() < 0.1 ? mutateBytes(new TextEncoder().encode(text), random) : text);
         await readStepLog(run);
         const lines = await cutStepLog(run, 3);
-        if (lines.length > 0) summarise(run, exampleManifest, lines);
+        if (lines.length > 0) summarise(run, exampleManifest, lines, { step: lines.length });
       }),
   },
   checkpointTarget('checkpoint state.json', (folder, random) => {

@@ -9,6 +9,8 @@ import { randomPairs, tinyModel } from './tiny-model.ts';
 export interface ChildOptions {
   /** `averaging` trains all weights, too, by effects of their moving average. */
   readonly method: 'full' | 'averaging' | 'lora';
+  /** Keeps the best step by twelve held-out pairs, at a rate under which it is one in the middle. */
+  readonly keepBest?: boolean;
   /** Rest after each event. */
   readonly stepMilliseconds?: number;
   /** Rest before each flush to disk. */
@@ -26,9 +28,10 @@ export const randomRun = {
 } as const satisfies Partial<TrainPairsOptions>;
 
 /** 24 steps, checkpoints after every fourth; adapters with dropout. */
-export async function childRun({ method }: ChildOptions) {
+export async function childRun({ method, keepBest = false }: ChildOptions) {
   const model = await tinyModel();
   const pairs = randomPairs(48);
+  const validation = randomPairs(12, 5);
   const fresh: Omit<TrainPairsOptions, 'out'> = {
     ...randomRun,
     model,
@@ -46,8 +49,9 @@ export async function childRun({ method }: ChildOptions) {
     learningRate: 1e-3,
     seed: 7,
     checkpointEvery: 4,
+    ...(keepBest && { learningRate: 3e-2, validation, evalEvery: 2, keepBest }),
   };
-  return { fresh, again: { model, pairs } };
+  return { fresh, again: { model, pairs, ...(keepBest && { validation }) } };
 }
 
 /** Reads all events of a run. */

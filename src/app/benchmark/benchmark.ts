@@ -11,6 +11,7 @@ import type { BenchmarkResult, SystemRun } from '../../method/benchmark/results.
 import { systemsOf } from '../../method/benchmark/systems.ts';
 import { defaultPromptSettings } from '../../method/prompts/pair.ts';
 import { lockRun } from '../../method/runs/run-lock.ts';
+import { checkKeptStep } from '../../method/training/settings.ts';
 import type { BenchmarkRecipe } from '../config/benchmark-recipe.ts';
 import { readEmbeddings } from '../files/embedding-file.ts';
 import { lastingModelSource, openModel } from '../open/model-source.ts';
@@ -19,6 +20,7 @@ import { openCells } from './cells.ts';
 import { openJudge } from './judge-endpoint.ts';
 import { judgedSystems } from './judged-systems.ts';
 import { type Bench, type BenchmarkOptions, type Plan, systemRun } from './system-run.ts';
+import type { HeldOutSettings } from './train-system.ts';
 
 /**
  * Runs what is not finished of a benchmark, and gives the whole.
@@ -149,6 +151,7 @@ function planOf(recipe: BenchmarkRecipe): Plan {
     maxSteps: training?.maxSteps ?? 20,
     batchSize: training?.batchSize ?? 8,
     loraRank: training?.loraRank ?? 16,
+    heldOut: heldOutOf(training),
     userEpochs: training?.userEpochs ?? 3,
     strengths: recipe.strengths ?? [0.5, 0.75, 1, 1.25, 1.5],
     others: recipe.others ?? 3,
@@ -157,6 +160,24 @@ function planOf(recipe: BenchmarkRecipe): Plan {
     summaryTokens: generate?.summaryTokens ?? 100,
     ...(threads !== undefined && { threads }),
   };
+}
+
+/** How training looks at validation users. @throws {ConfigError} for what has no effect without it */
+function heldOutOf(training: BenchmarkRecipe['training']): HeldOutSettings {
+  const { evalEvery, evalExamples, keepBest, patience } = training ?? {};
+  const settings = {
+    ...(evalEvery !== undefined && { evalEvery }),
+    ...(evalExamples !== undefined && { evalExamples }),
+    ...(keepBest !== undefined && { keepBest }),
+    ...(patience !== undefined && { patience }),
+  };
+  checkKeptStep(settings);
+  if (evalExamples !== undefined && evalEvery === undefined)
+    throw new ConfigError(`training.evalExamples: expected evalEvery beside it, got ${evalExamples} alone`, {
+      code: 'config/no-effect',
+      hint: 'Set training.evalEvery, or remove training.evalExamples.',
+    });
+  return settings;
 }
 
 const boardOf = (runs: readonly SystemRun[], baseline: string): Leaderboard =>

@@ -20,7 +20,7 @@ import { type EmbeddingFile, hashOfEmbeddings } from '../files/embedding-file.ts
 import type { OpenModelOptions } from '../open/model-source.ts';
 import type { BenchmarkDataSet } from './benchmark-data.ts';
 import type { Cells } from './cells.ts';
-import { type TrainedSystem, trainSystem } from './train-system.ts';
+import { type HeldOutSettings, type TrainedSystem, trainSystem } from './train-system.ts';
 import { mergedBase, trainUserAdapters } from './user-adapters.ts';
 
 export interface BenchmarkOptions extends OpenModelOptions {
@@ -37,6 +37,8 @@ export interface Plan {
   readonly maxSteps: number;
   readonly batchSize: number;
   readonly loraRank: number;
+  /** Of trained systems on validation users; nothing where training does not look at them. */
+  readonly heldOut: HeldOutSettings;
   /** Passes over a user's texts for an adapter of the user's own. */
   readonly userEpochs: number;
   readonly strengths: readonly number[];
@@ -181,6 +183,7 @@ function cellOf(bench: Bench, name: string, system: BenchmarkSystem, chosen: Cho
         trainingSeconds: trained.cost.seconds,
         trainingTokens: trained.cost.tokens,
         peakMemoryBytes: trained.cost.peakMemoryBytes,
+        ...(trained.best && { best: trained.best }),
       }),
       ...(written && { written }),
       ...(summaries && {
@@ -296,7 +299,13 @@ function summariesOf(bench: Bench, name: string) {
   );
 }
 
-const trainingOf = ({ maxSteps, batchSize, loraRank }: Plan) => ({ maxSteps, batchSize, loraRank });
+/** What all trained systems share; settings that are not asked for are no part of it, so that what was trained before them is kept. */
+const trainingOf = ({ maxSteps, batchSize, loraRank, heldOut }: Plan) => ({
+  maxSteps,
+  batchSize,
+  loraRank,
+  ...heldOut,
+});
 
 /** What the training of a system depends on, beside its rate and seed. */
 const trainedFrom = (bench: Bench, { perUser }: BenchmarkSystem): unknown[] => [
@@ -334,7 +343,14 @@ async function trainedBy(
     seed,
   };
   if (perUser === undefined)
-    return trainSystem(run, { ...trainingOf(bench), ...options, model, modelSource, examples: data.train });
+    return trainSystem(run, {
+      ...trainingOf(bench),
+      ...options,
+      ...((bench.heldOut.evalEvery ?? 0) > 0 && { evaluation: { ...bench.heldOut, rows: data.validation } }),
+      model,
+      modelSource,
+      examples: data.train,
+    });
   const base = trainingSystem(bench, perUser.base, benchmarkSystem(perUser.base))!;
   const { chosen } = await chooseRate(bench, base);
   const { scored, cost } = await trainedBy(bench, base, chosen, seed, part);

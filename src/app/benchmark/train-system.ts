@@ -6,8 +6,9 @@ import type { Adapter } from '../../engine/lora/adapter.ts';
 import { loadAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { BenchmarkSystem } from '../../method/benchmark/systems.ts';
-import type { Example } from '../../method/data/example.ts';
+import type { Example, Split } from '../../method/data/example.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
+import type { BestStep } from '../../method/runs/best-step.ts';
 import { readStepLog } from '../../method/runs/step-log.ts';
 import { resume, train } from '../../method/runs/train.ts';
 import type { ScoredModel } from '../../method/scoring/scored-model.ts';
@@ -27,7 +28,12 @@ export interface TrainedSystem {
   /** Adapters of users on that model, where each has its own. */
   readonly adapters?: UserAdapters;
   readonly cost: TrainingCost;
+  /** The step whose weights these are, where the best one is kept. */
+  readonly best?: BestStep;
 }
+
+/** When the loss on validation users is measured in training, and what follows from it. */
+export type HeldOutSettings = Pick<TrainingSettings, 'evalEvery' | 'evalExamples' | 'keepBest' | 'patience'>;
 
 export interface TrainSystemOptions {
   readonly model: Model;
@@ -41,6 +47,8 @@ export interface TrainSystemOptions {
   readonly batchSize: number;
   readonly loraRank: number;
   readonly seed: number;
+  /** Measures the loss on these rows while it trains, and keeps the best step where that is asked for. */
+  readonly evaluation?: HeldOutSettings & { readonly rows: readonly Example[] };
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: ProgressListener;
@@ -48,8 +56,13 @@ export interface TrainSystemOptions {
 
 /** Trains, or takes up what was begun in `run`. @throws as `train` and `resume` do */
 export async function trainSystem(run: string, options: TrainSystemOptions): Promise<TrainedSystem> {
-  const { model, examples, threads, signal, onProgress, modelSource, dataSource, prompt } = options;
-  const { maxSteps, batchSize } = options;
+  const { model, threads, signal, onProgress, modelSource, dataSource, prompt } = options;
+  const { maxSteps, batchSize, evaluation } = options;
+  const { rows, ...heldOut } = evaluation ?? {};
+  const examples =
+    rows === undefined
+      ? options.examples
+      : [...ofSplit(options.examples, 'train'), ...ofSplit(rows, 'validation')];
   const running = { ...(signal && { signal }), ...(threads !== undefined && { threads }) };
   const events = (await exists(join(run, 'manifest.json')))
     ? resume(run, {
@@ -58,6 +71,7 @@ export async function trainSystem(run: string, options: TrainSystemOptions): Pro
       })
     : train({
         ...trainingSettings(options),
+        ...heldOut,
         ...running,
         model,
         modelSource,
@@ -66,25 +80,30 @@ export async function trainSystem(run: string, options: TrainSystemOptions): Pro
         prompt,
         maxSteps,
         batchSize,
-        epochs: Math.ceil((maxSteps * batchSize) / examples.length),
+        epochs: Math.ceil((maxSteps * batchSize) / options.examples.length),
         out: run,
       });
   for (;;) {
     const { value, done } = await events.next();
     if (done) {
       const adapter = await loadAdapter(join(run, 'adapter'), model);
-      const { peakMemoryBytes } = value;
+      const { peakMemoryBytes, best } = value;
       let [seconds, tokens] = [0, 0];
       for (const line of await readStepLog(run)) {
         seconds += line.seconds;
         tokens += line.tokens;
       }
-      return { scored: { model, adapter }, cost: { seconds, tokens, peakMemoryBytes } };
+      const cost = { seconds, tokens, peakMemoryBytes };
+      return { scored: { model, adapter }, cost, ...(best && { best }) };
     }
     if (value.type === 'step')
       onProgress?.({ stage: 'training', done: value.step, total: value.totalSteps, unit: 'steps' });
   }
 }
+
+/** Rows as a run knows them, whatever they were called in a benchmark's data. */
+const ofSplit = (rows: readonly Example[], split: Split): Example[] =>
+  rows.map((example) => ({ ...example, split }));
 
 /** What all trained systems are trained by alike. */
 export function trainingSettings({

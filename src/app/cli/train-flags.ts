@@ -37,6 +37,7 @@ const recipeKeys = {
   maxSteps: 'training.maxSteps',
   checkpointEvery: 'training.checkpointEvery',
   evalEvery: 'training.evalEvery',
+  keepBest: 'training.keepBest',
   recompute: 'training.recompute',
   loraRank: 'lora.rank',
   loraAlpha: 'lora.loraAlpha',
@@ -121,6 +122,11 @@ export function addTrainFlags(command: Command): void {
     '--eval-every <n>',
     `steps between measurements of the loss on validation rows, at most ${evalExamples} of them (default: none)`,
     (flag) => wholeNumber(flag, 0),
+  );
+  addFlag(
+    command,
+    '--keep-best',
+    'keep the weights of the step with the least loss on validation rows (--eval-every), not the last step’s',
   );
   addFlag(
     command,

@@ -153,18 +153,21 @@ export function printSummary({ tooLong, ...summary }: ShownTraining, session: Se
     return;
   }
   const { run, steps, finalLoss, validationLoss, examplesPerSecond, tokensPerSecond } = summary;
-  const { peakMemoryBytes, adapter, weights } = summary;
+  const { peakMemoryBytes, adapter, weights, best, endedBy } = summary;
   session.print(
     [
       ...tooLongLines(tooLong),
       `run          ${run}`,
       adapter === undefined ? `weights      ${weights}` : `adapter      ${adapter}`,
-      `steps        ${steps}`,
+      `steps        ${steps}${endedBy === 'patience' ? ', then no better one within the patience' : ''}`,
       `report       ${join(run, 'report.html')}`,
       `final loss   ${finalLoss.toFixed(4)} nats`,
       ...(validationLoss === undefined
         ? []
         : [`held-out     ${validationLoss.toFixed(4)} nats a token, of validation rows`]),
+      ...(best === undefined
+        ? []
+        : [`kept         step ${best.step}, held-out ${best.validationLoss.toFixed(4)}`]),
       `speed        ${examplesPerSecond.toFixed(2)} examples/s, ${Math.round(tokensPerSecond)} tokens/s`,
       `peak memory  ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
       '',

@@ -4,6 +4,7 @@ import { type SystemName, systemNames } from '../../method/benchmark/systems.ts'
 import { type ObjectiveChoice, objectiveNames } from '../../method/objectives/objectives.ts';
 import { type EstimatorName, estimatorNames } from '../../method/objectives/plan.ts';
 import { type WorldName, worldNames } from '../../method/simulation/worlds/worlds.ts';
+import { defaultSettings } from '../../method/training/settings.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import { objectiveOptionsSchema } from './recipe.ts';
 
@@ -100,6 +101,27 @@ export const benchmarkSchema = z
         maxSteps: count.optional().describe('steps of every trained system; default 20'),
         batchSize: count.optional().describe('examples of a step; default 8'),
         loraRank: count.optional().describe('default 16'),
+        evalEvery: count
+          .optional()
+          .describe(
+            'steps between measurements of the loss on validation users in every training, and one at the end; default: none',
+          ),
+        evalExamples: count
+          .optional()
+          .describe(
+            `their texts that are measured at most, spread over users; default ${defaultSettings.evalExamples}`,
+          ),
+        keepBest: z
+          .boolean()
+          .optional()
+          .describe(
+            'every trained system uses the weights of its step with the least of these losses; default false: of the last step',
+          ),
+        patience: count
+          .optional()
+          .describe(
+            'with keepBest: measurements without a better one after which a training ends; default: never',
+          ),
         userEpochs: count
           .optional()
           .describe(

@@ -155,6 +155,15 @@ const training = z
     evalExamples: count
       .optional()
       .describe(`validation rows that are measured at most, spread over users; default ${d.evalExamples}`),
+    keepBest: z
+      .boolean()
+      .optional()
+      .describe(
+        `the result holds the weights of the step with the least loss on validation rows (evalEvery), not the last step’s; default ${d.keepBest}`,
+      ),
+    patience: count
+      .optional()
+      .describe('with keepBest: evaluations without a better one after which the run ends; default: never'),
   })
   .describe('The loop.');
 

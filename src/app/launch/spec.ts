@@ -122,6 +122,13 @@ const recipe = z
     threads: count.describe('of the processor, all processes together'),
     checkpointMinutes: z.number().positive(),
     evalEvery: z.int().min(0).describe('steps between measurements on validation.safetensors; 0: none'),
+    keepBest: z
+      .boolean()
+      .optional()
+      .describe('whether the result holds the step of the least measured loss; false when absent'),
+    patience: count
+      .optional()
+      .describe('measurements without a better one after which the run ends; never when absent'),
   })
   .describe('The settings as manifest.json has them; keys that are not listed here are not the worker’s.');
 

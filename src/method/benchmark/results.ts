@@ -2,6 +2,7 @@
 
 import type { WrittenTexts } from '../generation/write-texts.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
+import type { BestStep } from '../runs/best-step.ts';
 import type { Judgement } from './judge.ts';
 import type { Leaderboard } from './leaderboard.ts';
 import type { BenchmarkScore } from './score-system.ts';
@@ -17,6 +18,8 @@ export interface Cell {
   /** Tokens that training read in all passes; of all users' adapters and the base below, where users have adapters. */
   readonly trainingTokens?: number;
   readonly peakMemoryBytes?: number;
+  /** The step whose weights the system uses, and its loss on validation users; where training keeps the best step. */
+  readonly best?: BestStep;
   readonly written?: WrittenTexts;
   /** Tokens that summaries of the histories took, read and written, a history; of systems that have them written. */
   readonly summaryTokens?: number;

@@ -54,6 +54,15 @@ export interface UsersWithoutTexts {
   readonly user: string;
 }
 
+/** Users whose adapter is that of its last step where the best one was to be kept: none of their rows is held out. */
+export interface UsersWithoutValidation {
+  readonly code: 'users/no-validation';
+  readonly count: number;
+  readonly total: number;
+  /** The first one. */
+  readonly user: string;
+}
+
 /** A checkpoint that is removed, and an earlier one used. */
 export interface DamagedCheckpoint {
   readonly code: 'run/checkpoint-damaged';
@@ -86,6 +95,7 @@ export type Notice =
   | TooLongExamples
   | NoHistories
   | UsersWithoutTexts
+  | UsersWithoutValidation
   | {
       readonly code: 'data/unknown-keys';
       readonly path: string;

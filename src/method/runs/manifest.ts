@@ -11,6 +11,7 @@ import type { PromptSettings } from '../prompts/pair.ts';
 import type { TokenCount } from '../scoring/token-count.ts';
 import type { MemoryRecord } from '../training/memory/memory-check.ts';
 import { newerSettings, type ResolvedSettings } from '../training/settings.ts';
+import type { BestStep } from './best-step.ts';
 import { readRecord } from './read-record.ts';
 import { checkManifest } from './record-check.ts';
 import type { TrainedUsers } from './trained-users.ts';
@@ -33,6 +34,10 @@ export interface TrainSummary extends Partial<TokenCount> {
   readonly finalLoss: number;
   /** Loss on the held-out rows after the last step, nats a response token; where it was measured. */
   readonly validationLoss?: number;
+  /** The step whose weights the result holds, and its loss on the held-out rows; of runs that keep the best step. */
+  readonly best?: BestStep;
+  /** Why the run ended before its last planned step: `patience` evaluations found no better one. */
+  readonly endedBy?: 'patience';
   /** Folder of the adapter, in PEFT's layout. */
   readonly adapter?: string;
   /** Folder of the model, in Hugging Face's layout. */

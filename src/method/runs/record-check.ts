@@ -100,6 +100,11 @@ function checkSummary(summary: Record<string, unknown>, isThere: boolean, check:
     const value = summary[name];
     check(`summary.${name}`, value, value === undefined || isNumber(value), 'a number');
   }
+  const { best, endedBy } = summary;
+  check('summary.best', best, best === undefined || isObject(best), 'an object');
+  for (const [name, value] of Object.entries((best ?? {}) as Record<string, unknown>))
+    check(`summary.best.${name}`, value, isNumber(value), 'a number');
+  check('summary.endedBy', endedBy, endedBy === undefined || endedBy === 'patience', 'patience or nothing');
 }
 
 function checkRecipe(recipe: Record<string, unknown>, check: RecordCheck, fail: RecordFailure): void {

@@ -12,7 +12,7 @@ import { saveAdapter } from '../../engine/lora/adapter-folder.ts';
 import type { Model } from '../../engine/models/model.ts';
 import { saveModel } from '../../engine/models/save-model.ts';
 import { type FlatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
-import { CHECKPOINTS } from './checkpoint.ts';
+import { BEST, CHECKPOINTS } from './checkpoint.ts';
 import { type Manifest, writeManifest } from './manifest.ts';
 import { type RunInfo, runInfo } from './run-info.ts';
 import { STEPS_FILE } from './step-log.ts';
@@ -57,6 +57,7 @@ export async function tidyRunFolder(run: string): Promise<void> {
     });
     await removeTemporaries(run);
     await removeTemporaries(join(run, CHECKPOINTS));
+    if (await exists(join(run, BEST))) await removeTemporaries(join(run, BEST));
   } catch (cause) {
     throw new CheckpointError(
       `${run}: expected a run folder that can be written to, got ${(cause as NodeJS.ErrnoException).code}`,

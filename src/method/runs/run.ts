@@ -13,7 +13,8 @@ import { trainingRowCost } from '../training/packing.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import { type StepRecord, trainingLoop } from '../training/trainer.ts';
 import type { TrainingGraph } from '../training/training-graph.ts';
-import { pruneCheckpoints, writeCheckpoint } from './checkpoint.ts';
+import { type BestSoFar, bestOf, withEvaluation } from './best-step.ts';
+import { pruneBest, pruneCheckpoints, restoreBest, writeBest, writeCheckpoint } from './checkpoint.ts';
 import { type Manifest, type RunStatus, type TrainSummary, writeManifest } from './manifest.ts';
 import { resultOf, saveResult } from './run-folder.ts';
 import { openStepLog, type StepLine } from './step-log.ts';
@@ -46,6 +47,8 @@ export type TrainEvent =
       readonly validationLoss: number;
       readonly examples: number;
       readonly users: number;
+      /** Whether no step before was as good; of runs that keep the best step. */
+      readonly isBest?: boolean;
     }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
   | { readonly type: 'notice'; readonly notice: Notice }
@@ -73,6 +76,8 @@ export interface StepsBefore {
   readonly startStep: number;
   /** Their lines in the log. */
   readonly lines: readonly StepLine[];
+  /** The best of them, where the run keeps it: its weights are in place. */
+  readonly best?: BestSoFar;
   readonly isResumed?: boolean;
 }
 
@@ -87,13 +92,14 @@ export interface StepsBefore {
 export async function* runSteps(
   opened: OpenedRun,
   graph: TrainingGraph,
-  { startStep, lines: before, isResumed = false }: StepsBefore,
+  { startStep, lines: before, best: bestBefore, isResumed = false }: StepsBefore,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { run, manifest, settings, model, pairs, fixed, heldOut, signal } = opened;
   const { clock = () => performance.now() } = opened;
   const { totalSteps } = manifest;
   const lines = [...before];
   let step = startStep;
+  let best = bestBefore;
   let saved = { step: startStep, time: clock() };
   let hasEnded = false;
   await using log = await openStepLog(run);
@@ -111,12 +117,26 @@ export async function* runSteps(
     validationLoss,
     examples: heldOut!.pairs.length,
     users: new Set(heldOut!.users).size,
+    ...(settings.keepBest && { isBest: best?.step === step }),
   });
+  /** Takes note of the loss of this step, whose weights are still in place. */
+  const consider = async (validationLoss: number | undefined) => {
+    if (!settings.keepBest || validationLoss === undefined) return;
+    const before = best;
+    best = withEvaluation(before, { step, validationLoss });
+    // The last step's weights are written right away, as the result.
+    if (best.step === before?.step || step === totalSteps) return;
+    await writeBest(run, step, graph.parameters);
+    await pruneBest(run, best);
+  };
+  const isPatient = () =>
+    best === undefined || best.evaluationsSince < (settings.patience ?? Number.POSITIVE_INFINITY);
   const checkpoint = async () => {
     await log.sync();
-    const path = await writeCheckpoint(run, step, graph.parameters);
+    const path = await writeCheckpoint(run, step, graph.parameters, best);
     saved = { step, time: clock() };
     await pruneCheckpoints(run, settings.keepCheckpoints);
+    if (best !== undefined) await pruneBest(run, best);
     return path;
   };
   const { checkpointEvery, checkpointMinutes } = settings;
@@ -142,23 +162,21 @@ export async function* runSteps(
       ...(manifest.memory && { memory: manifest.memory }),
     };
     const last = lines.at(-1);
-    // Stopped between the step and its evaluation: the weights are still those of the step.
-    if (
-      validation &&
-      last?.step === startStep &&
-      last.validationLoss === undefined &&
-      isEvaluated(startStep)
-    ) {
-      const line = { ...last, validationLoss: await validation.loss() };
-      await log.replaceLast(last, line);
+    // Stopped between the step and its evaluation, or before the checkpoint knew of it: the weights are still those of the step.
+    if (validation && last?.step === startStep && isEvaluated(startStep)) {
+      const validationLoss = last.validationLoss ?? (await validation.loss());
+      const line = { ...last, validationLoss };
+      if (last.validationLoss === undefined) await log.replaceLast(last, line);
       lines[lines.length - 1] = line;
-      yield evaluation(line.validationLoss);
+      await consider(validationLoss);
+      if (last.validationLoss === undefined) yield evaluation(validationLoss);
     }
     const start = clock();
     let stepStart = start;
     const steps = trainingLoop(graph, pairs, {
       ...settings,
-      startStep,
+      // None, where patience had ended before.
+      startStep: isPatient() ? startStep : totalSteps,
       padId: model.tokenizer.padId,
       ...(settings.packing && { rowCost: trainingRowCost(model) }),
       ...(tokenEstimator && { tokenEstimator }),
@@ -176,15 +194,22 @@ export async function* runSteps(
         lines.push(line);
         step = record.step;
       }
+      await consider(line.validationLoss);
       yield { type: 'step', totalSteps, ...line, elapsedSeconds: (now - start) / 1000 };
       if (line.validationLoss !== undefined) yield evaluation(line.validationLoss);
+      if (!isPatient()) break;
       // The last step's weights are written right away, as the result.
       if (isCheckpointDue(now) && step < totalSteps)
         yield { type: 'checkpoint', step, path: await checkpoint() };
       stepStart = clock();
     }
+    if (best !== undefined && best.step < step) {
+      // No checkpoint of this step can be written from here on: the weights are another's.
+      saved = { step, time: clock() };
+      await restoreBest(run, best.step, graph.parameters);
+    }
     await saveResult(run, manifest, model, graph.parameters);
-    const { run: _, ...summary } = summarise(run, manifest, lines);
+    const { run: _, ...summary } = summarise(run, manifest, lines, { step, ...(best && { best }) });
     await end('done', { summary });
     yield { type: 'done', summary: { run, ...summary } };
     return { run, ...summary };
@@ -202,8 +227,19 @@ const lineOf = (record: Omit<StepRecord, 'totalSteps'>, seconds: number): StepLi
   peakMemoryBytes: peakMemoryBytes(),
 });
 
-/** The summary of a run from all lines of its log. */
-export function summarise(run: string, manifest: Manifest, lines: readonly StepLine[]): TrainSummary {
+/**
+ * The summary of a run from all lines of its log.
+ * @param end the last step, and the one whose weights are the result; that of the lines where the run keeps it and nothing is said
+ */
+export function summarise(
+  run: string,
+  manifest: Manifest,
+  lines: readonly StepLine[],
+  {
+    step,
+    best = manifest.recipe.keepBest ? bestOf(lines) : undefined,
+  }: { readonly step: number; readonly best?: BestSoFar },
+): TrainSummary {
   const sum = (of: (line: StepLine) => number) => lines.reduce((total, line) => total + of(line), 0);
   const seconds = sum((line) => line.seconds);
   const last = lines.at(-1)!;
@@ -216,6 +252,8 @@ export function summarise(run: string, manifest: Manifest, lines: readonly StepL
     peakMemoryBytes: lines.reduce((most, line) => Math.max(most, line.peakMemoryBytes), peakMemoryBytes()),
     finalLoss: last.loss,
     ...(last.validationLoss !== undefined && { validationLoss: last.validationLoss }),
+    ...(best && { best: { step: best.step, validationLoss: best.validationLoss } }),
+    ...(step < manifest.totalSteps && { endedBy: 'patience' as const }),
     ...resultOf(run, manifest),
   };
 }

@@ -142,14 +142,19 @@ export async function* continueSteps(
   graph: TrainingGraph,
 ): AsyncGenerator<TrainEvent, TrainSummary> {
   const { manifest: current, notices } = await continuedManifest(parts);
-  const { step, damaged } = await restoreNewest(run, graph.parameters);
+  const { step, best, damaged } = await restoreNewest(run, graph.parameters);
   const lines = await cutStepLog(run, step);
   for (const notice of [...damaged, ...notices]) yield { type: 'notice', notice };
   if (lines.length < step)
     yield { type: 'notice', notice: { code: 'run/step-log-cut', run, lines: lines.length, step } };
   await writeManifest(run, { ...current, step });
   const resumed = openedRun(run, { ...parts, manifest: current });
-  return yield* runSteps(resumed, graph, { startStep: step, lines, isResumed: true });
+  return yield* runSteps(resumed, graph, {
+    startStep: step,
+    lines,
+    ...(best && { best }),
+    isResumed: true,
+  });
 }
 
 const openedRun = (

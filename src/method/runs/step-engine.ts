@@ -81,8 +81,7 @@ export async function* runOnEngine(
       // A caller who stops reading stops the run.
       await steps.return({});
     }
-    const { run: _, ...summary } = summarise(run, manifest, await readStepLog(run));
-    step = totalSteps;
+    const { run: _, ...summary } = summarise(run, manifest, await readStepLog(run), { step });
     await end('done', { summary, machine: { ...manifest.machine, ...next.value } });
     yield { type: 'done', summary: { run, ...summary } };
     return { run, ...summary };

@@ -20,6 +20,7 @@ import { graphOptions } from '../training/memory/memory-check.ts';
 import { itemsOfRun } from '../training/plan.ts';
 import { type ResolvedSettings, resolveSettings } from '../training/settings.ts';
 import { createTrainingGraph, type TrainingGraph } from '../training/training-graph.ts';
+import type { BestStep } from './best-step.ts';
 import { currentMachine, readManifest, recipeOf, settingsOf } from './manifest.ts';
 import { type Prepared, prepareEstimates, prepareModel, type RunData, type RunOptions } from './prepare.ts';
 import type { TrainEvent } from './run.ts';
@@ -76,6 +77,8 @@ export interface UserAdapter {
   readonly steps: number;
   /** Loss of the last step, nats. */
   readonly finalLoss: number;
+  /** The step whose weights the adapter holds; where the best one is kept. */
+  readonly best?: BestStep;
 }
 
 /** What {@link trainUsers} returns and `train --per-user --json` prints. */
@@ -266,6 +269,11 @@ async function* userRuns(
   const [first] = users;
   if (first !== undefined)
     yield { code: 'users/no-texts', count: users.size, total: users.size + runs.length, user: first };
+  const unmeasured = settings.keepBest ? runs.filter(({ data }) => data.heldOut === undefined) : [];
+  if (unmeasured.length > 0) {
+    const [{ user }] = unmeasured as [UserRun];
+    yield { code: 'users/no-validation', count: unmeasured.length, total: runs.length, user };
+  }
   return runs;
 }
 
@@ -343,7 +351,8 @@ async function summariseUsers(run: string, users: UsersManifest['users']): Promi
   for (const { user, folder } of users) {
     const place = userRun(run, folder);
     const { adapter, ...summary } = (await finishedSummary(place, await readManifest(place)))!;
-    adapters.push({ user, adapter: adapter!, steps: summary.steps, finalLoss: summary.finalLoss });
+    const { steps, finalLoss, best } = summary;
+    adapters.push({ user, adapter: adapter!, steps, finalLoss, ...(best && { best }) });
     peakMemoryBytes = Math.max(peakMemoryBytes, summary.peakMemoryBytes);
     sums.steps += summary.steps;
     for (const line of await readStepLog(place)) {

@@ -72,6 +72,10 @@ export interface TrainingSettings {
   readonly evalEvery?: number;
   /** Held-out rows at most, taken in turn from every user; 32. */
   readonly evalExamples?: number;
+  /** The result holds the weights of the step with the least loss on held-out rows, in place of the last step's; false. */
+  readonly keepBest?: boolean;
+  /** With `keepBest`: the run ends after so many evaluations without a better one. Never, when absent. */
+  readonly patience?: number;
 }
 
 /** What a setting is where the caller leaves it out; those of the objective are in objective-options.ts. */
@@ -95,15 +99,17 @@ export const defaultSettings = {
   keepCheckpoints: 2,
   evalEvery: 0,
   evalExamples: 32,
+  keepBest: false,
 } as const;
 
-const { checkpointMinutes, evalEvery, evalExamples } = defaultSettings;
+const { checkpointMinutes, evalEvery, evalExamples, keepBest } = defaultSettings;
 
 /** Settings that manifests of earlier runs do not hold. */
 export const newerSettings = {
   checkpointMinutes,
   evalEvery,
   evalExamples,
+  keepBest,
   packing: false,
   groupByPrefix: false,
 };
@@ -113,7 +119,14 @@ export interface ResolvedSettings
   extends Required<
     Omit<
       TrainingSettings,
-      'lora' | 'baseBits' | 'maxSteps' | 'objective' | 'objectiveOptions' | 'estimator' | 'estimatorModel'
+      | 'lora'
+      | 'baseBits'
+      | 'maxSteps'
+      | 'patience'
+      | 'objective'
+      | 'objectiveOptions'
+      | 'estimator'
+      | 'estimatorModel'
     >
   > {
   /** The objective with its options and its estimator. */
@@ -122,6 +135,7 @@ export interface ResolvedSettings
   readonly lora?: LoraOptions;
   readonly baseBits?: BaseBits;
   readonly maxSteps?: number;
+  readonly patience?: number;
 }
 
 /**
@@ -129,7 +143,7 @@ export interface ResolvedSettings
  * @throws {ConfigError} naming the setting
  */
 export function resolveSettings(settings: TrainingSettings, model: Model): ResolvedSettings {
-  const { baseBits, maxSteps, estimatorModel } = settings;
+  const { baseBits, maxSteps, patience, estimatorModel } = settings;
   const defaults = defaultSettings;
   const lora = settings.lora && {
     ...settings.lora,
@@ -162,6 +176,8 @@ export function resolveSettings(settings: TrainingSettings, model: Model): Resol
     keepCheckpoints: settings.keepCheckpoints ?? defaults.keepCheckpoints,
     evalEvery: settings.evalEvery ?? defaults.evalEvery,
     evalExamples: settings.evalExamples ?? defaults.evalExamples,
+    keepBest: settings.keepBest ?? defaults.keepBest,
+    ...(patience === undefined ? {} : { patience }),
   };
   checkEstimatorSettings(resolved, settings);
   checkThreads(resolved.threads);
@@ -194,13 +210,14 @@ export function checkSettings(resolved: SettingNumbers): void {
       check(name, resolved[name], 'a whole number of 1 or more', (v) => Number.isSafeInteger(v) && v >= 1);
   const isStepCount = (v: number) => Number.isSafeInteger(v) && v >= 0;
   check('evalEvery', resolved.evalEvery, 'a whole number of 0 or more', isStepCount);
+  checkKeptStep(resolved);
   check('estimatorDecay', resolved.estimatorDecay, 'a share from 0 to 1', (v) => v >= 0 && v <= 1);
   check('checkpointMinutes', resolved.checkpointMinutes, 'a positive number', (v) => v > 0);
   check('seed', resolved.seed, 'a whole number', Number.isSafeInteger);
   check('learningRate', resolved.learningRate, 'a positive number', (v) => v > 0 && Number.isFinite(v));
   check('maxGradientNorm', resolved.maxGradientNorm, 'a positive number', (v) => v > 0);
   check('weightDecay', resolved.weightDecay, 'a number of 0 or more', (v) => v >= 0 && Number.isFinite(v));
-  for (const name of ['recompute', 'packing', 'groupByPrefix'] as const)
+  for (const name of ['recompute', 'packing', 'groupByPrefix', 'keepBest'] as const)
     if (typeof resolved[name] !== 'boolean')
       throw new ConfigError(`${name}: expected true or false, got ${JSON.stringify(resolved[name])}`, {
         code: 'training/setting',
@@ -228,6 +245,30 @@ export function checkSettings(resolved: SettingNumbers): void {
         hint: 'Remove packing or lora.dropout: each example has masks of its own, so that nothing can be shared.',
       });
   }
+}
+
+/**
+ * Checks what says which step's weights are kept.
+ * @throws {ConfigError} for patience without keepBest, and keepBest without evaluations
+ */
+export function checkKeptStep({
+  evalEvery = 0,
+  keepBest = false,
+  patience,
+}: Pick<TrainingSettings, 'evalEvery' | 'keepBest' | 'patience'>): void {
+  const fail = (what: string, hint: string) => new ConfigError(what, { code: 'training/setting', hint });
+  if (keepBest && evalEvery === 0)
+    throw fail(
+      'keepBest: expected evalEvery beside it, got none',
+      'Set evalEvery to the steps between measurements on validation rows, or remove keepBest.',
+    );
+  if (patience === undefined) return;
+  check('patience', patience, 'a whole number of 1 or more', (v) => Number.isSafeInteger(v) && v >= 1);
+  if (!keepBest)
+    throw fail(
+      `patience: expected keepBest beside it, got ${patience} alone`,
+      'Add keepBest, or remove patience: the run would end with weights that are worse than earlier ones.',
+    );
 }
 
 /** B·A of a higher rank than the widest layer says nothing more, and takes memory without bound. */

@@ -21,7 +21,7 @@ import { count } from '../text/lists.ts';
 import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { runProvenance } from './run-provenance.ts';
-import { guardText, runAnswer, runFindings, runWarnings } from './run-words.ts';
+import { guardText, keptText, runAnswer, runFindings, runWarnings } from './run-words.ts';
 
 /** Everything that the report shows. */
 export interface RunReport {
@@ -37,12 +37,13 @@ export interface RunReport {
 
 /** The whole report as an HTML document that loads nothing and holds no text of a user. */
 export function renderRunReport({ manifest, steps, coldStart }: RunReport): string {
-  const { recipe, step = 0, data } = manifest;
+  const { recipe, step = 0, data, summary } = manifest;
+  const kept = summary?.best && `, weights of step ${summary.best.step}`;
   const question = 'What did training change?';
   const body = html`<main>
 ${answerHtml({
   question,
-  facts: `Training by ${recipe.objectiveRequested} · ${count(step, 'step')} on ${count(data.examples.length, 'example')} · seed ${recipe.seed}`,
+  facts: `Training by ${recipe.objectiveRequested} · ${count(step, 'step')}${kept ?? ''} on ${count(data.examples.length, 'example')} · seed ${recipe.seed}`,
   ...runAnswer(coldStart),
   warnings: runWarnings(coldStart),
   picture: coldStart && changesChart(coldStart),
@@ -95,7 +96,7 @@ function changesTable(cold: ColdStart): Html {
 <p class="facts">${guardText(cold)}</p>`;
 }
 
-function lossHtml({ recipe, validation }: Manifest, steps: RunReport['steps']): Html {
+function lossHtml({ recipe, validation, summary }: Manifest, steps: RunReport['steps']): Html {
   const trained = steps.map(({ step, loss }) => ({ x: step, y: loss }));
   const heldOut = steps.flatMap(({ step, validationLoss }) =>
     validationLoss === undefined ? [] : [{ x: step, y: validationLoss }],
@@ -105,7 +106,7 @@ function lossHtml({ recipe, validation }: Manifest, steps: RunReport['steps']): 
       ? ` Held-out: negative log-likelihood of ${count(validation.examples.length, 'validation example')} given the history, the same at every point; it turns up where the model overfits. The training loss is the objective’s, so the two compare in direction only.`
       : '';
   return figure(
-    `Loss of each step, faint, and its running mean. Every step is another batch, so single steps do not compare.${about}`,
+    `Loss of each step, faint, and its running mean. Every step is another batch, so single steps do not compare.${about}${summary === undefined ? '' : keptText(summary, recipe.patience)}`,
     (width) =>
       lineChart({
         title: 'Loss',

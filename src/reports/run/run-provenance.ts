@@ -9,11 +9,12 @@ import { settingsText } from '../text/settings-text.ts';
 export function runProvenance({ recipe, model, data, versions, machine }: Manifest): Provenance {
   const { prompt, lora, objective, objectiveRequested, baseBits, ...others } = recipe;
   const { objectiveOptions: _, estimator, estimatorDecay, estimatorModel, ...rest } = others;
-  const { evalEvery, evalExamples, ...numbers } = rest;
+  const { evalEvery, evalExamples, keepBest, ...numbers } = rest;
   const plan = settingsOf(recipe).objective;
   const settings = settingsText({
     ...numbers,
     ...(evalEvery > 0 && { evalEvery, evalExamples }),
+    ...(keepBest && { keepBest }),
     ...(plan.asksEffects && { estimator }),
     ...(estimator === 'moving-average' && { estimatorDecay }),
     ...(estimatorModel !== undefined && { estimatorModel: portableName(estimatorModel) }),

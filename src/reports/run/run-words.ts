@@ -2,6 +2,7 @@
 import { shownSide } from '../../base/statistics/estimate.ts';
 import type { ColdStart } from '../../method/evaluation/cold-start.ts';
 import type { FindingKind } from '../../method/evaluation/findings.ts';
+import type { TrainSummary } from '../../method/runs/manifest.ts';
 import type { Sentence } from '../text/html-parts.ts';
 import { count } from '../text/lists.ts';
 
@@ -55,6 +56,20 @@ export function runFindings({ total, userSpecific, nllWithoutHistory, users, sho
       shown > 0 ? 'too few users have a history' : 'no example shows one',
     ),
   ];
+}
+
+/** Which step's weights the result holds, and why the run ended there; nothing where it is the last planned step's as ever. */
+export function keptText(
+  { best, endedBy }: Pick<TrainSummary, 'best' | 'endedBy'>,
+  patience?: number,
+): string {
+  const ended =
+    endedBy === 'patience' && patience !== undefined
+      ? ` It ended after ${count(patience, 'evaluation')} without a better step.`
+      : '';
+  return best === undefined
+    ? ''
+    : ` The run kept step ${best.step}, whose held-out loss was the least: ${best.validationLoss.toFixed(3)} nats.${ended}`;
 }
 
 /** What the numbers rest on. */

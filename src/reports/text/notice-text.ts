@@ -44,6 +44,10 @@ export function noticeText(notice: Notice): string {
       const { count, total, user } = notice;
       return `${count} of ${total} users (such as ${quotedText(user)}) ${one(count, 'gets', 'get')} no adapter: ${one(count, 'this user has', 'they have')} no text to learn from.`;
     }
+    case 'users/no-validation': {
+      const { count, total, user } = notice;
+      return `${count} of ${total} users (such as ${quotedText(user)}) ${one(count, 'has', 'have')} no validation row that fits: ${one(count, 'the adapter keeps', 'their adapters keep')} the last step, not the best one.`;
+    }
     case 'data/html':
       return `${notice.count === 1 ? '1 text holds' : `${grouped(notice.count)} texts hold`} tags or entities of HTML (the first in example ${quotedText(notice.example)}): a model learns them as words. "nextquill data" turns them into plain text.`;
     case 'data/repeated-texts':

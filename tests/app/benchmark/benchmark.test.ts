@@ -7,9 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { benchmark } from '../../../src/app/benchmark/benchmark.ts';
+import { benchmarkData } from '../../../src/app/benchmark/benchmark-data.ts';
 import type { BenchmarkRecipe } from '../../../src/app/config/benchmark-recipe.ts';
 import type { LeaderboardRow } from '../../../src/method/benchmark/leaderboard.ts';
 import type { BenchmarkResult } from '../../../src/method/benchmark/results.ts';
+import type { Example } from '../../../src/method/data/example.ts';
+import { takeAcrossUsers } from '../../../src/method/data/splits.ts';
+import { type Manifest, readManifest } from '../../../src/method/runs/manifest.ts';
 import { runCli } from '../../support/run-cli.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-benchmark-'));
@@ -151,6 +155,40 @@ describe('a benchmark', () => {
     await expect(benchmark({ ...judged, judge: away })).rejects.toMatchObject({ code: 'judge/send-texts' });
   });
 
+  it('keeps the best step of every training by its validation users', async () => {
+    const out = join(home, 'kept');
+    const { heldOut, ...one } = {
+      ...recipe,
+      out,
+      systems: ['sft' as const],
+      generate: { texts: 0 },
+      baseline: 'sft',
+      heldOut: { evalEvery: 1, evalExamples: 3, keepBest: true, patience: 2 },
+    };
+    const training = { ...recipe.training, learningRates: [0.3] };
+    const last = await benchmark({ ...one, training });
+    const kept = await benchmark({ ...one, training: { ...training, ...heldOut } });
+    const manifests = await Promise.all(
+      (await readdir(join(out, 'runs'))).map((name) => readManifest(join(out, 'runs', name))),
+    );
+    const [ofKept, ofLast] = [true, false].map((keepBest) =>
+      manifests.find((each) => each.recipe.keepBest === keepBest),
+    ) as [Manifest, Manifest];
+    expect(ofLast.validation).toBeUndefined();
+    expect(ofKept.data.examples).toEqual(ofLast.data.examples);
+    const { validation, train } = await benchmarkData(recipe.data[0]!);
+    const ids = (rows: readonly Example[]) => rows.map(({ id }) => id);
+    expect(ofKept.validation!.examples).toEqual(ids(takeAcrossUsers(validation, 3)));
+    expect(ids(train)).toEqual(expect.arrayContaining([...ofKept.data.examples]));
+    const best = kept.boards[0]!.systems[0]!.cells[0]!.best!;
+    expect(ofKept.summary!.best).toEqual(best);
+    expect(last.boards[0]!.systems[0]!.cells[0]).not.toHaveProperty('best');
+    // At such a rate the loss only rises, so that the first step is kept.
+    expect(best.step).toBe(1);
+    const nll = ({ boards }: BenchmarkResult) => boards[0]!.leaderboard.rows[0]!.means.nllWithHistory.value;
+    expect(nll(kept)).toBeLessThan(nll(last));
+  });
+
   it('refuses a recipe that contradicts itself, before any work', async () => {
     const folder = join(home, 'refused');
     const refused = (change: Partial<BenchmarkRecipe>) =>
@@ -160,6 +198,9 @@ describe('a benchmark', () => {
     await refused({ data: [{ ...set!, source: 'sotu' }] }).toMatchObject({ code: 'benchmark/data' });
     await refused({ data: [{ ...set!, simulated: undefined }] }).toMatchObject({ code: 'benchmark/data' });
     await refused({ data: [set!, set!] }).toMatchObject({ code: 'benchmark/duplicate' });
+    for (const training of [{ keepBest: true }, { evalEvery: 1, patience: 1 }])
+      await refused({ training }).toMatchObject({ code: 'training/setting' });
+    await refused({ training: { evalExamples: 4 } }).toMatchObject({ code: 'config/no-effect' });
     expect(existsSync(folder)).toBe(false);
   });
 

@@ -23,6 +23,7 @@ it('flags stand for keys of the recipe', async () => {
       maxSteps: 9,
       checkpointEvery: 5,
       evalEvery: 3,
+      keepBest: true,
       loraRank: 4,
       loraAlpha: 16,
       loraTargets: ['q_proj', 'v_proj'],
@@ -36,6 +37,7 @@ it('flags stand for keys of the recipe', async () => {
     maxSteps: 9,
     checkpointEvery: 5,
     evalEvery: 3,
+    keepBest: true,
     lora: { rank: 4, loraAlpha: 16, targetModules: ['q_proj', 'v_proj'] },
   });
 });

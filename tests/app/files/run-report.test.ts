@@ -79,7 +79,12 @@ describe('the report of a run', () => {
     const [first, second, ...rest] = writtenUsers.map((example) => ({ ...example, split: 'train' as const }));
     const held = rest.map((example) => ({ ...example, split: 'validation' as const }));
     const tooLong = { ...held[0]!, id: 'long', response: 'mug '.repeat(2000) };
-    const html = await reportOf('validation', [first!, second!, ...held, tooLong], { evalEvery: 1 });
+    const html = await reportOf('validation', [first!, second!, ...held, tooLong], {
+      evalEvery: 1,
+      keepBest: true,
+    });
+    const { best } = (await readManifest(join(folder, 'validation'))).summary!;
+    expect(html).toContain(`The run kept step ${best!.step}`);
     expect(html).toMatch(/aria-label="Loss; sft from .*held-out from /);
     expect(html).toContain('of 2 validation examples given the history');
     const before = (await nllWithoutHistory(held)).toFixed(3);

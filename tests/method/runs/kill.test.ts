@@ -55,9 +55,9 @@ const temporaries = (run: string) =>
     : [];
 
 /** The outcome of a run in this process that nothing stops. */
-async function undisturbed(method: ChildOptions['method']) {
-  const run = join(home, `undisturbed-${method}`);
-  await allEvents(trainPairs({ ...(await childRun({ method })).fresh, out: run }));
+async function undisturbed(options: ChildOptions) {
+  const run = join(home, `undisturbed-${options.method}`);
+  await allEvents(trainPairs({ ...(await childRun(options)).fresh, out: run }));
   return outcomeOf(run);
 }
 
@@ -102,7 +102,31 @@ describe('kill -9', () => {
     expect(existsSync(join(run, '.weights.tmp'))).toBe(false);
     expect(startSteps.slice(0, 3)).toEqual([0, 0, 4]);
     expect(temporaries(run)).toEqual([]);
-    expect(await outcomeOf(run)).toEqual(await undisturbed('averaging'));
+    expect(await outcomeOf(run)).toEqual(await undisturbed({ method: 'averaging' }));
+  });
+
+  it('while the weights of the best step are written changes no bit of the step that is kept', async () => {
+    const run = join(home, 'killed-best');
+    const options: ChildOptions = { method: 'full', keepBest: true };
+    // The step before the second best one: its weights are being flushed when the kill comes.
+    const { signal } = await child(
+      run,
+      { ...options, stepMilliseconds: REST, flushMilliseconds: 60 },
+      {
+        signal: 'SIGKILL',
+        when: async (event) => {
+          if (!atStep(3)(event)) return false;
+          while (!existsSync(join(run, 'best/.step-4.tmp'))) await sleep(1);
+          return true;
+        },
+      },
+    );
+    expect(signal).toBe('SIGKILL');
+    expect(existsSync(join(run, 'best/.step-4.tmp'))).toBe(true);
+    const last = await child(run, options);
+    expect(last.code).toBe(0);
+    expect(existsSync(join(run, 'best/.step-4.tmp'))).toBe(false);
+    expect(await outcomeOf(run)).toEqual(await undisturbed(options));
   });
 });
 
@@ -123,6 +147,6 @@ describe('Ctrl-C', () => {
     const resumed = await child(run, { method: 'lora' });
     expect(resumed.code).toBe(0);
     expect(resumed.events[0]).toMatchObject({ type: 'started', startStep: last });
-    expect(await outcomeOf(run)).toEqual(await undisturbed('lora'));
+    expect(await outcomeOf(run)).toEqual(await undisturbed({ method: 'lora' }));
   });
 });

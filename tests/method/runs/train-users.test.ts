@@ -153,6 +153,12 @@ describe('adapters of many users', () => {
       return event.type === 'evaluation' ? user : [];
     });
     expect(users).toEqual(['bob', 'bob']);
+    // The best step is that of each user alone; those whose best one is not known are told of.
+    const kept = await summaryOf(trainUsers({ ...run, keepBest: true, out: freshPlace() }));
+    expect(kept.summary.adapters.map(({ best }) => best?.step !== undefined)).toEqual([false, true, false]);
+    expect(kept.seen.flatMap((event) => (event.type === 'notice' ? event.notice : []))).toContainEqual({
+      ...{ code: 'users/no-validation', count: 2, total: 3, user: 'Ann/Lee' },
+    });
   });
 
   it('are none for users without texts, who are told of; without any such user there is no run', async () => {
