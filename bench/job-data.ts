@@ -6,10 +6,10 @@ import { simulate } from '../src/method/simulation/simulate.ts';
 
 /** A whole job. */
 export interface JobSettings {
-  readonly job: 'train' | 'evaluate';
+  readonly job: 'train' | 'evaluate' | 'audit';
   /** As `open` takes it. */
   readonly model: string;
-  /** Users of a training step, or texts that are evaluated. */
+  /** Users of a training step, or texts that are evaluated or audited. */
   readonly users: number;
   readonly threads: number;
 }
@@ -17,9 +17,9 @@ export interface JobSettings {
 /** Items of a user's whole history in training, and so targets: each item after the first, and the text after them. */
 const ITEMS = 8;
 
-/** Training: eight targets a user, with one to eight earlier texts. Evaluation: one text a user, with three. */
+/** Training: eight targets a user, with one to eight earlier texts. Evaluation and audit: one text a user, with three. */
 export function jobExamples({ job, users }: Pick<JobSettings, 'job' | 'users'>): Example[] {
-  if (job === 'evaluate') return simulate({ users, seed: 0, historyItems: 3 });
+  if (job !== 'train') return simulate({ users, seed: 0, historyItems: 3 });
   return simulate({ users, seed: 0, historyItems: ITEMS }).flatMap((example) => {
     const { history } = example;
     const earlier = history.slice(1).map(({ id, query, text }, i): Example => {

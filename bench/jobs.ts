@@ -1,10 +1,11 @@
 /**
  * @file Whole jobs that users wait for, ours beside a careful PyTorch loop, taken in turn.
  *
- *     npx tsx bench/jobs.ts --model FILE.gguf --python PY [--jobs train,evaluate] [--rounds 3] [--warmups 1] [--threads 2] [--shared-only]
+ *     npx tsx bench/jobs.ts --model FILE.gguf --python PY [--jobs train,evaluate,audit] [--rounds 3] [--warmups 1] [--threads 2] [--shared-only]
  *
  * `train`: a step of the default objective, LoRA r = 16 on all linear layers, over growing histories of --users users with eight
- * targets each. `evaluate`: --texts texts with the own history, none and three other users'. PyTorch takes one prompt at a time, so
+ * targets each. `evaluate`: --texts texts with the own history, none and three other users'. `audit`: the same texts with the dose
+ * curve and the effects of items of four of them; its loss is A on our side, the mean of all prompts on the other. PyTorch takes one prompt at a time, so
  * that nothing is padded, with logits at response tokens alone and gradients only where they are needed (jobs_peer.py). Ours is
  * measured with rows packed and beginnings shared and, without --shared-only, with neither. Every side is a process of its own.
  */
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { open } from '../src/app/open/open.ts';
-import { evaluate } from '../src/app/verbs.ts';
+import { audit, evaluate } from '../src/app/verbs.ts';
 import type { Model } from '../src/engine/models/model.ts';
 import type { ModelWorker, WorkerPrompt } from '../src/engine/models/model-worker.ts';
 import { markdownTable } from '../src/reports/text/markdown.ts';
@@ -48,8 +49,8 @@ const { model } = await open(flags.model);
 const folder = await mkdtemp(join(tmpdir(), 'nextquill-jobs-'));
 const load = loadavg()[0]!;
 
-/** Every prompt that `evaluate` scores, caught by a worker in the model's place. */
-async function evaluatedPrompts(settings: JobSettings): Promise<WorkerPrompt[]> {
+/** Every prompt that `evaluate` or `audit` scores, caught by a worker in the model's place. */
+async function scoredPrompts(settings: JobSettings): Promise<WorkerPrompt[]> {
   const prompts: WorkerPrompt[] = [];
   const zeros = ({ responseIds }: { responseIds: readonly number[] }) => new Float32Array(responseIds.length);
   const worker = {
@@ -68,7 +69,8 @@ async function evaluatedPrompts(settings: JobSettings): Promise<WorkerPrompt[]> 
       }));
     },
   } as unknown as ModelWorker;
-  await evaluate({ model: { ...model, worker } as Model }, jobExamples(settings), { others: 3, seed: 0 });
+  const verb = settings.job === 'audit' ? audit : evaluate;
+  await verb({ model: { ...model, worker } as Model }, jobExamples(settings), { others: 3, seed: 0 });
   return prompts;
 }
 
@@ -85,7 +87,7 @@ async function peerFile(settings: JobSettings, dtype: string): Promise<string> {
           })),
         }
       : {
-          prompts: (await evaluatedPrompts(settings)).map(({ promptIds, responseIds }) => ({
+          prompts: (await scoredPrompts(settings)).map(({ promptIds, responseIds }) => ({
             prompt: promptIds,
             response: responseIds,
           })),

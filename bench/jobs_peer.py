@@ -4,7 +4,8 @@ Usage: python bench/jobs_peer.py FILE.json   with {"job", "config", "weights", "
   train     a step over all pairs, one at a time (no padding, nothing shared): the pass with history with gradients, the one without
             under no_grad, logits at response tokens alone; the loss of `nextquill` (half plain, half by the clipped log ratio); then
             clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
-  evaluate  log-probabilities of the response tokens of all prompts, one at a time, under inference_mode, logits at them alone
+  evaluate, audit
+            log-probabilities of the response tokens of all prompts, one at a time, under inference_mode, logits at them alone
 """
 
 import contextlib

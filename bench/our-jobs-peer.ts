@@ -4,7 +4,7 @@
  * Usage: tsx bench/our-jobs-peer.ts '{"job": "train", "model": FILE, "users": 1, "threads": 2, "packing": true}'
  */
 import { open } from '../src/app/open/open.ts';
-import { evaluate } from '../src/app/verbs.ts';
+import { audit, evaluate } from '../src/app/verbs.ts';
 import { mean } from '../src/base/statistics/mean.ts';
 import { blockModules } from '../src/engine/lora/layers.ts';
 import { createAdamW } from '../src/engine/optim/adamw.ts';
@@ -53,12 +53,16 @@ async function main(): Promise<void> {
     const examples = jobExamples(settings);
     step = async () => {
       const counter = tokenCounter();
-      const alone = packing ? {} : { tokensPerRun: 1 };
       const others = 3;
-      const { scores } = await evaluate(opened, examples, {
+      const options = {
         ...{ threads, others, seed: 0, onTokens: counter.add },
-        ...alone,
-      });
+        ...(!packing && { tokensPerRun: 1 }),
+      };
+      if (job === 'audit') {
+        const { effects } = await audit(opened, examples, options);
+        return { loss: effects.total.value, gradientNorm: 0, ...counter.total() };
+      }
+      const { scores } = await evaluate(opened, examples, options);
       // Of all prompts of a text, as the peer has it.
       const loss = mean(
         scores.map(
