@@ -1,5 +1,5 @@
 /** @file One adapter for each user in one process: each equals a run on that user alone; killed, resumed, named, refused. */
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,12 @@ import {
   type UsersEvent,
   type UsersSummary,
 } from '../../../src/method/runs/train-users.ts';
-import { adapterFolder, userFolders } from '../../../src/method/runs/users-folder.ts';
+import {
+  adapterFolder,
+  type UsersManifest,
+  userFolders,
+  userRun,
+} from '../../../src/method/runs/users-folder.ts';
 import { simulate } from '../../../src/method/simulation/simulate.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { allEvents, outcomeOf } from '../../support/train-runs.ts';
@@ -65,6 +70,8 @@ async function summaryOf(events: AsyncGenerator<UsersEvent, UsersSummary>) {
 const whole = freshPlace();
 const { summary, seen } = await summaryOf(trainUsers({ ...shared, out: whole }));
 const foldersOf = (run: string) => join(run, 'users');
+const userFolder = ({ users }: UsersManifest, run: string, name: string) =>
+  userRun(run, users.find(({ user }) => user === name)!.folder);
 
 describe('adapters of many users', () => {
   it.each(['rows', 'history'] as const)('by %s equal those of runs on each user alone', async (texts) => {
@@ -206,6 +213,28 @@ describe('adapters of many users', () => {
     expect(existsSync(out)).toBe(false);
     const inUse = trainUsers({ ...shared, out: whole });
     await expect(summaryOf(inUse)).rejects.toMatchObject({ code: 'run/exists' });
+  });
+
+  it('without a user who leaves name the user nowhere, and the run of the others stays one', async () => {
+    const left = freshPlace();
+    cpSync(whole, left, { recursive: true });
+    const path = join(left, 'users.json');
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as UsersManifest;
+    // As docs/guide/forgetting.md says: the folder, the entry, and the texts in the data.
+    rmSync(userFolder(manifest, left, 'bob'), { recursive: true });
+    const users = manifest.users.filter(({ user }) => user !== 'bob');
+    writeFileSync(path, JSON.stringify({ ...manifest, users }));
+    for (const name of await readdir(left, { recursive: true })) {
+      expect(name).not.toMatch(/bob/i);
+      const file = join(left, name);
+      if (statSync(file).isFile()) expect(readFileSync(file).includes('bob'), name).toBe(false);
+    }
+    const rest = async () => examples.filter(({ user }) => user !== 'bob');
+    const { summary: after } = await summaryOf(resumeUsers(left, { open: { ...open, examples: rest } }));
+    expect(after.adapters.map(({ user, steps }) => [user, steps])).toEqual([
+      ['Ann/Lee', 8],
+      ['cy', 4],
+    ]);
   });
 
   it('refuse a damaged users.json by its key', async () => {
