@@ -8,8 +8,8 @@ export async function breathe(signal: AbortSignal | undefined): Promise<void> {
   throwIfAborted(signal);
 }
 
-/** Milliseconds of work between pauses, in which the process hears Ctrl-C. */
-const PAUSE_MS = 250;
+/** Milliseconds of work between pauses, in which the process hears Ctrl-C, and a server its clients. */
+const PAUSE_MS = 50;
 
 /** A function to call after each piece of work: it lets the process breathe where it is time to. */
 export function pauses(signal: AbortSignal | undefined): () => Promise<void> {

@@ -2,8 +2,9 @@
  * @file Forward passes of a decoder within a graph: the parameters they run with, their inputs, their logits, and the
  * feeds of a run. Scoring, training and generation build the same passes.
  */
+import { breathe, runWithPauses } from '../../base/breathe.ts';
 import { ConfigError } from '../../base/errors.ts';
-import { compile } from '../onnx/program.ts';
+import { compiling } from '../onnx/program.ts';
 import { input } from '../ops/operators.ts';
 import { type Value, withScope } from '../ops/value.ts';
 import { mappedQuantisedBase } from '../quantisation/layout.ts';
@@ -120,6 +121,8 @@ export async function openSession(
     );
   const { folder, tensors } =
     quantised === undefined ? mappedWeights(weights) : mappedQuantisedBase(quantised);
-  const program = compile(outputs, tensors, device);
+  // Building the expressions took a while, too.
+  await breathe(undefined);
+  const program = await runWithPauses(compiling(outputs, tensors, device), undefined);
   return (thread?.createSession ?? createSession)(program, { weightsFolder: folder, ...options });
 }

@@ -1,5 +1,6 @@
 /** @file Lowers expressions to the bytes of one ONNX model. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { runAtOnce } from '../../base/breathe.ts';
 import type { Device } from '../../base/device.ts';
 import { GraphError } from '../../base/errors.ts';
 import { executionOrder } from '../memory/liveness.ts';
@@ -13,7 +14,13 @@ import {
 } from '../ops/value.ts';
 import { createEmitter, type Emitter, type ExternalTensor, MICROSOFT } from './emit.ts';
 import { type LoweringRule, loweringRules, onnxTypes } from './lowering-rules.ts';
-import { ModelProtoSchema, type ValueInfoProto, ValueInfoProtoSchema } from './onnx_pb.ts';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx_pb.ts';
 import { inSections, type NodeGroup } from './sections.ts';
 import { verify } from './verify.ts';
 
@@ -44,6 +51,9 @@ const LEAST_OPERATORS = 4000;
 /** Nodes of a section: smaller ones cost more memory each, larger ones more time to plan, and hold longer what they read (measured). */
 const SECTION_NODES = 200;
 
+/** Nodes that are serialised at once. */
+const NODES_OF_PIECE = 200;
+
 /** From this width on a value is large enough to be freed as soon as it can be: that of a vocabulary. */
 const WIDE = 8192;
 
@@ -56,12 +66,22 @@ const WIDE = 8192;
  */
 export function compile(
   outputs: Readonly<Record<string, Value>>,
+  weights?: ReadonlyMap<string, ExternalTensor>,
+  device?: Device,
+  sectionsFrom?: number,
+): Program {
+  return runAtOnce(compiling(outputs, weights, device, sectionsFrom));
+}
+
+/** The same in pieces, between which a process may hear others: a large graph takes a second or more. */
+export function* compiling(
+  outputs: Readonly<Record<string, Value>>,
   weights: ReadonlyMap<string, ExternalTensor> = new Map(),
   device: Device = 'cpu',
   sectionsFrom = LEAST_OPERATORS,
-): Program {
+): Generator<void, Program> {
   const roots = Object.values(outputs);
-  verify(outputs);
+  yield* verify(outputs);
   const names = new Map<Value, string>();
   const built = nodesInOrder(roots);
   // A cache is written in place, which a section would have to pass on; other devices have planners of their own.
@@ -98,6 +118,7 @@ export function compile(
 
   const starts: { readonly at: number; readonly isOutside: boolean }[] = [];
   for (const node of nodes) {
+    yield;
     starts.push({ at: emit.nodes.length, isOutside: isWide(node) });
     const [value] = node.outputs as [Value];
     if (aliasedValue(value) !== value) continue;
@@ -146,6 +167,7 @@ export function compile(
     });
     emit.nodes.splice(0, condition.at);
     emit.nodes.push(...sections);
+    yield;
   }
   for (const [name, value] of copies) emit.node('Identity', [nameOf(value)], [name]);
   emit.node('SequenceEmpty', [], [NO_COPIES]);
@@ -162,13 +184,28 @@ export function compile(
     ],
     graph: {
       name: 'nextquill',
-      node: emit.nodes,
       initializer: emit.initializers,
       input: [...inputs].map(([name, type]) => valueInfo(name, type)),
       output: [emptySequence(), ...[...outputTypes].map(([name, type]) => valueInfo(name, type))],
     },
   });
-  return { bytes: toBinary(ModelProtoSchema, model), device, inputs, outputs: outputTypes };
+  const bytes = yield* serialised(model, emit.nodes, isSectioned ? 1 : NODES_OF_PIECE);
+  return { bytes, device, inputs, outputs: outputTypes };
+}
+
+/** A model with these nodes in pieces, one behind the other: messages that stand so are read as one, and their lists as one list. */
+function* serialised(
+  model: ModelProto,
+  nodes: readonly NodeProto[],
+  atOnce: number,
+): Generator<void, Uint8Array> {
+  const pieces = [toBinary(ModelProtoSchema, model)];
+  for (let start = 0; start < nodes.length; start += atOnce) {
+    yield;
+    const node = nodes.slice(start, start + atOnce);
+    pieces.push(toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { node } })));
+  }
+  return Buffer.concat(pieces);
 }
 
 /** Bytes of one element. */

@@ -4,17 +4,18 @@ import { sameShape, symbolsOf } from '../ops/dimension.ts';
 import { nodesInOrder, printType, typesOf, type Value } from '../ops/value.ts';
 
 /**
- * Accepts the graph or says what is wrong with it and where.
+ * Accepts the graph, in pieces, or says what is wrong with it and where.
  * @throws {GraphError} a recorded type differs from the rule's, two leaves share a name with different types, or a
  * symbolic dimension is no axis of any input
  */
-export function verify(outputs: Readonly<Record<string, Value>>): void {
+export function* verify(outputs: Readonly<Record<string, Value>>): Generator<void, void> {
   if (Object.keys(outputs).length === 0)
     throw new GraphError('graph: expected at least one output, got none', { code: 'graph/empty' });
   const nodes = nodesInOrder(Object.values(outputs));
   const leaves = new Map<string, Value>();
   const bound = new Set<string>();
   for (const node of nodes) {
+    yield;
     const types = typesOf(node.op, node.inputs, node.attributes, node.scope);
     node.outputs.forEach((value, index) => {
       const expected = types[index];
@@ -40,6 +41,7 @@ export function verify(outputs: Readonly<Record<string, Value>>): void {
     for (const dim of shape) if (typeof dim === 'string' && !/[*+]/.test(dim)) bound.add(dim);
   }
   for (const node of nodes) {
+    yield;
     for (const value of node.outputs) {
       const free = value.shape.flatMap(symbolsOf).find((symbol) => !bound.has(symbol));
       if (free !== undefined)

@@ -1,14 +1,34 @@
 /** @file Graphs are verified, printed and refused by name before ONNX Runtime sees them. */
+import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { vjp } from '../../../src/engine/autodiff/vjp.ts';
+import { ModelProtoSchema } from '../../../src/engine/onnx/onnx_pb.ts';
 import { printGraph } from '../../../src/engine/onnx/print.ts';
-import { compile } from '../../../src/engine/onnx/program.ts';
+import { compile, compiling } from '../../../src/engine/onnx/program.ts';
 import * as ops from '../../../src/engine/ops/operators.ts';
 import { makeNode, type Value, withScope } from '../../../src/engine/ops/value.ts';
 import { createSession } from '../../../src/engine/runtime/session.ts';
 
 const x = ops.input('x', 'f32', ['B', 4]);
 const w = ops.weight('w', [3, 4]);
+
+// A server answered nobody while a graph of 30 layers was checked, lowered and serialised.
+it('a graph is compiled in pieces, each of which is short, and is the one that compile gives at once', async () => {
+  let sum: Value = x;
+  for (let i = 0; i < 1000; i++) sum = ops.add(sum, ops.constant(i % 2 === 0 ? 1 : 0.5));
+  const pieces = compiling({ sum });
+  let count = 0;
+  let piece = pieces.next();
+  for (; !piece.done; piece = pieces.next()) count += 1;
+  expect(count).toBeGreaterThan(3000);
+  expect(Buffer.compare(piece.value.bytes, compile({ sum }).bytes)).toBe(0);
+  const { node, input } = fromBinary(ModelProtoSchema, piece.value.bytes).graph!;
+  expect(node.filter(({ opType }) => opType === 'Add')).toHaveLength(1000);
+  expect(input.map(({ name }) => name)).toEqual(['x']);
+  await using session = await createSession(piece.value);
+  const outputs = await session.run({ x: { data: Float32Array.of(0, 1, 2, 3), shape: [1, 4] } });
+  expect([...outputs.sum!.data]).toEqual([750, 751, 752, 753]);
+});
 
 describe('errors name the node', () => {
   it('an operator says what it got, where, and what it expected', () => {
