@@ -1,6 +1,11 @@
 /**
  * @file Writes texts token by token: each prompt runs once into its row of a key/value cache, then all rows step
  * together, and a row whose text has ended makes room. How texts are drawn does not depend on their neighbours.
+ *
+ * A server's running batch (scheduler.ts) has a loop of its own, and does not serve here. It steps the first texts while later prompts
+ * run, so that passes have other rows: of 257 log-probabilities of eight texts 66 then differ in their last digits, and a near tie gives
+ * another text for the same seed. It pushes its steps, where these come as the caller asks, and computes neither by a worker nor with a
+ * contrasted adapter. What both share is below them: the passes, the cache, and how a text is drawn and ended (text-sequence.ts).
  */
 import { throwIfAborted } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
