@@ -173,7 +173,7 @@ def start_margins(scored: Scored, spec: Spec, setting: Setting, ranks: Ranks, pr
     pairs = spec.pairs
     own, other = (
         score_prompts(scored, spec, setting, ranks, progress, prompts, pairs.response)
-        for prompts in (pairs.with_history, pairs.other_history)
+        for prompts in (pairs.with_history, pairs.others["otherHistory"])
     )
     compared = torch.repeat_interleave(pairs.is_compared, pairs.response.lengths)
     return torch.where(compared, own - other, torch.zeros_like(own))

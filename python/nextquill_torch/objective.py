@@ -51,7 +51,12 @@ class Plan:
     def effect_losses(self) -> tuple[str, ...]:
         """The losses on effects, beside the fit."""
         calibrates = self.fit == "withHistory" and self.options["calibrationWeight"] > 0
-        kinds = {"difference": self.difference != "none", "calibration": calibrates, "targets": self.needs_placebo_most}
+        kinds = {
+            "difference": self.difference != "none",
+            "calibration": calibrates,
+            "targets": self.needs_placebo_most,
+            "contrast": self.contrasts,
+        }
         return tuple(kind for kind, is_on in kinds.items() if is_on)
 
     @property
@@ -98,9 +103,19 @@ class Plan:
         return self.options["anchorWeight"] > 0
 
     @property
-    def needs_other(self) -> bool:
-        """A pass with another user's history."""
-        return self.preference or self.from_other
+    def contrasts(self) -> bool:
+        """Whether the own history is told from those of other users by the whole text."""
+        return self.fit == "withHistory" and self.options["contrastWeight"] > 0
+
+    @property
+    def needs_others(self) -> int:
+        """Passes with another user's history each."""
+        contrasted = int(self.options["contrastHistories"]) if self.contrasts else 0
+        return max(int(self.preference or self.from_other), contrasted)
+
+    @property
+    def other_passes(self) -> tuple[str, ...]:
+        return tuple(other_pass(place) for place in range(self.needs_others))
 
     @property
     def from_other(self) -> bool:
@@ -110,7 +125,8 @@ class Plan:
     @property
     def effects_of_none(self) -> bool:
         """Whether losses on effects compare with the pass without history."""
-        return any(kind != "difference" or not self.from_other for kind in self.effect_losses)
+        compared = (kind for kind in self.effect_losses if kind != "contrast")
+        return any(kind != "difference" or not self.from_other for kind in compared)
 
     @property
     def needs_start_margin(self) -> bool:
@@ -127,7 +143,7 @@ class Plan:
     def pass_names(self) -> tuple[str, ...]:
         """The passes of a training step."""
         own = ("withHistory", "withoutHistory") if self.passes == "pair" else (self.passes,)
-        return (*own, "otherHistory") if self.needs_other else own
+        return (*own, *self.other_passes)
 
     @property
     def gradient_through_weights(self) -> bool:
@@ -159,7 +175,9 @@ class Plan:
             wanted.append("difference")
         if self.needs_anchor:
             wanted.append("anchor")
-        if self.preference:
+        if self.contrasts:
+            wanted += self.other_passes
+        elif self.preference:
             wanted.append("otherHistory")
         return tuple(wanted)
 
@@ -168,6 +186,11 @@ class Plan:
         """Options of token_scores."""
         of = self.options
         return ScoreOptions(bool(of["stopGradient"]), float(of["plausibility"]), float(of["strengthSpread"]), self.from_other)
+
+
+def other_pass(place: int) -> str:
+    """The pass with another user's history, 0 for the first."""
+    return "otherHistory" if place == 0 else f"otherHistory{place + 1}"
 
 
 def plan_of(name: str, options: Mapping[str, object] | None = None, estimator: str = "dynamic") -> Plan:
@@ -361,6 +384,18 @@ def target_loss(plan: Plan, tokens: Mapping[str, Tensor], given: Mapping[str, Te
     return torch.where(target > given["placeboMost"], near * (distance - near / 2), torch.zeros_like(distance))
 
 
+def contrast_loss(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups) -> Tensor:
+    """InfoNCE over histories (arXiv 1807.03748, Eq. (4)) of a token's example, by its mean log-likelihoods, at each of its tokens: [S].
+
+    −ln( e^(ℓ_h/τ) / Σ_{j ∈ {h, others}} e^(ℓ_j/τ) ) with gradient into all passes.
+    """
+    own = tokens[plan.fit]
+    scaled = groups.uniform.to(own.dtype) / float(plan.options["contrastTemperature"])
+    histories = plan.other_passes[: int(plan.options["contrastHistories"])]
+    leads = [groups.summed((tokens[name] - own) * scaled) for name in histories]
+    return torch.logsumexp(torch.stack([torch.zeros_like(own), *leads]), 0)
+
+
 def loss_of(
     plan: Plan,
     tokens: Mapping[str, Tensor],
@@ -370,7 +405,7 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The share of a step's loss that these tokens have, and its parts for the record; Eq. (4), (6)–(8) of arXiv 2506.02368.
 
-    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + κ/2 Σ_{s = 1 ± δ} CE̅(z_∅ + s (z_h − z_∅), y) + τ H̅(A − A*) + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
+    (1 − μ) Σ ω̃ CE(z_h, y) + μ CE̅(z_h, y) + α Σ w CE_P(z_h − z_∅, y) + κ/2 Σ_{s = 1 ± δ} CE̅(z_∅ + s (z_h − z_∅), y) + τ H̅(A − A*) + ν InfoNCE + β KL̅(p_0 ‖ p_∅), in nats; or, with a preference, that loss and
     φ of the fit in place of the first two terms.
     w is 1 / |S| or ω̃, and 0 where `differenceAt` leaves a token out; P are the tokens that difference_score compares.
     `tokens` has what `plan.scores` names: log-probabilities f32[S], and `divergence` and `anchor` as they are.
@@ -405,6 +440,10 @@ def loss_of(
         values = target_loss(plan, tokens, given or {}) * groups.history
         parts["effectTargets"] = groups.total(values, groups.uniform)
         loss = loss + parts["effectTargets"] * (options["targetWeight"] * effect_scale)
+    if plan.contrasts:
+        values = contrast_loss(plan, tokens, groups) * groups.per_token(groups.is_compared).to(torch.float32)
+        parts["contrast"] = groups.total(values, groups.uniform)
+        loss = loss + parts["contrast"] * (options["contrastWeight"] * effect_scale)
     if plan.needs_anchor:
         parts["anchor"] = groups.total(tokens["anchor"] * groups.history, groups.uniform)
         loss = loss + parts["anchor"] * options["anchorWeight"]
@@ -448,6 +487,7 @@ def nextquill_loss(
     generic: Tensor | None = None,
     copied: Tensor | None = None,
     other: Tensor | None = None,
+    further: Sequence[Tensor] = (),
     is_compared: Tensor | None = None,
     start_margin: Tensor | None = None,
     effect_scale: float = 1.0,
@@ -462,6 +502,7 @@ def nextquill_loss(
     copied: bool[S] or f32[S], which tokens stand in runs that the shown history holds; for copyDiscount.
     other: log p(y_t) with another user's history; is_compared: bool[examples], those with their own history by default;
     start_margin: own − other of the starting model. For objectives with a preference.
+    further: as other, with the second and further users' histories; for contrastHistories above 1.
     options: those of a recipe's objectiveOptions, such as plainWeight=0.3.
     """
     plan = plan_of(objective, options)
@@ -470,7 +511,7 @@ def nextquill_loss(
         "calibration": calibration,
         "divergence": divergence,
         "anchor": anchor,
-        "otherHistory": other,
+        **{other_pass(place): values for place, values in enumerate([other, *further])},
     }
     tokens = _tokens_of(plan.scores, own, none, others)
     if plan.needs_start_margin and start_margin is None:

@@ -60,7 +60,7 @@ def batch_of(
 
     noise_of: seed and step, for adapters with dropout: a token draws by its distance from the end of its row.
     """
-    prompts = {"withHistory": pairs.with_history, "withoutHistory": pairs.without_history, "otherHistory": pairs.other_history}
+    prompts = {"withHistory": pairs.with_history, "withoutHistory": pairs.without_history, **(pairs.others or {})}
     responses = [pairs.response.row(i) for i in examples]
     masks = [_mask_of(pairs, i) for i in examples]
     sides = {}

@@ -84,7 +84,7 @@ class ScoreOptions:
 def scores_of_logits(
     wanted: Sequence[str], logits: Mapping[str, Tensor], targets: Tensor, options: ScoreOptions
 ) -> list[Tensor]:
-    """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, start."""
+    """The wanted numbers, each [S]; logits by pass: withHistory, withoutHistory, otherHistory, otherHistory2 and so on, start."""
     z_h, z_0 = logits.get("withHistory"), logits.get("withoutHistory")
 
     def compared(name: str) -> Tensor:
@@ -94,13 +94,18 @@ def scores_of_logits(
     made: dict[str, Callable[[], Tensor]] = {
         "withHistory": lambda: log_probability(z_h, targets),
         "withoutHistory": lambda: log_probability(z_0, targets),
-        "otherHistory": lambda: log_probability(logits["otherHistory"], targets),
         "difference": lambda: difference_score(z_h, compared(base), targets, options.plausibility),
         "calibration": lambda: calibration_score(z_h, compared("withoutHistory"), targets, options.strength_spread),
         "divergence": lambda: divergence(z_h, z_0),
         "anchor": lambda: anchor_divergence(logits["start"], z_0),
     }
-    return [made[name]() for name in wanted]
+
+    def score(name: str) -> Tensor:
+        if name.startswith("otherHistory"):
+            return log_probability(logits[name], targets)
+        return made[name]()
+
+    return [score(name) for name in wanted]
 
 
 def token_scores(

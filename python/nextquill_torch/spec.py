@@ -47,8 +47,8 @@ class Pairs:
     fitted: Tensor | None
     #: bool[response values], which stand in runs that the shown history holds; where the objective asks.
     copied: Tensor | None = None
-    #: Prompts with another user's history, and bool[P], which pairs have one; where the objective compares them.
-    other_history: Ragged | None = None
+    #: Prompts with other users' histories by the names of their passes, and bool[P], which pairs have them; where the objective compares.
+    others: Mapping[str, Ragged] | None = None
     is_compared: Tensor | None = None
 
     def __len__(self) -> int:
@@ -165,13 +165,14 @@ class Spec:
         copied = None
         if self.plan.needs_copied:
             copied = self._column(name, tensors, "copied", torch.uint8, len(response.values)).bool()
-        if not self.plan.needs_other:
+        if self.plan.needs_others == 0:
             return Pairs(*sides, response, has_history, fitted, copied)
-        other = self._ragged(name, tensors, "otherHistory")
+        others = {key: self._ragged(name, tensors, key) for key in self.plan.other_passes}
         is_compared = self._column(name, tensors, "isCompared", torch.uint8, len(response)).bool()
-        if len(other) != len(response) or int(other.lengths.min()) == 0:
-            raise self._fault(name, "otherHistory", f"{len(response)} rows of at least one token each", "others")
-        return Pairs(*sides, response, has_history, fitted, copied, other, is_compared)
+        for key, other in others.items():
+            if len(other) != len(response) or int(other.lengths.min()) == 0:
+                raise self._fault(name, key, f"{len(response)} rows of at least one token each", "others")
+        return Pairs(*sides, response, has_history, fitted, copied, others, is_compared)
 
     @cached_property
     def steps(self) -> list[StepPlan]:

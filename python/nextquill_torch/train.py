@@ -40,6 +40,7 @@ class Training:
         self.parts += ["logitDifference"] if self.plan.difference != "none" else []
         self.parts += ["calibration"] if "calibration" in self.plan.effect_losses else []
         self.parts += ["effectTargets"] if "targets" in self.plan.effect_losses else []
+        self.parts += ["contrast"] if self.plan.contrasts else []
         self.parts += ["anchor"] if self.plan.needs_anchor else []
         self.setting: Setting = setting_of(spec, ranks, events)
         self.layout = layout_of(spec, ranks, self.setting)

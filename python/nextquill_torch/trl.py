@@ -76,7 +76,7 @@ class NextQuillTrainer(SFTTrainer):
         **others,
     ):
         self.plan = plan_of(objective, objective_options)
-        if self.plan.needs_generic or self.plan.needs_placebo_most or self.plan.needs_other:
+        if self.plan.needs_generic or self.plan.needs_placebo_most or self.plan.needs_others > 0:
             raise SpecFault(
                 f"objective: expected one of the user's own histories inside TRL, got {objective}, which needs other users'",
                 code="trl/objective",

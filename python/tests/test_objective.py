@@ -14,6 +14,7 @@ from nextquill_torch.scores import divergence, log_probability, token_scores
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 OBJECTIVES = json.loads((GOLDEN / "objectives.json").read_text())
 OPTIONS = json.loads((GOLDEN / "objective-options.json").read_text())
+CONTRAST = json.loads((GOLDEN / "contrast.json").read_text())
 PLANS = json.loads((GOLDEN / "objective-plans.json").read_text())["plans"]
 
 #: The goldens are f64, this is f32. Where torch's own f32 differs more (a divergence that cancels), so may this.
@@ -40,8 +41,8 @@ def loss_and_gradients(plan, leaves, targets, groups, given=None, effect_scale=1
     """The objective through chunks of hidden rows, the head being the identity."""
     needed = {"withHistory", "withoutHistory"} if plan.passes == "pair" else {plan.passes}
     hidden = {name: value for name, value in leaves.items() if name in needed}
-    if plan.needs_other:
-        hidden["otherHistory"] = leaves["otherHistory"]
+    for name in plan.other_passes:
+        hidden[name] = leaves[name]
     if plan.needs_anchor:
         hidden["start"] = start
     heads = {name: lambda rows: rows for name in hidden}
@@ -81,7 +82,7 @@ def test_options_are_the_goldens(case, label):
     estimator = "fixed" if "estimate" in entry["given"] else "dynamic"
     plan = plan_of(entry["objective"], entry["options"], estimator)
     leaves, targets, groups = case_of(case["examples"])
-    if plan.needs_other:
+    if plan.needs_others > 0:
         groups = replace(groups, is_compared=groups.has_history)
         leaves["otherHistory"] = torch.cat([tensor(example["zOtherHistory"]) for example in case["examples"]])
     given = {
@@ -117,12 +118,34 @@ def test_plans_are_those_of_typescript(entry):
         "placeboMost": plan.needs_placebo_most,
         "copied": plan.needs_copied,
         "anchor": plan.needs_anchor,
-        "other": plan.needs_other,
+        "others": plan.needs_others,
         "startMargin": plan.needs_start_margin,
         "scale": plan.needs_scale,
     }
     made = {"fit": plan.fit, "weights": plan.weights, "difference": plan.difference, "passes": plan.passes, "needs": needs}
     assert made == entry["plan"]
+
+
+@pytest.mark.parametrize("case", CONTRAST["cases"], ids=lambda case: case["name"])
+def test_the_contrast_of_histories_is_the_golden(case):
+    plan = plan_of("sft", case["options"])
+    examples = case["examples"]
+    leaves = {"withHistory": torch.cat([tensor(example["zWithHistory"]) for example in examples]).requires_grad_()}
+    for place, name in enumerate(plan.other_passes):
+        leaves[name] = torch.cat([tensor(example["zOtherHistories"][place]) for example in examples]).requires_grad_()
+    targets = torch.cat([torch.tensor(example["targets"]) for example in examples])
+    example_of = torch.cat([torch.full((len(example["targets"]),), i) for i, example in enumerate(examples)])
+    compared = torch.tensor([example["isCompared"] for example in examples])
+    groups = Groups(example_of, torch.ones(len(examples), dtype=torch.bool), len(examples), compared)
+    loss, parts = loss_and_gradients(plan, leaves, targets, groups)
+    # Relative: a temperature of 0.01 makes hundreds of it.
+    assert abs(float(loss) - case["loss"]) < 5e-6 * (1 + abs(case["loss"])) and "contrast" in parts
+    wanted = {"withHistory": [example["gradWithHistory"] for example in examples]}
+    for place, name in enumerate(plan.other_passes):
+        wanted[name] = [example["gradOtherHistories"][place] for example in examples]
+    for name, rows in wanted.items():
+        gradient = torch.cat([tensor(part) for part in rows])
+        assert float((leaves[name].grad - gradient).abs().max()) < 5e-6 * (1 + float(gradient.abs().max())), name
 
 
 def test_every_row_has_a_plan():

@@ -67,6 +67,8 @@ describe('the objectives of Python', () => {
       [{ targetWeight: 1 }, 'fixed'],
       [{ differenceFrom: 'otherHistory' }, 'dynamic'],
       [{ calibrationWeight: 0.5 }, 'dynamic'],
+      [{ contrastWeight: 0.5 }, 'dynamic'],
+      [{ contrastWeight: 0.5, contrastHistories: 3, effectWarmup: 0.5 }, 'dynamic'],
       [{ calibrationWeight: 0.5, effectStart: 0.5, stopGradient: true }, 'dynamic'],
       [{ differenceAt: 'preferenceTokens' }, 'dynamic'],
       [{ differenceAt: 'preferenceTokens' }, 'fixed'],

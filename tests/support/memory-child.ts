@@ -10,11 +10,13 @@ import { trainPairs } from '../../src/method/runs/train.ts';
 import type { TrainingSettings } from '../../src/method/training/settings.ts';
 
 export interface MemoryChildOptions extends TrainingSettings {
+  /** Prompts with other users' histories of each pair, as long as that with the own one; none by default. */
+  readonly others?: number;
   readonly tokens: readonly [withHistory: number, withoutHistory: number, response: number];
 }
 
 const [out, json] = process.argv.slice(2);
-const { tokens, ...settings } = JSON.parse(json!) as MemoryChildOptions;
+const { tokens, others = 0, ...settings } = JSON.parse(json!) as MemoryChildOptions;
 const random = randomStream(0, 'tests/memory');
 const ids = (count: number) => Array.from({ length: count }, () => 4 + random.integer(4000));
 const [long, short, response] = tokens;
@@ -26,6 +28,8 @@ const pairs = Array.from({ length: 16 }, () => ({
   responseEnds: ids(response),
   historyItemsUsed: 1,
   hasHistory: true,
+  ...(others > 0 && { otherHistoryIds: ids(long) }),
+  ...(others > 1 && { furtherHistoryIds: Array.from({ length: others - 1 }, () => ids(long)) }),
 }));
 const model = await loadModel(embeddedModelFolder);
 const events = trainPairs({

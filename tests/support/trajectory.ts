@@ -3,6 +3,7 @@ import type { Adapter } from '../../src/engine/lora/adapter-folder.ts';
 import type { Model } from '../../src/engine/models/model.ts';
 import { createAdamW } from '../../src/engine/optim/adamw.ts';
 import { viewsOf } from '../../src/engine/optim/flat-parameters.ts';
+import type { ObjectiveOptions } from '../../src/method/objectives/objective-options.ts';
 import type { ObjectiveName } from '../../src/method/objectives/objectives.ts';
 import { planObjective } from '../../src/method/objectives/plan.ts';
 import type { PromptPair } from '../../src/method/prompts/pair.ts';
@@ -12,12 +13,16 @@ import { createTrainingGraph } from '../../src/method/training/training-graph.ts
 /** What a golden of a trajectory says about its steps: one batch each. */
 export interface TrajectoryGolden {
   readonly settings: { learningRate: number; weightDecay: number; maxNorm: number };
-  readonly batches: Pick<PromptPair, 'withHistoryIds' | 'withoutHistoryIds' | 'responseIds'>[][];
+  readonly batches: Pick<
+    PromptPair,
+    'withHistoryIds' | 'withoutHistoryIds' | 'responseIds' | 'otherHistoryIds' | 'furtherHistoryIds'
+  >[][];
 }
 
 export interface TrajectoryOptions {
   readonly model: Model;
   readonly objective: ObjectiveName;
+  readonly objectiveOptions?: ObjectiveOptions;
   /** What training starts from; all weights of the model are trained when absent. */
   readonly adapter?: Adapter | undefined;
   /** Moves every label by so many tokens: a fault that must show. */
@@ -37,11 +42,11 @@ const pairOf = (ids: TrajectoryGolden['batches'][number][number]): PromptPair =>
 /** Losses before each update, gradient norms before clipping, and the trained tensors at the end. */
 export async function trainTrajectory(
   { settings, batches }: TrajectoryGolden,
-  { model, objective, adapter, shift = 0, threads = 1 }: TrajectoryOptions,
+  { model, objective, objectiveOptions, adapter, shift = 0, threads = 1 }: TrajectoryOptions,
 ) {
   await using graph = await createTrainingGraph({
     model,
-    objective: planObjective(objective),
+    objective: planObjective(objective, objectiveOptions),
     seed: 0,
     threads,
     ...(adapter === undefined ? {} : { lora: adapter.lora }),

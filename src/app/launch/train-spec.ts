@@ -6,9 +6,9 @@ import type { Model } from '../../engine/models/model.ts';
 import type { WorkerModel, WorkerPair } from '../../engine/models/model-worker.ts';
 import { companions, savedConfig } from '../../engine/models/save-model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
-import { type ObjectivePlan, reachesWithoutHistory } from '../../method/objectives/plan.ts';
+import { type ObjectivePlan, otherPassNames, reachesWithoutHistory } from '../../method/objectives/plan.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
-import type { PromptPair } from '../../method/prompts/pair.ts';
+import { otherPrompts, type PromptPair } from '../../method/prompts/pair.ts';
 import { recipeOf } from '../../method/runs/manifest.ts';
 import type { RunInfo } from '../../method/runs/run-info.ts';
 import type { FixedEstimates } from '../../method/training/estimators.ts';
@@ -132,7 +132,8 @@ export function objectiveSpec(plan: ObjectivePlan): ObjectiveSpec {
 }
 
 /** The ids of a pair, and what is known of the response's. */
-export type PairIds = WorkerPair & Pick<PromptPair, 'fitted' | 'copied' | 'otherHistoryIds'>;
+export type PairIds = WorkerPair &
+  Pick<PromptPair, 'fitted' | 'copied' | 'otherHistoryIds' | 'furtherHistoryIds'>;
 
 /** Both prompts and the response of each pair, what is known of response tokens, and whether a history shows. */
 export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
@@ -159,11 +160,13 @@ export function pairTensors(pairs: readonly PairIds[]): TensorToWrite[] {
   ];
 }
 
-/** Prompts with another user's history, the own prompt again where a pair is compared with nobody's, and which pairs are. */
+/** Prompts with other users' histories, the own prompt again where a pair is compared with nobody's, and which pairs are. */
 const otherTensors = (pairs: readonly PairIds[]): TensorToWrite[] => [
-  ...ragged(
-    'otherHistory',
-    pairs.map(({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds),
+  ...otherPassNames(Math.max(...pairs.map((pair) => otherPrompts(pair).length))).flatMap((pass, place) =>
+    ragged(
+      pass,
+      pairs.map((pair) => otherPrompts(pair)[place] ?? pair.withHistoryIds),
+    ),
   ),
   column(
     'isCompared',

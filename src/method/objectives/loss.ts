@@ -12,6 +12,7 @@ import { type Value, withScope } from '../../engine/ops/value.ts';
 import type { LogitPair } from '../effects/effects.ts';
 import { anchorDivergence } from './anchor.ts';
 import { calibrationLoss } from './calibration.ts';
+import { contrastLoss } from './contrast.ts';
 import { differenceLoss } from './difference.ts';
 import type { ObjectivePlan } from './plan.ts';
 import { preferenceLoss } from './preference.ts';
@@ -26,6 +27,8 @@ export interface ObjectiveInputs extends EffectInputs {
   readonly withoutHistory?: Value;
   /** Logits with another user's history, f32[S, V]; those with the own one where an example is compared with nobody's. */
   readonly otherHistory?: Value;
+  /** Logits with the second and further other users' histories, in the same way. */
+  readonly furtherHistories?: readonly Value[];
   /** f32[S], 1 where the token's example is compared with another user's history, else 0. */
   readonly isCompared?: Value;
   readonly groups: TokenGroups;
@@ -56,12 +59,13 @@ export function objectiveWeights(
  *    + \alpha \sum_t w_t\, \mathrm{CE}_{P_t}(z_h - z_\varnothing, y_t)
  *    + \tfrac{\kappa}{2} \sum_{s = 1 \pm \delta_s} \overline{\mathrm{CE}}(z_\varnothing + s (z_h - z_\varnothing), y)
  *    + \tau\, \overline{1[A^* > \max_v A^*_v]\, H_c(A - A^*)}
+ *    - \nu\, \ln \frac{e^{\ell_h / \tau_c}}{\sum_{v \in \{h, v_1 … v_k\}} e^{\ell_v / \tau_c}}
  *    + \beta\, \overline{\mathrm{KL}}(p_0 \| p_\varnothing) $$
  * or, where a row has a preference, that loss ({@link preferenceLoss}) and φ of the fit in place of the first two terms,
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
  * z_∅ of the difference is z with another user's history where `differenceFrom` says so.
  * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
- * μ, κ, τ, β and p_0 (the starting model without history) are ours, off by default.
+ * μ, κ, τ, ν ({@link contrastLoss}), β and p_0 (the starting model without history) are ours, off by default.
  * Examples without history contribute plain cross-entropy, no loss on effects and no anchor.
  * Gradient: into z_h, and into z_∅ through losses on effects unless `stopGradient`, and through the anchor; weights carry
  * none, except with `weightGradient`.
@@ -69,6 +73,7 @@ export function objectiveWeights(
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
   const { plainWeight, anchorWeight, effectWeight, calibrationWeight, targetWeight, preferenceFit } =
     plan.options;
+  const { contrastWeight } = plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
   /** A loss on effects with its factor, which may grow over the steps. */
@@ -119,6 +124,13 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
       const values = mul(targetLoss(targeted, plan.options), groups.hasHistory);
       parts.effectTargets = total(values, groups.uniform);
       loss = add(loss, scaled(parts.effectTargets, targetWeight));
+    }
+    if (plan.effectLosses.includes('contrast')) {
+      const histories = [inputs.otherHistory!, ...(inputs.furtherHistories ?? [])];
+      const others = histories.map((logits) => selectedLogProbability(logits, targets));
+      const values = contrastLoss({ own: neg(crossEntropy), others }, groups, plan.options);
+      parts.contrast = total(mul(values, inputs.isCompared!), groups.uniform);
+      loss = add(loss, scaled(parts.contrast, contrastWeight));
     }
     if (plan.needs.anchor) {
       const divergence = anchorDivergence(inputs.anchor!, pair.withoutHistory);

@@ -23,7 +23,9 @@ export type ActsOn =
   | 'historyFit'
   | 'calibration'
   | 'targets'
+  | 'contrast'
   | 'effectLosses'
+  | 'comparedPass'
   | 'preference'
   | 'everything';
 
@@ -135,11 +137,32 @@ export const objectiveOptionTable = {
     actsOn: 'targets',
     describe: 'c: distance of two effects up to which it counts squared, nats',
   },
+  contrastWeight: {
+    default: 0,
+    range: [0, UNBOUNDED],
+    actsOn: 'historyFit',
+    describe:
+      'ν: factor of the contrast, by which the own history is to make the whole text likelier than other users’ histories do (InfoNCE)',
+  },
+  contrastHistories: {
+    default: 1,
+    range: [1, UNBOUNDED],
+    isWhole: true,
+    actsOn: 'contrast',
+    describe: 'k: other users’ histories that the own one is contrasted with, a pass of each step for each',
+  },
+  // As SimCLR's (arXiv 2002.05709), whose scores have no unit; here the loss ends a few tenths of a nat a token above the others.
+  contrastTemperature: {
+    default: 0.1,
+    range: [0.001, UNBOUNDED],
+    actsOn: 'contrast',
+    describe: 'τ_c: difference of two mean log-likelihoods that counts as one, nats a token',
+  },
   effectStart: {
     default: 0,
     range: [0, 1],
     actsOn: 'effectLosses',
-    describe: 'share of the steps that are taken before losses on effects (factors α, κ, τ) begin',
+    describe: 'share of the steps that are taken before losses on effects (factors α, κ, τ, ν) begin',
   },
   effectWarmup: {
     default: 0,
@@ -149,7 +172,7 @@ export const objectiveOptionTable = {
   },
   stopGradient: {
     default: false,
-    actsOn: 'effectLosses',
+    actsOn: 'comparedPass',
     describe: 'no gradient of losses on effects into the pass that they compare with',
   },
   // True in the reference code.

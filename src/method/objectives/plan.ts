@@ -32,14 +32,15 @@ export const estimatorNames: readonly EstimatorName[] = ['dynamic', 'fixed', 'mo
 /** Which passes with the user's own prompts a training step takes. */
 export type Passes = 'withHistory' | 'withoutHistory' | 'pair';
 
-/** One pass over the response tokens. */
-export type PassName = 'withHistory' | 'withoutHistory' | 'otherHistory';
+/** One pass over the response tokens; those with other users' histories are counted from the second on. */
+export type PassName = 'withHistory' | 'withoutHistory' | OtherPassName;
+export type OtherPassName = 'otherHistory' | `otherHistory${number}`;
 
 /**
- * The losses on effects, beside the fit: on the logit difference, on how the text's likelihood moves with the effect's size, and
- * on the distance from an estimator's effects.
+ * The losses on effects, beside the fit: on the logit difference, on how the text's likelihood moves with the effect's size, on
+ * the distance from an estimator's effects, and on what the own history does for the whole text beside others'.
  */
-export type EffectLoss = 'difference' | 'calibration' | 'targets';
+export type EffectLoss = 'difference' | 'calibration' | 'targets' | 'contrast';
 
 /** An objective with everything that follows from its options. */
 export interface ObjectivePlan {
@@ -78,8 +79,8 @@ export interface ObjectivePlan {
     readonly copied: boolean;
     /** Logits of the starting model without history. */
     readonly anchor: boolean;
-    /** A pass with another user's history. */
-    readonly other: boolean;
+    /** Passes with another user's history each; 0 for none. */
+    readonly others: number;
     /** How much likelier the starting model finds the text with the own history than with the other one. */
     readonly startMargin: boolean;
     /** The factor of losses on effects in this step. */
@@ -143,6 +144,8 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
   const fromOther = difference !== 'none' && options.differenceFrom === 'otherHistory';
   const hasTargets = fit === 'withHistory' && options.targetWeight > 0;
   if (hasTargets) effectLosses.push('targets');
+  const isContrasted = fit === 'withHistory' && options.contrastWeight > 0;
+  if (isContrasted) effectLosses.push('contrast');
   const asksPreferenceTokens = difference !== 'none' && options.differenceAt === 'preferenceTokens';
   const asksEffects = isWeighted || asksPreferenceTokens || hasTargets;
   const needs = {
@@ -151,11 +154,11 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
     generic: (isSigned(rule) || asksPreferenceTokens) && options.weightsFrom === 'userSpecific',
     copied: (isWeighted || asksPreferenceTokens) && options.copyDiscount > 0,
     anchor: options.anchorWeight > 0,
-    other: preference || fromOther,
+    others: Math.max(preference || fromOther ? 1 : 0, isContrasted ? options.contrastHistories : 0),
     startMargin: preference && options.startMargin,
     scale: effectLosses.length > 0 && (options.effectWarmup > 0 || options.effectStart > 0),
   };
-  const readsNone = effectLosses.some((loss) => loss !== 'difference' || !fromOther);
+  const readsNone = effectLosses.some((loss) => comparesWithNone(loss, options));
   const comparesPasses = readsNone || needs.anchor || (asksEffects && !needs.estimate);
   const passes = fit === 'withHistory' && comparesPasses ? 'pair' : fit;
   return {
@@ -175,10 +178,28 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
   };
 }
 
+/** Whether a loss on effects compares with the pass without history. */
+const comparesWithNone = (loss: EffectLoss, { differenceFrom }: ResolvedObjectiveOptions): boolean =>
+  loss !== 'contrast' && (loss !== 'difference' || differenceFrom === 'none');
+
+/** The name of a pass with another user's history, 0 for the first. */
+const otherPassName = (place: number): OtherPassName =>
+  place === 0 ? 'otherHistory' : `otherHistory${place + 1}`;
+
+/** The place of another user's history by the name of its pass, 0 for the first; undefined for the user's own prompts. */
+export function placeOfOther(pass: string): number | undefined {
+  const place = /^otherHistory(\d*)$/.exec(pass)?.[1];
+  return place === undefined ? undefined : place === '' ? 0 : Number(place) - 1;
+}
+
+/** The passes with so many other users' histories. */
+export const otherPassNames = (others: number): readonly OtherPassName[] =>
+  Array.from({ length: others }, (_, place) => otherPassName(place));
+
 /** The passes of a training step by their names. */
 export function passNamesOf({ passes, needs }: Pick<ObjectivePlan, 'passes' | 'needs'>): readonly PassName[] {
   const own: readonly PassName[] = passes === 'pair' ? ['withHistory', 'withoutHistory'] : [passes];
-  return needs.other ? [...own, 'otherHistory'] : own;
+  return [...own, ...otherPassNames(needs.others)];
 }
 
 /** Whether a gradient flows into the pass without history. */
@@ -191,7 +212,7 @@ export function reachesWithoutHistory({
   options,
 }: ObjectivePlan): boolean {
   if (passes !== 'pair') return fit === 'withoutHistory';
-  const fromNone = effectLosses.some((loss) => loss !== 'difference' || options.differenceFrom === 'none');
+  const fromNone = effectLosses.some((loss) => comparesWithNone(loss, options));
   return (
     (fromNone && !options.stopGradient) || (rule === 'divergence' && options.weightGradient) || needs.anchor
   );
@@ -279,6 +300,16 @@ const actedOn: Readonly<
   effectLosses: {
     words: 'losses on effects',
     isIn: ({ effectLosses }) => effectLosses.length > 0,
+    remedy: 'choose an objective with one, such as nextquill-paper, or set calibrationWeight above 0',
+  },
+  contrast: {
+    words: 'a contrast of histories',
+    isIn: ({ effectLosses }) => effectLosses.includes('contrast'),
+    remedy: 'set contrastWeight above 0',
+  },
+  comparedPass: {
+    words: 'losses on effects that may leave the compared pass as it is (the contrast moves all passes)',
+    isIn: ({ effectLosses }) => effectLosses.some((loss) => loss !== 'contrast'),
     remedy: 'choose an objective with one, such as nextquill-paper, or set calibrationWeight above 0',
   },
   preference: {

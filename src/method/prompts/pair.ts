@@ -56,11 +56,20 @@ export interface PromptPair extends Prompts {
   readonly responseEnds: readonly number[];
   /** The prompt with another user's history, where an objective compares the own one with it. */
   readonly otherHistoryIds?: readonly number[];
+  /** Prompts with the second and further other users' histories, where an objective contrasts the own one with several. */
+  readonly furtherHistoryIds?: readonly (readonly number[])[];
   /** Which response tokens stand in runs of words that the shown history holds, where an objective asks. */
   readonly copied?: readonly boolean[];
   /** Which response tokens are fitted; all when absent. The others are read and not predicted. */
   readonly fitted?: readonly boolean[];
 }
+
+/** The prompts of a pair with other users' histories; none where it is compared with nobody. */
+export const otherPrompts = ({
+  otherHistoryIds,
+  furtherHistoryIds = [],
+}: Pick<PromptPair, 'otherHistoryIds' | 'furtherHistoryIds'>): readonly (readonly number[])[] =>
+  otherHistoryIds === undefined ? [] : [otherHistoryIds, ...furtherHistoryIds];
 
 /** The items of the history that prompts show, in its order. */
 export interface ShownItems {

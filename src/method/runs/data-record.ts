@@ -1,7 +1,7 @@
 /** @file What a manifest says of the data, and the comparison of data found later with it. */
 import { CheckpointError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import type { PromptPair } from '../prompts/pair.ts';
+import { otherPrompts, type PromptPair } from '../prompts/pair.ts';
 import type { DataRecord } from './manifest.ts';
 import { trainedUsers } from './trained-users.ts';
 
@@ -31,11 +31,11 @@ export function dataRecord(
     exampleHashes: hashes.map((hash) => hash.slice(0, 12)),
     promptsHash: sha256(
       canonicalJson(
-        pairs.map(({ withHistoryIds, withoutHistoryIds, otherHistoryIds, responseIds }) => [
-          withHistoryIds,
-          withoutHistoryIds,
-          ...(otherHistoryIds === undefined ? [] : [otherHistoryIds]),
-          responseIds,
+        pairs.map((pair) => [
+          pair.withHistoryIds,
+          pair.withoutHistoryIds,
+          ...otherPrompts(pair),
+          pair.responseIds,
         ]),
       ),
     ),

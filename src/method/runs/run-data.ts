@@ -56,9 +56,9 @@ export function promptsOf(
     seed: settings.seed,
     // Where weights are made of C, or effects are targets.
     others: comparesWithOthers(settings.objective) ? options.others : undefined,
-    comparesOther: needs.other,
+    compared: needs.others,
     marksCopied: needs.copied,
-    isAboutHistory: passes === 'pair' || needs.other,
+    isAboutHistory: passes === 'pair' || needs.others > 0,
     onProgress,
     signal,
   });

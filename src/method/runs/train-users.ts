@@ -301,10 +301,11 @@ function checkUsersSettings({ lora, objective }: ResolvedSettings, { reference }
       code: 'users/full',
       hint: 'Add lora: every user would have a whole model otherwise.',
     });
-  const { generic, placeboMost, other } = objective.needs;
-  if (generic || placeboMost || other || reference === 'placebo')
+  const { generic, placeboMost, others } = objective.needs;
+  const contrasts = objective.effectLosses.includes('contrast');
+  if (generic || placeboMost || others > 0 || reference === 'placebo')
     throw new ConfigError(
-      `perUser: expected nothing that compares with other users’ histories, got ${reference === 'placebo' ? 'the reference placebo' : `objective ${objective.name}${generic ? ' with weightsFrom userSpecific' : placeboMost ? ' with targetWeight' : ''}`}`,
+      `perUser: expected nothing that compares with other users’ histories, got ${reference === 'placebo' ? 'the reference placebo' : `objective ${objective.name}${generic ? ' with weightsFrom userSpecific' : placeboMost ? ' with targetWeight' : contrasts ? ' with contrastWeight' : ''}`}`,
       {
         code: 'users/others',
         hint: 'Choose another objective, option or reference: a user’s adapter learns from that user alone.',

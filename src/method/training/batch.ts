@@ -1,9 +1,9 @@
 /** @file A microbatch as the training graph takes it: its padded passes, over the same response tokens. */
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
-import type { PassName } from '../objectives/plan.ts';
+import { type PassName, placeOfOther } from '../objectives/plan.ts';
 import { checkAligned, collate, type PromptWithResponse } from '../prompts/collate.ts';
 import { packedRows, type RowCost } from '../prompts/packed-rows.ts';
-import type { PromptPair } from '../prompts/pair.ts';
+import { otherPrompts, type PromptPair } from '../prompts/pair.ts';
 import { tokensOf } from '../prompts/shared-prefixes.ts';
 import { addTokens, type TokenCount, tokensOfPass } from '../scoring/token-count.ts';
 import type { TokenEstimate } from './given-effects.ts';
@@ -24,6 +24,8 @@ export interface TrainingBatch {
   readonly withoutHistory?: PassBatch;
   /** With another user's history; for an example that has none to be compared with, the own prompt again. */
   readonly otherHistory?: PassBatch;
+  /** With the second and further other users' histories, in the same way. */
+  readonly [further: `otherHistory${number}`]: PassBatch;
   /** For each example. */
   readonly hasHistory: readonly boolean[];
   /** For each example, where there is a pass with another user's history: whether there is one to be compared with. */
@@ -34,28 +36,26 @@ export interface TrainingBatch {
   readonly estimates?: readonly TokenEstimate[];
 }
 
-const passNames = ['withHistory', 'withoutHistory', 'otherHistory'] as const satisfies readonly PassName[];
-
 /** The microbatch with each of its passes changed. */
 export function withEachPass(batch: TrainingBatch, change: (pass: PassBatch) => PassBatch): TrainingBatch {
-  const changed = passNames.flatMap((name) => {
-    const pass = batch[name];
-    return pass === undefined ? [] : [[name, change(pass)] as const];
-  });
-  return { ...batch, ...Object.fromEntries(changed) };
+  const changed = Object.entries(batch).map(([name, part]) => [name, isPass(name) ? change(part) : part]);
+  return Object.fromEntries(changed) as TrainingBatch;
 }
 
-/** The prompt of each pass. */
-const promptIdsOf: Readonly<Record<PassName, (pair: PromptPair) => readonly number[]>> = {
-  withHistory: ({ withHistoryIds }) => withHistoryIds,
-  withoutHistory: ({ withoutHistoryIds }) => withoutHistoryIds,
-  otherHistory: ({ otherHistoryIds, withHistoryIds }) => otherHistoryIds ?? withHistoryIds,
-};
+const isPass = (name: string): name is PassName =>
+  name === 'withHistory' || name === 'withoutHistory' || placeOfOther(name) !== undefined;
+
+/** The prompt of a pass; the own one again, where a pair is compared with nobody. */
+function promptIdsOf(pass: PassName, pair: PromptPair): readonly number[] {
+  if (pass === 'withoutHistory') return pair.withoutHistoryIds;
+  const place = placeOfOther(pass);
+  return (place === undefined ? undefined : otherPrompts(pair)[place]) ?? pair.withHistoryIds;
+}
 
 /** What a pass reads of some examples, in their order. */
 export function promptsOfPass(pairs: readonly PromptPair[], pass: PassName): PromptWithResponse[] {
   return pairs.map((pair) => ({
-    promptIds: promptIdsOf[pass](pair),
+    promptIds: promptIdsOf(pass, pair),
     responseIds: pair.responseIds,
     ...(pair.fitted && { fitted: pair.fitted }),
   }));

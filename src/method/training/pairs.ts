@@ -15,7 +15,13 @@ import {
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
 import { noHistoryNotice } from '../prompts/left-out.ts';
-import { hiddenHistories, type PromptPair, type PromptSettings, type ShownItems } from '../prompts/pair.ts';
+import {
+  hiddenHistories,
+  otherPrompts,
+  type PromptPair,
+  type PromptSettings,
+  type ShownItems,
+} from '../prompts/pair.ts';
 import { measuredFor } from '../scoring/measured-retrieval.ts';
 
 /** How the prompts of many examples are made. */
@@ -24,8 +30,8 @@ export interface TrainingPromptsOptions {
   readonly seed: number;
   /** Other users' histories for each example, where an objective compares effects with them; none by default. */
   readonly others?: number | undefined;
-  /** Whether each pair holds the prompt with another user's history, for an objective that compares it with the own; false by default. */
-  readonly comparesOther?: boolean | undefined;
+  /** Prompts with other users' histories that each pair holds, for an objective that compares them with the own one; none by default. */
+  readonly compared?: number | undefined;
   /** Whether each pair says which response tokens are copied from the history that it shows; false by default. */
   readonly marksCopied?: boolean | undefined;
   /** Whether the objective compares text with the history and without it; false by default. */
@@ -59,9 +65,9 @@ export async function trainingPrompts(
   settings: PromptSettings,
   options: TrainingPromptsOptions,
 ): Promise<TrainingPrompts> {
-  const { seed, others = 0, comparesOther = false, isAboutHistory = false, onProgress, signal } = options;
+  const { seed, others = 0, compared: held = 0, isAboutHistory = false, onProgress, signal } = options;
   const { marksCopied = false } = options;
-  const count = Math.max(others, comparesOther ? 1 : 0);
+  const count = Math.max(others, held);
   const { tokenizer, config } = model;
   if (settings.maxTokens > config.maxPositions)
     throw new ConfigError(
@@ -92,9 +98,9 @@ export async function trainingPrompts(
     reportedAt = performance.now();
   }
   const pairs = compared.map(
-    ({ pair, others: [first] }, i): PromptPair => ({
+    ({ pair, others: found }, i): PromptPair => ({
       ...pair,
-      ...(comparesOther && first && { otherHistoryIds: first.withHistoryIds }),
+      ...heldOthers(found.slice(0, held)),
       ...(marksCopied && { copied: copiedIn(examples[i]!, pair) }),
     }),
   );
@@ -102,16 +108,22 @@ export async function trainingPrompts(
   const notices = [
     isAboutHistory ? noHistoryNotice(examples, 'trained-plainly') : undefined,
     hiddenHistories(examples, pairs, settings),
-    hiddenOthers(lacking, examples.length, settings, comparesOther ? 'trained-plainly' : 'weighted-by-total'),
+    hiddenOthers(lacking, examples.length, settings, held > 0 ? 'trained-plainly' : 'weighted-by-total'),
   ];
   return {
     pairs,
     ...(others > 0 && {
-      others: compared.map(({ others: prompts }) => prompts.map((pair) => promptOf(pair))),
+      others: compared.map(({ others: found }) => found.slice(0, others).map((pair) => promptOf(pair))),
     }),
     notices: notices.filter((notice) => notice !== undefined),
   };
 }
+
+/** The prompts with other users' histories, as a pair holds them. */
+const heldOthers = ([first, ...further]: readonly PromptPair[]) => ({
+  ...(first && { otherHistoryIds: first.withHistoryIds }),
+  ...(further.length > 0 && { furtherHistoryIds: further.map(({ withHistoryIds }) => withHistoryIds) }),
+});
 
 /** Which tokens of a response touch a run of words that stands in the history that its prompt shows. */
 const copiedIn = ({ response }: Example, { shown, responseStarts, responseEnds }: PromptPair & ShownItems) =>
@@ -136,16 +148,25 @@ export function checkCopied(pairs: readonly PromptPair[], { name, needs }: Objec
   );
 }
 
-/** @throws {ConfigError} when the objective compares with another user's history, and no pair holds a prompt with one */
+/**
+ * @throws {ConfigError} when the objective compares with other users' histories, and no pair holds prompts with them, or one holds
+ *   fewer than it asks for
+ */
 export function checkCompared(pairs: readonly PromptPair[], { name, needs }: ObjectivePlan): void {
-  if (!needs.other || pairs.some(({ otherHistoryIds }) => otherHistoryIds !== undefined)) return;
-  throw new ConfigError(
-    `objective ${name}: expected pairs with otherHistoryIds, got none among ${pairs.length}`,
-    {
+  if (needs.others === 0) return;
+  const fail = (what: string) =>
+    new ConfigError(`objective ${name}: ${what}`, {
       code: 'objective/no-others',
-      hint: 'Give the prompts with another user’s history, or train on examples of several users.',
-    },
-  );
+      hint: 'Give the prompts with other users’ histories, or train on examples of several users.',
+    });
+  const compared = pairs.map((pair) => otherPrompts(pair).length).filter((length) => length > 0);
+  if (compared.length === 0)
+    throw fail(`expected pairs with otherHistoryIds, got none among ${pairs.length}`);
+  const fewest = Math.min(...compared);
+  if (fewest < needs.others)
+    throw fail(
+      `expected ${needs.others} other users’ histories in each pair that has one (otherHistoryIds, furtherHistoryIds), got ${fewest}`,
+    );
 }
 
 /**
@@ -158,7 +179,8 @@ export function checkPairs(pairs: readonly PromptPair[], ids: readonly string[],
       code: 'data/no-examples',
       hint: 'Check the data, its splits and the limit on examples.',
     });
-  pairs.forEach(({ withHistoryIds, withoutHistoryIds, otherHistoryIds, responseIds }, index) => {
+  pairs.forEach((pair, index) => {
+    const { withHistoryIds, withoutHistoryIds, responseIds } = pair;
     const fail = (what: string, code: string, hint: string) =>
       new DataError(`example ${ids[index]}: ${what}`, { code, hint });
     if (responseIds.length === 0)
@@ -167,7 +189,7 @@ export function checkPairs(pairs: readonly PromptPair[], ids: readonly string[],
         'data/all-masked',
         'Remove the example: a loss over no token is no loss.',
       );
-    const prompts = [withHistoryIds, withoutHistoryIds, ...(otherHistoryIds ? [otherHistoryIds] : [])];
+    const prompts = [withHistoryIds, withoutHistoryIds, ...otherPrompts(pair)];
     const lengths = prompts.map((ids) => ids.length);
     if (Math.min(...lengths) === 0)
       throw fail('prompt: expected at least one token, got none', 'data/empty-prompt', 'Give it a query.');

@@ -23,7 +23,13 @@ import {
   groupInputs,
 } from '../objectives/groups.ts';
 import { objectiveLoss } from '../objectives/loss.ts';
-import { type ObjectivePlan, type PassName, passNamesOf } from '../objectives/plan.ts';
+import {
+  type ObjectivePlan,
+  otherPassNames,
+  type PassName,
+  passNamesOf,
+  placeOfOther,
+} from '../objectives/plan.ts';
 import { passRows } from '../prompts/collate.ts';
 import { createAnchorPass } from './anchor-pass.ts';
 import type { TrainingBatch } from './batch.ts';
@@ -73,10 +79,9 @@ export interface TrainingGraph extends AsyncDisposable {
 
 const PART = 'part.';
 
-/** Symbols of the padded lengths. */
-const lengths = { withHistory: 'T', withoutHistory: 'U', otherHistory: 'O' } as const satisfies Readonly<
-  Record<PassName, string>
->;
+/** The symbol of a pass's padded length. */
+const lengthOf = (pass: PassName): string =>
+  pass === 'withHistory' ? 'T' : pass === 'withoutHistory' ? 'U' : `O${placeOfOther(pass)}`;
 
 /** A training step as expressions, before anything is compiled. */
 export interface TrainingExpressions {
@@ -99,13 +104,15 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
       ? trainedParameters()
       : loraParameters(lora, { base: frozenParameters(model.quantised), seed });
   const decoder = createPasses(model, source, { recompute });
-  const logits = Object.fromEntries(passes.map((pass) => [pass, decoder.logits(pass, lengths[pass])]));
+  const logits = Object.fromEntries(passes.map((pass) => [pass, decoder.logits(pass, lengthOf(pass))]));
+  const [, ...further] = otherPassNames(needs.others);
   const { loss, parts } = objectiveLoss(objective, {
     ...logits,
+    furtherHistories: further.map((pass) => logits[pass]!),
     ...estimateInputs(objective),
     ...(needs.anchor && { anchor: input('anchor', 'f32', ['S', model.config.vocabularySize]) }),
     ...(needs.scale && { effectScale: input('effectScale', 'f32', []) }),
-    ...(needs.other && { isCompared: comparedInput() }),
+    ...(needs.others > 0 && { isCompared: comparedInput() }),
     ...(needs.copied && { isCopied: copiedInput() }),
     targets: input('targets', 'i64', ['S']),
     groups: groupInputs(),
@@ -130,7 +137,7 @@ export function trainingExpressions(options: TrainingGraphOptions): TrainingExpr
       return {
         ...decoder.feeds(passRows(Object.fromEntries(batches))),
         ...groupFeeds(exampleOf, batch.hasHistory, stepExamples),
-        ...(needs.other && comparedFeed(exampleOf, batch.isCompared!)),
+        ...(needs.others > 0 && comparedFeed(exampleOf, batch.isCompared!)),
         ...(needs.copied && copiedFeed(batch.isCopied!)),
         targets: { data: targets, shape: [targets.length] },
       };

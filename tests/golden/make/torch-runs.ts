@@ -42,8 +42,8 @@ interface Case extends TrainingSettings {
   readonly masked?: boolean;
   /** Some response tokens stand in runs that the history holds. */
   readonly copied?: boolean;
-  /** Pairs hold prompts with another user's history, or placebos are given beside them. */
-  readonly others?: 'in pairs' | 'beside';
+  /** Pairs hold prompts with another user's history, or with two, or placebos are given beside them. */
+  readonly others?: 'in pairs' | 'two in pairs' | 'beside';
 }
 
 const cases: Readonly<Record<string, Case>> = {
@@ -111,6 +111,16 @@ const cases: Readonly<Record<string, Case>> = {
     estimator: 'fixed',
     others: 'beside',
   },
+  contrasted: {
+    lora,
+    objective: 'perce',
+    objectiveOptions: {
+      ...{ contrastWeight: 0.5, contrastHistories: 2, contrastTemperature: 0.2 },
+      ...{ effectStart: 0.25, effectWarmup: 0.5 },
+    },
+    others: 'two in pairs',
+    masked: true,
+  },
   calibrated: {
     lora,
     objective: 'sft',
@@ -134,6 +144,7 @@ const inVocabulary = (pair: PromptPair, size: number): PromptPair => {
     withoutHistoryIds: cut(pair.withoutHistoryIds),
     responseIds: cut(pair.responseIds),
     ...(pair.otherHistoryIds && { otherHistoryIds: cut(pair.otherHistoryIds) }),
+    ...(pair.furtherHistoryIds && { furtherHistoryIds: pair.furtherHistoryIds.map(cut) }),
   };
 };
 
@@ -151,7 +162,10 @@ async function make(name: string, { modelName, examples = 10, masked, copied, ot
     return inVocabulary(
       {
         ...shortened,
-        ...(others === 'in pairs' && other && { otherHistoryIds: [...ids(4), ...pair.withoutHistoryIds] }),
+        ...((others === 'in pairs' || others === 'two in pairs') &&
+          other && { otherHistoryIds: [...ids(4), ...pair.withoutHistoryIds] }),
+        ...(others === 'two in pairs' &&
+          other && { furtherHistoryIds: [[...ids(6), ...pair.withoutHistoryIds]] }),
         ...(copied && { copied: pair.responseIds.map((_, t) => t % 2 === 0) }),
         ...(masked && { fitted: pair.responseIds.map((_, t) => t % 3 !== 1) }),
       },

@@ -19,7 +19,7 @@ const NOTHING = {
   placeboMost: false,
   anchor: false,
   scale: false,
-  other: false,
+  others: 0,
   startMargin: false,
 };
 
@@ -60,8 +60,8 @@ describe('a plan', () => {
       'withoutHistory',
       'otherHistory',
     ]);
-    expect(planObjective('mipo').needs).toEqual({ ...NOTHING, other: true, startMargin: true });
-    expect(planObjective('mipo', { startMargin: false }).needs).toEqual({ ...NOTHING, other: true });
+    expect(planObjective('mipo').needs).toEqual({ ...NOTHING, others: 1, startMargin: true });
+    expect(planObjective('mipo', { startMargin: false }).needs).toEqual({ ...NOTHING, others: 1 });
   });
 
   it('has soft weights where they are on, and none where the whole fit is plain', () => {
@@ -102,7 +102,7 @@ describe('a plan', () => {
   it('whose difference is from another user’s history takes that pass in place of the one without', () => {
     const from = { differenceFrom: 'otherHistory' } as const;
     expect(passNamesOf(planObjective('cft', from))).toEqual(['withHistory', 'otherHistory']);
-    expect(planObjective('cft', from).needs).toEqual({ ...NOTHING, other: true });
+    expect(planObjective('cft', from).needs).toEqual({ ...NOTHING, others: 1 });
     expect(passNamesOf(planObjective('perce-cft', from))).toEqual([
       'withHistory',
       'withoutHistory',
@@ -110,6 +110,30 @@ describe('a plan', () => {
     ]);
     expect(reachesWithoutHistory(planObjective('perce-cft'))).toBe(true);
     expect(reachesWithoutHistory(planObjective('perce-cft', from))).toBe(false);
+  });
+
+  it('that contrasts histories takes a pass for each other one, and none without history', () => {
+    const plan = planObjective('sft', { contrastWeight: 1, contrastHistories: 3 });
+    expect(passNamesOf(plan)).toEqual(['withHistory', 'otherHistory', 'otherHistory2', 'otherHistory3']);
+    expect(plan.needs).toEqual({ ...NOTHING, others: 3 });
+    expect(reachesWithoutHistory(plan)).toBe(false);
+    // The first of them serves whatever else compares with another history.
+    const both = planObjective('mipo', { contrastWeight: 1, effectStart: 0.5 });
+    expect(both.needs).toEqual({ ...NOTHING, others: 1, startMargin: true, scale: true });
+  });
+
+  it.each([
+    ['sft-no-history', { contrastWeight: 1 }],
+    ['sft', { contrastHistories: 2 }],
+    ['sft', { contrastTemperature: 1 }],
+    // The contrast moves all passes.
+    ['sft', { contrastWeight: 1, stopGradient: true }],
+    ['sft', { contrastWeight: 1, contrastTemperature: 0 }],
+    ['sft', { contrastWeight: 1, contrastHistories: 0 }],
+  ] as const)('of %s refuses %o', (name, options) => {
+    expect(() => planObjective(name, options)).toThrowError(
+      expect.objectContaining({ code: 'objective/option' }),
+    );
   });
 
   it('with effects as targets needs another estimator than the model in training, and others’ histories', () => {

@@ -1,4 +1,4 @@
-/** @file Training by a preference between histories: where it begins, what it moves, what it refuses, and that it resumes. */
+/** @file Training by a preference between histories, and by their contrast: where it begins, what it moves, what it refuses, and that it resumes. */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,40 @@ const preferencesOf = async (changes: Partial<TrainOptions>, out = freshPlace())
   const events = await allEvents(train({ ...shared, ...changes, out }));
   return events.flatMap((event) => (event.type === 'step' ? event.parts.preference! : []));
 };
+
+describe('a contrast of histories', () => {
+  const contrasted = {
+    objective: 'sft',
+    objectiveOptions: { contrastWeight: 0.5, contrastHistories: 2, contrastTemperature: 0.05 },
+  } as const;
+
+  it('falls as the text comes to be told by its author’s history, and is the same bit for bit after a stop', async () => {
+    const [whole, stopped] = [freshPlace(), freshPlace()];
+    const run = { ...shared, ...contrasted };
+    const steps = await allEvents(train({ ...run, out: whole }));
+    const losses = steps.flatMap((event) => (event.type === 'step' ? event.parts.contrast! : []));
+    expect(losses).toHaveLength(6);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
+    for await (const event of train({ ...run, out: stopped }))
+      if (event.type === 'step' && event.step === 3) break;
+    await allEvents(resume(stopped, { open: { model: async () => model, examples: async () => examples } }));
+    expect(await outcomeOf(stopped)).toEqual(await outcomeOf(whole));
+  });
+
+  it('is refused where pairs hold fewer histories than it asks for, and where there are too few users', async () => {
+    const tiny = await tinyModel();
+    const pairs = randomPairs(4).map((pair) => ({ ...pair, otherHistoryIds: [5, 6, 7] }));
+    const run = { ...randomRun, model: tiny, ...contrasted };
+    await expect(allEvents(trainPairs({ ...run, pairs, out: freshPlace() }))).rejects.toMatchObject({
+      code: 'objective/no-others',
+    });
+    const enough = pairs.map((pair) => ({ ...pair, furtherHistoryIds: [[8, 9]] }));
+    const events = await allEvents(trainPairs({ ...run, pairs: enough, out: freshPlace() }));
+    expect(events.at(-1)).toMatchObject({ type: 'done' });
+    const two = train({ ...shared, ...contrasted, examples: examples.slice(0, 2), out: freshPlace() });
+    await expect(allEvents(two)).rejects.toMatchObject({ code: 'data/too-few-others' });
+  });
+});
 
 describe('a preference for the own history', () => {
   it('begins at ln 2 by the starting model’s margins, falls, and is the same bit for bit after a stop', async () => {

@@ -126,5 +126,8 @@ function cut(pair: PromptPair, tokens: number): PromptPair {
     withHistoryIds: pair.withHistoryIds.slice(-room),
     withoutHistoryIds: pair.withoutHistoryIds.slice(-room),
     ...(pair.otherHistoryIds && { otherHistoryIds: pair.otherHistoryIds.slice(-room) }),
+    ...(pair.furtherHistoryIds && {
+      furtherHistoryIds: pair.furtherHistoryIds.map((ids) => ids.slice(-room)),
+    }),
   };
 }

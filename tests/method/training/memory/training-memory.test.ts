@@ -53,6 +53,18 @@ describe('the predicted peak of a fresh process', () => {
       },
     ],
     [
+      'adapters, two other histories beside the own one',
+      {
+        objective: 'sft',
+        objectiveOptions: { contrastWeight: 0.2, contrastHistories: 2 },
+        lora,
+        batchSize: 4,
+        gradientAccumulation: 1,
+        tokens: [300, 60, 100],
+        others: 2,
+      },
+    ],
+    [
       'adapters whose moving average estimates the effects',
       {
         objective: 'perce',
