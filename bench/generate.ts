@@ -142,7 +142,7 @@ interface LlamaModule {
   }>;
 }
 
-async function llamaPeer(
+export async function llamaPeer(
   { module, gguf }: NonNullable<GenerateOptions['llamaCpp']>,
   { prompt, newTokens, threads }: { prompt: readonly number[]; newTokens: number; threads: number },
 ): Promise<() => Promise<Timing>> {

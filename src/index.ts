@@ -10,6 +10,7 @@ export { openEstimator } from './app/open/estimator-source.ts';
 export { type OpenModelOptions, openModel } from './app/open/model-source.ts';
 export type { OpenedModel, OpenScoredModelOptions } from './app/open/scored-model.ts';
 export type { Device, DeviceChoice } from './base/device.ts';
+export type { Products } from './base/products.ts';
 export { checkOnDevice, type DeviceCheck, type DeviceTaken } from './engine/models/device-check.ts';
 export { type Adapter, type LoadedAdapter, loadAdapter } from './engine/lora/adapter-folder.ts';
 export { loadModel, type Model } from './engine/models/model.ts';

@@ -152,6 +152,11 @@ export async function* train(
       code: 'training/adapter',
       hint: 'Export merged weights by exportModel, and train those.',
     });
+  if (model.quantised?.products === 'int8')
+    throw new ConfigError('train: expected a model whose products are in f32, got int8', {
+      code: 'config/products',
+      hint: 'Open the model without products: they are for scoring and writing texts.',
+    });
   return yield* trainModel({
     dataSource: 'examples in memory',
     ...(baseBits !== undefined && { baseBits }),

@@ -98,6 +98,28 @@ describe('the verbs', () => {
     expect(coarse).toHaveLength(exact.length);
     expect(coarse[0]!.logProbWithHistory).not.toBe(exact[0]!.logProbWithHistory);
   });
+
+  it('write and score with integer products, over 8 bits, say so, and do not train with them', async () => {
+    const cacheFolder = join(home, 'cache');
+    const integer = await open(join(home, 'model'), { products: 'int8', cacheFolder });
+    expect([integer.baseBits, integer.model.quantised?.products]).toEqual([8, 'int8']);
+    const tokens = await listOf(generate(integer, writtenUsers[0]!, { ...settings, maxNewTokens: 3 }));
+    expect(tokens.length).toBeGreaterThan(0);
+    const mapOf = (subject: Opened) => explain(subject, writtenUsers[0]!, settings);
+    expect((await mapOf(integer)).meta?.products).toBe('int8');
+    expect((await mapOf(model)).meta).not.toHaveProperty('products');
+    await expect(
+      train(integer, writtenUsers, { objective: 'sft', out: join(home, 'integer') }).next(),
+    ).rejects.toMatchObject({ code: 'config/products' });
+    await expect(
+      open(join(home, 'model'), { products: 'int9' as 'int8', cacheFolder }),
+    ).rejects.toMatchObject({
+      code: 'config/products',
+    });
+    await expect(
+      open(join(home, 'model'), { products: 'int8', device: 'webgpu', cacheFolder }),
+    ).rejects.toMatchObject({ code: 'config/products' });
+  });
 });
 
 describe('examples/audit.ts', () => {

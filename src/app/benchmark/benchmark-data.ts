@@ -56,7 +56,7 @@ export async function benchmarkData(
 }
 
 /** Known causes are of the whole text; they go where it is cut. */
-function cutExample({ causes, ...example }: Example, words: number): Example {
+export function cutExample({ causes, ...example }: Example, words: number): Example {
   const response = firstWords(example.response, words);
   return {
     ...example,

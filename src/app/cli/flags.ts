@@ -62,6 +62,12 @@ export function addFlag(
   command.addOption(option);
 }
 
+/** Adds `--base-bits`. */
+export function addBaseBitsFlag(command: Command, description: string): void {
+  const parse = (flag: string) => (text: string) => Number(oneOf(flag, ['4', '8'])(text));
+  addFlag(command, '--base-bits <bits>', description, parse);
+}
+
 /** A required flag that is missing, as an error. */
 export function required<T>(value: T | undefined, flag: string, hint: string): T {
   if (value !== undefined) return value;

@@ -2,8 +2,10 @@
 
 import { checkDevice, type DeviceChoice } from '../../base/device.ts';
 import { ConfigError } from '../../base/errors.ts';
+import type { Products } from '../../base/products.ts';
 import type { DeviceTaken } from '../../engine/models/device-check.ts';
 import type { ModelWorker } from '../../engine/models/model-worker.ts';
+import type { BaseBits } from '../../engine/quantisation/blocks.ts';
 import type { Example } from '../../method/data/example.ts';
 import type { EffectName } from '../../method/explain/effect-map.ts';
 import type { PromptSettings } from '../../method/prompts/pair.ts';
@@ -39,6 +41,8 @@ export interface ScoringFlags extends EngineFlags, RemoteFlags {
   readonly maxTokens?: number;
   readonly reference?: ReferenceValue;
   readonly strict?: boolean;
+  readonly baseBits?: BaseBits;
+  readonly products?: Products;
 }
 
 /** A model, the rows to score, and all examples of the data. */
@@ -112,12 +116,14 @@ export async function openForScoring(
 
 /** A model that is here, or a server's. */
 async function openScored(model: string, flags: ScoringFlags, session: Session): Promise<OpenedModel> {
-  const { adapter } = flags;
+  const { adapter, baseBits, products } = flags;
   const prompt = promptOverrides(flags);
   if (!isRemoteSource(model)) {
     refuseRemoteFlags(flags);
     return openScoredModel(model, {
       ...(adapter !== undefined && { adapter }),
+      ...(baseBits !== undefined && { baseBits }),
+      ...(products !== undefined && { products }),
       ...openingOf(session, await scoringEngine(flags, session)),
       prompt,
     });

@@ -13,6 +13,7 @@ import { recipeText } from '../files/recipe-text.ts';
 import { MODEL_WORDS } from '../open/model-words.ts';
 import type { Session } from './command.ts';
 import {
+  addBaseBitsFlag,
   addDataFlags,
   addFlag,
   addPromptFlags,
@@ -153,12 +154,7 @@ export function addTrainFlags(command: Command): void {
     (flag) => numberBetween(flag, 0, 0.99),
   );
   addFlag(command, '--rslora', 'scale adapters by alpha / √rank');
-  addFlag(
-    command,
-    '--base-bits <bits>',
-    'keep the frozen base under adapters in 4 or 8 bits',
-    (flag) => (text) => Number(oneOf(flag, ['4', '8'])(text)),
-  );
+  addBaseBitsFlag(command, 'keep the frozen base under adapters in 4 or 8 bits');
   command.addOption(
     new Option(
       '--per-user [texts]',

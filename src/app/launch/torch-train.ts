@@ -2,9 +2,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '../../base/atomic-folder.ts';
-import { ConfigError } from '../../base/errors.ts';
 import { type FolderLock, lockForProcess } from '../../base/folder-lock.ts';
 import type { ProgressListener } from '../../base/progress.ts';
+import { checkBase } from '../../engine/quantisation/quantised-base.ts';
 import type { Notice } from '../../method/data/notice.ts';
 import type { Manifest } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
@@ -61,13 +61,7 @@ export function torchEngine(options: TorchOptions): StepEngine {
       versions: torchVersions(python.report),
     },
     isElsewhere: async (run) => options.takesOver !== true && (await isGiven(run)),
-    check: (settings) => {
-      if (settings.baseBits !== undefined)
-        throw new ConfigError(`baseBits: expected none with engine torch, got ${settings.baseBits}`, {
-          code: 'engine/base-bits',
-          hint: 'Leave baseBits out, or train without --engine torch: its blocks are read by ONNX Runtime only.',
-        });
-    },
+    check: ({ baseBits }) => checkBase({ bits: baseBits, engine: 'torch' }),
     steps: (opened) => torchSteps(opened, options),
   };
 }

@@ -3,16 +3,12 @@ import { join } from 'node:path';
 import { exists } from '../../base/exists.ts';
 import { readJsonFile } from '../../base/json-file.ts';
 import type { BaseBits } from '../../engine/quantisation/blocks.ts';
-import { withQuantisedBase } from '../../engine/quantisation/quantised-base.ts';
 import { readManifest } from '../../method/runs/manifest.ts';
 import { lastingModelSource } from './model-source.ts';
 import { type OpenedModel, type OpenScoredModelOptions, openScoredModel } from './scored-model.ts';
 
 /** Options of {@link open}. */
-export interface OpenOptions extends Omit<OpenScoredModelOptions, 'baseBits'> {
-  /** Keeps the linear layers of the base in 4 or 8 bits, mapped from a cache; f32 by default. */
-  readonly baseBits?: BaseBits;
-}
+export type OpenOptions = OpenScoredModelOptions;
 
 /** What every verb takes: a model with its adapter, its name, and the settings of its prompts. */
 export interface Opened extends OpenedModel {
@@ -26,7 +22,8 @@ export interface Opened extends OpenedModel {
  * beside an adapter or trained weights win over the defaults, so that training and scoring cannot differ.
  * @param source `embedded`, a folder in Hugging Face's layout, a `.gguf` file, a hub id such as `owner/name@revision`, the
  *   folder of a finished run, or the folder of an adapter, whose base is opened with it
- * @throws {ConfigError} for a model that the hub does not have or show, a name of nothing, and more tokens than positions
+ * @throws {ConfigError} for a model that the hub does not have or show, a name of nothing, more tokens than positions, and
+ *   integer products where nothing computes them
  * @throws {WeightsError} when a file is missing, truncated or unsupported, or model and adapter do not fit each other
  * @throws {EngineError} when a download fails
  * @throws {AbortedError} when `signal` is aborted
@@ -35,16 +32,14 @@ export interface Opened extends OpenedModel {
  * const result = await audit(model, await readExamples('sotu'));
  */
 export async function open(source: string, options: OpenOptions = {}): Promise<Opened> {
-  const { baseBits } = options;
   const parts = options.adapter === undefined ? await partsOf(source) : { base: source };
   const opened = await openScoredModel(parts.base, {
     ...options,
     ...(parts.adapter !== undefined && { adapter: parts.adapter }),
   });
   const lasting = await lastingModelSource(parts.base, options);
-  if (baseBits === undefined) return { ...opened, source: lasting };
-  const model = await withQuantisedBase(opened.model, baseBits, options.cacheFolder, options);
-  return { ...opened, model, source: lasting, baseBits };
+  const { quantised } = opened.model;
+  return { ...opened, source: lasting, ...(quantised && { baseBits: quantised.bits }) };
 }
 
 /** The base and the adapter of a run's folder or of an adapter's; anything else is a base. */

@@ -115,13 +115,14 @@ export function frozenParameters(base?: QuantisedBase): ParameterSource {
   const shared = once<Value>();
   const tensor = (name: string, shape: readonly number[]) => shared(name, () => weight(name, shape));
   const quantised = (name: string, { out, inputs, blockSize }: QuantisedLayer, hasBias: boolean): Linear => {
-    const { bits } = base!;
+    const { bits, products } = base!;
     const names = quantisedNames(name);
     const count = inputs / blockSize;
     const part = (part: string, shape: readonly number[], dtype: DType) =>
       shared(part, () => weight(part, shape, dtype));
     const matrix = {
       bits,
+      products,
       blocks: part(names.blocks, [out, count, (blockSize * bits) / 8], 'u8'),
       rows: part(names.rows, [out, inputs], bits === 4 ? 'u4' : 'u8'),
       scales: part(names.scales, [out, count], 'f32'),

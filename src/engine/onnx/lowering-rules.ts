@@ -140,18 +140,19 @@ export const loweringRules: { readonly [K in OpName]: LoweringRule<K> } = {
     matmul(emit, { a, b, rank: node.inputs[0]!.shape.length, ...node.attributes }, outputs[0]!);
   },
   quantisedProduct: (emit, node, [x, blocks, rows, scales], outputs) => {
-    const { bits, transposed } = node.attributes;
+    const { bits, transposed, products } = node.attributes;
     const [out, count] = node.inputs[3]!.shape as [number, number];
     const inputs = node.inputs[2]!.shape[1] as number;
     const size = { int: inputs / count };
     if (!transposed) {
-      // Accuracy level 0: products and sums in f32.
+      // Accuracy level 0: products and sums in f32; level 4: the input rounded to 8 bits, products in integers.
+      const level = { int: products === 'int8' ? 4 : 0 };
       const attributes = { K: { int: inputs }, N: { int: out }, bits: { int: bits }, block_size: size };
       emit.node(
         'MatMulNBits',
         [x!, blocks!, scales!],
         outputs,
-        { ...attributes, accuracy_level: int(false) },
+        { ...attributes, accuracy_level: level },
         MICROSOFT,
       );
       return;

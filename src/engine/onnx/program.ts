@@ -30,6 +30,8 @@ export interface Program {
   readonly bytes: Uint8Array;
   /** What it was lowered for, and runs on. */
   readonly device: Device;
+  /** Whether ONNX Runtime must pack frozen weights when a session opens: else it computes integer products in f32. */
+  readonly isPacked: boolean;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
 }
@@ -190,7 +192,10 @@ export function* compiling(
     },
   });
   const bytes = yield* serialised(model, emit.nodes, isSectioned ? 1 : NODES_OF_PIECE);
-  return { bytes, device, inputs, outputs: outputTypes };
+  const isPacked = nodes.some(
+    ({ op, attributes }) => op === 'quantisedProduct' && attributes.products === 'int8',
+  );
+  return { bytes, device, isPacked, inputs, outputs: outputTypes };
 }
 
 /** A model with these nodes in pieces, one behind the other: messages that stand so are read as one, and their lists as one list. */

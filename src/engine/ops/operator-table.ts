@@ -2,6 +2,7 @@
  * @file Every operator with its attributes, and what a graph of them consists of: typed, symbolically shaped values made by
  * nodes. Rules of shape, gradient and lowering are tables over these names.
  */
+import type { Products } from '../../base/products.ts';
 import type { Dim } from './dimension.ts';
 
 /** `u8` and `u4` (two to a byte, the lower half first) are for quantised weights alone. */
@@ -78,7 +79,11 @@ export interface OpAttributes {
   gemm: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   matmul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   /** A product with a matrix of 4 or 8 bits in blocks, see quantisedProduct. */
-  quantisedProduct: { readonly bits: 4 | 8; readonly transposed: boolean };
+  quantisedProduct: {
+    readonly bits: 4 | 8;
+    readonly transposed: boolean;
+    readonly products: Products;
+  };
   /** softmax(scale · query · keyᵀ + bias) · value, with `group` query heads to one of keys and values. */
   attend: { readonly group: number; readonly scale: number };
   /** Attention of a pass over a key/value cache, which it extends. Carries no gradient: for generation only. */

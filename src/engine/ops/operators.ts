@@ -1,4 +1,5 @@
 /** @file Builders: one function per operator, and the few compositions that every model shares. */
+import type { Products } from '../../base/products.ts';
 import { type Dim, sameShape } from './dimension.ts';
 import { type CachedAttentionShape, type DType, makeNode, type TensorType, type Value } from './value.ts';
 
@@ -146,6 +147,11 @@ export function matmul(a: Value, b: Value, options: ProductOptions = {}): Value 
 /** A matrix of 4 or 8 bits: out rows of inputs numbers (q − 2^(bits−1)) · scale, one scale for each block of them. */
 export interface QuantisedMatrix {
   readonly bits: 4 | 8;
+  /**
+   * What `x · Wᵀ` is computed in, `f32` by default. `int8` rounds x, too: each block of a row in steps of its largest magnitude
+   * over 127; numbers of a block are multiplied and summed as integers, blocks in f32.
+   */
+  readonly products?: Products;
   /** u8[out, blocks, bytes of a block] */
   readonly blocks: Value;
   /** The same bytes as numbers: u4 or u8[out, inputs]. */
@@ -159,9 +165,12 @@ export interface QuantisedMatrix {
  */
 export const quantisedProduct = (
   x: Value,
-  { bits, blocks, rows, scales }: QuantisedMatrix,
+  { bits, blocks, rows, scales, products = 'f32' }: QuantisedMatrix,
   transposed = false,
-): Value => makeNode('quantisedProduct', [x, blocks, rows, scales], { bits, transposed })[0]!;
+): Value => {
+  const attributes = { bits, transposed, products: transposed ? 'f32' : products } as const;
+  return makeNode('quantisedProduct', [x, blocks, rows, scales], attributes)[0]!;
+};
 
 /**
  * softmax(scale · query · keyᵀ + bias) · value for each head; the G query heads of a group are folded into rows, so that

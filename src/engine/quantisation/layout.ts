@@ -1,5 +1,6 @@
 /** @file What a quantised base is: its layers, where their parts lie in its file, and how a graph names them. */
 import { basename, dirname } from 'node:path';
+import type { Products } from '../../base/products.ts';
 import type { ExternalTensor } from '../onnx/emit.ts';
 import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
@@ -15,6 +16,8 @@ export interface QuantisedLayer {
 /** What a graph over a quantised base is built from and mapped from. */
 export interface QuantisedBase {
   readonly bits: BaseBits;
+  /** What products with it are computed in. */
+  readonly products: Products;
   readonly file: SafetensorsFile;
   /** By the layer's name, without `.weight`. */
   readonly layers: ReadonlyMap<string, QuantisedLayer>;

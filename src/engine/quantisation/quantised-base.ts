@@ -5,8 +5,10 @@
 import { dirname, join } from 'node:path';
 import { removeLeftovers } from '../../base/atomic-file.ts';
 import { defaultCacheFolder, makeCacheFolder } from '../../base/cache-folder.ts';
-import { throwIfAborted, WeightsError } from '../../base/errors.ts';
+import type { Device } from '../../base/device.ts';
+import { ConfigError, throwIfAborted, WeightsError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
+import type { Products } from '../../base/products.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
 import type { ModelParameter } from '../weights/model-parameter.ts';
@@ -28,6 +30,7 @@ interface Quantisable {
   readonly folder: string;
   readonly parameters: readonly ModelParameter[];
   readonly weights: TensorDirectory;
+  readonly device?: Device;
 }
 
 type Quantised<M> = M & { readonly quantised: QuantisedBase };
@@ -35,6 +38,8 @@ type Quantised<M> = M & { readonly quantised: QuantisedBase };
 /**
  * The model over a base of 4 or 8 bits; its f32 weights stay where they are, for merging.
  * @param cacheFolder where the quantised file is kept, by the hash of the weights
+ * @param options `products`: what products with it are computed in; f32 by default
+ * @throws {ConfigError} for integer products on another device than the processor
  * @throws {WeightsError} when no layer divides into blocks
  * @throws {EngineError} when the cache cannot be written
  * @throws {AbortedError} when `signal` is aborted; nothing is left in the cache
@@ -44,8 +49,9 @@ export async function withQuantisedBase<M extends Quantisable>(
   model: M,
   bits: BaseBits,
   cacheFolder = defaultCacheFolder(),
-  options: ConversionOptions = {},
+  { products = 'f32', ...options }: ConversionOptions & { readonly products?: Products } = {},
 ): Promise<Quantised<M>> {
+  checkBase({ bits, products, device: model.device });
   const layers = quantisedLayers(model.parameters);
   if (layers.size === 0)
     throw new WeightsError(`${model.folder}: expected layers that divide into blocks of 16, got none`, {
@@ -58,13 +64,41 @@ export async function withQuantisedBase<M extends Quantisable>(
   const key = sha256(canonicalJson({ content, bits, layout: LAYOUT, layers: [...layers] })).slice(0, 32);
   const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
   const file = (await openIfWhole(path)) ?? (await write(path, model, { bits, layers }, options));
-  return { ...model, quantised: { bits, file, layers } };
+  return { ...model, quantised: { bits, file, layers, products } };
 }
 
 /** The model as it would be over a base of fewer bits, for graphs that are looked at and not run. */
 export function withPlannedBase<M extends Quantisable>(model: M, bits: BaseBits): Quantised<M> {
   const file = { path: '', metadata: {}, tensors: new Map() };
-  return { ...model, quantised: { bits, file, layers: quantisedLayers(model.parameters) } };
+  return { ...model, quantised: { bits, products: 'f32', file, layers: quantisedLayers(model.parameters) } };
+}
+
+/** A base as it is asked for, and what is to compute the model over it. */
+interface AskedBase {
+  readonly bits?: BaseBits | undefined;
+  readonly products?: Products | undefined;
+  /** A device, or `auto`. */
+  readonly device?: string | undefined;
+  readonly engine?: string | undefined;
+}
+
+/**
+ * Refuses a base that nothing there computes with.
+ * @throws {ConfigError} `engine/base-bits`, `config/products`
+ */
+export function checkBase({ bits, products, device = 'cpu', engine = 'onnx' }: AskedBase): void {
+  if (bits !== undefined && engine !== 'onnx')
+    throw new ConfigError(`baseBits: expected none with engine ${engine}, got ${bits}`, {
+      code: 'engine/base-bits',
+      hint: 'Leave baseBits out, or take the engine onnx: blocks are read by ONNX Runtime only.',
+    });
+  if (products !== 'int8') return;
+  const [name, expected, got] = engine === 'onnx' ? ['device', 'cpu', device] : ['engine', 'onnx', engine];
+  if (got === expected) return;
+  throw new ConfigError(`products int8: expected ${name} ${expected}, got ${got}`, {
+    code: 'config/products',
+    hint: `Set the ${name} to ${expected}, or the products to f32.`,
+  });
 }
 
 /** Linear layers whose rows divide into blocks. GPT-2's matrices are turned around, so that theirs are rows of inputs too. */

@@ -74,10 +74,11 @@ export const tellOpening = (state: SessionOpening['state'], { bytes }: Program):
  */
 export async function createSession(program: Program, options: SessionOptions = {}): Promise<Session> {
   const { weightsFolder, threads } = options;
-  const { device } = program;
+  const { device, isPacked } = program;
   checkThreads(threads);
-  // Packed copies of frozen weights make a run about 5 % faster, and take their size in memory.
-  const session: Record<string, string> = { disable_prepacking: '1' };
+  // Packed copies of frozen weights make a run over many tokens about 5 % faster, and take their size in memory; without them
+  // integer products are computed in f32.
+  const session: Record<string, string> = isPacked ? {} : { disable_prepacking: '1' };
   if (weightsFolder !== undefined) session.model_external_initializers_file_folder_path = weightsFolder;
   tellOpening('opening', program);
   await setImmediate();

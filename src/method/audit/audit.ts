@@ -14,7 +14,7 @@ import type { OthersBy } from '../others/similar.ts';
 import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import { memoryKeeper } from '../scoring/score-keeper.ts';
-import type { ScoredModel } from '../scoring/scored-model.ts';
+import { productsRecord, type ScoredModel } from '../scoring/scored-model.ts';
 import type { ScorerOptions } from '../scoring/scorer.ts';
 import { givesStrengths, historyStrength } from '../strength/history-strength.ts';
 import { doseCurve } from './dose.ts';
@@ -128,6 +128,7 @@ export async function audit(
     model: options.modelName,
     modelHash: hash,
     ...(scored.remote && { remote: scored.remote.record() }),
+    ...productsRecord(scored),
     prompt,
     seed,
     others,

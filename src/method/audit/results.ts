@@ -6,6 +6,7 @@ import type { Matching } from '../others/matching.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
+import type { ProductsRecord } from '../scoring/scored-model.ts';
 import type { HistoryStrength } from '../strength/history-strength.ts';
 
 /**
@@ -65,7 +66,7 @@ export interface WhereInText {
 }
 
 /** Everything that an audit found; `version` rises when a field changes its meaning. */
-export interface AuditResult {
+export interface AuditResult extends ProductsRecord {
   readonly format: 'nextquill/audit';
   readonly version: 1;
   readonly model: string;

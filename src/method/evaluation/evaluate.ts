@@ -12,7 +12,7 @@ import { comparedExamples } from '../prompts/compared-examples.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
 import { memoryKeeper } from '../scoring/score-keeper.ts';
-import type { ScoredModel } from '../scoring/scored-model.ts';
+import { type ProductsRecord, productsRecord, type ScoredModel } from '../scoring/scored-model.ts';
 import { type ComparingScorerOptions, createScorer } from '../scoring/scorer.ts';
 import { givesStrengths, type HistoryStrength, historyStrength } from '../strength/history-strength.ts';
 import type { HistoryEffect, Measure, PairedDifference, SystemResult } from './results.ts';
@@ -43,7 +43,7 @@ export interface ExampleScore {
 }
 
 /** A system's numbers, and the examples they come from. */
-export interface SystemEvaluation {
+export interface SystemEvaluation extends ProductsRecord {
   readonly system: SystemResult;
   readonly historyEffect: HistoryEffect;
   readonly scores: readonly ExampleScore[];
@@ -149,6 +149,7 @@ export async function evaluate(
     ...(strength && { strength }),
     leftOut,
     ...(scored.remote && { remote: scored.remote.record() }),
+    ...productsRecord(scored),
   };
 }
 

@@ -6,7 +6,7 @@ import { type ExampleItemEffects, type ItemEffectsOptions, itemEffects } from '.
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
 import { type EffectRowsOptions, type ExampleEffects, exampleEffects } from '../scoring/rows.ts';
 import { memoryKeeper } from '../scoring/score-keeper.ts';
-import type { ScoredModel } from '../scoring/scored-model.ts';
+import { productsRecord, type ScoredModel } from '../scoring/scored-model.ts';
 import type { EffectMap, EffectToken } from './effect-map.ts';
 
 /** How heat maps are made. */
@@ -118,6 +118,7 @@ export function effectMapOf(
       reference: prompt.reference,
       historyItems: pair.historyItemsUsed,
       ...(remote && metaOf(remote.record())),
+      ...productsRecord({ model }),
     },
   };
 }

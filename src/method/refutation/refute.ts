@@ -12,7 +12,7 @@ import { DEFAULT_OTHERS } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
 import type { PromptSettings } from '../prompts/pair.ts';
 import type { Scorer } from '../scoring/pair-effects.ts';
-import type { ScoredModel } from '../scoring/scored-model.ts';
+import { productsRecord, type ScoredModel } from '../scoring/scored-model.ts';
 import { createScorer, type ScorerOptions } from '../scoring/scorer.ts';
 import { ownHistory } from './own-history.ts';
 import { type Control, contrast, type RefutationTest } from './refutation-test.ts';
@@ -55,7 +55,10 @@ export async function refute(
   await using scorer = createScorer(scored, options);
   const { tests = refutationTests } = options;
   const { remote } = scored;
-  if (remote === undefined) return await refuteScores(scorer, scored.model.tokenizer, examples, options);
+  if (remote === undefined) {
+    const refutation = await refuteScores(scorer, scored.model.tokenizer, examples, options);
+    return { ...refutation, ...productsRecord(scored) };
+  }
   // Whether a server's numbers are at their own tokens was looked at when it was opened.
   const possible = tests.filter(({ needsLogits }) => needsLogits !== true);
   const refutation = await refuteScores(scorer, scored.model.tokenizer, examples, {

@@ -3,6 +3,7 @@ import type { Estimate } from '../../base/statistics/estimate.ts';
 import type { Matching } from '../others/matching.ts';
 import type { LeftOut } from '../prompts/left-out.ts';
 import type { RemoteRecord } from '../scoring/remote-passes.ts';
+import type { ProductsRecord } from '../scoring/scored-model.ts';
 import type { Leaves, Reason, Verdict } from './refutation-test.ts';
 
 /** One test and what came of it. */
@@ -22,7 +23,7 @@ export interface RefutationResult {
 }
 
 /** What the suite found; effects in nats a response token, means over users. */
-export interface Refutation {
+export interface Refutation extends ProductsRecord {
   /** A: the own history, cut to the items that C compares, against none. */
   readonly total: Estimate;
   /** C (effects/named-effects.ts) at equal doses: the own history against as many items of each other user. */

@@ -5,12 +5,17 @@ import type { HostTensor } from '../../engine/runtime/session.ts';
 import type { ScoredModel } from './scored-model.ts';
 
 /**
- * SHA-256 of the model's own hash (config, weights, tokenizer), of the bits of a quantised base, and of every number of an
+ * SHA-256 of the model's own hash (config, weights, tokenizer), of the bits and products of a quantised base, and of every number of an
  * adapter or of trained weights.
  */
 export function scoredHash({ model, adapter, trained }: ScoredModel): string {
   const hash = createHash('sha256').update(model.hash);
-  if (model.quantised !== undefined) hash.update(`base ${model.quantised.bits}`);
+  if (model.quantised !== undefined) {
+    const { bits, products } = model.quantised;
+    hash.update(`base ${bits}`);
+    // Those in f32 have no name: their scores were kept before there was a choice.
+    if (products !== 'f32') hash.update(`products ${products}`);
+  }
   if (adapter !== undefined) hash.update(`adapter ${canonicalJson(adapter.lora)}`);
   if (trained !== undefined) hash.update('trained');
   for (const [name, { shape, data }] of sorted(adapter?.tensors ?? trained ?? {})) {

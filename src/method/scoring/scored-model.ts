@@ -1,4 +1,5 @@
 /** @file What is scored: a model, with an adapter or with trained weights in the place of its own. */
+import type { Products } from '../../base/products.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { ParameterValues } from '../../engine/models/pass.ts';
 import type { KeptGraphs } from './kept-graphs.ts';
@@ -11,4 +12,14 @@ export interface ScoredModel extends ParameterValues {
   readonly remote?: RemotePasses;
   /** Graphs of the model that scorers share, whatever adapter they score; each compiles its own where absent. */
   readonly graphs?: KeptGraphs | undefined;
+}
+
+/** What a result says of the products that it was computed in: nothing where they were in f32. */
+export interface ProductsRecord {
+  readonly products?: Exclude<Products, 'f32'>;
+}
+
+export function productsRecord({ model }: Pick<ScoredModel, 'model'>): ProductsRecord {
+  const { products = 'f32' } = model.quantised ?? {};
+  return products === 'f32' ? {} : { products };
 }

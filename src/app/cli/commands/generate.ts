@@ -1,5 +1,7 @@
 /** @file `nextquill generate`: texts for the queries of examples, with the history, without, or in between. */
 import { Option } from 'commander';
+import { type Products, productNames } from '../../../base/products.ts';
+import type { BaseBits } from '../../../engine/quantisation/blocks.ts';
 import {
   type CopiedText,
   type GeneratedToken,
@@ -13,11 +15,13 @@ import { isRemoteSource, needsWeights } from '../../remote/address.ts';
 import type { CliCommand, Session } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
 import {
+  addBaseBitsFlag,
   addDataFlag,
   addEmbeddingsFlag,
   addFlag,
   addModelFlags,
   numberBetween,
+  oneOf,
   repeated,
   required,
   wholeNumber,
@@ -67,6 +71,13 @@ export const generateCommand: CliCommand = {
     addModelFlags(command);
     addEmbeddingsFlag(command);
     addEngineFlags(command);
+    addBaseBitsFlag(command, 'keep linear layers in 4 or 8 bits (default: f32, with --products int8 8)');
+    addFlag(
+      command,
+      '--products <name>',
+      'what products with linear layers are computed in: f32, or int8 over layers kept in 8 bits: faster, with a small error (default: f32)',
+      (flag) => oneOf(flag, productNames),
+    );
     addDataFlag(command);
     addFlag(command, '--example <N>', 'id of an example; may be given several times', repeated);
     number('--strength <s>', 'logits without + s · (with − without); 1 as trained (default: 1)', -100, 100);
@@ -172,7 +183,9 @@ export const generateCommand: CliCommand = {
         (_, sample): Text => ({ example: id, user, sample, text: '', tokens: [] }),
       ),
     );
-    await print(steps, texts, { history, strength: strength ?? 1, count }, session);
+    const { quantised } = opened.model;
+    const base = quantised && { baseBits: quantised.bits, products: quantised.products };
+    await print(steps, texts, { history, strength: strength ?? 1, count, base }, session);
     for (const text of texts) tellCopies(text, session);
   },
 };
@@ -190,10 +203,16 @@ function tellCopies({ example, copied }: Text, session: Session): void {
 async function print(
   steps: AsyncIterable<GeneratedToken>,
   texts: readonly Text[],
-  settings: { readonly history: boolean; readonly strength: number; readonly count: number },
+  settings: {
+    readonly history: boolean;
+    readonly strength: number;
+    readonly count: number;
+    /** In place of f32 linear layers. */
+    readonly base: { readonly baseBits: BaseBits; readonly products: Products } | undefined;
+  },
   { options: { json }, stdout, print: write }: Session,
 ): Promise<void> {
-  const { history, strength, count } = settings;
+  const { history, strength, count, base } = settings;
   const show = (text: string) => write(stdout.isTTY ? terminalText(text) : text);
   const begin = ({ example, sample, text }: Text) => {
     if (json) return;
@@ -201,7 +220,7 @@ async function print(
     show(text);
   };
   const end = ({ example, user, sample, text, tokens, finish, copied }: Text) => {
-    const document = { example, user, sample, history, strength, text, tokens, finish, copied };
+    const document = { example, user, sample, history, strength, ...base, text, tokens, finish, copied };
     write(json ? `${JSON.stringify(document)}\n` : '\n');
   };
   let shown = 0;
