@@ -47,9 +47,10 @@ export async function openScoredModel(
 ): Promise<OpenedModel> {
   const { adapter: named, prompt: overrides = {}, products = 'f32', onWarning = () => {} } = options;
   checkProducts(products);
-  const { baseBits = products === 'int8' ? 8 : undefined, device, worker } = options;
+  const { baseBits: bits, device, worker } = options;
   // Before anything is downloaded.
-  checkBase({ bits: baseBits, products, device, engine: worker?.name });
+  checkBase({ bits, products, device, engine: worker?.name });
+  const baseBits = bits ?? (products === 'int8' ? 8 : undefined);
   const folder = named && (await adapterFolder(named));
   const plain = await openModel(source, options);
   const model =
