@@ -2,7 +2,7 @@
 
 Usage: python bench/jobs_peer.py FILE.json   with {"job", "config", "weights", "threads", "dtype", "pairs" or "prompts"}
   train     a step over all pairs, one at a time (no padding, nothing shared): the pass with history with gradients, the one without
-            under no_grad, logits at response tokens alone; the loss of `nextquill` (half plain, half by the clipped log ratio); then
+            under no_grad, logits at response tokens alone; the loss of `nextquill` (four fifths plain, a fifth by the clipped log ratio); then
             clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
   evaluate, audit
             log-probabilities of the response tokens of all prompts, one at a time, under inference_mode, logits at them alone
@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.8, 5.0
+PLAIN = 0.8
 
 
 def build_model(settings):
@@ -56,7 +57,7 @@ def training_step(model, optimizer, parameters, pairs):
             without = log_probabilities(model, pair["without"], pair["response"])
         own = log_probabilities(model, pair["with"], pair["response"])
         weights = (own.detach() - without).clamp(LEAST_WEIGHT, MOST_WEIGHT)
-        loss = -(0.5 * (weights / weights.sum() * own).sum() + 0.5 * own.mean()) / len(pairs)
+        loss = -((1 - PLAIN) * (weights / weights.sum() * own).sum() + PLAIN * own.mean()) / len(pairs)
         loss.backward()
         total += loss.item()
     norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)

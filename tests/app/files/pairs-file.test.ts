@@ -86,7 +86,7 @@ it('export-pairs writes one for the training rows, texts only when asked for', a
     { out: 'p.parquet', rows: 2, data: 'sotu', objective: 'nextquill' },
   ]);
   const { rows, info: told } = await contentOf(join(home, 'p.parquet'));
-  expect(told).toMatchObject({ objective: 'perce', objectiveOptions: { plainWeight: 0.5 } });
+  expect(told).toMatchObject({ objective: 'perce', objectiveOptions: { plainWeight: 0.8 } });
   for (const { weights, response, query, effectLogRatio } of rows) {
     expect(weights.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
     expect([weights.length, effectLogRatio.length]).toEqual([response.length, response.length]);

@@ -31,7 +31,7 @@ describe('a plan', () => {
       requested: 'nextquill',
       rule: 'clipped',
       difference: 'none',
-      options: { ...defaultObjectiveOptions, plainWeight: 0.5 },
+      options: { ...defaultObjectiveOptions, plainWeight: 0.8 },
       passes: 'pair',
       needs: NOTHING,
     });
@@ -156,7 +156,7 @@ describe('a plan', () => {
       calibrationWeight: 1,
       strengthSpread: 0.25,
     });
-    expect(optionsInUse(planObjective('nextquill'))).toEqual({ plainWeight: 0.5 });
+    expect(optionsInUse(planObjective('nextquill'))).toEqual({ plainWeight: 0.8 });
     expect(optionsInUse(planObjective('nextquill-paper', { weightsFrom: 'userSpecific' }))).toMatchObject({
       effectThreshold: 0.05,
       others: 3,

@@ -97,7 +97,7 @@ describe('a run', () => {
     const run = await whole({ objective: 'nextquill', maxSteps: 1 });
     expect((await readManifest(run)).recipe).toMatchObject({
       objective: 'perce',
-      objectiveOptions: { plainWeight: 0.5 },
+      objectiveOptions: { plainWeight: 0.8 },
       objectiveRequested: 'nextquill',
     });
   });
