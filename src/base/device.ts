@@ -1,5 +1,5 @@
 /** @file What a model is computed on, by the names that options, recipes and flags share. */
-import { ConfigError, nearestName } from './errors.ts';
+import { checkName } from './errors.ts';
 
 /** What graphs run on: the processor, a graphics card through WebGPU, or NVIDIA's through CUDA. */
 export const devices = ['cpu', 'webgpu', 'cuda'] as const;
@@ -27,10 +27,5 @@ export const torchDeviceChoices = ['auto', ...torchDevices] as const;
  * @throws {ConfigError} `config/device`
  */
 export function checkDevice(device: unknown, place = 'device'): asserts device is DeviceChoice {
-  if ((deviceChoices as readonly unknown[]).includes(device)) return;
-  const near = typeof device === 'string' ? nearestName(device, deviceChoices) : undefined;
-  throw new ConfigError(
-    `${place}: expected one of ${deviceChoices.join(', ')}, got ${JSON.stringify(device)}`,
-    { code: 'config/device', hint: near === undefined ? 'Set it to cpu.' : `Did you mean "${near}"?` },
-  );
+  checkName(device, deviceChoices, { place, code: 'config/device', fallback: 'cpu' });
 }

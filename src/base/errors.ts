@@ -82,6 +82,25 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return best;
 }
 
+/**
+ * Checks a name against those that there are, from whatever place it comes.
+ * @param where.place what holds it, for the message
+ * @param where.fallback what to set it to where no name is near
+ * @throws {ConfigError} with `where.code` and the nearest name
+ */
+export function checkName(
+  name: unknown,
+  names: readonly string[],
+  { place, code, fallback }: { readonly place: string; readonly code: string; readonly fallback: string },
+): void {
+  if ((names as readonly unknown[]).includes(name)) return;
+  const near = typeof name === 'string' ? nearestName(name, names) : undefined;
+  throw new ConfigError(`${place}: expected one of ${names.join(', ')}, got ${JSON.stringify(name)}`, {
+    code,
+    hint: near === undefined ? `Set it to ${fallback}.` : `Did you mean "${near}"?`,
+  });
+}
+
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -1,5 +1,5 @@
 /** @file What products with a frozen base are computed in, by the names that options, recipes and flags share. */
-import { ConfigError, nearestName } from './errors.ts';
+import { checkName } from './errors.ts';
 
 /** `int8`: numbers of the base times activations that are rounded to 8 bits, summed as integers. */
 export const productNames = ['f32', 'int8'] as const;
@@ -12,10 +12,5 @@ export type Products = (typeof productNames)[number];
  * @throws {ConfigError} `config/products`
  */
 export function checkProducts(products: unknown, place = 'products'): asserts products is Products {
-  if ((productNames as readonly unknown[]).includes(products)) return;
-  const near = typeof products === 'string' ? nearestName(products, productNames) : undefined;
-  throw new ConfigError(
-    `${place}: expected one of ${productNames.join(', ')}, got ${JSON.stringify(products)}`,
-    { code: 'config/products', hint: near === undefined ? 'Set it to f32.' : `Did you mean "${near}"?` },
-  );
+  checkName(products, productNames, { place, code: 'config/products', fallback: 'f32' });
 }
