@@ -278,7 +278,7 @@ async function openProduct(way: Way, matrix: Matrix, copies: number, threads: nu
       for (const [i, name] of outputs.entries())
         into[name] = new ort.Tensor('float32', results[i]!, [rows, matrix.out]);
       const feeds = { x: new ort.Tensor('float32', x, [rows, matrix.inputs]) };
-      // The engine's trick: an output that is no tensor stops onnxruntime-node from copying the others.
+      // The engine's trick: an output that is not a tensor stops onnxruntime-node from copying the others.
       await session.run(feeds, into).catch((cause: Error) => {
         if (!cause.message.includes('Non tensor type')) throw cause;
       });

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainEvent } from '../../src/method/runs/run.ts';
-import type { TrainPairsOptions } from '../../src/method/runs/train.ts';
+import { type TrainPairsOptions, trainPairs } from '../../src/method/runs/train.ts';
 import { randomPairs, tinyModel } from './tiny-model.ts';
 
 /** How a child process runs. */
@@ -59,6 +59,26 @@ export async function allEvents(events: AsyncIterable<TrainEvent>): Promise<Trai
   const list: TrainEvent[] = [];
   for await (const event of events) list.push(event);
   return list;
+}
+
+/**
+ * Trains on pairs, and aborts at a reading of the clock after a step: it is read once when a step begins, and once between a step and
+ * its evaluation.
+ * @throws {AbortedError} there
+ */
+export async function abortAtClock(
+  options: TrainPairsOptions,
+  { step, calls }: { readonly step: number; readonly calls: number },
+): Promise<void> {
+  const controller = new AbortController();
+  let left = Number.POSITIVE_INFINITY;
+  const clock = () => {
+    left -= 1;
+    if (left === 0) controller.abort();
+    return performance.now();
+  };
+  for await (const event of trainPairs({ ...options, signal: controller.signal, clock }))
+    if (event.type === 'step' && event.step === step) left = calls;
 }
 
 /** What must not depend on interruptions: the bytes of the result, and the steps but for time and memory. */

@@ -10,7 +10,7 @@ import { readManifest } from '../../../src/method/runs/manifest.ts';
 import { readStepLog } from '../../../src/method/runs/step-log.ts';
 import { resumePairs, type TrainPairsOptions, trainPairs } from '../../../src/method/runs/train.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
-import { allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
+import { abortAtClock, allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-best-'));
 const { fresh, again } = await childRun({ method: 'full', keepBest: true });
@@ -119,19 +119,8 @@ describe('a run that keeps its best step', () => {
 
   it('is stopped and goes on while it measures, with the same bytes', async () => {
     const run = place();
-    const controller = new AbortController();
-    // The clock is read once when a step begins, and once between a step and its evaluation.
-    let left = Number.POSITIVE_INFINITY;
-    const clock = () => {
-      left -= 1;
-      if (left === 0) controller.abort();
-      return performance.now();
-    };
-    const reading = async () => {
-      for await (const event of trainPairs({ ...fresh, out: run, signal: controller.signal, clock }))
-        if (event.type === 'step' && event.step === best!.step - 1) left = 2;
-    };
-    await expect(reading()).rejects.toThrow(AbortedError);
+    const stopped = abortAtClock({ ...fresh, out: run }, { step: best!.step - 1, calls: 2 });
+    await expect(stopped).rejects.toThrow(AbortedError);
     expect((await readManifest(run)).step).toBe(best!.step);
     await allEvents(resumePairs(run, again));
     expect(await outcomeOf(run)).toEqual(await outcomeOf(kept.run));

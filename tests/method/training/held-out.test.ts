@@ -22,7 +22,7 @@ import { simulate } from '../../../src/method/simulation/simulate.ts';
 import { takeFitting } from '../../../src/method/training/held-out.ts';
 import { writeModelFolder } from '../../support/model-folder.ts';
 import { randomPairs } from '../../support/tiny-model.ts';
-import { allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
+import { abortAtClock, allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-held-out-'));
 
@@ -77,19 +77,8 @@ describe.each(['lora', 'full'] as const)('a run that measures its held-out loss 
     'resumes with the same evaluations, stopped after a step or while it measures (%i)',
     async (calls) => {
       const run = join(home, `${method}-stopped-${calls}`);
-      const controller = new AbortController();
-      // The clock is read once when a step begins, and once between a step and its evaluation.
-      let left = Number.POSITIVE_INFINITY;
-      const clock = () => {
-        left -= 1;
-        if (left === 0) controller.abort();
-        return performance.now();
-      };
-      const reading = async () => {
-        for await (const event of trainPairs({ ...measuring, out: run, signal: controller.signal, clock }))
-          if (event.type === 'step' && event.step === 4) left = calls;
-      };
-      await expect(reading()).rejects.toThrow(AbortedError);
+      const stopped = abortAtClock({ ...measuring, out: run }, { step: 4, calls });
+      await expect(stopped).rejects.toThrow(AbortedError);
       expect((await readManifest(run)).step).toBe(3 + calls);
       const events = await allEvents(resumePairs(run, { ...again, validation }));
       expect(events.filter(({ type }) => type === 'evaluation')).toHaveLength(3);

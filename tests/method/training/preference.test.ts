@@ -39,6 +39,11 @@ const preferencesOf = async (changes: Partial<TrainOptions>, out = freshPlace())
   const events = await allEvents(train({ ...shared, ...changes, out }));
   return events.flatMap((event) => (event.type === 'step' ? event.parts.preference! : []));
 };
+/** Stops after the third of its steps, and resumes. */
+const stopAndResume = async (options: Omit<TrainOptions, 'out'>, out: string) => {
+  for await (const event of train({ ...options, out })) if (event.type === 'step' && event.step === 3) break;
+  await allEvents(resume(out, { open: { model: async () => model, examples: async () => examples } }));
+};
 
 describe('a contrast of histories', () => {
   const contrasted = {
@@ -53,9 +58,7 @@ describe('a contrast of histories', () => {
     const losses = steps.flatMap((event) => (event.type === 'step' ? event.parts.contrast! : []));
     expect(losses).toHaveLength(6);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
-    for await (const event of train({ ...run, out: stopped }))
-      if (event.type === 'step' && event.step === 3) break;
-    await allEvents(resume(stopped, { open: { model: async () => model, examples: async () => examples } }));
+    await stopAndResume(run, stopped);
     expect(await outcomeOf(stopped)).toEqual(await outcomeOf(whole));
   });
 
@@ -81,9 +84,7 @@ describe('a preference for the own history', () => {
     // Four of five texts are compared; the fifth is fitted plainly and has no part in it.
     expect(preferences[0]).toBeCloseTo(0.8 * Math.LN2, 4);
     expect(preferences.at(-1)).toBeLessThan(preferences[0]! - 0.02);
-    for await (const event of train({ ...shared, out: stopped }))
-      if (event.type === 'step' && event.step === 3) break;
-    await allEvents(resume(stopped, { open: { model: async () => model, examples: async () => examples } }));
+    await stopAndResume(shared, stopped);
     expect(await outcomeOf(stopped)).toEqual(await outcomeOf(whole));
   });
 
