@@ -4,6 +4,7 @@ import type { Model } from '../models/model.ts';
 import { openSession, type ParameterValues, parameterSource } from '../models/pass.ts';
 import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
 import { input } from '../ops/operators.ts';
+import { writingBase } from '../quantisation/layout.ts';
 import type { HostTensor, SessionOptions } from '../runtime/session.ts';
 import { cacheAttention, cacheFeeds, cacheMemory, createCache, type KeyValueCache } from './kv-cache.ts';
 
@@ -86,7 +87,8 @@ export async function openCachedPass(
       code: 'generate/head-size',
       hint: 'Use another model: ONNX Runtime attends over a cache by eights.',
     });
-  const { source, feeds: parameterFeeds } = parameterSource(parameters, model);
+  const base = model.quantised && { quantised: writingBase(model.quantised) };
+  const { source, feeds: parameterFeeds } = parameterSource(parameters, base ?? {});
   const { attention, outputs } = cacheAttention();
   const inputs = {
     tokenIds: input('tokenIds', 'i64', ['B', 'T']),

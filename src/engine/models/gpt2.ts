@@ -8,7 +8,7 @@ import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
 import { decoderLayer, feedForward, foldRows } from './blocks.ts';
 import { type ConfigKeys, type DecoderConfig, layerCount } from './hf-config.ts';
-import { linearParameters, type ParameterSource, vector } from './parameters.ts';
+import { headParameter, linearParameters, type ParameterSource, vector } from './parameters.ts';
 
 export const gpt2: Architecture = {
   config,
@@ -56,7 +56,7 @@ function parameters(config: DecoderConfig): ModelParameter[] {
   const { hiddenSize: d, intermediateSize: f, vocabularySize: v, maxPositions } = config;
   const norm = (name: string) => [vector(`${name}.weight`, d), vector(`${name}.bias`, d)];
   const list: ModelParameter[] = [
-    { name: `${WORDS}.weight`, shape: [v, d], role: 'table' },
+    { name: `${WORDS}.weight`, shape: [v, d], role: 'table', isHead: config.tiedHead },
     { name: `${POSITIONS}.weight`, shape: [maxPositions, d], role: 'table' },
   ];
   for (let layer = 0; layer < config.layers; layer++) {
@@ -71,7 +71,7 @@ function parameters(config: DecoderConfig): ModelParameter[] {
     );
   }
   list.push(...norm('transformer.ln_f'));
-  if (!config.tiedHead) list.push(...linearParameters('lm_head', v, d));
+  if (!config.tiedHead) list.push(headParameter(v, d));
   return list;
 }
 

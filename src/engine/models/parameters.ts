@@ -21,6 +21,14 @@ export const vector = (name: string, size: number): ModelParameter => ({
   role: 'vector',
 });
 
+/** A head of its own, f32[V, D]. */
+export const headParameter = (vocabulary: number, hidden: number): ModelParameter => ({
+  name: 'lm_head.weight',
+  shape: [vocabulary, hidden],
+  role: 'linear',
+  isHead: true,
+});
+
 /** The parameters of a linear layer. */
 export function linearParameters(
   name: string,
@@ -114,8 +122,12 @@ function plainLinear(
 export function frozenParameters(base?: QuantisedBase): ParameterSource {
   const shared = once<Value>();
   const tensor = (name: string, shape: readonly number[]) => shared(name, () => weight(name, shape));
-  const quantised = (name: string, { out, inputs, blockSize }: QuantisedLayer, hasBias: boolean): Linear => {
-    const { bits, products } = base!;
+  const quantised = (
+    name: string,
+    { bits, out, inputs, blockSize }: QuantisedLayer,
+    hasBias: boolean,
+  ): Linear => {
+    const { products } = base!;
     const names = quantisedNames(name);
     const count = inputs / blockSize;
     const part = (part: string, shape: readonly number[], dtype: DType) =>

@@ -9,7 +9,7 @@ import type { ModelParameter } from '../weights/model-parameter.ts';
 import type { Architecture, DecoderInputs } from './architecture.ts';
 import { decoderLayer, foldRows, gatedFeedForward } from './blocks.ts';
 import { attentionHeads, type ConfigKeys, type DecoderConfig, layerCount, windowOf } from './hf-config.ts';
-import { linearParameters, type ParameterSource, vector } from './parameters.ts';
+import { headParameter, linearParameters, type ParameterSource, vector } from './parameters.ts';
 import { rotate, tablesOf } from './rotary.ts';
 
 /** What differs between architectures beyond the numbers of their configs. */
@@ -96,7 +96,9 @@ function parameters(config: DecoderConfig, style: DecoderStyle): ModelParameter[
   } = config;
   const linear = (name: string, out: number, inputs: number, bias: boolean) =>
     linearParameters(name, out, inputs, { bias });
-  const list: ModelParameter[] = [{ name: `${EMBEDDING}.weight`, shape: [v, d], role: 'table' }];
+  const list: ModelParameter[] = [
+    { name: `${EMBEDDING}.weight`, shape: [v, d], role: 'table', isHead: config.tiedHead },
+  ];
   for (let layer = 0; layer < config.layers; layer++) {
     const name = layerName(layer);
     list.push(
@@ -114,7 +116,7 @@ function parameters(config: DecoderConfig, style: DecoderStyle): ModelParameter[
     );
   }
   list.push(vector('model.norm.weight', d));
-  if (!config.tiedHead) list.push(...linear('lm_head', v, d, false));
+  if (!config.tiedHead) list.push(headParameter(v, d));
   return list;
 }
 

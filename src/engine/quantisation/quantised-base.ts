@@ -1,6 +1,7 @@
 /**
- * @file A model's linear layers kept in 4 or 8 bits, made once and mapped from a cache. Tables of embeddings (and a head that
- * is one), norms and biases stay f32: they are looked up or small, and their errors would reach every token.
+ * @file A model's linear layers kept in 4 or 8 bits, made once and mapped from a cache. Tables of embeddings, the head, norms and
+ * biases stay f32: they are looked up, asked for rarely, or small. Texts that are written with integer products read the head
+ * for every token: it is kept in 8 bits beside the f32 one.
  */
 import { dirname, join } from 'node:path';
 import { removeLeftovers } from '../../base/atomic-file.ts';
@@ -20,7 +21,7 @@ import {
 } from '../weights/safetensors.ts';
 import { elementCount, type TensorDirectory } from '../weights/tensor-entry.ts';
 import { type BaseBits, blockSizeOf, quantiseRows } from './blocks.ts';
-import { type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
+import { layerOf, type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
 
 /** Of the file's content: another number makes files of earlier versions anew. */
 const LAYOUT = 1;
@@ -32,6 +33,9 @@ interface Quantisable {
   readonly weights: TensorDirectory;
   readonly device?: Device;
 }
+
+/** The parameters that a file keeps, and where their values are. */
+type Stored = Pick<Quantisable, 'parameters' | 'weights'>;
 
 type Quantised<M> = M & { readonly quantised: QuantisedBase };
 
@@ -52,7 +56,7 @@ export async function withQuantisedBase<M extends Quantisable>(
   { products = 'f32', ...options }: ConversionOptions & { readonly products?: Products } = {},
 ): Promise<Quantised<M>> {
   checkBase({ bits, products, device: model.device });
-  const layers = quantisedLayers(model.parameters);
+  const layers = quantisedLayers(model.parameters, bits);
   if (layers.size === 0)
     throw new WeightsError(`${model.folder}: expected layers that divide into blocks of 16, got none`, {
       code: 'weights/no-blocks',
@@ -61,16 +65,26 @@ export async function withQuantisedBase<M extends Quantisable>(
   const content: string[] = [];
   for (const file of new Set([...model.weights.tensors.values()].map((tensor) => tensor.file)))
     content.push(await contentHash(file, cacheFolder));
-  const key = sha256(canonicalJson({ content, bits, layout: LAYOUT, layers: [...layers] })).slice(0, 32);
-  const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
-  const file = (await openIfWhole(path)) ?? (await write(path, model, { bits, layers }, options));
-  return { ...model, quantised: { bits, file, layers, products } };
+  const kept = async (what: Stored, bits: BaseBits, layers: QuantisedBase['layers']) => {
+    const key = sha256(canonicalJson({ content, layout: LAYOUT, layers: [...layers] })).slice(0, 32);
+    const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
+    return (await openIfWhole(path)) ?? write(path, what, { bits, layers }, options);
+  };
+  const file = await kept(model, bits, layers);
+  const head = products === 'int8' ? headLayer(model.parameters) : undefined;
+  if (head === undefined) return { ...model, quantised: { bits, file, layers, products } };
+  const { parameter, name, layer } = head;
+  const headFile = await kept({ ...model, parameters: [parameter] }, layer.bits, new Map([[name, layer]]));
+  return { ...model, quantised: { bits, file, layers, products, head: { name, layer, file: headFile } } };
 }
 
 /** The model as it would be over a base of fewer bits, for graphs that are looked at and not run. */
 export function withPlannedBase<M extends Quantisable>(model: M, bits: BaseBits): Quantised<M> {
   const file = { path: '', metadata: {}, tensors: new Map() };
-  return { ...model, quantised: { bits, products: 'f32', file, layers: quantisedLayers(model.parameters) } };
+  return {
+    ...model,
+    quantised: { bits, products: 'f32', file, layers: quantisedLayers(model.parameters, bits) },
+  };
 }
 
 /** A base as it is asked for, and what is to compute the model over it. */
@@ -102,23 +116,32 @@ export function checkBase({ bits, products, device = 'cpu', engine = 'onnx' }: A
 }
 
 /** Linear layers whose rows divide into blocks. GPT-2's matrices are turned around, so that theirs are rows of inputs too. */
-function quantisedLayers(parameters: readonly ModelParameter[]): Map<string, QuantisedLayer> {
+function quantisedLayers(parameters: readonly ModelParameter[], bits: BaseBits): Map<string, QuantisedLayer> {
   const layers = new Map<string, QuantisedLayer>();
-  for (const { name, shape, role } of parameters) {
+  for (const { name, shape, role, isHead } of parameters) {
     if (role !== 'linear' && role !== 'transposed') continue;
     const [out, inputs] = (role === 'linear' ? shape : shape.toReversed()) as [number, number];
     const blockSize = blockSizeOf(inputs);
     // The head is asked for rarely, at response tokens, and what it gets wrong is the loss itself.
-    if (blockSize !== undefined && name !== 'lm_head.weight')
-      layers.set(name.replace(/\.weight$/, ''), { out, inputs, blockSize });
+    if (blockSize !== undefined && !isHead) layers.set(layerOf(name), { bits, out, inputs, blockSize });
   }
   return layers;
+}
+
+/** The head as texts are written over it, in 8 bits whatever the base has; undefined where its rows do not divide into blocks. */
+function headLayer(parameters: readonly ModelParameter[]) {
+  const parameter = parameters.find(({ isHead }) => isHead)!;
+  const [out, inputs] = parameter.shape as [number, number];
+  const blockSize = blockSizeOf(inputs);
+  if (blockSize === undefined) return undefined;
+  const layer: QuantisedLayer = { bits: 8, out, inputs, blockSize };
+  return { parameter, name: layerOf(parameter.name), layer };
 }
 
 /** Each layer as one tensor of bytes, its scales before its numbers; all other parameters as they are. */
 async function write(
   path: string,
-  { parameters, weights }: Quantisable,
+  { parameters, weights }: Stored,
   { bits, layers }: Pick<QuantisedBase, 'bits' | 'layers'>,
   { onProgress = () => {}, signal }: ConversionOptions,
 ): Promise<SafetensorsFile> {
@@ -144,7 +167,7 @@ async function write(
   await writeSafetensors(
     path,
     parameters.map(({ name, shape, role }) => {
-      const layer = layers.get(name.replace(/\.weight$/, ''));
+      const layer = layers.get(layerOf(name));
       if (layer === undefined) return { name, shape, dtype: 'F32', data: () => read(name) };
       return {
         name,

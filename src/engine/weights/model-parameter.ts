@@ -13,4 +13,6 @@ export interface ModelParameter extends ParameterShape {
    * looked up and, in tied models, are the head; `vector` for norms and biases.
    */
   readonly role: 'linear' | 'transposed' | 'table' | 'vector';
+  /** Whether logits are products with it: one parameter of a decoder, the table where its head is tied. */
+  readonly isHead?: boolean;
 }

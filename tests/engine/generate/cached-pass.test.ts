@@ -8,6 +8,7 @@ import { openCachedPass } from '../../../src/engine/generate/cached-pass.ts';
 import { createCache } from '../../../src/engine/generate/kv-cache.ts';
 import { loadModel } from '../../../src/engine/models/model.ts';
 import { frozenParameters } from '../../../src/engine/models/parameters.ts';
+import { writingBase } from '../../../src/engine/quantisation/layout.ts';
 import { withQuantisedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import { largestDifference } from '../../support/engine.ts';
 import { logitsOf } from '../../support/logits.ts';
@@ -70,7 +71,12 @@ describe.each(['tiny-llama', 'tiny-llama-tied'])('%s', async (name) => {
   });
 });
 
-it.each([4, 8] as const)('reads a base of %i bits as whole passes do', async (bits) => {
+it.each([
+  [4, 'f32'],
+  [8, 'f32'],
+  [4, 'int8'],
+  [8, 'int8'],
+] as const)('reads a base of %i bits with products in %s as whole passes do', async (bits, products) => {
   const folder = await mkdtemp(join(tmpdir(), 'nextquill-cached-'));
   await writeModelFolder(join(folder, 'model'));
   const cacheFolder = join(folder, 'cache');
@@ -78,10 +84,11 @@ it.each([4, 8] as const)('reads a base of %i bits as whole passes do', async (bi
     await loadModel(join(folder, 'model'), cacheFolder),
     bits,
     cacheFolder,
+    { products },
   );
   const ids = [5, 17, 42, 3, 60, 8, 8, 21];
   const { vocabularySize } = model.config;
-  const whole = await logitsOf(model, ids, frozenParameters(model.quantised));
+  const whole = await logitsOf(model, ids, frozenParameters(writingBase(model.quantised)));
   await using pass = await openCachedPass(model, {}, { threads: 1, chunk: 3 });
   const cache = createCache(model.config, 1, ids.length);
   await pass.prefill(cache, 0, ids.slice(0, -1));

@@ -10,6 +10,7 @@ import { loadModel } from '../../../src/engine/models/model.ts';
 import { frozenParameters } from '../../../src/engine/models/parameters.ts';
 import * as ops from '../../../src/engine/ops/operators.ts';
 import { type BaseBits, dequantiseRows, quantiseRows } from '../../../src/engine/quantisation/blocks.ts';
+import { writingBase } from '../../../src/engine/quantisation/layout.ts';
 import { checkBase, withQuantisedBase } from '../../../src/engine/quantisation/quantised-base.ts';
 import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
@@ -108,6 +109,11 @@ describe('a model over a base with integer products', () => {
     const scale = Math.max(...[...logits.data].map((value) => Math.abs(Number(value))));
     expect(largestDifference(rounded, logits)).toBeGreaterThan(1e-6 * scale);
     expect(largestDifference(rounded, logits)).toBeLessThan(0.05 * scale);
+    // Scores are of the f32 head; texts are written over the same head in 8 bits.
+    const written = await logitsOf(integer, ids, frozenParameters(writingBase(integer.quantised)));
+    expect(largestDifference(written, rounded)).toBeGreaterThan(1e-6 * scale);
+    expect(largestDifference(written, rounded)).toBeLessThan(0.02 * scale);
+    expect(writingBase(plain.quantised)).toBe(plain.quantised);
     const names = [model, plain, integer].map((each) => scoredHash({ model: each }));
     expect(new Set(names).size).toBe(3);
   });
