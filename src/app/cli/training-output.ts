@@ -142,8 +142,9 @@ const tooLongLines = (tooLong: TooLongExamples | undefined): readonly string[] =
     : [`! ${leftOutText('tooLong', tooLong.count, tooLong.example, tooLong.maxTokens)}`];
 
 function memoryLine(memory: MemoryRecord): string {
-  const { total, limit, activations, trained, estimator, evaluation, mappedWeights, process } = memory;
-  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}${evaluation > 0 ? `evaluation ${mebibytes(evaluation)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}`;
+  const { total, limit, activations, trained, estimator, evaluation, mappedWeights, process, onCard } =
+    memory;
+  return `memory: ${mebibytes(total)} predicted of ${mebibytes(limit)}: activations ${mebibytes(activations)}, trained ${mebibytes(trained)}, ${estimator > 0 ? `estimator ${mebibytes(estimator)}, ` : ''}${evaluation > 0 ? `evaluation ${mebibytes(evaluation)}, ` : ''}frozen weights ${mebibytes(mappedWeights)} (mapped), process ${mebibytes(process)}${onCard > 0 ? `; ${mebibytes(onCard)} of it on the card` : ''}`;
 }
 
 /** Prints the summary of a run. */

@@ -37,6 +37,11 @@ export interface MemoryPrediction {
   /** What the session that measures the held-out loss adds; 0 without one. */
   readonly evaluation: number;
   readonly total: number;
+  /**
+   * How much of it lies on a graphics card: all but the process itself and what is trained, whose master copy the processor
+   * keeps and updates. 0 on the processor. What the card has, ONNX Runtime does not tell: nothing is refused by it.
+   */
+  readonly onCard: number;
 }
 
 /** Weights, gradients and two moments, f32. */
@@ -88,7 +93,9 @@ export function predictMemory(
   // What runs before the first step is gone by then.
   const sessions = during + Math.max(0, before - during - evaluation - parts.trained - activations - graph);
   const all = { ...parts, estimator: sessions, evaluation };
-  return { ...all, total: Object.values(all).reduce((sum, bytes) => sum + bytes, 0) };
+  const total = Object.values(all).reduce((sum, bytes) => sum + bytes, 0);
+  const isOnCard = (model.device ?? 'cpu') !== 'cpu';
+  return { ...all, total, onCard: isOnCard ? total - parts.process - parts.trained : 0 };
 }
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);

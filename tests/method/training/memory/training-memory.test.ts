@@ -7,10 +7,12 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../../src/base/errors.ts';
+import { planObjective } from '../../../../src/method/objectives/plan.ts';
 import { readManifest } from '../../../../src/method/runs/manifest.ts';
 import { trainPairs } from '../../../../src/method/runs/train.ts';
-import { memoryLimit } from '../../../../src/method/training/memory/training-memory.ts';
+import { memoryLimit, predictMemory } from '../../../../src/method/training/memory/training-memory.ts';
 import type { MemoryChildOptions } from '../../../support/memory-child.ts';
+import { randomPairs, tinyModel } from '../../../support/tiny-model.ts';
 import { allEvents, childRun } from '../../../support/train-runs.ts';
 
 /** What was asked of the prediction. */
@@ -152,4 +154,16 @@ describe('a run', () => {
     // A of [4, 32] and B of [32 or 16, 4] on two layers' queries and values, with gradients and two moments.
     expect(parts.trained).toBe(16 * 2 * (4 * 32 + 32 * 4 + 4 * 32 + 16 * 4));
   });
+});
+
+it('says what of a run lies on a graphics card, and nothing of it on the processor', async () => {
+  const model = await tinyModel();
+  const shape = { batchSize: 2, gradientAccumulation: 1, epochs: 1, maxSteps: 2, seed: 0 };
+  const options = { objective: planObjective('nextquill'), lora, seed: 0 };
+  const of = (device: 'cpu' | 'webgpu') =>
+    predictMemory({ ...options, model: { ...model, device } }, randomPairs(4), shape);
+  const { onCard, activations, graph, mappedWeights, estimator, evaluation } = of('webgpu');
+  expect(onCard).toBe(activations + graph + mappedWeights + estimator + evaluation);
+  expect(onCard).toBeGreaterThan(0);
+  expect(of('cpu').onCard).toBe(0);
 });
