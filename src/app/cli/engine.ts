@@ -5,18 +5,18 @@ import { ConfigError } from '../../base/errors.ts';
 import type { ModelWorker } from '../../engine/models/model-worker.ts';
 import { currentVersions } from '../../method/runs/manifest.ts';
 import type { StepEngine } from '../../method/runs/step-engine.ts';
-import { type LaunchName, launchNames } from '../launch/hand-over.ts';
-import { otherPython, torchPython } from '../launch/python-env.ts';
 import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_RESTARTS,
   defaultCompute,
+  type LaunchName,
+  launchNames,
   type ParallelMode,
   parallelModes,
   type TorchDtype,
   torchDtypes,
-} from '../launch/spec.ts';
-import { torchWorker } from '../launch/torch-scorer.ts';
-import { type TorchOptions, torchEngine } from '../launch/torch-train.ts';
-import { DEFAULT_GRACE_SECONDS, DEFAULT_RESTARTS } from '../launch/worker-run.ts';
+} from '../launch/torch-choices.ts';
+import type { TorchOptions } from '../launch/torch-train.ts';
 import type { Session } from './command.ts';
 import { addFlag, oneOf, repeated, wholeNumber } from './flags.ts';
 
@@ -146,6 +146,7 @@ export async function trainingEngine(
 ): Promise<TrainingEngine> {
   const torch = await torchOf(flags, session, device);
   if (torch === undefined) return {};
+  const { torchEngine } = await import('../launch/torch-train.ts');
   // What is computed beside the steps of others' machines, this package computes.
   const worker = torch.launch === 'torchrun' ? await workerOf(torch, session) : undefined;
   return { engine: torchEngine(torch), ...(worker && { worker }) };
@@ -183,6 +184,7 @@ async function torchOf(
       code: 'usage/launch',
       hint: `Add --launch slurm, or leave --${other} out.`,
     });
+  const { otherPython, torchPython } = await import('../launch/python-env.ts');
   // Where others start it, the Python and the devices are theirs.
   const python = launch === 'torchrun' ? await torchPython(named, signal) : await otherPython(named);
   const { versions, devices } = python.report;
@@ -211,7 +213,10 @@ async function torchOf(
 }
 
 async function workerOf(torch: TorchOptions, { options: { threads }, atEnd }: Session): Promise<ModelWorker> {
-  const { nextquill: version } = await currentVersions();
+  const [{ torchWorker }, { nextquill: version }] = await Promise.all([
+    import('../launch/torch-scorer.ts'),
+    currentVersions(),
+  ]);
   const worker = torchWorker({ ...torch, version, ...(threads !== undefined && { threads }) });
   atEnd(() => worker[Symbol.asyncDispose]());
   return worker;

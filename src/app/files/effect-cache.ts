@@ -4,8 +4,6 @@
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { defaultCacheFolder, makeCacheFolder } from '../../base/cache-folder.ts';
 import { WeightsError } from '../../base/errors.ts';
@@ -91,7 +89,7 @@ export function effectCache({
     add: async (system, entries) => {
       await makeCacheFolder(folder);
       const { book, paths } = await readPages(system);
-      const bytes = writeBook(new Map([...book, ...entries]), system);
+      const bytes = await writeBook(new Map([...book, ...entries]), system);
       const path = join(folder, `${system.key}${endingOf(bytes)}`);
       await writeFileAtomically(path, (file) => writeAll(file, bytes), 0o600);
       // Only what the new file holds: another process may have written one meanwhile.
@@ -109,7 +107,8 @@ async function namesIn(folder: string): Promise<string[]> {
   });
 }
 
-function writeBook(book: Book, { tokenizerHash }: CachedSystem): Uint8Array {
+async function writeBook(book: Book, { tokenizerHash }: CachedSystem): Promise<Uint8Array> {
+  const { parquetWriteBuffer } = await import('hyparquet-writer');
   const rows = [...book].flatMap(([key, { tokenIds, values }]) =>
     tokenIds.map((tokenId, position) => ({ key, position, tokenId, values })),
   );
@@ -153,6 +152,7 @@ function writeBook(book: Book, { tokenizerHash }: CachedSystem): Uint8Array {
 /** @throws {WeightsError} for another tokenizer or version */
 async function bookOf(bytes: Buffer, system: CachedSystem, path: string): Promise<Book> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const { parquetMetadata, parquetReadObjects } = await import('hyparquet');
   const entry = parquetMetadata(file).key_value_metadata?.find(({ key }) => key === INFO_KEY);
   const info = JSON.parse(entry?.value ?? 'null') as BookInfo | null;
   if (info?.formatVersion !== 2)

@@ -1,5 +1,4 @@
 /** @file Rows of effects as a file by its ending: JSON lines or Parquet, whole or absent. */
-import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ConfigError } from '../../base/errors.ts';
 import type { EffectRow } from '../../method/scoring/rows.ts';
@@ -87,6 +86,7 @@ async function writeParquet(path: string, rows: AsyncIterable<EffectRow>): Promi
       }
       count += 1;
     }
+    const { parquetWriteBuffer } = await import('hyparquet-writer');
     const buffer = parquetWriteBuffer({
       columnData: Object.entries(columns)
         .filter(([name]) => data.has(name))

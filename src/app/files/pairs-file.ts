@@ -2,8 +2,7 @@
  * @file Prompt pairs as a Parquet file for trainers of other projects: token ids and token weights, texts on request. A trainer that
  * makes ids itself compares its first row with the file's: one token of difference shifts every weight.
  */
-import { parquetReadObjects } from 'hyparquet';
-import { parquetWriteBuffer, type SchemaElement } from 'hyparquet-writer';
+import type { SchemaElement } from 'hyparquet-writer';
 import { writeAll, writeFileAtomically } from '../../base/atomic-file.ts';
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
@@ -112,6 +111,7 @@ export async function writePairs(path: string, rows: readonly PairRow[], info: P
     });
   const names = (Object.keys(columns) as (keyof PairRow)[]).filter((name) => name in first);
   const children = names.map((name) => columns[name]);
+  const { parquetWriteBuffer } = await import('hyparquet-writer');
   const buffer = parquetWriteBuffer({
     columnData: names.map((name) => ({ name, data: rows.map((row) => row[name]) })),
     schema: [{ name: 'root', num_children: names.length } as SchemaElement, ...children.flat()],
@@ -123,6 +123,7 @@ export async function writePairs(path: string, rows: readonly PairRow[], info: P
 
 /** What a reader would see of the first row. */
 async function checkFirstRow(buffer: ArrayBuffer, first: PairRow, path: string): Promise<void> {
+  const { parquetReadObjects } = await import('hyparquet');
   const [row] = (await parquetReadObjects({ file: buffer, rowEnd: 1 })) as unknown as [PairRow];
   if (idsHash(row) === idsHash(first)) return;
   throw new DataError(`${path}: example ${first.example}: expected the ids that were written, got others`, {

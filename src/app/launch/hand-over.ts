@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AbortedError } from '../../base/errors.ts';
 import { HANDED_OVER } from '../../method/runs/step-engine.ts';
 import { EVENTS_FILE, SPEC } from './spec-folder.ts';
+import type { LaunchName } from './torch-choices.ts';
 import {
   parseEvent,
   readEnd,
@@ -13,10 +14,6 @@ import {
   type WorkerEvent,
   workerError,
 } from './worker-run.ts';
-
-/** Who starts the worker: this process, a job of Slurm, or whoever gets the command. */
-export const launchNames = ['torchrun', 'slurm', 'print'] as const;
-export type LaunchName = (typeof launchNames)[number];
 
 /** `spec/launch.json`: there while a run is not this machine's. */
 export interface HandOver {

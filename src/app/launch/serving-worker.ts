@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { AbortedError, throwIfAborted } from '../../base/errors.ts';
 import { SPEC } from './spec-folder.ts';
+import { DEFAULT_GRACE_SECONDS, DEFAULT_RESTARTS } from './torch-choices.ts';
 import { LOGS, workerCommand } from './torchrun.ts';
 import { type WorkerExit, watchProcess } from './worker-process.ts';
 import {
-  DEFAULT_GRACE_SECONDS,
-  DEFAULT_RESTARTS,
   failure,
   firstTrace,
   isKilled,

@@ -15,18 +15,11 @@ import {
 } from '../../method/objectives/objective-options.ts';
 import { objectiveNames, objectiveTable } from '../../method/objectives/objectives.ts';
 import { estimatorNames } from '../../method/objectives/plan.ts';
+import { parallelModes, torchDtypes } from './torch-choices.ts';
 
 const count = z.int().min(1);
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hexadecimal');
 const name = z.string().min(1);
-
-/** What the blocks are computed in; head, softmax, effects and all that is trained are f32 whatever this says. */
-export const torchDtypes = ['f32', 'bf16'] as const;
-export type TorchDtype = (typeof torchDtypes)[number];
-
-/** How processes share the work: each with all weights, or with its part of them. */
-export const parallelModes = ['auto', 'replicate', 'shard'] as const;
-export type ParallelMode = (typeof parallelModes)[number];
 
 const model = z
   .strictObject({
@@ -218,19 +211,6 @@ export type RunSpec = z.infer<typeof runSpecSchema>;
 export type ComputeSpec = z.infer<typeof compute>;
 export type ObjectiveSpec = z.infer<typeof objective>;
 export type ModelSpec = z.infer<typeof model>;
-
-/** How it is computed where nobody says otherwise. */
-export const defaultCompute: ComputeSpec = {
-  device: 'auto',
-  dtype: 'f32',
-  parallel: 'auto',
-  attention: 'auto',
-  packing: false,
-  tokensPerMicrobatch: null,
-  chunk: 1024,
-  recompute: false,
-  deterministic: false,
-};
 
 /** The JSON Schema of run.json, for workers. */
 export function runSpecJsonSchema(): object {

@@ -10,23 +10,16 @@ import type { Manifest } from '../../method/runs/manifest.ts';
 import type { TrainEvent } from '../../method/runs/run.ts';
 import { runInfo } from '../../method/runs/run-info.ts';
 import type { EngineRun, StepEngine } from '../../method/runs/step-engine.ts';
-import {
-  followedEvents,
-  type HandOver,
-  handedOver,
-  type LaunchName,
-  readHandOver,
-  writeHandOver,
-} from './hand-over.ts';
+import { followedEvents, type HandOver, handedOver, readHandOver, writeHandOver } from './hand-over.ts';
 import { type TorchPython, torchVersions } from './python-env.ts';
 import { shellLine, shellWord } from './shell.ts';
 import { JOB_FILE, slurmScript, submit } from './slurm.ts';
 import type { ComputeSpec } from './spec.ts';
 import { SPEC } from './spec-folder.ts';
+import { DEFAULT_RESTARTS, type LaunchName } from './torch-choices.ts';
 import { LOGS, workerCommand } from './torchrun.ts';
 import { writeTrainSpec } from './train-spec.ts';
 import {
-  DEFAULT_RESTARTS,
   readEnd,
   type WorkerEnd,
   type WorkerEvent,

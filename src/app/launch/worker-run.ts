@@ -9,6 +9,7 @@ import {
   throwIfAborted,
 } from '../../base/errors.ts';
 import { END_FILE, EVENTS_FILE, SPEC, STOP_FILE } from './spec-folder.ts';
+import { DEFAULT_GRACE_SECONDS, DEFAULT_RESTARTS } from './torch-choices.ts';
 import { LOGS, withoutPrefix, workerCommand } from './torchrun.ts';
 import { type WorkerExit, watchProcess } from './worker-process.ts';
 
@@ -26,9 +27,6 @@ export interface WorkerRunOptions {
   /** Told the id of each process that is started here. */
   readonly onStart?: (pid: number) => Promise<void>;
 }
-
-export const DEFAULT_RESTARTS = 3;
-export const DEFAULT_GRACE_SECONDS = 120;
 
 /** One line of a worker; what else it holds depends on its type. */
 export interface WorkerEvent {
