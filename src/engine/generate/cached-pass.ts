@@ -3,6 +3,7 @@ import { throwIfAborted, WeightsError } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
 import { openSession, type ParameterValues, parameterSource } from '../models/pass.ts';
 import { growingRotaryTables, rotaryInputs } from '../models/rotary.ts';
+import { checkTokens } from '../models/token-inputs.ts';
 import { input } from '../ops/operators.ts';
 import { writingBase } from '../quantisation/layout.ts';
 import type { HostTensor, SessionOptions } from '../runtime/session.ts';
@@ -111,17 +112,17 @@ export async function openCachedPass(
     const past = cache.lengths.slice(first, first + count);
     const lengths = past.map((tokens) => tokens + length);
     const { feeds, into } = cache.rows(first, count);
+    const tokenIds = BigInt64Array.from(ids, BigInt);
+    const positions = BigInt64Array.from(ids, (_, i) => BigInt(past[Math.floor(i / length)]! + (i % length)));
+    checkTokens(config, tokenIds, positions);
     const { logits: result } = await session.run(
       {
         ...tensors,
         ...feeds,
         ...cacheFeeds(lengths),
         ...tables(Math.max(...lengths)),
-        tokenIds: { data: BigInt64Array.from(ids, BigInt), shape: [count, length] },
-        positions: {
-          data: BigInt64Array.from(ids, (_, i) => BigInt(past[Math.floor(i / length)]! + (i % length))),
-          shape: [count, length],
-        },
+        tokenIds: { data: tokenIds, shape: [count, length] },
+        positions: { data: positions, shape: [count, length] },
         rows: all
           ? { data: BigInt64Array.from(ids, (_, t) => BigInt(t)), shape: [length] }
           : { data: BigInt64Array.from(past, (_, b) => BigInt((b + 1) * length - 1)), shape: [count] },

@@ -16,7 +16,7 @@ import type { AdapterValues } from './model-worker.ts';
 import { noiseFeeds, passNoise } from './noise.ts';
 import { frozenParameters, loraParameters, type ParameterSource, trainedParameters } from './parameters.ts';
 import { growingRotaryTables, rotaryInputs } from './rotary.ts';
-import { queryBlocks, type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
+import { checkTokens, queryBlocks, type TokenBatch, tokenFeeds, tokenInputs } from './token-inputs.ts';
 
 /** Values that take the place of the model file's, or join them. */
 export interface ParameterValues {
@@ -89,6 +89,7 @@ export function createPasses(
     feeds: (passes) => {
       const feeds: Record<string, HostTensor> = {};
       for (const [name, pass] of Object.entries(passes)) {
+        checkTokens(config, pass.tokenIds, pass.positionIds);
         Object.assign(feeds, tokenFeeds(name, pass, blocks));
         feeds[`${name}.rows`] = { data: pass.rows, shape: [pass.rows.length] };
         if (source.dropping !== undefined) Object.assign(feeds, noiseFeeds(name, pass));

@@ -1,9 +1,11 @@
 /** @file The inputs of one pass over a padded batch of token sequences, and their feeds. */
 import type { Device } from '../../base/device.ts';
+import { ShapeError } from '../../base/errors.ts';
 import { addDims, type Dim } from '../ops/dimension.ts';
 import { input } from '../ops/operators.ts';
 import type { Value } from '../ops/value.ts';
 import type { HostTensor } from '../runtime/session.ts';
+import type { DecoderConfig } from './hf-config.ts';
 
 /** The inputs of one pass over a batch of token sequences; B sequences of padded length T. */
 export interface TokenInputs {
@@ -61,6 +63,31 @@ export interface TokenBatch {
    * for padding. The whole row where absent.
    */
   readonly seenUntil?: Float32Array; // [B · T]
+}
+
+/**
+ * Checks that tokens have rows in the model's tables: a graphics card would read whatever lies beyond one, in silence.
+ * @throws {ShapeError} `shape/token-id` for an id that the vocabulary lacks; `shape/position` for one that a table of positions lacks
+ */
+export function checkTokens(
+  { vocabularySize, maxPositions, rotary }: Pick<DecoderConfig, 'vocabularySize' | 'maxPositions' | 'rotary'>,
+  tokenIds: BigInt64Array,
+  positions: BigInt64Array,
+): void {
+  const beyond = (values: BigInt64Array, rows: number) => values.find((value) => value < 0n || value >= rows);
+  const id = beyond(tokenIds, vocabularySize);
+  if (id !== undefined)
+    throw new ShapeError(`token id: expected one from 0 to ${vocabularySize - 1}, got ${id}`, {
+      code: 'shape/token-id',
+      hint: 'Cut texts into tokens with the tokenizer of this model.',
+    });
+  const hasTable = Object.keys(rotary).length === 0;
+  const position = hasTable ? beyond(positions, maxPositions) : undefined;
+  if (position !== undefined)
+    throw new ShapeError(`position: expected one from 0 to ${maxPositions - 1}, got ${position}`, {
+      code: 'shape/position',
+      hint: 'Shorten the text: the model has no more positions.',
+    });
 }
 
 /** The feeds of {@link tokenInputs}. */
