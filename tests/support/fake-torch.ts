@@ -1,6 +1,6 @@
 /** @file PyTorch as tests of the launcher have it: a stand-in that trains nothing (fake-python.mjs), and how it misbehaves. */
 import { resolve } from 'node:path';
-import { defaultCompute } from '../../src/app/launch/torch-choices.ts';
+import { defaultCompute } from '../../src/app/launch/spec.ts';
 import type { TorchOptions } from '../../src/app/launch/torch-train.ts';
 
 /** An executable that speaks the worker's protocol. */

@@ -8,7 +8,6 @@ import type { StepEngine } from '../../method/runs/step-engine.ts';
 import {
   DEFAULT_GRACE_SECONDS,
   DEFAULT_RESTARTS,
-  defaultCompute,
   type LaunchName,
   launchNames,
   type ParallelMode,
@@ -184,7 +183,10 @@ async function torchOf(
       code: 'usage/launch',
       hint: `Add --launch slurm, or leave --${other} out.`,
     });
-  const { otherPython, torchPython } = await import('../launch/python-env.ts');
+  const [{ otherPython, torchPython }, { defaultCompute }] = await Promise.all([
+    import('../launch/python-env.ts'),
+    import('../launch/spec.ts'),
+  ]);
   // Where others start it, the Python and the devices are theirs.
   const python = launch === 'torchrun' ? await torchPython(named, signal) : await otherPython(named);
   const { versions, devices } = python.report;

@@ -212,6 +212,19 @@ export type ComputeSpec = z.infer<typeof compute>;
 export type ObjectiveSpec = z.infer<typeof objective>;
 export type ModelSpec = z.infer<typeof model>;
 
+/** How it is computed where nobody says otherwise. */
+export const defaultCompute: ComputeSpec = {
+  device: 'auto',
+  dtype: 'f32',
+  parallel: 'auto',
+  attention: 'auto',
+  packing: false,
+  tokensPerMicrobatch: null,
+  chunk: 1024,
+  recompute: false,
+  deterministic: false,
+};
+
 /** The JSON Schema of run.json, for workers. */
 export function runSpecJsonSchema(): object {
   return z.toJSONSchema(runSpecSchema);

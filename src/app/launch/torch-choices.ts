@@ -1,5 +1,4 @@
 /** @file How PyTorch is started and computes where nobody says otherwise, and its choices by name. Flags show them: nothing is loaded for that. */
-import type { ComputeSpec } from './spec.ts';
 
 /** What the blocks are computed in; head, softmax, effects and all that is trained are f32 whatever this says. */
 export const torchDtypes = ['f32', 'bf16'] as const;
@@ -8,19 +7,6 @@ export type TorchDtype = (typeof torchDtypes)[number];
 /** How processes share the work: each with all weights, or with its part of them. */
 export const parallelModes = ['auto', 'replicate', 'shard'] as const;
 export type ParallelMode = (typeof parallelModes)[number];
-
-/** How it is computed where nobody says otherwise. */
-export const defaultCompute: ComputeSpec = {
-  device: 'auto',
-  dtype: 'f32',
-  parallel: 'auto',
-  attention: 'auto',
-  packing: false,
-  tokensPerMicrobatch: null,
-  chunk: 1024,
-  recompute: false,
-  deterministic: false,
-};
 
 /** Who starts the worker: this process, a job of Slurm, or whoever gets the command. */
 export const launchNames = ['torchrun', 'slurm', 'print'] as const;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { torchPython } from '../../../src/app/launch/python-env.ts';
-import { defaultCompute } from '../../../src/app/launch/torch-choices.ts';
+import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { torchWorker } from '../../../src/app/launch/torch-scorer.ts';
 import { type TorchOptions, torchEngine } from '../../../src/app/launch/torch-train.ts';
 import { killTree } from '../../../src/app/launch/worker-process.ts';

@@ -5,7 +5,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeScoreSpec } from '../../../src/app/launch/score-spec.ts';
-import { defaultCompute } from '../../../src/app/launch/torch-choices.ts';
+import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
 import { randomStream } from '../../../src/base/random.ts';
 import { loadAdapter, saveAdapter } from '../../../src/engine/lora/adapter-folder.ts';
