@@ -183,7 +183,20 @@ export {
   exportModel,
 } from './app/files/export-model.ts';
 export { type QuickstartOptions, type QuickstartResult, quickstart } from './app/quickstart/quickstart.ts';
-export * from './base/errors.ts';
+export {
+  AbortedError,
+  CheckpointError,
+  ConfigError,
+  ContractError,
+  DataError,
+  EngineError,
+  type ErrorOptions,
+  exitCodeOf,
+  GraphError,
+  NextQuillError,
+  ShapeError,
+  WeightsError,
+} from './base/errors.ts';
 export type { Notice, NoticeListener } from './method/data/notice.ts';
 export { noticeText } from './reports/text/notice-text.ts';
 export type { Progress, ProgressListener } from './base/progress.ts';
