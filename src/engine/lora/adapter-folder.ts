@@ -8,6 +8,7 @@ import { readJsonFile } from '../../base/json-file.ts';
 import type { Model } from '../models/model.ts';
 import { haveSameValues } from '../models/stored-parameters.ts';
 import { checkFinite } from '../weights/finite.ts';
+import { headOf, layerOf } from '../weights/model-parameter.ts';
 import { openSafetensors, readTensor, writeSafetensors } from '../weights/safetensors.ts';
 import type { TensorEntry } from '../weights/tensor-entry.ts';
 import type { Adapter, AdapterTensor } from './adapter.ts';
@@ -144,7 +145,7 @@ function wrongMatrix(where: string, { name, shape, found, names, json }: WrongMa
  */
 async function checkExtraTensor(file: string, entry: TensorEntry, model: Model): Promise<void> {
   const name = /^base_model\.model\.(.+?)(?:\.base_layer)?\.(weight|bias)$/.exec(entry.name);
-  const layer = model.config.tiedHead && name?.[1] === 'lm_head' ? tableOf(model) : name?.[1];
+  const layer = name?.[1] === 'lm_head' ? layerOf(headOf(model.parameters).name) : name?.[1];
   const base = model.weights.tensors.get(`${layer}.${name?.[2]}`);
   const fail = (expected: string, code: string, hint: string) =>
     new WeightsError(`${file}: ${entry.name}: expected ${expected}`, { code, hint });
@@ -161,9 +162,6 @@ async function checkExtraTensor(file: string, entry: TensorEntry, model: Model):
     'Merge the adapter into its base with PEFT, and use the merged model.',
   );
 }
-
-const tableOf = ({ parameters }: Model) =>
-  parameters.find(({ role }) => role === 'table')!.name.replace(/\.weight$/, '');
 
 /**
  * The `nextquill.json` of an adapter or weights folder; undefined when there is none.

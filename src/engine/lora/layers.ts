@@ -2,7 +2,7 @@
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { Model } from '../models/model.ts';
 import { type LoraOptions, loraName } from '../models/parameters.ts';
-import type { ModelParameter, ParameterShape } from '../weights/model-parameter.ts';
+import { layerOf, type ModelParameter, type ParameterShape } from '../weights/model-parameter.ts';
 
 /** A linear layer that an adapter changes. */
 export interface AdaptedLayer {
@@ -73,6 +73,5 @@ export const matrixShapes = ({ name, out, inputs }: AdaptedLayer, rank: number):
   { name: loraName(name, 'B'), shape: [out, rank] },
 ];
 
-const layerOf = (parameter: string) => parameter.replace(/\.weight$/, '');
 /** The part of a layer's name that says what it does, such as `q_proj`. */
 export const lastPart = (layer: string) => layer.split('.').at(-1)!;

@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path';
 import type { Products } from '../../base/products.ts';
 import type { ExternalTensor } from '../onnx/emit.ts';
-import type { ModelParameter } from '../weights/model-parameter.ts';
+import { layerOf, type ModelParameter } from '../weights/model-parameter.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import type { BaseBits } from './blocks.ts';
 
@@ -38,9 +38,6 @@ export function writingBase(base: QuantisedBase): QuantisedBase {
   const { head, layers } = base;
   return head === undefined ? base : { ...base, layers: new Map([...layers, [head.name, head.layer]]) };
 }
-
-/** The layer's name of its matrix's. */
-export const layerOf = (matrix: string) => matrix.replace(/\.weight$/, '');
 
 /** Names of the parts of a layer's matrix, as a graph maps them. */
 export const quantisedNames = (layer: string) => ({

@@ -12,7 +12,7 @@ import { canonicalJson, sha256 } from '../../base/hash.ts';
 import type { Products } from '../../base/products.ts';
 import { contentHash } from '../weights/content-hash.ts';
 import type { ConversionOptions } from '../weights/f32-cache.ts';
-import type { ModelParameter } from '../weights/model-parameter.ts';
+import { headOf, layerOf, type ModelParameter } from '../weights/model-parameter.ts';
 import {
   openSafetensors,
   readTensor,
@@ -21,7 +21,7 @@ import {
 } from '../weights/safetensors.ts';
 import { elementCount, type TensorDirectory } from '../weights/tensor-entry.ts';
 import { type BaseBits, blockSizeOf, quantiseRows } from './blocks.ts';
-import { layerOf, type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
+import { type QuantisedBase, type QuantisedLayer, scaleBytes } from './layout.ts';
 
 /** Of the file's content: another number makes files of earlier versions anew. */
 const LAYOUT = 1;
@@ -70,12 +70,13 @@ export async function withQuantisedBase<M extends Quantisable>(
     const path = join(cacheFolder, `${key}.q${bits}.safetensors`);
     return (await openIfWhole(path)) ?? write(path, what, { bits, layers }, options);
   };
-  const file = await kept(model, bits, layers);
+  const base = { bits, file: await kept(model, bits, layers), layers, products };
   const head = products === 'int8' ? headLayer(model.parameters) : undefined;
-  if (head === undefined) return { ...model, quantised: { bits, file, layers, products } };
+  if (head === undefined) return { ...model, quantised: base };
   const { parameter, name, layer } = head;
-  const headFile = await kept({ ...model, parameters: [parameter] }, layer.bits, new Map([[name, layer]]));
-  return { ...model, quantised: { bits, file, layers, products, head: { name, layer, file: headFile } } };
+  const stored = { parameters: [parameter], weights: model.weights };
+  const file = await kept(stored, layer.bits, new Map([[name, layer]]));
+  return { ...model, quantised: { ...base, head: { name, layer, file } } };
 }
 
 /** The model as it would be over a base of fewer bits, for graphs that are looked at and not run. */
@@ -130,7 +131,7 @@ function quantisedLayers(parameters: readonly ModelParameter[], bits: BaseBits):
 
 /** The head as texts are written over it, in 8 bits whatever the base has; undefined where its rows do not divide into blocks. */
 function headLayer(parameters: readonly ModelParameter[]) {
-  const parameter = parameters.find(({ isHead }) => isHead)!;
+  const parameter = headOf(parameters);
   const [out, inputs] = parameter.shape as [number, number];
   const blockSize = blockSizeOf(inputs);
   if (blockSize === undefined) return undefined;

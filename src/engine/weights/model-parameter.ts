@@ -16,3 +16,10 @@ export interface ModelParameter extends ParameterShape {
   /** Whether logits are products with it: one parameter of a decoder, the table where its head is tied. */
   readonly isHead?: boolean;
 }
+
+/** The layer whose matrix it is. */
+export const layerOf = (matrix: string): string => matrix.replace(/\.weight$/, '');
+
+/** What logits are products with: a matrix of its own, or the embedding table where the head is tied. */
+export const headOf = (parameters: readonly ModelParameter[]): ModelParameter =>
+  parameters.find(({ isHead }) => isHead)!;

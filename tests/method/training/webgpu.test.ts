@@ -34,7 +34,7 @@ const TOLERANCE = 1e-4;
 const onCard = <M extends object>(model: M) => ({ ...model, device: 'webgpu' as Device });
 const flat = (data: Float32Array) => ({ data, shape: [data.length] });
 
-// The smallest golden model knows 41 words and 16 positions; what lies beyond a table is nobody's on a card, and no error.
+// The smallest golden model knows 41 words and 16 positions.
 const known = (ids: readonly number[]) => ids.slice(-8).map((id) => id % 41);
 const pairs: PromptPair[] = randomPairs(4).map((pair, i, all) => {
   const stranger = (step: number) => known(all[(i + step) % 4]!.withHistoryIds);
