@@ -99,7 +99,7 @@ export {
   type GeneratedText,
 } from './method/evaluation/generated-text.ts';
 export type { AuthorIdentification, HistoryEffect, SystemResult } from './method/evaluation/results.ts';
-export { type CopiedRun, type CopiedRuns, copiedRuns } from './method/metrics/copied-runs.ts';
+export { type CopiedRun, type CopiedRuns, copiedRuns } from './method/texts/copied-runs.ts';
 export type { TextPair } from './method/metrics/metric.ts';
 export { metricNames } from './method/metrics/metric-table.ts';
 export { type MetricsOptions, type MetricsResult, metrics } from './method/metrics/metrics.ts';

@@ -363,6 +363,12 @@ def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: 
     return normalise(raw_weights(plan, tokens, given or {}), groups)
 
 
+def fit_weights(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor] | None = None) -> Tensor:
+    """(1 − μ) ω̃ + μ / |S|, what each token counts for in the fit: f32[S], summing to 1 over each example."""
+    plain = plan.options["plainWeight"] if plan.is_weighted else 0
+    return weights_of(plan, tokens, groups, given) * (1 - plain) + groups.uniform * plain
+
+
 def preference_loss(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor]) -> Tensor:
     """−ln σ(β Σ_t [log p(y_t|h) − log p(y_t|h_v)] − that of the starting model) of a token's example, at each of its tokens: [S].
 
@@ -465,11 +471,14 @@ def token_weights(
     copied: Tensor | None = None,
     **options: object,
 ) -> Tensor:
-    """ω̃ of response tokens, f32[S], summing to 1 over each example; arguments as those of `nextquill_loss`."""
+    """What response tokens count for in the fit, its plain share included: f32[S], summing to 1 over each example.
+
+    Arguments as those of `nextquill_loss`. Losses on effects, such as calibration, are no weights.
+    """
     plan = plan_of(objective, options)
     needed = ("divergence",) if plan.weights == "divergence" else ()
     tokens = _tokens_of(needed, own, none, {"divergence": divergence})
-    return weights_of(plan, tokens, Groups(example_of, has_history, len(has_history)), _given(generic=generic, copied=copied))
+    return fit_weights(plan, tokens, Groups(example_of, has_history, len(has_history)), _given(generic=generic, copied=copied))
 
 
 def nextquill_loss(

@@ -1,7 +1,8 @@
 """NextQuill's loss inside TRL: `NextQuillTrainer` is an SFTTrainer whose batches hold both prompts of each example.
 
 Its data set has the columns `with`, `without` and `response` (token ids: the prompt with the history, the prompt without, and
-the text that follows either), and may have `hasHistory` and `fitted`: what `nextquill export-pairs` writes.
+the text that follows either), and may have `hasHistory`, `fitted` and `copied`: what `nextquill export-pairs` writes. An objective
+with `copyDiscount`, such as the default, needs `copied`.
 """
 
 import warnings
@@ -39,11 +40,13 @@ class PairCollator:
                     hint="Make the data set by `nextquill export-pairs`, or with the columns with, without and response.",
                 )
         batch: dict[str, Tensor] = {}
+        has_copied = all(row.get("copied") is not None for row in rows)
         for prefix, name in (("", "with"), ("without_", "without")):
             width = max(len(row[name]) + len(row["response"]) for row in rows)
             ids = torch.full((len(rows), width), self.pad_token_id)
             labels = torch.full((len(rows), width), -100)
             mask = torch.zeros((len(rows), width), dtype=torch.long)
+            copied = torch.zeros((len(rows), width), dtype=torch.bool) if name == "with" else copied
             for i, row in enumerate(rows):
                 start, response = len(row[name]), torch.tensor(row["response"])
                 end = start + len(response)
@@ -51,9 +54,12 @@ class PairCollator:
                 fitted = torch.tensor(row.get("fitted") or [True] * len(response)).bool()
                 labels[i, start:end] = torch.where(fitted, response, -100)
                 mask[i, :end] = 1
+                if has_copied and name == "with":
+                    copied[i, start:end] = torch.tensor(row["copied"], dtype=torch.bool)
             batch |= {f"{prefix}input_ids": ids, f"{prefix}attention_mask": mask, f"{prefix}labels": labels}
         has_history = [row.get("hasHistory", list(row["with"]) != list(row["without"])) for row in rows]
-        return {**batch, "has_history": torch.tensor(has_history, dtype=torch.bool)}
+        batch["has_history"] = torch.tensor(has_history, dtype=torch.bool)
+        return {**batch, "copied": copied} if has_copied else batch
 
 
 class NextQuillTrainer(SFTTrainer):
@@ -82,12 +88,6 @@ class NextQuillTrainer(SFTTrainer):
                 code="trl/objective",
                 hint="Train it by `nextquill train --engine torch`.",
             )
-        if self.plan.needs_copied:
-            raise SpecFault(
-                "objective: copyDiscount: expected none inside TRL, whose data set does not say what is copied, got one",
-                code="trl/objective",
-                hint="Remove copyDiscount, or train by `nextquill train --engine torch`.",
-            )
         args = SFTConfig() if args is None else args
         _refuse(args)
         args.remove_unused_columns = False
@@ -103,7 +103,7 @@ class NextQuillTrainer(SFTTrainer):
             raise SpecFault(
                 f"objective: expected one of log-probabilities for several processes, got {objective}, whose loss needs whole distributions",
                 code="trl/objective",
-                hint="Use one process, an objective such as nextquill, or `nextquill train --engine torch`.",
+                hint='Use one process, objective="perce" with {"plainWeight": 0.8}, or `nextquill train --engine torch`.',
             )
         step = args.per_device_train_batch_size * args.gradient_accumulation_steps * self.accelerator.num_processes
         rows = len(self.train_dataset) if hasattr(self.train_dataset, "__len__") else 0
@@ -123,7 +123,7 @@ class NextQuillTrainer(SFTTrainer):
         has_history = inputs["has_history"]
         count = len(has_history) if num_items_in_batch is None else int(num_items_in_batch)
         tokens, example_of, outputs = (self._by_head if self._is_of_the_head else self._by_hidden)(model, inputs)
-        loss, parts = loss_of(self.plan, tokens, Groups(example_of, has_history, count))
+        loss, parts = loss_of(self.plan, tokens, Groups(example_of, has_history, count), self._given(inputs))
         mode = "train" if self.model.training else "eval"
         shown = {"plain_loss": parts["crossEntropy"].detach() * count / len(has_history)}
         if self.plan.passes == "pair" and self._is_of_the_head and self.plan.is_weighted:
@@ -134,6 +134,18 @@ class NextQuillTrainer(SFTTrainer):
             # The gradients of processes are averaged, and these are shares of one sum.
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+    def _given(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What weights are made of beside the passes: which fitted tokens are copied, where the objective asks."""
+        if not self.plan.needs_copied:
+            return {}
+        if "copied" not in inputs:
+            raise SpecFault(
+                "data set: copied: expected a bool for every response token, for copyDiscount, got none",
+                code="trl/columns",
+                hint="Export the pairs with this objective, or set copyDiscount to 0.",
+            )
+        return {"copied": inputs["copied"][inputs["labels"] != -100]}
 
     def _by_head(self, model, inputs):
         """Log-probabilities of each pass by TRL's head, whose logits never are whole."""

@@ -165,6 +165,19 @@ def test_the_function_for_any_loop_is_the_loss_of_the_worker():
     assert torch.allclose(share, loss / 4)
 
 
+def test_weights_hold_the_plain_share_of_the_fit():
+    case = OBJECTIVES["cases"][3]
+    leaves, targets, groups = case_of(case["examples"])
+    own, none = (log_probability(leaves[name].detach(), targets) for name in ("withHistory", "withoutHistory"))
+    arguments = (own, none, groups.example_of, groups.has_history)
+    weighted = token_weights(*arguments, objective="perce")
+    mixed = token_weights(*arguments, objective="perce", plainWeight=0.8)
+    assert torch.allclose(mixed, 0.2 * weighted + 0.8 * groups.uniform)
+    # The loss of an objective that is its fit alone is what these weights say.
+    loss = nextquill_loss(*arguments, objective="perce", plainWeight=0.8)
+    assert torch.allclose(loss, -(mixed * own).sum() / 2)
+
+
 def test_an_example_without_history_has_uniform_weights_and_no_difference():
     case = OBJECTIVES["cases"][3]
     leaves, targets, groups = case_of(case["examples"])

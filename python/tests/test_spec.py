@@ -106,7 +106,7 @@ def _flip(path):
     ("edit", "code"),
     [
         (lambda spec: spec["objective"].update(passes="withHistory"), "spec/objective"),
-        (lambda spec: spec["objective"].update(gradientWithoutHistory=True), "spec/objective"),
+        (lambda spec: spec["objective"].update(gradientWithoutHistory=False), "spec/objective"),
         (lambda spec: spec["objective"].update(preference=True), "spec/objective"),
         (lambda spec: spec["compute"].update(device="mps"), "engine/device"),
         (lambda spec: spec["compute"].update(attention="flash"), "engine/attention"),

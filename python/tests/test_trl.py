@@ -20,6 +20,9 @@ from processes import free_port, wait
 from runs import GOLDEN, prepare, steps_of, work
 
 
+DISCOUNT = {"copyDiscount": 1}
+
+
 def tokenizer():
     vocabulary = {f"t{i}": i for i in range(61)}
     return PreTrainedTokenizerFast(
@@ -38,7 +41,9 @@ def rows_of(run):
         row = {"with": pairs.with_history.row(i).tolist(), "without": pairs.without_history.row(i).tolist(), "response": response}
         start = int(pairs.response.offsets[i])
         fitted = [True] * len(response) if pairs.fitted is None else pairs.fitted[start : start + len(response)].tolist()
-        rows.append({**row, "hasHistory": bool(pairs.has_history[i]), "fitted": fitted})
+        copied = None if pairs.copied is None else pairs.copied[start : start + len(response)].tolist()
+        row |= {"hasHistory": bool(pairs.has_history[i]), "fitted": fitted}
+        rows.append(row if copied is None else {**row, "copied": copied})
     return rows
 
 
@@ -97,6 +102,7 @@ def trainer_of(run, folder, rows, batch, accumulation, **options):
         ("nextquill", "nextquill", {}, 2, 2),
         ("nextquill", "nextquill", {}, 4, 1),
         ("nextquill", "nextquill", {}, 1, 4),
+        ("copies-discounted", "perce", DISCOUNT, 2, 2),
         ("js-gradient-masked", "nextquill-js", {"weightGradient": True}, 2, 2),
         ("no-history", "sft-no-history", {}, 2, 2),
     ],
@@ -124,7 +130,7 @@ def _train_as(rank: int, port: int, run, folder, accumulation: int) -> None:
     torch.set_num_threads(1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        trainer = trainer_of(run, folder / "out", rows_of(run), 2 // accumulation, accumulation, objective="nextquill")
+        trainer = trainer_of(run, folder / "out", rows_of(run), 2 // accumulation, accumulation, objective="perce", objective_options=DISCOUNT)
     trainer.train()
     norms = [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry]
     warned = any("accelerate repeats" in str(warning.message) for warning in caught)
@@ -134,7 +140,7 @@ def _train_as(rank: int, port: int, run, folder, accumulation: int) -> None:
 
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_two_processes_take_the_same_whole_steps_and_warn_of_an_uneven_one(accumulation, tmp_path):
-    run = prepare("nextquill", tmp_path)
+    run = prepare("copies-discounted", tmp_path)
     assert work(run) == 0
     steps = [step for step in steps_of(run) if step["epoch"] == 0]
     context = multiprocessing.get_context("fork")
@@ -189,6 +195,15 @@ def test_the_ten_lines(tmp_path):
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
 
 
+def test_rows_that_do_not_say_what_is_copied_are_refused_where_that_is_asked(tmp_path):
+    run = prepare("nextquill", tmp_path)
+    rows = [{key: value for key, value in row.items() if key != "copied"} for row in rows_of(run)]
+    trainer = trainer_of(run, tmp_path / "out", rows, 2, 2, objective="nextquill")
+    with pytest.raises(Fault) as caught:
+        trainer.train()
+    assert caught.value.code == "trl/columns"
+
+
 @pytest.mark.parametrize(
     ("options", "arguments", "code"),
     [
@@ -197,7 +212,6 @@ def test_the_ten_lines(tmp_path):
         ({}, {"objective": "mipo"}, "trl/objective"),
         ({}, {"objective": "unknown"}, "objective/unknown"),
         ({}, {"objective_options": {"weightsFrom": "userSpecific"}}, "trl/objective"),
-        ({}, {"objective_options": {"copyDiscount": 1}}, "trl/objective"),
     ],
     ids=str,
 )

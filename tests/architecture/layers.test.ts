@@ -103,6 +103,7 @@ describe('layers', () => {
     const order = [
       ...[
         'data',
+        'texts',
         'corpus',
         'retrieval',
         'others',

@@ -69,3 +69,7 @@ export function randomPairs(count: number, seed = 0): PromptPair[] {
     };
   });
 }
+
+/** The pairs with every second response token in a copied run: what the default objective asks of pairs. */
+export const withCopied = (pairs: readonly PromptPair[]): PromptPair[] =>
+  pairs.map((pair) => ({ ...pair, copied: pair.responseIds.map((_, t) => t % 2 === 0) }));

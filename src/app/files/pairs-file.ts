@@ -31,10 +31,12 @@ export interface PairRow {
   readonly without: readonly number[];
   readonly response: readonly number[];
   readonly hasHistory: boolean;
-  /** ω̃ of each response token; they sum to 1. */
+  /** What each response token counts for in the objective's fit, its plain share included; they sum to 1. */
   readonly weights: readonly number[];
   /** log p with the history minus log p without, of each response token, nats. */
   readonly effectLogRatio: readonly number[];
+  /** Whether each response token stands in a run of words that the shown history holds, where the objective asks. */
+  readonly copied?: readonly boolean[];
   /** The texts, where they were asked for. */
   readonly query?: string;
   readonly responseText?: string;
@@ -51,6 +53,7 @@ export function pairRow({ example, pair, effects }: ExampleEffects, withTexts: b
     hasHistory: pair.hasHistory,
     weights: [...effects.weight],
     effectLogRatio: [...effects.logRatio],
+    ...(pair.copied && { copied: pair.copied }),
     ...(withTexts && { query: example.query, responseText: example.response }),
   };
 }
@@ -78,6 +81,7 @@ const columns: Readonly<Record<keyof PairRow, SchemaElement[]>> = {
   hasHistory: [leaf('hasHistory', 'BOOLEAN')],
   weights: list('weights', 'FLOAT'),
   effectLogRatio: list('effectLogRatio', 'FLOAT'),
+  copied: list('copied', 'BOOLEAN'),
   query: [text('query')],
   responseText: [text('responseText')],
 };

@@ -15,10 +15,10 @@ import {
 import type { Tokenizer } from '../../engine/tokenizer/tokenizer.ts';
 import type { Example, HistoryItem } from '../data/example.ts';
 import type { NoticeListener } from '../data/notice.ts';
-import { copiedRuns } from '../metrics/copied-runs.ts';
 import { referenceItems } from '../prompts/compared-prompts.ts';
 import { hiddenHistories, type PromptSettings, type Prompts, promptsFor } from '../prompts/pair.ts';
 import type { ScoredModel } from '../scoring/scored-model.ts';
+import { copiedRuns } from '../texts/copied-runs.ts';
 
 /**
  * How texts are written: the prompt, the strength of the history, and how tokens are drawn (see sampling.ts). Copying from the

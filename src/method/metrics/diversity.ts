@@ -1,6 +1,7 @@
 /** @file How much the texts of a set differ from each other: distinct n-grams, and BLEU of each text against the others. */
+
+import { wordsOf } from '../texts/words.ts';
 import { bleu, bleuNgrams, bleuTokens, countsAgainst, nearer } from './bleu.ts';
-import { wordsOf } from './words.ts';
 
 /**
  * Distinct n-grams over all n-grams of the texts, 0 to 1 (Li et al., arXiv 1510.03055, "distinct-1" and "distinct-2").

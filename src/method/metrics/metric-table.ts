@@ -1,8 +1,8 @@
 /** @file The metrics of texts: add one here and in a file of its own. */
 
 import { strip } from '../../base/python-text.ts';
+import { copiedRuns } from '../texts/copied-runs.ts';
 import { bleu, bleuCounts } from './bleu.ts';
-import { copiedRuns } from './copied-runs.ts';
 import { distinctShare, selfBleu } from './diversity.ts';
 import { labelIndex, macroF1, numberOf, ratingOf } from './lamp.ts';
 import { meteor } from './meteor.ts';

@@ -1,5 +1,5 @@
 /** @file How far a text's style is from an author's texts: its length, its punctuation, its function words. */
-import { wordsOf } from './words.ts';
+import { wordsOf } from '../texts/words.ts';
 
 /** Distances of a text from an author's texts; each 0 where they are alike. */
 export interface StyleDistance {

@@ -24,14 +24,6 @@ export const comparedFeed = (exampleOf: ArrayLike<number>, isCompared: readonly 
   },
 });
 
-/** Declares which response tokens stand in runs that the shown history holds: f32[S], 1 or 0. */
-export const copiedInput = () => input('tokens.isCopied', 'f32', ['S']);
-
-/** The feed of {@link copiedInput}. */
-export const copiedFeed = (isCopied: readonly boolean[]) => ({
-  'tokens.isCopied': { data: Float32Array.from(isCopied, Number), shape: [isCopied.length] },
-});
-
 /**
  * @param exampleOf the example of each response token, 0 … examples − 1
  * @param hasHistory for each example of the batch

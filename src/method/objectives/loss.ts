@@ -55,6 +55,24 @@ export function objectiveWeights(
 }
 
 /**
+ * $$ (1 - \mu)\, \tilde\omega_t + \mu / |S| $$
+ * What each token counts for in the fit of an objective: f32[S], summing to 1 over each example. A trainer that takes weights alone
+ * needs these; ω̃ without its plain share μ is another objective.
+ */
+export function fitWeights(
+  plan: ObjectivePlan,
+  pair: LogitPair | undefined,
+  groups: TokenGroups,
+  given: EffectInputs = {},
+): Value {
+  const weights = objectiveWeights(plan, pair, groups, given);
+  const { plainWeight } = plan.options;
+  return plainWeight === 0 || plan.rule === 'uniform'
+    ? weights
+    : add(mul(weights, 1 - plainWeight), mul(groups.uniform, plainWeight));
+}
+
+/**
  * $$ (1 - \mu) \sum_t \tilde\omega_t\, \mathrm{CE}(z_h, y_t) + \mu\, \overline{\mathrm{CE}}(z_h, y)
  *    + \alpha \sum_t w_t\, \mathrm{CE}_{P_t}(z_h - z_\varnothing, y_t)
  *    + \tfrac{\kappa}{2} \sum_{s = 1 \pm \delta_s} \overline{\mathrm{CE}}(z_\varnothing + s (z_h - z_\varnothing), y)

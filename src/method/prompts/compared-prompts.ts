@@ -6,6 +6,7 @@ import type { MatchedOthers } from '../others/matching.ts';
 import { othersHistories, referenceHistory } from '../others/others-histories.ts';
 import type { OthersBy } from '../others/similar.ts';
 import { itemChooser } from '../retrieval/choose.ts';
+import { copiedRuns, copiedTokens } from '../texts/copied-runs.ts';
 import {
   type PromptPair,
   type PromptSettings,
@@ -35,6 +36,8 @@ export interface ComparingOptions {
   readonly othersBy?: OthersBy;
   /** Draws them; default 0. */
   readonly seed?: number;
+  /** Whether `pair` says which response tokens are copied from the history that it shows; false by default. */
+  readonly marksCopied?: boolean;
 }
 
 /**
@@ -46,7 +49,29 @@ export function comparedPrompts(
   example: Example,
   tokenizer: Tokenizer,
   settings: PromptSettings,
-  { pool, others: count, othersBy, seed = 0 }: ComparingOptions,
+  { marksCopied = false, ...options }: ComparingOptions,
+): ComparedPrompts {
+  const compared = promptsBesideOthers(example, tokenizer, settings, options);
+  const { pair } = compared;
+  return marksCopied ? { ...compared, pair: { ...pair, copied: copiedIn(example, pair) } } : compared;
+}
+
+/** Which tokens of a response touch a run of words that stands in the history that its prompt shows. */
+const copiedIn = ({ response }: Example, { shown, responseStarts, responseEnds }: PromptPair & ShownItems) =>
+  copiedTokens(
+    copiedRuns(
+      response,
+      shown.map(({ text }) => text),
+    ),
+    responseStarts,
+    responseEnds,
+  );
+
+function promptsBesideOthers(
+  example: Example,
+  tokenizer: Tokenizer,
+  settings: PromptSettings,
+  { pool, others: count, othersBy, seed = 0 }: Omit<ComparingOptions, 'marksCopied'>,
 ): ComparedPrompts {
   const alone = () => ({ pair: promptPair(example, tokenizer, settings), others: [] });
   const isCompared = count > 0 || settings.reference === 'placebo';

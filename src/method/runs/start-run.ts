@@ -2,9 +2,10 @@
 import { CheckpointError } from '../../base/errors.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Notice } from '../data/notice.ts';
+import { checkCopied } from '../objectives/copied.ts';
 import type { FixedEstimates } from '../training/estimators.ts';
 import { noValidation } from '../training/held-out.ts';
-import { checkCompared, checkCopied, checkPairs } from '../training/pairs.ts';
+import { checkCompared, checkPairs } from '../training/pairs.ts';
 import type { ResolvedSettings } from '../training/settings.ts';
 import { totalSteps } from '../training/trainer.ts';
 import type { TrainingGraph } from '../training/training-graph.ts';

@@ -3,6 +3,7 @@ import { pauses } from '../../base/breathe.ts';
 import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import { namedEffects } from '../effects/named-effects.ts';
+import { planObjective } from '../objectives/plan.ts';
 import { checkOthers } from '../others/matching.ts';
 import { promptOf } from '../prompts/collate.ts';
 import {
@@ -99,6 +100,7 @@ export async function* exampleEffects(
   const { prompt, others: count = 0, pool = examples, othersBy, seed = 0, onProgress, onNotice } = options;
   const { strict = false, signal } = options;
   checkOthers(count, 0);
+  const marksCopied = planObjective(options.objective ?? 'sft', options.objectiveOptions).needs.copied;
   await using scorer = createScorer(scored, options);
   const { tokenizer } = scored.model;
   // Of all examples no more is kept than the notices need.
@@ -112,6 +114,7 @@ export async function* exampleEffects(
       pool,
       others: count,
       seed,
+      marksCopied,
       ...(othersBy && { othersBy }),
     });
   const together = scored.model.worker === undefined ? EXAMPLES_TOGETHER : EXAMPLES_OF_A_WORKER;

@@ -11,9 +11,12 @@ import type { PromptPair } from '../prompts/pair.ts';
 export const promptKey = ({ promptIds, responseIds, targetIds }: ScoredPrompt): string =>
   sha256(canonicalJson(['prompt', promptIds, responseIds, ...(targetIds ? [targetIds] : [])]));
 
-/** Names a pair of prompts with their response. */
-export const pairKey = ({ withHistoryIds, withoutHistoryIds, responseIds, hasHistory }: PromptPair): string =>
-  sha256(canonicalJson(['pair', withHistoryIds, withoutHistoryIds, responseIds, hasHistory]));
+/** Names a pair of prompts with their response, and with what is copied where the pair says it: weights may depend on that. */
+export const pairKey = (pair: PromptPair): string => {
+  const { withHistoryIds, withoutHistoryIds, responseIds, hasHistory, copied } = pair;
+  const ids = [withHistoryIds, withoutHistoryIds, responseIds, hasHistory];
+  return sha256(canonicalJson(['pair', ...ids, ...(copied ? [copied] : [])]));
+};
 
 /** The log-probabilities of both prompts of a pair, so that none of them is scored again alone. */
 export const promptsOfPair = (pair: PromptPair, values: Readonly<Record<string, Float32Array>>) =>

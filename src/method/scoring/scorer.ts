@@ -7,6 +7,7 @@ import type { HostTensor } from '../../engine/runtime/session.ts';
 import { checkFiniteWeights } from '../../engine/weights/finite.ts';
 import type { Example } from '../data/example.ts';
 import type { NoticeListener } from '../data/notice.ts';
+import { checkCopied } from '../objectives/copied.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
 import type { ObjectiveChoice } from '../objectives/objectives.ts';
 import { type ObjectivePlan, optionsInUse, planObjective } from '../objectives/plan.ts';
@@ -97,7 +98,8 @@ export function createScorer(scored: ScoredModel, options: ScorerOptions = {}): 
       : remoteScorer(scored.remote, plan, { keeper: prompts, divergenceBound, signal: options.signal });
   if (cache === undefined) return scorerWith(keeper);
   const prompts = bookOf(cache, scored, PLAIN);
-  const pairs = plan.rule === 'uniform' ? prompts : bookOf(cache, scored, [plan.name, optionsInUse(plan)]);
+  const pairs =
+    plan.rule === 'uniform' ? prompts : bookOf(cache, scored, ['fit', plan.name, optionsInUse(plan)]);
   const both = (book: ScoreKeeper) => (keeper === undefined ? book : keepersInTurn([keeper, book]));
   const scorer = scorerWith(both(prompts), both(pairs));
   return {
@@ -191,6 +193,7 @@ function modelRuns(scored: ScoredModel, objective: ObjectivePlan, options: Score
   return {
     logProbabilities: (prompts, isWanted) => inRuns(prompts, prompts, single, isWanted),
     effects: async function* (pairs, isWanted) {
+      checkCopied(pairs, objective);
       const prompts = pairs.map((each) => promptOf(each));
       for await (const run of inRuns(pairs, prompts, pair, isWanted))
         yield run.map(([place, values]) => [

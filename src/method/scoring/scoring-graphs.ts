@@ -14,8 +14,9 @@ import { add, constant, input, mul, selectedLogProbability, sub } from '../../en
 import type { Value } from '../../engine/ops/value.ts';
 import type { HostTensor } from '../../engine/runtime/session.ts';
 import { tokenEffects } from '../effects/effects.ts';
+import { copiedFeed, copiedInput, copiedTokensOf } from '../objectives/copied.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import { objectiveWeights } from '../objectives/loss.ts';
+import { fitWeights } from '../objectives/loss.ts';
 import { type ObjectivePlan, planObjective } from '../objectives/plan.ts';
 import {
   type CollatedBatch,
@@ -73,16 +74,19 @@ export function effectGraph(
     withoutHistory: passes.logits('withoutHistory', 'U'),
     targets: targetInput(),
   };
-  const weight = objectiveWeights(objective, both, groupInputs());
+  const isCopied = objective.needs.copied ? { isCopied: copiedInput() } : {};
+  const weight = fitWeights(objective, both, groupInputs(), isCopied);
   return {
     outputs: { ...tokenEffects(both), weight },
     batch: (rows) => {
       const { both, tokens } = bothPasses(rows, model);
-      const hasHistory = rows.flat().map((pair) => pair.hasHistory);
+      const pairs = rows.flat();
+      const hasHistory = pairs.map((pair) => pair.hasHistory);
       return {
         feeds: {
           ...passes.feeds(passRows(both)),
           ...groupFeeds(both.withHistory.exampleOf, hasHistory, hasHistory.length),
+          ...(objective.needs.copied && copiedFeed(pairs.flatMap(copiedTokensOf))),
           ...targetFeed(both.withHistory),
         },
         tokens,

@@ -4,8 +4,9 @@ import type { ModelWorker, WorkerPairScores } from '../../engine/models/model-wo
 import { input } from '../../engine/ops/operators.ts';
 import { evaluate } from '../../engine/runtime/evaluate.ts';
 import { dataSideEffect, logRatioEffect } from '../effects/effects.ts';
+import { checkCopied, copiedFeed, copiedInput, copiedTokensOf } from '../objectives/copied.ts';
 import { groupFeeds, groupInputs } from '../objectives/groups.ts';
-import { objectiveWeights } from '../objectives/loss.ts';
+import { fitWeights } from '../objectives/loss.ts';
 import type { ObjectivePlan } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import type { PromptPair } from '../prompts/pair.ts';
@@ -63,6 +64,7 @@ export function workerRuns(
       yield places.map((place, i) => [place, { logProbability: scores[i]! }]);
     },
     effects: async function* (pairs, isWanted) {
+      checkCopied(pairs, plan);
       const places = wantedPlaces(pairs.length, isWanted);
       if (places.length === 0) return;
       const wanted = places.map((place) => pairs[place]!);
@@ -101,7 +103,10 @@ async function effectsOf(
     {
       probability: dataSideEffect(own, none),
       logRatio: logRatioEffect(own, none),
-      weight: objectiveWeights(plan, undefined, groupInputs(), { estimate }),
+      weight: fitWeights(plan, undefined, groupInputs(), {
+        estimate,
+        ...(plan.needs.copied && { isCopied: copiedInput() }),
+      }),
     },
     {
       ...groupFeeds(
@@ -109,6 +114,7 @@ async function effectsOf(
         pairs.map(({ hasHistory }) => hasHistory),
         pairs.length,
       ),
+      ...(plan.needs.copied && copiedFeed(pairs.flatMap(copiedTokensOf))),
       ...Object.fromEntries(
         names.map((name) => [
           name,

@@ -1,7 +1,8 @@
 /** @file The kinds of tokens that histories are asked about: copied, names, function words, other words, marks. */
-import { copiedRuns, copiedTokens } from '../metrics/copied-runs.ts';
+
 import { isFunctionWord } from '../metrics/style-distance.ts';
-import { wordSpans } from '../metrics/words.ts';
+import { copiedRuns, copiedTokens } from '../texts/copied-runs.ts';
+import { wordSpans } from '../texts/words.ts';
 
 /** In the order of tables; a token is of the first kind that it is in. */
 export const tokenKinds = ['copied', 'names', 'functionWords', 'otherWords', 'marks'] as const;

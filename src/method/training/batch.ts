@@ -1,5 +1,6 @@
 /** @file A microbatch as the training graph takes it: its padded passes, over the same response tokens. */
 import type { TokenBatch } from '../../engine/models/token-inputs.ts';
+import { copiedTokensOf } from '../objectives/copied.ts';
 import { type PassName, placeOfOther } from '../objectives/plan.ts';
 import { checkAligned, collate, type PromptWithResponse } from '../prompts/collate.ts';
 import { packedRows, type RowCost } from '../prompts/packed-rows.ts';
@@ -90,8 +91,8 @@ export function trainingBatch(
 }
 
 /** Of the response tokens that are fitted. */
-const copiedFitted = ({ copied, fitted, responseIds }: PromptPair): boolean[] =>
-  responseIds.flatMap((_, t) => (fitted?.[t] === false ? [] : (copied?.[t] ?? false)));
+const copiedFitted = (pair: PromptPair): boolean[] =>
+  copiedTokensOf(pair).filter((_, t) => pair.fitted?.[t] !== false);
 
 /** Tokens of all passes of a microbatch. */
 export function tokensOfBatch(

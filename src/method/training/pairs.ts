@@ -5,7 +5,6 @@ import type { ProgressListener } from '../../base/progress.ts';
 import type { Model } from '../../engine/models/model.ts';
 import type { Example } from '../data/example.ts';
 import type { Notice } from '../data/notice.ts';
-import { copiedRuns, copiedTokens } from '../metrics/copied-runs.ts';
 import type { ObjectivePlan } from '../objectives/plan.ts';
 import { promptOf, type ScoredPrompt } from '../prompts/collate.ts';
 import {
@@ -15,13 +14,7 @@ import {
   lacksOthers,
 } from '../prompts/compared-prompts.ts';
 import { noHistoryNotice } from '../prompts/left-out.ts';
-import {
-  hiddenHistories,
-  otherPrompts,
-  type PromptPair,
-  type PromptSettings,
-  type ShownItems,
-} from '../prompts/pair.ts';
+import { hiddenHistories, otherPrompts, type PromptPair, type PromptSettings } from '../prompts/pair.ts';
 import { measuredFor } from '../scoring/measured-retrieval.ts';
 
 /** How the prompts of many examples are made. */
@@ -85,11 +78,12 @@ export async function trainingPrompts(
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
+  const asked = { pool: examples, others: count, seed, marksCopied };
   const compared: ComparedPrompts[] = [];
   let reportedAt = performance.now();
   let isReported = false;
   for (const example of examples) {
-    compared.push(comparedPrompts(example, tokenizer, settings, { pool: examples, others: count, seed }));
+    compared.push(comparedPrompts(example, tokenizer, settings, asked));
     const isLast = compared.length === examples.length;
     if (performance.now() - reportedAt < REPORT_MS && !(isReported && isLast)) continue;
     onProgress?.({ stage: 'prompts', done: compared.length, total: examples.length, unit: 'examples' });
@@ -98,10 +92,9 @@ export async function trainingPrompts(
     reportedAt = performance.now();
   }
   const pairs = compared.map(
-    ({ pair, others: found }, i): PromptPair => ({
+    ({ pair, others: found }): PromptPair => ({
       ...pair,
       ...heldOthers(found.slice(0, held)),
-      ...(marksCopied && { copied: copiedIn(examples[i]!, pair) }),
     }),
   );
   const lacking = count > 0 ? examples.filter((_, i) => lacksOthers(compared[i]!)) : [];
@@ -124,29 +117,6 @@ const heldOthers = ([first, ...further]: readonly PromptPair[]) => ({
   ...(first && { otherHistoryIds: first.withHistoryIds }),
   ...(further.length > 0 && { furtherHistoryIds: further.map(({ withHistoryIds }) => withHistoryIds) }),
 });
-
-/** Which tokens of a response touch a run of words that stands in the history that its prompt shows. */
-const copiedIn = ({ response }: Example, { shown, responseStarts, responseEnds }: PromptPair & ShownItems) =>
-  copiedTokens(
-    copiedRuns(
-      response,
-      shown.map(({ text }) => text),
-    ),
-    responseStarts,
-    responseEnds,
-  );
-
-/** @throws {ConfigError} when the objective discounts copied tokens, and no pair says which they are */
-export function checkCopied(pairs: readonly PromptPair[], { name, needs }: ObjectivePlan): void {
-  if (!needs.copied || pairs.some(({ copied }) => copied !== undefined)) return;
-  throw new ConfigError(
-    `objective ${name}: copyDiscount: expected pairs with copied, got none among ${pairs.length}`,
-    {
-      code: 'objective/no-copied',
-      hint: 'Say which response tokens are copied, train on examples, or remove copyDiscount.',
-    },
-  );
-}
 
 /**
  * @throws {ConfigError} when the objective compares with other users' histories, and no pair holds prompts with them, or one holds

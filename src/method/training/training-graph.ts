@@ -14,14 +14,8 @@ import type { Value } from '../../engine/ops/value.ts';
 import { type FlatParameters, flatParameters, viewsOf } from '../../engine/optim/flat-parameters.ts';
 import { type HostTensor, scalar } from '../../engine/runtime/session.ts';
 import { readTensor } from '../../engine/weights/safetensors.ts';
-import {
-  comparedFeed,
-  comparedInput,
-  copiedFeed,
-  copiedInput,
-  groupFeeds,
-  groupInputs,
-} from '../objectives/groups.ts';
+import { copiedFeed, copiedInput } from '../objectives/copied.ts';
+import { comparedFeed, comparedInput, groupFeeds, groupInputs } from '../objectives/groups.ts';
 import { objectiveLoss } from '../objectives/loss.ts';
 import {
   type ObjectivePlan,

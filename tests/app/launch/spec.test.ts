@@ -187,6 +187,7 @@ describe('an objective as rules', () => {
       'nextquill-paper',
       'nextquill-model-side',
       'perce-cft',
+      'nextquill',
       'cft',
     ]);
     const gradientOf = (options: object) =>

@@ -11,7 +11,7 @@ import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
 import type { RunInfo } from '../../../src/method/runs/run-info.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
-import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel, withCopied } from '../../support/tiny-model.ts';
 
 const home = resolve(import.meta.dirname, '../run-specs');
 const opened = await tinyModel();
@@ -20,7 +20,14 @@ const model = { ...opened, folder: 'tests/golden/tiny-llama' };
 const compute = { ...defaultCompute, device: 'cpu' as const };
 const loop = { batchSize: 2, gradientAccumulation: 2, epochs: 2, threads: 1, seed: 7, learningRate: 1e-3 };
 const info = { formatVersion: 1, modelHash: model.hash, tokenizerHash: 'ids-only' } as unknown as RunInfo;
-const shared = { model, modelSource: 'tiny-llama', pairs: randomPairs(10), compute, info, version: '0.0.0' };
+const shared = {
+  model,
+  modelSource: 'tiny-llama',
+  pairs: withCopied(randomPairs(10)),
+  compute,
+  info,
+  version: '0.0.0',
+};
 
 await rm(home, { recursive: true, force: true });
 for (const name of ['train-lora', 'train-full', 'score']) await mkdir(join(home, name), { recursive: true });

@@ -18,7 +18,7 @@ import { createValidation } from '../../../src/method/training/held-out.ts';
 import { resolveSettings, type TrainingSettings } from '../../../src/method/training/settings.ts';
 import { trainingLoop } from '../../../src/method/training/trainer.ts';
 import { createTrainingGraph } from '../../../src/method/training/training-graph.ts';
-import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel, withCopied } from '../../support/tiny-model.ts';
 
 const folder = resolve(import.meta.dirname, '../torch-runs');
 const lora = { rank: 4, loraAlpha: 8, targetModules: ['q_proj', 'v_proj', 'down_proj'] };
@@ -40,8 +40,6 @@ interface Case extends TrainingSettings {
   readonly examples?: number;
   /** Some response tokens are read and not fitted. */
   readonly masked?: boolean;
-  /** Some response tokens stand in runs that the history holds. */
-  readonly copied?: boolean;
   /** Pairs hold prompts with another user's history, or with two, or placebos are given beside them. */
   readonly others?: 'in pairs' | 'two in pairs' | 'beside';
 }
@@ -95,7 +93,6 @@ const cases: Readonly<Record<string, Case>> = {
     lora,
     objective: 'perce',
     objectiveOptions: { copyDiscount: 1 },
-    copied: true,
     masked: true,
   },
   'difference-from-another': {
@@ -127,7 +124,7 @@ const cases: Readonly<Record<string, Case>> = {
     objectiveOptions: { calibrationWeight: 0.5, effectStart: 0.25, effectWarmup: 0.5 },
   },
   'no-history': { lora, objective: 'sft-no-history', examples: 6 },
-  evaluated: { lora, evalEvery: 3 },
+  evaluated: { lora, objective: 'perce', objectiveOptions: { plainWeight: 0.8 }, evalEvery: 3 },
   'head-adapted': { lora: { ...lora, dropout: 0.2, targetModules: ['lm_head', 'o_proj'] }, examples: 6 },
   qwen2: { lora, modelName: 'tiny-qwen2', examples: 6 },
   qwen3: { lora, modelName: 'tiny-qwen3', examples: 6 },
@@ -148,7 +145,7 @@ const inVocabulary = (pair: PromptPair, size: number): PromptPair => {
   };
 };
 
-async function make(name: string, { modelName, examples = 10, masked, copied, others, ...settingsOf }: Case) {
+async function make(name: string, { modelName, examples = 10, masked, others, ...settingsOf }: Case) {
   const opened = await tinyModel(modelName);
   const size = opened.config.vocabularySize;
   const model = { ...opened, tokenizer: { ...opened.tokenizer, vocabularySize: size } };
@@ -156,7 +153,8 @@ async function make(name: string, { modelName, examples = 10, masked, copied, ot
   const random = randomStream(1, 'tests/torch-runs');
   const ids = (count: number) => Array.from({ length: count }, () => 3 + random.integer(30));
   const longest = modelName === 'tiny-gpt2' ? 3 : 9;
-  const pairs = randomPairs(examples).map((pair, i) => {
+  const drawn = settings.objective.needs.copied ? withCopied(randomPairs(examples)) : randomPairs(examples);
+  const pairs = drawn.map((pair, i) => {
     const other = pair.hasHistory && i % 3 !== 1;
     const shortened = { ...pair, withHistoryIds: pair.withHistoryIds.slice(-longest) };
     return inVocabulary(
@@ -166,7 +164,6 @@ async function make(name: string, { modelName, examples = 10, masked, copied, ot
           other && { otherHistoryIds: [...ids(4), ...pair.withoutHistoryIds] }),
         ...(others === 'two in pairs' &&
           other && { furtherHistoryIds: [[...ids(6), ...pair.withoutHistoryIds]] }),
-        ...(copied && { copied: pair.responseIds.map((_, t) => t % 2 === 0) }),
         ...(masked && { fitted: pair.responseIds.map((_, t) => t % 3 !== 1) }),
       },
       size,

@@ -6,11 +6,10 @@ import { input } from '../../../src/engine/ops/operators.ts';
 import type { Value } from '../../../src/engine/ops/value.ts';
 import { evaluate } from '../../../src/engine/runtime/evaluate.ts';
 import type { HostTensor } from '../../../src/engine/runtime/session.ts';
+import { copiedFeed, copiedInput } from '../../../src/method/objectives/copied.ts';
 import {
   comparedFeed,
   comparedInput,
-  copiedFeed,
-  copiedInput,
   groupFeeds,
   groupInputs,
 } from '../../../src/method/objectives/groups.ts';

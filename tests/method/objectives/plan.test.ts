@@ -23,6 +23,8 @@ const NOTHING = {
   startMargin: false,
 };
 
+const DEFAULT_OPTIONS = { plainWeight: 0.8, copyDiscount: 1, calibrationWeight: 0.3 };
+
 describe('a plan', () => {
   it('is nextquill where nothing is named, and knows the alias that was', () => {
     expect(planObjective()).toEqual(planObjective('nextquill'));
@@ -31,9 +33,10 @@ describe('a plan', () => {
       requested: 'nextquill',
       rule: 'clipped',
       difference: 'none',
-      options: { ...defaultObjectiveOptions, plainWeight: 0.8 },
+      options: { ...defaultObjectiveOptions, ...DEFAULT_OPTIONS },
+      effectLosses: ['calibration'],
       passes: 'pair',
-      needs: NOTHING,
+      needs: { ...NOTHING, copied: true },
     });
   });
 
@@ -156,7 +159,7 @@ describe('a plan', () => {
       calibrationWeight: 1,
       strengthSpread: 0.25,
     });
-    expect(optionsInUse(planObjective('nextquill'))).toEqual({ plainWeight: 0.8 });
+    expect(optionsInUse(planObjective('nextquill'))).toEqual({ ...DEFAULT_OPTIONS, strengthSpread: 0.25 });
     expect(optionsInUse(planObjective('nextquill-paper', { weightsFrom: 'userSpecific' }))).toMatchObject({
       effectThreshold: 0.05,
       others: 3,

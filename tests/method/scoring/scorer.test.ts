@@ -4,6 +4,7 @@ import { withPlannedBase } from '../../../src/engine/quantisation/quantised-base
 import type { ObjectiveChoice } from '../../../src/method/objectives/objectives.ts';
 import type { PromptPair } from '../../../src/method/prompts/pair.ts';
 import type { PairEffects } from '../../../src/method/scoring/pair-effects.ts';
+import { memoryKeeper } from '../../../src/method/scoring/score-keeper.ts';
 import { scoredHash } from '../../../src/method/scoring/scored-hash.ts';
 import type { ScoredModel } from '../../../src/method/scoring/scored-model.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
@@ -169,10 +170,59 @@ describe('weights', () => {
       await using scorer = createScorer(scored, { threads: 1, objective });
       return (await scorer.effects(pairs.slice(0, 2))).map(({ weight }) => [...weight]);
     };
-    expect(await weightsOf('nextquill')).toEqual(await weightsOf('perce'));
+    expect(await weightsOf('cft')).toEqual(await weightsOf('nextquill-model-side'));
     const unknown = { objective: 'nextquil' as 'nextquill' };
     expect(() => createScorer(scored, unknown)).toThrowError(
       expect.objectContaining({ code: 'objective/unknown' }),
     );
+  });
+
+  it('are those of the fit: the plain share of an objective is in them', async () => {
+    const weightsOf = async (plainWeight: number) => {
+      await using scorer = createScorer(scored, {
+        threads: 1,
+        objective: 'perce',
+        objectiveOptions: { plainWeight },
+      });
+      return (await scorer.effects(pairs)).map(({ weight }) => weight);
+    };
+    const weighted = await weightsOf(0);
+    const fitted = await weightsOf(0.8);
+    for (const [i, weights] of fitted.entries())
+      expect(
+        worst(
+          weights,
+          weighted[i]!.map((w) => 0.2 * w + 0.8 / weights.length),
+        ),
+      ).toBeLessThan(1e-6);
+  });
+
+  it('of tokens that are copied are those of tokens without effect, where an objective discounts them', async () => {
+    const objective = {
+      threads: 1,
+      objective: 'nextquill-js',
+      objectiveOptions: { copyDiscount: 1 },
+    } as const;
+    const pair = pairs.find(({ hasHistory }) => hasHistory)!;
+    const copied = pair.responseIds.map((_, t) => t % 2 === 0);
+    const keeper = memoryKeeper();
+    const weightsOf = async (marked: PromptPair) => {
+      await using scorer = createScorer(scored, { ...objective, keeper });
+      return (await scorer.effects([marked]))[0]!;
+    };
+    // One keeper: what is copied is part of what a pair is known by.
+    const none = await weightsOf({ ...pair, copied: copied.map(() => false) });
+    const { weight, divergence } = await weightsOf({ ...pair, copied });
+    const counted = divergence.map((effect, t) => (copied[t] ? 0 : effect));
+    const sum = counted.reduce((a, b) => a + b, 0);
+    expect(
+      worst(
+        weight,
+        counted.map((w) => w / sum),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(worst(none.divergence, divergence)).toBeLessThan(TOLERANCE);
+    expect(worst(none.weight, weight)).toBeGreaterThan(1e-3);
+    await expect(weightsOf(pair)).rejects.toMatchObject({ code: 'objective/no-copied' });
   });
 });

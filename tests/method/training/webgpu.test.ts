@@ -45,6 +45,7 @@ const pairs: PromptPair[] = randomPairs(4).map((pair, i, all) => {
     responseIds: known(pair.responseIds),
     otherHistoryIds: stranger(1),
     furtherHistoryIds: [stranger(2)],
+    copied: pair.responseIds.map((_, t) => t % 2 === 0),
   };
 });
 

@@ -5,7 +5,7 @@ import {
   type ObjectiveChoice,
   objectiveNames,
 } from '../../../method/objectives/objectives.ts';
-import { planObjective } from '../../../method/objectives/plan.ts';
+import { type ObjectivePlan, planObjective } from '../../../method/objectives/plan.ts';
 import { currentVersions } from '../../../method/runs/manifest.ts';
 import { exampleEffects } from '../../../method/scoring/rows.ts';
 import { checkPairsFile, type PairRow, pairRow, writePairs } from '../../files/pairs-file.ts';
@@ -32,6 +32,13 @@ interface ExportPairsFlags extends ScoringFlags {
   readonly force?: boolean;
 }
 
+/** Losses of an objective that no weight of tokens stands for. */
+const lossesBesideFit = ({ effectLosses, preference, needs }: ObjectivePlan): readonly string[] => [
+  ...effectLosses,
+  ...(preference ? ['preference'] : []),
+  ...(needs.anchor ? ['anchor'] : []),
+];
+
 export const exportPairsCommand: CliCommand = {
   define: (command) => {
     addModelFlags(command);
@@ -51,8 +58,10 @@ export const exportPairsCommand: CliCommand = {
     addCacheFlag(command);
     command.addHelpText(
       'after',
-      '\nColumns: example, user (a hash), with, without, response (token ids), hasHistory, weights, effectLogRatio.\n' +
-        'Weights are those of a fixed estimator: the model that is named. nextquill_torch.trl makes its own in each step.\n' +
+      '\nColumns: example, user (a hash), with, without, response (token ids), hasHistory, weights, effectLogRatio, and copied where the\n' +
+        'objective asks what is copied. Weights are those of the fit, its plain share included, by a fixed estimator: the model that is\n' +
+        'named. Losses on effects, such as calibration, are no weights: a trainer that reads weights alone trains without them.\n' +
+        'nextquill_torch.trl has them all, and makes its own weights in each step.\n' +
         'Example: nextquill export-pairs --model M --data users.jsonl --out pairs.parquet',
     );
   },
@@ -95,6 +104,11 @@ export const exportPairsCommand: CliCommand = {
         ? `${JSON.stringify(summary)}\n`
         : `${rows.length} pairs with the weights of ${plan.requested}: ${out}\n`,
     );
+    const losses = lossesBesideFit(plan);
+    if (losses.length > 0)
+      session.note(
+        `The weights of ${plan.requested} are those of its fit. Its other loss (${losses.join(', ')}) is no weight, and not in the file.`,
+      );
     session.note(`${out} holds users’ texts${withTexts ? '' : ' as token ids'}.`);
   },
 };

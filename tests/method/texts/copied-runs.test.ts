@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { copiedRuns } from '../../../src/method/metrics/copied-runs.ts';
-import { wordSpans, wordsOf } from '../../../src/method/metrics/words.ts';
+import { copiedRuns } from '../../../src/method/texts/copied-runs.ts';
+import { wordSpans, wordsOf } from '../../../src/method/texts/words.ts';
 
 /** What {@link copiedRuns} should find, by trying every stretch: for each word whether it is covered, and the run ending there. */
 function byHand(text: string, history: readonly string[], fewest: number): boolean[] {
