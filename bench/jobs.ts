@@ -84,6 +84,7 @@ async function peerFile(settings: JobSettings, dtype: string): Promise<string> {
             with: pair.withHistoryIds,
             without: pair.withoutHistoryIds,
             response: pair.responseIds,
+            copied: pair.copied,
           })),
         }
       : {

@@ -1,9 +1,9 @@
 """The PyTorch side of bench/jobs.ts: a careful loop, one whole job at a time, on request, by the protocol of pytorch_peer.py.
 
 Usage: python bench/jobs_peer.py FILE.json   with {"job", "config", "weights", "threads", "dtype", "pairs" or "prompts"}
-  train     a step over all pairs, one at a time (no padding, nothing shared): the pass with history with gradients, the one without
-            under no_grad, logits at response tokens alone; the loss of `nextquill` (four fifths plain, a fifth by the clipped log ratio); then
-            clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
+  train     a step over all pairs, one at a time (no padding, nothing shared): both passes with gradients, logits at response tokens
+            alone; the loss of `nextquill` (four fifths plain, a fifth by the clipped log ratio outside copied runs, and .3 of calibration at
+            strengths .75 and 1.25); then clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
   evaluate, audit
             log-probabilities of the response tokens of all prompts, one at a time, under inference_mode, logits at them alone
 """
@@ -27,6 +27,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.8, 5.0
 PLAIN = 0.8
+CALIBRATION, SPREAD = 0.3, 0.25
 
 
 def build_model(settings):
@@ -42,22 +43,34 @@ def build_model(settings):
     return model.train() if settings["job"] == "train" else model.eval()
 
 
-def log_probabilities(model, prompt, response):
-    """Of the response tokens: f32[S]."""
+def logits_of(model, prompt, response):
+    """At the response tokens: f32[S, V]."""
     inner = model.base_model.model if isinstance(model, peft.PeftModel) else model
     ids = torch.tensor([prompt + response[:-1]])
-    hidden = inner.model(input_ids=ids).last_hidden_state[0, len(prompt) - 1 :]
-    return torch.log_softmax(inner.lm_head(hidden).float(), -1).gather(1, torch.tensor(response)[:, None])[:, 0]
+    return inner.lm_head(inner.model(input_ids=ids).last_hidden_state[0, len(prompt) - 1 :]).float()
+
+
+def selected(logits, response):
+    """log p of the response tokens: f32[S]."""
+    return torch.log_softmax(logits, -1).gather(1, torch.tensor(response)[:, None])[:, 0]
+
+
+def log_probabilities(model, prompt, response):
+    return selected(logits_of(model, prompt, response), response)
 
 
 def training_step(model, optimizer, parameters, pairs):
     total = 0.0
     for pair in pairs:
-        with torch.no_grad():
-            without = log_probabilities(model, pair["without"], pair["response"])
-        own = log_probabilities(model, pair["with"], pair["response"])
-        weights = (own.detach() - without).clamp(LEAST_WEIGHT, MOST_WEIGHT)
-        loss = -((1 - PLAIN) * (weights / weights.sum() * own).sum() + PLAIN * own.mean()) / len(pairs)
+        response = pair["response"]
+        z_0, z_h = (logits_of(model, pair[name], response) for name in ("without", "with"))
+        own, none = selected(z_h, response), selected(z_0, response)
+        effect = (own - none).detach() * ~torch.tensor(pair["copied"])
+        weights = effect.clamp(LEAST_WEIGHT, MOST_WEIGHT)
+        change = SPREAD * (z_h - z_0)
+        calibration = (selected(z_h - change, response) + selected(z_h + change, response)).mean() / 2
+        fit = (1 - PLAIN) * (weights / weights.sum() * own).sum() + PLAIN * own.mean()
+        loss = -(fit + CALIBRATION * calibration) / len(pairs)
         loss.backward()
         total += loss.item()
     norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)

@@ -31,6 +31,7 @@ const row = (example: string, length: number): PairRow => ({
   hasHistory: example === 'a',
   weights: Array.from({ length }, () => Math.fround(1 / length)),
   effectLogRatio: Array.from({ length }, (_, t) => t / 2),
+  copied: Array.from({ length }, (_, t) => t % 2 === 1),
 });
 
 async function contentOf(path: string) {
@@ -83,11 +84,14 @@ it('export-pairs writes one for the training rows, texts only when asked for', a
   });
   expect([code, JSON.parse(stdout)]).toEqual([
     0,
-    { out: 'p.parquet', rows: 2, data: 'sotu', objective: 'nextquill' },
+    { out: 'p.parquet', rows: 2, data: 'sotu', objective: 'nextquill', otherLosses: ['calibration'] },
   ]);
   const { rows, info: told } = await contentOf(join(home, 'p.parquet'));
-  expect(told).toMatchObject({ objective: 'perce', objectiveOptions: { plainWeight: 0.8 } });
-  for (const { weights, response, query, effectLogRatio } of rows) {
+  expect(told).toMatchObject({ objective: 'perce', objectiveOptions: { plainWeight: 0.8, copyDiscount: 1 } });
+  for (const { weights, response, query, effectLogRatio, copied } of rows) {
+    expect(copied!.length).toBe(response.length);
+    // The plain share of the fit is in every weight.
+    expect(Math.min(...weights)).toBeGreaterThan(0.8 / response.length);
     expect(weights.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
     expect([weights.length, effectLogRatio.length]).toEqual([response.length, response.length]);
     expect(query!.length).toBeGreaterThan(0);

@@ -61,7 +61,7 @@ export const exportPairsCommand: CliCommand = {
       '\nColumns: example, user (a hash), with, without, response (token ids), hasHistory, weights, effectLogRatio, and copied where the\n' +
         'objective asks what is copied. Weights are those of the fit, its plain share included, by a fixed estimator: the model that is\n' +
         'named. Losses on effects, such as calibration, are no weights: a trainer that reads weights alone trains without them.\n' +
-        'nextquill_torch.trl has them all, and makes its own weights in each step.\n' +
+        'nextquill_torch.trl computes both in each step.\n' +
         'Example: nextquill export-pairs --model M --data users.jsonl --out pairs.parquet',
     );
   },
@@ -98,16 +98,16 @@ export const exportPairsCommand: CliCommand = {
       objective: plan.name,
       objectiveOptions: plan.options,
     });
-    const summary = { out, rows: rows.length, data: source, objective: plan.requested };
+    const otherLosses = lossesBesideFit(plan);
+    const summary = { out, rows: rows.length, data: source, objective: plan.requested, otherLosses };
     session.print(
       json
         ? `${JSON.stringify(summary)}\n`
         : `${rows.length} pairs with the weights of ${plan.requested}: ${out}\n`,
     );
-    const losses = lossesBesideFit(plan);
-    if (losses.length > 0)
+    if (otherLosses.length > 0)
       session.note(
-        `The weights of ${plan.requested} are those of its fit. Its other loss (${losses.join(', ')}) is no weight, and not in the file.`,
+        `The weights of ${plan.requested} are those of its fit. Its other loss (${otherLosses.join(', ')}) is no weight, and not in the file.`,
       );
     session.note(`${out} holds users’ texts${withTexts ? '' : ' as token ids'}.`);
   },
