@@ -1,5 +1,6 @@
 /** @file The report of a comparison as one HTML file: the answer, one picture and one table; then findings, numbers, curves, maps. */
 
+import { groupBy } from '../../base/group-by.ts';
 import { pValueText, signed } from '../../base/number-format.ts';
 import { type EvaluationFinding, evaluationFindings } from '../../method/evaluation/findings.ts';
 import type { Evaluation } from '../../method/evaluation/results.ts';
@@ -22,14 +23,14 @@ import {
   provenanceHtml,
   scrollTable,
 } from '../text/html-parts.ts';
-import { count } from '../text/lists.ts';
+import { count, listed } from '../text/lists.ts';
 import { remedyText } from '../text/notice-text.ts';
 import { reportStyle } from '../text/report-style.ts';
 import { strengthHtml } from '../text/strength-section.ts';
 import { comparisonAnswer, type Learning } from './comparison-answer.ts';
 import { effectsChart, evaluationCharts } from './comparison-charts.ts';
 import { systemsNote, systemsTableHtml } from './comparison-systems.ts';
-import { findingText } from './finding-text.ts';
+import { coldStartText, findingText } from './finding-text.ts';
 import { measureWords } from './measure-words.ts';
 
 /** The loss of one training run. */
@@ -92,7 +93,7 @@ ${answerHtml({
   question,
   facts: textHtml(report.facts),
   ...comparisonAnswer(evaluations, system, learning),
-  warnings: [...(report.warnings ?? []), ...new Set(findings.filter(isColdStart).map(findingText))],
+  warnings: [...(report.warnings ?? []), ...coldStartWarnings(findings, evaluations)],
   // What was learnt stands in the table; otherwise a text shows the answer best.
   ...(learning === undefined ? { picture, table } : { picture: table, table: picture }),
 })}
@@ -131,7 +132,26 @@ function systemOrder({ evaluations, lossCurves = [] }: ComparisonReport): string
   return [...new Set(names)];
 }
 
-const isColdStart = ({ code, kind }: EvaluationFinding) => code === 'cold-start' && kind === 'warning';
+type ColdStartFinding = EvaluationFinding & { readonly code: 'cold-start' };
+
+const isColdStart = (finding: EvaluationFinding): finding is ColdStartFinding =>
+  finding.code === 'cold-start' && finding.kind === 'warning';
+
+/** One sentence for each evaluation in which users without a history pay, with all systems under which they do. */
+function coldStartWarnings(
+  findings: readonly EvaluationFinding[],
+  evaluations: readonly Evaluation[],
+): string[] {
+  const paid = groupBy(findings.filter(isColdStart), ({ about, difference }) =>
+    JSON.stringify([about, difference.baseline]),
+  );
+  return [...paid.values()].map((each) => {
+    const { about, side, users, difference } = each[0]!;
+    const systems = listed(each.map(({ difference: { system } }) => system));
+    const where = evaluations.length > 1 ? `${about}. ` : '';
+    return `${where}${coldStartText(side, { ...difference, system: systems }, users)}`;
+  });
+}
 
 /** Findings under the names of their evaluations, where there are several. */
 function byEvaluation(findings: readonly EvaluationFinding[], evaluations: readonly Evaluation[]): HtmlPart {

@@ -90,7 +90,12 @@ function reasonText(measure: Measure, side: number, moved: Moved | undefined): s
   return '; which of its two sides changed is not clear';
 }
 
-function coldStartText(side: number, { system, baseline }: PairedDifference, users: number): string {
+/** @param side above 0 where they pay; `system` may name several */
+export function coldStartText(
+  side: number,
+  { system, baseline }: Pick<PairedDifference, 'system' | 'baseline'>,
+  users: number,
+): string {
   if (side > 0)
     return `Users without a history pay: their text is less likely under ${system} than under ${baseline}.`;
   if (side < 0)

@@ -77,6 +77,25 @@ describe('renderReport', () => {
     expect(cold.slice(cold.indexOf('Not found'))).not.toContain('Users without a history pay');
   });
 
+  // A bug: over a table in which both systems helped users without a history stood that they pay, for it was so elsewhere.
+  it('says of several evaluations where users without a history pay, once for all systems', () => {
+    const worse = [
+      difference('nllWithoutHistory', about(0.1, 0.02), 'base'),
+      { ...difference('nllWithoutHistory', about(0.1, 0.02), 'base'), system: 'sft' },
+    ];
+    const html = renderReport({
+      ...data,
+      evaluations: [
+        exampleEvaluation({ name: 'here', differences: [] }),
+        exampleEvaluation({ name: 'elsewhere', differences: worse }),
+      ],
+    });
+    const first = html.slice(html.indexOf('<main>'), html.indexOf('<details class="section"'));
+    expect(first.match(/Users without a history pay/g)).toHaveLength(1);
+    expect(first).toMatch(/elsewhere\. Users without a history pay/);
+    expect(first).toMatch(/under nextquill and sft than/);
+  });
+
   it('leaves out what there is no data for', () => {
     const bare = renderReport({ ...data, lossCurves: [], maps: [], introduction: [] });
     expect(bare).not.toContain('<h2>Training</h2>');
