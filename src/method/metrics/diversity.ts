@@ -1,5 +1,4 @@
 /** @file How much the texts of a set differ from each other: distinct n-grams, and BLEU of each text against the others. */
-
 import { wordsOf } from '../texts/words.ts';
 import { bleu, bleuNgrams, bleuTokens, countsAgainst, nearer } from './bleu.ts';
 

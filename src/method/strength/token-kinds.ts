@@ -1,5 +1,4 @@
 /** @file The kinds of tokens that histories are asked about: copied, names, function words, other words, marks. */
-
 import { isFunctionWord } from '../metrics/style-distance.ts';
 import { copiedRuns, copiedTokens } from '../texts/copied-runs.ts';
 import { wordSpans } from '../texts/words.ts';

@@ -12,8 +12,9 @@ import { openSession } from '../../../src/engine/models/pass.ts';
 import { scoresHash } from '../../../src/method/scoring/scored-hash.ts';
 import { createScorer } from '../../../src/method/scoring/scorer.ts';
 import { randomAdapter } from '../../support/adapter-files.ts';
+import { worst } from '../../support/engine.ts';
 import { fakeTorch, misbehaving } from '../../support/fake-torch.ts';
-import { letteredModel, randomPairs } from '../../support/tiny-model.ts';
+import { letteredModel, randomPairs, withCopied } from '../../support/tiny-model.ts';
 
 const plain = await letteredModel('tiny-llama');
 const workers: ReturnType<typeof torchWorker>[] = [];
@@ -63,6 +64,23 @@ describe('a scorer over a worker', () => {
       expect(logRatio[0]).toBeCloseTo(hasHistory ? 0.5 : 0, 6);
       expect(probability[0]).toBeCloseTo(hasHistory ? own - own * Math.exp(-0.5) : 0, 6);
     }
+  });
+
+  it('leaves what is copied without extra weight, where an objective says so', async () => {
+    const objectiveOptions = { effectThreshold: 1e-6, copyDiscount: 1 };
+    await using scorer = createScorer({ model }, { objective: 'nextquill-data-side', objectiveOptions });
+    const marked = withCopied(pairs);
+    for (const [i, { weight, probability }] of (await scorer.effects(marked)).entries()) {
+      const raw = probability.map((effect, t) => (effect > 1e-6 && !marked[i]!.copied![t] ? 0.9 : 0.1));
+      const sum = raw.reduce((a, b) => a + b, 0);
+      expect(
+        worst(
+          weight,
+          raw.map((each) => each / sum),
+        ),
+      ).toBeLessThan(1e-6);
+    }
+    await expect(scorer.effects(pairs)).rejects.toMatchObject({ code: 'objective/no-copied' });
   });
 
   it('has scores of its own in a cache', () => {
