@@ -29,6 +29,7 @@ from nextquill_torch.doctor import report  # noqa: E402
 from nextquill_torch.objective import Groups, loss_of, plan_of  # noqa: E402
 from nextquill_torch.parallel import device_of  # noqa: E402
 from nextquill_torch.passes import Layout, Scored, batch_of  # noqa: E402
+from nextquill_torch.scores import calibration_score, log_probability  # noqa: E402
 from nextquill_torch.spec import Pairs, Ragged  # noqa: E402
 
 LORA = {"rank": 16, "loraAlpha": 32, "targetModules": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]}
@@ -140,21 +141,30 @@ def peak(device: torch.device, work) -> int | None:
 def step_of(scored: Scored, plan, batch) -> float:
     for parameter in scored.adapted.trained.values():
         parameter.grad = None
-    loss, _ = loss_of(plan, scored(batch, plan.scores, plan), Groups(batch.example_of, batch.has_history, len(batch.has_history)))
+    groups = Groups(batch.example_of, batch.has_history, len(batch.has_history))
+    loss, _ = loss_of(plan, scored(batch, plan.scores, plan), groups, copied_of(batch))
     loss.backward()
     return float(loss.detach())
+
+
+def copied_of(batch) -> dict[str, torch.Tensor]:
+    """Every tenth response token as if it were copied: the default objective asks."""
+    return {"copied": torch.arange(len(batch.targets), device=batch.targets.device) % 10 == 0}
 
 
 def plain_step(scored: Scored, plan, batch) -> float:
     """The same loss as a careful loop without our passes has it: all logits of both prompts at once, gradients through both."""
     for parameter in scored.adapted.trained.values():
         parameter.grad = None
-    tokens = {}
+    rows, tokens = {}, {}
     for name, side in batch.sides.items():
         logits = scored.adapted.whole(input_ids=side.ids, use_cache=False).logits.float()
-        rows = logits.reshape(-1, logits.shape[-1])[side.rows]
-        tokens[name] = torch.log_softmax(rows, -1).gather(-1, batch.targets[:, None])[:, 0]
-    loss, _ = loss_of(plan, tokens, Groups(batch.example_of, batch.has_history, len(batch.has_history)))
+        rows[name] = logits.reshape(-1, logits.shape[-1])[side.rows]
+        tokens[name] = log_probability(rows[name], batch.targets)
+    spread = plan.options["strengthSpread"]
+    tokens["calibration"] = calibration_score(rows["withHistory"], rows["withoutHistory"], batch.targets, spread)
+    groups = Groups(batch.example_of, batch.has_history, len(batch.has_history))
+    loss, _ = loss_of(plan, tokens, groups, copied_of(batch))
     loss.backward()
     return float(loss.detach())
 

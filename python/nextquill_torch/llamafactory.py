@@ -5,8 +5,8 @@
     run_sft("config.yaml")
 
 In the data set's description `converter: nextquill`, and `template: nextquill` for the model. Its rows have `with` and `response`
-(token ids) and `weights` (one a response token, mean 1), as `nextquill export-pairs` writes them for a fixed estimator. Its trainer
-averages over tokens where NextQuill averages over examples: long responses count more.
+(token ids) and `weights` (one a response token, which sum to 1), as `nextquill export-pairs` writes them for a fixed estimator. Its trainer
+averages over tokens where NextQuill averages over examples: long responses count more, for which their weights are scaled to a mean of 1.
 """
 
 import json

@@ -345,7 +345,7 @@ def counted(plan: Plan, effect: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         raise SpecFault(
             "copyDiscount: expected which tokens are copied, got none",
             code="objective/no-copied",
-            hint="Pass copied=, or remove copyDiscount.",
+            hint="Pass copied=, or set copyDiscount to 0.",
         )
     return effect * (1 - given["copied"].to(effect.dtype) * plan.options["copyDiscount"])
 
@@ -365,8 +365,13 @@ def weights_of(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: 
 
 def fit_weights(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor] | None = None) -> Tensor:
     """(1 − μ) ω̃ + μ / |S|, what each token counts for in the fit: f32[S], summing to 1 over each example."""
+    return with_plain_share(plan, weights_of(plan, tokens, groups, given), groups)
+
+
+def with_plain_share(plan: Plan, weights: Tensor, groups: Groups) -> Tensor:
+    """ω̃ with the plain share μ of the fit."""
     plain = plan.options["plainWeight"] if plan.is_weighted else 0
-    return weights_of(plan, tokens, groups, given) * (1 - plain) + groups.uniform * plain
+    return weights * (1 - plain) + groups.uniform * plain if plain > 0 else weights
 
 
 def preference_loss(plan: Plan, tokens: Mapping[str, Tensor], groups: Groups, given: Mapping[str, Tensor]) -> Tensor:
@@ -421,10 +426,7 @@ def loss_of(
     weights = weights_of(plan, tokens, groups, given)
     weighted = groups.total(cross_entropy, weights)
     parts = {"crossEntropy": groups.total(cross_entropy.detach(), groups.uniform), "weightedCrossEntropy": weighted}
-    loss = weighted
-    plain = options["plainWeight"]
-    if plain > 0:
-        loss = weighted * (1 - plain) + groups.total(cross_entropy, groups.uniform) * plain
+    loss = groups.total(cross_entropy, with_plain_share(plan, weights, groups))
     if plan.preference:
         compared = groups.per_token(groups.is_compared)
         values = preference_loss(plan, tokens, groups, given or {}) * compared.to(torch.float32)

@@ -21,7 +21,7 @@ NAME = "nextquill"
 
 
 def messages_of(row: Mapping) -> dict:
-    """A row with `with` and `response` (token ids) and `weights` (one a response token, mean 1) as ms-swift reads it."""
+    """A row with `with` and `response` (token ids) and `weights` (one a response token, which sum to 1) as ms-swift reads it."""
     ids, response, weights = weighted_ids(row, "swift")
     scales = [0.0] * len(ids) + weights
     return {"messages": [{"role": "assistant", "content": json.dumps({"ids": [*ids, *response], "scales": scales})}]}

@@ -40,7 +40,15 @@ class PairCollator:
                     hint="Make the data set by `nextquill export-pairs`, or with the columns with, without and response.",
                 )
         batch: dict[str, Tensor] = {}
-        has_copied = all(row.get("copied") is not None for row in rows)
+        has_copied = any(row.get("copied") is not None for row in rows)
+        for i, row in enumerate(rows) if has_copied else ():
+            if len(row.get("copied") or ()) != len(row["response"]):
+                raise SpecFault(
+                    f"data set: copied: row {i} of a batch: expected {len(row['response'])} values, as the response has tokens, "
+                    f"got {len(row.get('copied') or ())}",
+                    code="trl/columns",
+                    hint="Say of every response token whether it is copied; `nextquill export-pairs` does.",
+                )
         for prefix, name in (("", "with"), ("without_", "without")):
             width = max(len(row[name]) + len(row["response"]) for row in rows)
             ids = torch.full((len(rows), width), self.pad_token_id)
@@ -103,7 +111,7 @@ class NextQuillTrainer(SFTTrainer):
             raise SpecFault(
                 f"objective: expected one of log-probabilities for several processes, got {objective}, whose loss needs whole distributions",
                 code="trl/objective",
-                hint='Use one process, objective="perce" with {"plainWeight": 0.8}, or `nextquill train --engine torch`.',
+                hint='Use one process, objective="perce" with {"plainWeight": 0.8, "copyDiscount": 1}, or `nextquill train --engine torch`.',
             )
         step = args.per_device_train_batch_size * args.gradient_accumulation_steps * self.accelerator.num_processes
         rows = len(self.train_dataset) if hasattr(self.train_dataset, "__len__") else 0
@@ -143,7 +151,7 @@ class NextQuillTrainer(SFTTrainer):
             raise SpecFault(
                 "data set: copied: expected a bool for every response token, for copyDiscount, got none",
                 code="trl/columns",
-                hint="Export the pairs with this objective, or set copyDiscount to 0.",
+                hint="Export the pairs with `--objective nextquill`, which writes them, or set copyDiscount to 0.",
             )
         return {"copied": inputs["copied"][inputs["labels"] != -100]}
 
@@ -174,7 +182,9 @@ class NextQuillTrainer(SFTTrainer):
                 code="trl/objective",
                 hint="Pass a peft_config, or train by `nextquill train --engine torch`.",
             )
-        scored = Scored(Adapted(causal, whole, NoiseContext()), chunk=1024)
+        # The model's own forward, which accelerate gives its precision, is not what runs here.
+        autocast = torch.bfloat16 if self.args.bf16 else torch.float16 if self.args.fp16 else None
+        scored = Scored(Adapted(causal, whole, NoiseContext()), chunk=1024, autocast=autocast)
         batch = batch_of_inputs(inputs, self.plan.pass_names)
         return scored(batch, self.plan.scores, self.plan), batch.example_of, None
 

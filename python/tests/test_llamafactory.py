@@ -13,8 +13,8 @@ def test_a_batch_holds_our_ids_and_weights():
     from nextquill_torch.llamafactory import convert
 
     rows = [
-        {"with": [5, 6, 7], "response": [8, 9], "weights": [0.5, 1.5]},
-        {"with": [5], "response": [10, 11, 2], "weights": [0.9, 1.2, 0.9]},
+        {"with": [5, 6, 7], "response": [8, 9], "weights": [0.25, 0.75]},
+        {"with": [5], "response": [10, 11, 2], "weights": [0.3, 0.4, 0.3]},
     ]
     renderer = llamafactory.Renderer("nextquill", None)
     samples = renderer.process_samples([convert(row) for row in rows])
@@ -24,7 +24,7 @@ def test_a_batch_holds_our_ids_and_weights():
         assert list(sample["input_ids"])[:length] == [*row["with"], *row["response"]]
         assert list(sample["labels"])[:length] == [-100] * len(row["with"]) + row["response"]
         weights = list(map(float, sample["loss_weights"]))
-        assert weights[:length] == pytest.approx([0.0] * len(row["with"]) + row["weights"])
+        assert weights[:length] == pytest.approx([0.0] * len(row["with"]) + [len(row["response"]) * each for each in row["weights"]])
         assert not any(weights[length:])
 
 

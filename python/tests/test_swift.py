@@ -7,8 +7,8 @@ from nextquill_torch.faults import Fault
 pytest.importorskip("swift.template", reason="ms-swift is not installed: NOT RUN")
 
 ROWS = [
-    {"with": [5, 6, 7], "response": [8, 9], "weights": [0.5, 1.5]},
-    {"with": [5], "response": [10, 11, 2], "weights": [0.9, 1.2, 0.9]},
+    {"with": [5, 6, 7], "response": [8, 9], "weights": [0.25, 0.75]},
+    {"with": [5], "response": [10, 11, 2], "weights": [0.3, 0.4, 0.3]},
 ]
 
 
@@ -40,7 +40,7 @@ def test_a_batch_holds_our_ids_and_weights():
         length = len(prompt) + len(response)
         assert batch["input_ids"][i][:length].tolist() == [*prompt, *response]
         assert batch["labels"][i].tolist() == [-100] * len(prompt) + response + [-100] * (batch["labels"].shape[1] - length)
-        assert batch["loss_scale"][i][:length].tolist() == pytest.approx([0.0] * len(prompt) + row["weights"])
+        assert batch["loss_scale"][i][:length].tolist() == pytest.approx([0.0] * len(prompt) + [len(row["response"]) * each for each in row["weights"]])
 
 
 @pytest.mark.parametrize("row", [{"with": [1], "response": [2, 3], "weights": [1.0]}, {"response": [2], "weights": [1.0]}])

@@ -47,13 +47,13 @@ def rows_of(run):
     return rows
 
 
-def trainer_of(run, folder, rows, batch, accumulation, **options):
+def trainer_of(run, folder, rows, batch, accumulation, bf16=False, **options):
     spec = read_spec(run)
     lora = spec.recipe["lora"]
     args = SFTConfig(
         output_dir=str(folder), per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
         num_train_epochs=1, learning_rate=1.0, lr_scheduler_type="constant", max_grad_norm=spec.recipe["maxGradientNorm"],
-        weight_decay=spec.recipe["weightDecay"], logging_steps=1, report_to=[], save_strategy="no", use_cpu=True, bf16=False,
+        weight_decay=spec.recipe["weightDecay"], logging_steps=1, report_to=[], save_strategy="no", use_cpu=True, bf16=bf16,
         disable_tqdm=True, seed=0,
     )  # fmt: skip
 
@@ -193,6 +193,28 @@ def test_the_ten_lines(tmp_path):
     trainer.train()
     trainer.save_model(str(tmp_path / "adapter"))
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+
+
+def test_a_step_of_whole_distributions_runs_in_the_precision_of_the_trainer(tmp_path):
+    run = prepare("nextquill", tmp_path)
+    rows = rows_of(run)
+    seen = []
+    for bf16 in (False, True):
+        trainer = trainer_of(run, tmp_path / str(bf16), rows, 4, 1, objective="nextquill", bf16=bf16)
+        for name, module in trainer.model.named_modules():
+            if name.endswith("o_proj.base_layer") or name.endswith("o_proj"):
+                module.register_forward_hook(lambda _, __, made: seen.append((bf16, made.dtype)))
+        trainer.compute_loss(trainer.model, trainer.data_collator(rows[:4]), num_items_in_batch=4)
+    assert set(seen) == {(False, torch.float32), (True, torch.bfloat16)}
+
+
+def test_a_row_that_does_not_say_what_is_copied_is_named():
+    row = {"with": [1], "without": [1], "response": [2, 3]}
+    for copied in (None, [True]):
+        with pytest.raises(Fault) as caught:
+            PairCollator(0)([{**row, "copied": [True, False]}, {**row, "copied": copied}])
+        assert caught.value.code == "trl/columns"
+    assert PairCollator(0)([{**row, "copied": [True, False]}])["copied"].tolist() == [[False, True, False]]
 
 
 def test_rows_that_do_not_say_what_is_copied_are_refused_where_that_is_asked(tmp_path):

@@ -9,7 +9,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { Cell, SystemRun } from '../../method/benchmark/results.ts';
 import { promptOfSystem, scoreSystem } from '../../method/benchmark/score-system.ts';
 import { strengthOf } from '../../method/benchmark/strength.ts';
-import { type BenchmarkSystem, benchmarkSystem } from '../../method/benchmark/systems.ts';
+import { type BenchmarkSystem, benchmarkSystem, identityOf } from '../../method/benchmark/systems.ts';
 import { summarise, withSummaries } from '../../method/generation/summaries.ts';
 import { type WrittenTexts, writeTexts } from '../../method/generation/write-texts.ts';
 import { comparedPrompts } from '../../method/prompts/compared-prompts.ts';
@@ -109,8 +109,8 @@ interface Chosen {
 /** All that a part of a system under one seed depends on. */
 const dependsOn = (bench: Bench, system: BenchmarkSystem, { seed, rate, strength }: Chosen): unknown[] => [
   bench.made,
-  system,
-  ...(system.adapterOf === undefined ? [] : [systemOf(bench, system.adapterOf)]),
+  ...identityOf(system),
+  ...(system.adapterOf === undefined ? [] : identityOf(systemOf(bench, system.adapterOf))),
   ...(rate === undefined ? [] : trainedFrom(bench, system)),
   seed,
   rate ?? null,
@@ -315,7 +315,7 @@ const trainedFrom = (bench: Bench, { perUser }: BenchmarkSystem): unknown[] => [
 
 /** Where a system is trained at one rate under one seed. */
 function runFolder(bench: Bench, { name, system }: Trained, learningRate: number, seed: number): string {
-  const depends = [bench.made, system, ...trainedFrom(bench, system), learningRate, seed];
+  const depends = [bench.made, ...identityOf(system), ...trainedFrom(bench, system), learningRate, seed];
   const hash = sha256(canonicalJson(depends as never)).slice(0, 8);
   return join(bench.out, 'runs', `${bench.place}-${name}-${learningRate}-${seed}-${hash}`);
 }

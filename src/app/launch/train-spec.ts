@@ -6,6 +6,7 @@ import type { Model } from '../../engine/models/model.ts';
 import type { WorkerModel, WorkerPair } from '../../engine/models/model-worker.ts';
 import { companions, savedConfig } from '../../engine/models/save-model.ts';
 import type { TensorToWrite } from '../../engine/weights/safetensors.ts';
+import { copiedTokensOf } from '../../method/objectives/copied.ts';
 import { type ObjectivePlan, otherPassNames, reachesWithoutHistory } from '../../method/objectives/plan.ts';
 import type { ScoredPrompt } from '../../method/prompts/collate.ts';
 import { otherPrompts, type PromptPair } from '../../method/prompts/pair.ts';
@@ -195,7 +196,7 @@ const flagColumns = (pairs: readonly Pick<PairIds, 'responseIds' | 'fitted' | 'c
     ? [tokenColumn('fitted', pairs, { of: ({ fitted }) => fitted, absent: true })]
     : []),
   ...(pairs.some(({ copied }) => copied !== undefined)
-    ? [tokenColumn('copied', pairs, { of: ({ copied }) => copied, absent: false })]
+    ? [tokenColumn('copied', pairs, { of: copiedTokensOf, absent: false })]
     : []),
 ];
 

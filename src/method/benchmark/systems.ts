@@ -1,7 +1,7 @@
 /** @file The systems of a leaderboard as data: what each is trained by, and what its prompts show. */
 import { ConfigError, nearestName } from '../../base/errors.ts';
 import type { ObjectiveOptions } from '../objectives/objective-options.ts';
-import type { ObjectiveChoice } from '../objectives/objectives.ts';
+import { type ObjectiveChoice, objectiveOf } from '../objectives/objectives.ts';
 import { type EstimatorName, planObjective } from '../objectives/plan.ts';
 import type { Retrieval } from '../retrieval/choose.ts';
 
@@ -120,7 +120,7 @@ const table = {
     training: { objective: 'nextquill-code' },
   },
   nextquill: {
-    what: 'what `train` does by default',
+    what: 'the default: a fifth of the fit weighted outside copied runs, and effects calibrated',
     retrieval: 'latest',
     training: { objective: 'nextquill' },
   },
@@ -196,6 +196,13 @@ function ownSystem(entry: ObjectiveSystem | ScaledSystem): BenchmarkSystem {
     ...(fit === 'withHistory' && { retrieval: 'latest' as const }),
     training: { objective, ...(options && { options }), ...(estimator && { estimator }) },
   };
+}
+
+/** A system, and the options that the name of its objective brings: the default's are not the same in every version. */
+export function identityOf(system: BenchmarkSystem): unknown[] {
+  const { options } =
+    system.training === undefined ? { options: {} } : objectiveOf(system.training.objective);
+  return Object.keys(options).length === 0 ? [system] : [system, options];
 }
 
 /** The system of a name in the table. @throws {ConfigError} when there is none */

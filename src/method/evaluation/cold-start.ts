@@ -11,7 +11,7 @@ import { mean } from '../../base/statistics/mean.ts';
 import type { Example } from '../data/example.ts';
 import type { ColdStartRemedy, Notice } from '../data/notice.ts';
 import { namedEffectsOfText } from '../effects/named-effects.ts';
-import { type ObjectiveRecord, planOf } from '../objectives/plan.ts';
+import { comparesWithNone, type EffectLoss, type ObjectiveRecord, planOf } from '../objectives/plan.ts';
 import { DEFAULT_OTHERS, isTooFewUsers, othersForAll } from '../others/others-histories.ts';
 import type { Manifest } from '../runs/manifest.ts';
 import { exampleEffects } from '../scoring/rows.ts';
@@ -131,9 +131,10 @@ export async function coldStart(
 /** What to switch on against a loss without history, of what is not on already. */
 export function remediesFor(recipe: ObjectiveRecord): ColdStartRemedy[] {
   const { effectLosses, options } = planOf(recipe);
-  const { stopGradient, anchorWeight, effectWeight, differenceFrom } = options;
-  const isOpen =
-    effectLosses.includes('difference') && differenceFrom === 'none' && !stopGradient && effectWeight > 0;
+  const { stopGradient, anchorWeight, effectWeight } = options;
+  const reachesPass = (loss: EffectLoss) =>
+    comparesWithNone(loss, options) && (loss !== 'difference' || effectWeight > 0);
+  const isOpen = !stopGradient && effectLosses.some(reachesPass);
   return [...(isOpen ? [{ code: 'stop-gradient' } as const] : []), { code: 'anchor', above: anchorWeight }];
 }
 

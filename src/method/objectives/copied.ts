@@ -20,12 +20,22 @@ export const copiedTokensOf = ({
 }: Pick<PromptPair, 'copied' | 'responseIds'>): readonly boolean[] =>
   responseIds.map((_, t) => copied?.[t] ?? false);
 
-/** @throws {ConfigError} when the objective discounts copied tokens, and no pair says which they are */
+/**
+ * @throws {ConfigError} when the objective discounts copied tokens, and no pair says which they are, or one says it of fewer or more
+ *   tokens than its response has
+ */
 export function checkCopied(
-  pairs: readonly Pick<PromptPair, 'copied'>[],
+  pairs: readonly Pick<PromptPair, 'copied' | 'responseIds'>[],
   { name, needs }: Pick<ObjectivePlan, 'name' | 'needs'>,
 ): void {
-  if (!needs.copied || pairs.some(({ copied }) => copied !== undefined)) return;
+  if (!needs.copied) return;
+  for (const [i, { copied, responseIds }] of pairs.entries())
+    if (copied !== undefined && copied.length !== responseIds.length)
+      throw new ConfigError(
+        `pair ${i + 1}: copied: expected ${responseIds.length} values, as the response has tokens, got ${copied.length}`,
+        { code: 'objective/copied', hint: 'Say of every response token whether it is copied.' },
+      );
+  if (pairs.some(({ copied }) => copied !== undefined)) return;
   throw new ConfigError(
     `objective ${name}: copyDiscount: expected pairs with copied, got none among ${pairs.length}`,
     {

@@ -65,11 +65,15 @@ export function fitWeights(
   groups: TokenGroups,
   given: EffectInputs = {},
 ): Value {
-  const weights = objectiveWeights(plan, pair, groups, given);
-  const { plainWeight } = plan.options;
-  return plainWeight === 0 || plan.rule === 'uniform'
+  return withPlainShare(plan, objectiveWeights(plan, pair, groups, given), groups);
+}
+
+/** ω̃ with the plain share of the fit. */
+function withPlainShare({ rule, options }: ObjectivePlan, weights: Value, { uniform }: TokenGroups): Value {
+  const { plainWeight } = options;
+  return plainWeight === 0 || rule === 'uniform'
     ? weights
-    : add(mul(weights, 1 - plainWeight), mul(groups.uniform, plainWeight));
+    : add(mul(weights, 1 - plainWeight), mul(uniform, plainWeight));
 }
 
 /**
@@ -83,14 +87,13 @@ export function fitWeights(
  * summed over the microbatch's examples and divided by the step's: Eq. (4), (6)–(8); train.py:CustomTrainer2, CustomTrainer3.
  * z_∅ of the difference is z with another user's history where `differenceFrom` says so.
  * w_t is 1 / |S| or ω̃_t, and 0 where `differenceAt` leaves the token out; P_t are the tokens that {@link differenceLoss} compares.
- * μ, κ, τ, ν ({@link contrastLoss}), β and p_0 (the starting model without history) are ours, off by default.
+ * μ, κ, τ, ν ({@link contrastLoss}), β and p_0 (the starting model without history) are ours, off unless the name of an objective brings them.
  * Examples without history contribute plain cross-entropy, no loss on effects and no anchor.
  * Gradient: into z_h, and into z_∅ through losses on effects unless `stopGradient`, and through the anchor; weights carry
  * none, except with `weightGradient`.
  */
 export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): ObjectiveLoss {
-  const { plainWeight, anchorWeight, effectWeight, calibrationWeight, targetWeight, preferenceFit } =
-    plan.options;
+  const { anchorWeight, effectWeight, calibrationWeight, targetWeight, preferenceFit } = plan.options;
   const { contrastWeight } = plan.options;
   const { targets, groups } = inputs;
   const total = (values: Value, weights: Value) => weightedSum(values, weights, groups);
@@ -104,9 +107,8 @@ export function objectiveLoss(plan: ObjectivePlan, inputs: ObjectiveInputs): Obj
     const mean = total(stopGradient(crossEntropy), groups.uniform);
     const weighted = total(crossEntropy, weights);
     const parts: Record<string, Value> = { crossEntropy: mean, weightedCrossEntropy: weighted };
-    let loss = weighted;
-    if (plainWeight > 0)
-      loss = add(mul(weighted, 1 - plainWeight), mul(total(crossEntropy, groups.uniform), plainWeight));
+    const fitted = withPlainShare(plan, weights, groups);
+    let loss = fitted === weights ? weighted : total(crossEntropy, fitted);
     if (plan.preference) {
       const isCompared = inputs.isCompared!;
       const other = selectedLogProbability(inputs.otherHistory!, targets);

@@ -179,7 +179,7 @@ export function planOf(record: ObjectiveRecord): ObjectivePlan {
 }
 
 /** Whether a loss on effects compares with the pass without history. */
-const comparesWithNone = (loss: EffectLoss, { differenceFrom }: ResolvedObjectiveOptions): boolean =>
+export const comparesWithNone = (loss: EffectLoss, { differenceFrom }: ResolvedObjectiveOptions): boolean =>
   loss !== 'contrast' && (loss !== 'difference' || differenceFrom === 'none');
 
 /** The name of a pass with another user's history, 0 for the first. */
@@ -221,6 +221,17 @@ export function reachesWithoutHistory({
 /** Whether effects of other users' histories must be known before training: as B, or as what targets must exceed. */
 export const comparesWithOthers = ({ needs }: Pick<ObjectivePlan, 'needs'>): boolean =>
   needs.generic || needs.placeboMost;
+
+/** Losses of an objective that no weight of tokens stands for: a trainer that reads weights alone trains without them. */
+export const lossesBesideFit = ({
+  effectLosses,
+  preference,
+  needs,
+}: Pick<ObjectivePlan, 'effectLosses' | 'preference' | 'needs'>): readonly string[] => [
+  ...effectLosses,
+  ...(preference ? ['preference'] : []),
+  ...(needs.anchor ? ['anchor'] : []),
+];
 
 /** The divergence has no sign, so that it cannot be compared with others' histories. */
 const isSigned = (rule: WeightRule): boolean => rule !== 'uniform' && rule !== 'divergence';

@@ -108,7 +108,7 @@ function counted(
   if (isCopied !== undefined) return mul(effect, sub(1, mul(isCopied, copyDiscount)));
   throw new ConfigError('copyDiscount: expected which tokens are copied, got none', {
     code: 'objective/no-copied',
-    hint: 'Train on examples, whose texts say what is copied, or remove copyDiscount.',
+    hint: 'Train on examples, whose texts say what is copied, or set copyDiscount to 0.',
   });
 }
 

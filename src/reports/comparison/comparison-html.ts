@@ -99,7 +99,7 @@ ${answerHtml({
 })}
 ${foldedSection(
   'What was found',
-  html`${byEvaluation(findings, evaluations)}${findings.some(isColdStart) && html`<p class="facts">${remedyText([{ code: 'stop-gradient' }, { code: 'anchor', above: 0 }])}</p>`}`,
+  html`${byEvaluation(findings, evaluations)}${findings.some(isColdStart) && html`<p class="facts">${remedyText([{ code: 'anchor', above: 0 }])}</p>`}`,
   { open: true },
 )}
 ${

@@ -126,6 +126,8 @@ describe('the report of a run', () => {
     expect(of('nextquill-code', {})).toEqual([{ code: 'stop-gradient' }, anchor]);
     expect(of('nextquill-code', { stopGradient: true })).toEqual([anchor]);
     expect(of('sft', {})).toEqual([anchor]);
+    expect(of('sft', { calibrationWeight: 0.3 })).toEqual([{ code: 'stop-gradient' }, anchor]);
+    expect(of('nextquill-model-side', { differenceFrom: 'otherHistory' })).toEqual([anchor]);
     expect(of('nextquill-paper', { stopGradient: true, anchorWeight: 0.2 })).toEqual([
       { code: 'anchor', above: 0.2 },
     ]);

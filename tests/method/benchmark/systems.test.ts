@@ -1,6 +1,11 @@
 /** @file Systems of one's own in a benchmark: what they become, and what is refused before anything is trained. */
 import { describe, expect, it } from 'vitest';
-import { benchmarkSystems, type SystemEntry, systemsOf } from '../../../src/method/benchmark/systems.ts';
+import {
+  benchmarkSystems,
+  identityOf,
+  type SystemEntry,
+  systemsOf,
+} from '../../../src/method/benchmark/systems.ts';
 
 describe('the systems of a benchmark', () => {
   it('are those of the table, and objectives with options that are shown a history where they are fitted with one', () => {
@@ -35,5 +40,15 @@ describe('the systems of a benchmark', () => {
     ['objective/option', [{ name: 'mine', objective: 'sft', objectiveOptions: { effectWeight: 0.3 } }]],
   ])('%s: %j', (code, entries) => {
     expect(() => systemsOf(entries)).toThrow(expect.objectContaining({ code }));
+  });
+
+  // A bug: a folder kept the cells of the default objective of another version under its name.
+  it('are known by what the name of their objective stands for', () => {
+    const own = systemsOf([{ name: 'mine', objective: 'nextquill' }]).get('mine')!;
+    const brought = { plainWeight: 0.8, copyDiscount: 1, calibrationWeight: 0.3 };
+    expect(identityOf(benchmarkSystems.nextquill)).toEqual([benchmarkSystems.nextquill, brought]);
+    expect(identityOf(own)).toEqual([own, brought]);
+    for (const name of ['sft', 'perce', 'latest', 'cft'] as const)
+      expect(identityOf(benchmarkSystems[name])).toEqual([benchmarkSystems[name]]);
   });
 });

@@ -224,5 +224,7 @@ describe('weights', () => {
     expect(worst(none.divergence, divergence)).toBeLessThan(TOLERANCE);
     expect(worst(none.weight, weight)).toBeGreaterThan(1e-3);
     await expect(weightsOf(pair)).rejects.toMatchObject({ code: 'objective/no-copied' });
+    const short = { ...pair, copied: copied.slice(1) };
+    await expect(weightsOf(short)).rejects.toMatchObject({ code: 'objective/copied' });
   });
 });

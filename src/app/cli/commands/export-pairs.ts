@@ -5,7 +5,7 @@ import {
   type ObjectiveChoice,
   objectiveNames,
 } from '../../../method/objectives/objectives.ts';
-import { type ObjectivePlan, planObjective } from '../../../method/objectives/plan.ts';
+import { lossesBesideFit, planObjective } from '../../../method/objectives/plan.ts';
 import { currentVersions } from '../../../method/runs/manifest.ts';
 import { exampleEffects } from '../../../method/scoring/rows.ts';
 import { checkPairsFile, type PairRow, pairRow, writePairs } from '../../files/pairs-file.ts';
@@ -31,13 +31,6 @@ interface ExportPairsFlags extends ScoringFlags {
   readonly cache?: boolean;
   readonly force?: boolean;
 }
-
-/** Losses of an objective that no weight of tokens stands for. */
-const lossesBesideFit = ({ effectLosses, preference, needs }: ObjectivePlan): readonly string[] => [
-  ...effectLosses,
-  ...(preference ? ['preference'] : []),
-  ...(needs.anchor ? ['anchor'] : []),
-];
 
 export const exportPairsCommand: CliCommand = {
   define: (command) => {
@@ -107,7 +100,7 @@ export const exportPairsCommand: CliCommand = {
     );
     if (otherLosses.length > 0)
       session.note(
-        `The weights of ${plan.requested} are those of its fit. Its other loss (${otherLosses.join(', ')}) is no weight, and not in the file.`,
+        `Not in the file, for no weight stands for it: ${otherLosses.join(', ')} of ${plan.requested}.`,
       );
     session.note(`${out} holds users’ texts${withTexts ? '' : ' as token ids'}.`);
   },
