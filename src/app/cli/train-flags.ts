@@ -2,8 +2,13 @@
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../../base/errors.ts';
 import { DEFAULT_USER_TEXTS, userTextsRules } from '../../method/data/user-texts.ts';
-import { describeObjectiveOption, objectiveOptionRows } from '../../method/objectives/objective-options.ts';
-import { DEFAULT_OBJECTIVE, describeObjective, objectiveNames } from '../../method/objectives/objectives.ts';
+import { objectiveOptionRows } from '../../method/objectives/objective-options.ts';
+import {
+  DEFAULT_OBJECTIVE,
+  describeObjective,
+  describeObjectiveOption,
+  objectiveNames,
+} from '../../method/objectives/objectives.ts';
 import { estimatorNames } from '../../method/objectives/plan.ts';
 import { defaultSettings } from '../../method/training/settings.ts';
 import type { RecipeRun } from '../config/recipe.ts';

@@ -5,13 +5,10 @@ import { ConfigError } from '../../base/errors.ts';
 import { checkThreads } from '../../base/threads.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
 import { type UserTexts, userTextsRules } from '../../method/data/user-texts.ts';
-import {
-  describeObjectiveOption,
-  type ObjectiveOptions,
-  objectiveOptionRows,
-} from '../../method/objectives/objective-options.ts';
+import { type ObjectiveOptions, objectiveOptionRows } from '../../method/objectives/objective-options.ts';
 import {
   DEFAULT_OBJECTIVE,
+  describeObjectiveOption,
   type ObjectiveChoice,
   objectiveNames,
 } from '../../method/objectives/objectives.ts';

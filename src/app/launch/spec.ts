@@ -8,12 +8,12 @@
 import { z } from 'zod';
 import { torchDeviceChoices } from '../../base/device.ts';
 import { schedules } from '../../engine/optim/learning-rate.ts';
+import { type ObjectiveOption, objectiveOptionRows } from '../../method/objectives/objective-options.ts';
 import {
   describeObjectiveOption,
-  type ObjectiveOption,
-  objectiveOptionRows,
-} from '../../method/objectives/objective-options.ts';
-import { objectiveNames, objectiveTable } from '../../method/objectives/objectives.ts';
+  objectiveNames,
+  objectiveTable,
+} from '../../method/objectives/objectives.ts';
 import { estimatorNames } from '../../method/objectives/plan.ts';
 import { parallelModes, torchDtypes } from './torch-choices.ts';
 

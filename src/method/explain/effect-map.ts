@@ -51,7 +51,7 @@ export interface EffectToken {
   readonly values: EffectValues;
   /** Known only for simulated text. */
   readonly cause?: Cause;
-  /** The objective's weight, normalised within the example. */
+  /** What the token counts for in the objective's fit, its plain share included; sums to 1. */
   readonly weight?: number;
   /** Natural logarithms. */
   readonly logProbWithHistory: number;

@@ -280,12 +280,6 @@ export const defaultObjectiveOptions = Object.fromEntries(
   objectiveOptionRows.map(([name, row]) => [name, row.default]),
 ) as unknown as ResolvedObjectiveOptions;
 
-/** What an option does and its default, in one line. */
-export function describeObjectiveOption(name: ObjectiveOptionName): string {
-  const { describe, default: value } = objectiveOptionTable[name];
-  return `${describe}; default ${value}`;
-}
-
 /**
  * All options, defaults filled in.
  * @throws {ConfigError} for an unknown name, a value out of its range, and weights that would all be 0

@@ -7,7 +7,11 @@
  * μ is `plainWeight`, α `effectWeight`, β `anchorWeight`: every row takes them where they have an effect.
  */
 import { ConfigError, nearestName } from '../../base/errors.ts';
-import type { ObjectiveOptions } from './objective-options.ts';
+import {
+  type ObjectiveOptionName,
+  type ObjectiveOptions,
+  objectiveOptionTable,
+} from './objective-options.ts';
 import type { WeightRule } from './weight-rules.ts';
 
 /** How a loss is put together. */
@@ -184,6 +188,13 @@ export const objectiveNames = [
 /** When to use an objective, in one line. */
 export const describeObjective = (name: ObjectiveChoice): string =>
   (name in objectiveTable ? objectiveTable[name as ObjectiveName] : aliasOf(name)!).describe;
+
+/** What an option does and its default, in one line; the default objective may bring another value. */
+export function describeObjectiveOption(name: ObjectiveOptionName): string {
+  const { describe, default: value } = objectiveOptionTable[name];
+  const brought = objectiveOf(DEFAULT_OBJECTIVE).options[name];
+  return `${describe}; default ${value}${brought === undefined ? '' : ` (in ${DEFAULT_OBJECTIVE} ${brought})`}`;
+}
 
 const aliasOf = (name: string): Alias | undefined =>
   Object.hasOwn(objectiveAliases, name) ? objectiveAliases[name as keyof typeof objectiveAliases] : undefined;

@@ -11,7 +11,7 @@ export interface PairEffects {
   readonly divergence: Float32Array;
   /** Where a server scored: what the divergence is at least, by the likeliest tokens; NaN where it does not give them. */
   readonly divergenceAtLeast?: Float32Array;
-  /** The objective's, summing to 1. */
+  /** What each token counts for in the objective's fit, its plain share included; sums to 1. */
   readonly weight: Float32Array;
 }
 

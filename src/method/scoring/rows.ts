@@ -50,7 +50,7 @@ export interface EffectRow {
   readonly effectPlacebo?: number;
   /** C = log ratio − B. */
   readonly effectUserSpecific?: number;
-  /** The objective's weight, normalised within the example; uniform when no objective is named. */
+  /** What the token counts for in the objective's fit, its plain share included; sums to 1, uniform when no objective is named. */
   readonly weight: number;
   /** On the first row of an example, where prompts were asked for. */
   readonly promptIdsWithHistory?: readonly number[];
