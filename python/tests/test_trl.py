@@ -103,6 +103,7 @@ def trainer_of(run, folder, rows, batch, accumulation, bf16=False, **options):
         ("nextquill", "nextquill", {}, 4, 1),
         ("nextquill", "nextquill", {}, 1, 4),
         ("copies-discounted", "perce", DISCOUNT, 2, 2),
+        ("weighted-and-calibrated", "perce", {"plainWeight": 0.8, "calibrationWeight": 0.3, **DISCOUNT}, 2, 2),
         ("js-gradient-masked", "nextquill-js", {"weightGradient": True}, 2, 2),
         ("no-history", "sft-no-history", {}, 2, 2),
     ],
@@ -218,9 +219,9 @@ def test_a_row_that_does_not_say_what_is_copied_is_named():
 
 
 def test_rows_that_do_not_say_what_is_copied_are_refused_where_that_is_asked(tmp_path):
-    run = prepare("nextquill", tmp_path)
+    run = prepare("copies-discounted", tmp_path)
     rows = [{key: value for key, value in row.items() if key != "copied"} for row in rows_of(run)]
-    trainer = trainer_of(run, tmp_path / "out", rows, 2, 2, objective="nextquill")
+    trainer = trainer_of(run, tmp_path / "out", rows, 2, 2, objective="perce", objective_options=DISCOUNT)
     with pytest.raises(Fault) as caught:
         trainer.train()
     assert caught.value.code == "trl/columns"
@@ -233,7 +234,7 @@ def test_rows_that_do_not_say_what_is_copied_are_refused_where_that_is_asked(tmp
         ({"label_smoothing_factor": 0.1}, {}, "trl/option"),
         ({}, {"objective": "mipo"}, "trl/objective"),
         ({}, {"objective": "unknown"}, "objective/unknown"),
-        ({}, {"objective_options": {"weightsFrom": "userSpecific"}}, "trl/objective"),
+        ({}, {"objective": "perce", "objective_options": {"weightsFrom": "userSpecific"}}, "trl/objective"),
     ],
     ids=str,
 )

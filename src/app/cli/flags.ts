@@ -38,6 +38,12 @@ export function repeated(): (text: string, before?: readonly string[]) => readon
   return (text, before = []) => [...before, text];
 }
 
+/** Adds the flag for options of an objective: `objectiveOption`, texts such as stopGradient=true. */
+export function addObjectiveOptionFlag(command: Command, more = ''): void {
+  const words = `an option of the objective, such as stopGradient=true; may be given several times${more}`;
+  command.addOption(new Option('--objective-option <key=value>', words).argParser(repeated()));
+}
+
 /** Parses one of some names, and suggests the nearest. */
 export function oneOf<T extends string>(flag: string, names: readonly T[]): (text: string) => T {
   return (text) => {

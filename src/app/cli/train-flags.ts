@@ -21,10 +21,10 @@ import {
   addBaseBitsFlag,
   addDataFlags,
   addFlag,
+  addObjectiveOptionFlag,
   addPromptFlags,
   numberBetween,
   oneOf,
-  repeated,
   wholeNumber,
 } from './flags.ts';
 
@@ -95,12 +95,7 @@ export function addTrainFlags(command: Command): void {
     `what is minimised (default: ${DEFAULT_OBJECTIVE}); see below`,
     (flag) => oneOf(flag, objectiveNames),
   );
-  command.addOption(
-    new Option(
-      '--objective-option <key=value>',
-      'an option of the objective, such as stopGradient=true; may be given several times; see below',
-    ).argParser(repeated()),
-  );
+  addObjectiveOptionFlag(command, '; see below');
   addFlag(
     command,
     '--estimator <name>',

@@ -120,7 +120,7 @@ const table = {
     training: { objective: 'nextquill-code' },
   },
   nextquill: {
-    what: 'the default: a fifth of the fit weighted outside copied runs, and effects calibrated',
+    what: 'the default: sft, and effects calibrated',
     retrieval: 'latest',
     training: { objective: 'nextquill' },
   },

@@ -78,22 +78,39 @@ describe('a file of pairs', () => {
 });
 
 it('export-pairs writes one for the training rows, texts only when asked for', async () => {
-  const words = ['export-pairs', '--model', 'embedded', '--data', 'sotu', '--max-examples', '2'];
-  const { code, stdout } = await runCli([...words, '--out', 'p.parquet', '--with-texts', '--json'], {
-    cwd: home,
-  });
-  expect([code, JSON.parse(stdout)]).toEqual([
+  const words = ['export-pairs', '--model', 'embedded', '--data', 'sotu', '--max-examples', '2', '--json'];
+  const plain = await runCli([...words, '--out', 'p.parquet', '--with-texts'], { cwd: home });
+  expect([plain.code, JSON.parse(plain.stdout)]).toEqual([
     0,
     { out: 'p.parquet', rows: 2, data: 'sotu', objective: 'nextquill', otherLosses: ['calibration'] },
   ]);
   const { rows, info: told } = await contentOf(join(home, 'p.parquet'));
+  expect(told).toMatchObject({ objective: 'sft', objectiveOptions: { calibrationWeight: 0.3 } });
+  for (const { weights, response, query, effectLogRatio } of rows) {
+    for (const weight of weights) expect(weight).toBeCloseTo(1 / response.length, 6);
+    expect([weights.length, effectLogRatio.length]).toEqual([response.length, response.length]);
+    expect(query!.length).toBeGreaterThan(0);
+  }
+});
+
+it('export-pairs writes the weights of an objective with its options, and what is copied where it asks', async () => {
+  const words = ['export-pairs', '--model', 'embedded', '--data', 'sotu', '--max-examples', '2', '--json'];
+  const options = ['plainWeight=0.8', 'copyDiscount=1'].flatMap((option) => ['--objective-option', option]);
+  const made = await runCli([...words, '--out', 'w.parquet', '--objective', 'perce', ...options], {
+    cwd: home,
+  });
+  expect([made.code, JSON.parse(made.stdout).otherLosses]).toEqual([0, []]);
+  const { rows, info: told } = await contentOf(join(home, 'w.parquet'));
   expect(told).toMatchObject({ objective: 'perce', objectiveOptions: { plainWeight: 0.8, copyDiscount: 1 } });
-  for (const { weights, response, query, effectLogRatio, copied } of rows) {
+  for (const { weights, response, copied, query } of rows) {
     expect(copied!.length).toBe(response.length);
     // The plain share of the fit is in every weight.
     expect(Math.min(...weights)).toBeGreaterThan(0.8 / response.length);
     expect(weights.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
-    expect([weights.length, effectLogRatio.length]).toEqual([response.length, response.length]);
-    expect(query!.length).toBeGreaterThan(0);
+    expect(query).toBeUndefined();
   }
+  const wrong = await runCli([...words, '--out', 'x.parquet', '--objective-option', 'plainWeight=0.8'], {
+    cwd: home,
+  });
+  expect([wrong.code, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'objective/option']);
 });

@@ -13,13 +13,13 @@ import { readManifest } from '../../../src/method/runs/manifest.ts';
 import type { TrainEvent } from '../../../src/method/runs/run.ts';
 import { resumePairs, trainPairs } from '../../../src/method/runs/train.ts';
 import { fakeTorch } from '../../support/fake-torch.ts';
-import { randomPairs, tinyModel, withCopied } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 import { allEvents, randomRun } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-hand-over-'));
 const bin = join(home, 'bin');
 const model = await tinyModel();
-const pairs = withCopied(randomPairs(24));
+const pairs = randomPairs(24);
 const { PATH } = process.env;
 
 /** Programs of Slurm as one machine may play them. */

@@ -13,12 +13,12 @@ import type { TrainEvent } from '../../../src/method/runs/run.ts';
 import { readStepLog } from '../../../src/method/runs/step-log.ts';
 import { resumePairs, type TrainPairsOptions, trainPairs } from '../../../src/method/runs/train.ts';
 import { fakeTorch, misbehaving } from '../../support/fake-torch.ts';
-import { randomPairs, tinyModel, withCopied } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 import { allEvents, randomRun } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-torch-'));
 const model = await tinyModel();
-const pairs = withCopied(randomPairs(24));
+const pairs = randomPairs(24);
 let runs = 0;
 const newRun = () => join(home, `run-${runs++}`);
 

@@ -11,7 +11,7 @@ import { defaultCompute } from '../../../src/app/launch/spec.ts';
 import { writeTrainSpec } from '../../../src/app/launch/train-spec.ts';
 import type { RunInfo } from '../../../src/method/runs/run-info.ts';
 import { resolveSettings } from '../../../src/method/training/settings.ts';
-import { randomPairs, tinyModel, withCopied } from '../../support/tiny-model.ts';
+import { randomPairs, tinyModel } from '../../support/tiny-model.ts';
 
 const home = resolve(import.meta.dirname, '../run-specs');
 const opened = await tinyModel();
@@ -23,7 +23,7 @@ const info = { formatVersion: 1, modelHash: model.hash, tokenizerHash: 'ids-only
 const shared = {
   model,
   modelSource: 'tiny-llama',
-  pairs: withCopied(randomPairs(10)),
+  pairs: randomPairs(10),
   compute,
   info,
   version: '0.0.0',

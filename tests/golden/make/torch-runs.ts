@@ -123,6 +123,11 @@ const cases: Readonly<Record<string, Case>> = {
     objective: 'sft',
     objectiveOptions: { calibrationWeight: 0.5, effectStart: 0.25, effectWarmup: 0.5 },
   },
+  'weighted-and-calibrated': {
+    lora,
+    objective: 'perce',
+    objectiveOptions: { plainWeight: 0.8, copyDiscount: 1, calibrationWeight: 0.3 },
+  },
   'no-history': { lora, objective: 'sft-no-history', examples: 6 },
   evaluated: { lora, objective: 'perce', objectiveOptions: { plainWeight: 0.8 }, evalEvery: 3 },
   'head-adapted': { lora: { ...lora, dropout: 0.2, targetModules: ['lm_head', 'o_proj'] }, examples: 6 },

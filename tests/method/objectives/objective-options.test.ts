@@ -211,9 +211,9 @@ describe('options', () => {
   });
 
   it('that a name brings along give way to given ones, and are not asked what they are for', () => {
-    expect(planObjective('nextquill').options.plainWeight).toBe(0.8);
-    expect(planObjective('nextquill', { plainWeight: 0.25 }).options.plainWeight).toBe(0.25);
-    expect(planObjective('nextquill', { plainWeight: undefined }).options.plainWeight).toBe(0.8);
+    expect(planObjective('nextquill').options.calibrationWeight).toBe(0.3);
+    expect(planObjective('nextquill', { calibrationWeight: 0.25 }).options.calibrationWeight).toBe(0.25);
+    expect(planObjective('nextquill', { calibrationWeight: undefined }).options.calibrationWeight).toBe(0.3);
   });
 
   it.each([

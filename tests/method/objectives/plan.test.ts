@@ -23,20 +23,20 @@ const NOTHING = {
   startMargin: false,
 };
 
-const DEFAULT_OPTIONS = { plainWeight: 0.8, copyDiscount: 1, calibrationWeight: 0.3 };
+const DEFAULT_OPTIONS = { calibrationWeight: 0.3 };
 
 describe('a plan', () => {
   it('is nextquill where nothing is named, and knows the alias that was', () => {
     expect(planObjective()).toEqual(planObjective('nextquill'));
     expect(planObjective()).toMatchObject({
-      name: 'perce',
+      name: 'sft',
       requested: 'nextquill',
-      rule: 'clipped',
+      rule: 'uniform',
       difference: 'none',
       options: { ...defaultObjectiveOptions, ...DEFAULT_OPTIONS },
       effectLosses: ['calibration'],
       passes: 'pair',
-      needs: { ...NOTHING, copied: true },
+      needs: NOTHING,
     });
   });
 

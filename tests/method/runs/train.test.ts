@@ -16,7 +16,7 @@ import { faultOf } from '../../../src/method/runs/checkpoint.ts';
 import { readManifest } from '../../../src/method/runs/manifest.ts';
 import type { TrainEvent } from '../../../src/method/runs/run.ts';
 import { resumePairs, type TrainPairsOptions, train, trainPairs } from '../../../src/method/runs/train.ts';
-import { randomPairs, withCopied } from '../../support/tiny-model.ts';
+import { randomPairs } from '../../support/tiny-model.ts';
 import { allEvents, childRun, outcomeOf } from '../../support/train-runs.ts';
 
 const home = await mkdtemp(join(tmpdir(), 'nextquill-train-'));
@@ -94,10 +94,10 @@ describe('a run', () => {
   });
 
   it('records the objective and the options that an alias stood for', async () => {
-    const run = await whole({ objective: 'nextquill', pairs: withCopied(fresh.pairs), maxSteps: 1 });
+    const run = await whole({ objective: 'nextquill', maxSteps: 1 });
     expect((await readManifest(run)).recipe).toMatchObject({
-      objective: 'perce',
-      objectiveOptions: { plainWeight: 0.8, copyDiscount: 1, calibrationWeight: 0.3 },
+      objective: 'sft',
+      objectiveOptions: { calibrationWeight: 0.3 },
       objectiveRequested: 'nextquill',
     });
   });

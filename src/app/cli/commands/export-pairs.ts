@@ -1,5 +1,6 @@
 /** @file `nextquill export-pairs`: prompts, responses and token weights as Parquet, for trainers of other projects. */
 import { checkFilePlace } from '../../../base/output-place.ts';
+import type { ObjectiveOptions } from '../../../method/objectives/objective-options.ts';
 import {
   DEFAULT_OBJECTIVE,
   type ObjectiveChoice,
@@ -8,6 +9,7 @@ import {
 import { lossesBesideFit, planObjective } from '../../../method/objectives/plan.ts';
 import { currentVersions } from '../../../method/runs/manifest.ts';
 import { exampleEffects } from '../../../method/scoring/rows.ts';
+import { parseOverride } from '../../config/recipe-source.ts';
 import { checkPairsFile, type PairRow, pairRow, writePairs } from '../../files/pairs-file.ts';
 import type { CliCommand } from '../command.ts';
 import { addEngineFlags } from '../engine.ts';
@@ -17,6 +19,7 @@ import {
   addFlag,
   addForceFlag,
   addModelFlags,
+  addObjectiveOptionFlag,
   addSplitFlag,
   addStrictFlag,
   oneOf,
@@ -26,6 +29,7 @@ import { openCache, openForScoring, type ScoringFlags } from '../scoring.ts';
 
 interface ExportPairsFlags extends ScoringFlags {
   readonly objective?: ObjectiveChoice;
+  readonly objectiveOption?: readonly string[];
   readonly out?: string;
   readonly withTexts?: boolean;
   readonly cache?: boolean;
@@ -47,6 +51,7 @@ export const exportPairsCommand: CliCommand = {
       `whose token weights are written, by the effects of this model (default: ${DEFAULT_OBJECTIVE})`,
       (flag) => oneOf(flag, objectiveNames),
     );
+    addObjectiveOptionFlag(command);
     command.option('--with-texts', 'add the texts of queries and responses');
     addCacheFlag(command);
     command.addHelpText(
@@ -55,22 +60,33 @@ export const exportPairsCommand: CliCommand = {
         'objective asks what is copied. Weights are those of the fit, its plain share included, by a fixed estimator: the model that is\n' +
         'named. Losses on effects, such as calibration, are no weights: a trainer that reads weights alone trains without them.\n' +
         'nextquill_torch.trl computes both in each step.\n' +
-        'Example: nextquill export-pairs --model M --data users.jsonl --out pairs.parquet',
+        'Example: nextquill export-pairs --model M --data users.jsonl --out pairs.parquet --objective perce --objective-option plainWeight=0.8',
     );
   },
   run: async (_operands, flags, session) => {
-    const { objective, withTexts = false, cache, force, strict, ...given } = flags as ExportPairsFlags;
+    const {
+      objective,
+      objectiveOption = [],
+      withTexts = false,
+      cache,
+      force,
+      strict,
+      ...given
+    } = flags as ExportPairsFlags;
     const out = required(given.out, '--out', 'Name the file: pairs.parquet.');
     checkPairsFile(out);
     await checkFilePlace(out, { force });
     const { opened, rows: examples, all, source } = await openForScoring(given, 'train', session);
     const { seed, threads, json } = session.options;
-    const plan = planObjective(objective);
+    const options = objectiveOption.map(parseOverride).map(({ key, value }) => [key, value]);
+    const objectiveOptions: ObjectiveOptions = Object.fromEntries(options);
+    const plan = planObjective(objective, objectiveOptions);
     const rows: PairRow[] = [];
     const scored = exampleEffects(opened, examples, {
       prompt: opened.prompt,
       pool: all,
       objective: plan.requested,
+      objectiveOptions,
       ...(strict && { strict }),
       ...(seed !== undefined && { seed }),
       ...(threads !== undefined && { threads }),
@@ -96,7 +112,7 @@ export const exportPairsCommand: CliCommand = {
     session.print(
       json
         ? `${JSON.stringify(summary)}\n`
-        : `${rows.length} pairs with the weights of ${plan.requested}: ${out}\n`,
+        : `${rows.length} pairs with the weights of ${plan.requested}${plan.rule === 'uniform' ? ', all tokens alike' : ''}: ${out}\n`,
     );
     if (otherLosses.length > 0)
       session.note(
