@@ -1,8 +1,7 @@
 /** @file What bench/jobs.ts trains on and evaluates: simulated users, as prompts of the model that is measured. */
 import type { Model } from '../src/engine/models/model.ts';
 import type { Example } from '../src/method/data/example.ts';
-import { comparedPrompts } from '../src/method/prompts/compared-prompts.ts';
-import { defaultPromptSettings, type PromptPair } from '../src/method/prompts/pair.ts';
+import { defaultPromptSettings, type PromptPair, promptPair } from '../src/method/prompts/pair.ts';
 import { simulate } from '../src/method/simulation/simulate.ts';
 
 /** A whole job. */
@@ -36,10 +35,8 @@ export function jobExamples({ job, users }: Pick<JobSettings, 'job' | 'users'>):
   });
 }
 
-/** The examples as prompts, with what each copies: the default objective asks. */
+/** The examples as prompts. */
 export function jobPairs(settings: JobSettings, { tokenizer, config }: Model): PromptPair[] {
   const prompt = defaultPromptSettings(config.maxPositions);
-  const examples = jobExamples(settings);
-  const asked = { pool: examples, others: 0, marksCopied: true };
-  return examples.map((example) => comparedPrompts(example, tokenizer, prompt, asked).pair);
+  return jobExamples(settings).map((example) => promptPair(example, tokenizer, prompt));
 }

@@ -84,7 +84,6 @@ async function peerFile(settings: JobSettings, dtype: string): Promise<string> {
             with: pair.withHistoryIds,
             without: pair.withoutHistoryIds,
             response: pair.responseIds,
-            copied: pair.copied,
           })),
         }
       : {

@@ -2,8 +2,7 @@
 
 Usage: python bench/jobs_peer.py FILE.json   with {"job", "config", "weights", "threads", "dtype", "pairs" or "prompts"}
   train     a step over all pairs, one at a time (no padding, nothing shared): both passes with gradients, logits at response tokens
-            alone; the loss of `nextquill` (four fifths plain, a fifth by the clipped log ratio outside copied runs, and .3 of calibration at
-            strengths .75 and 1.25); then clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
+            alone; the loss of `nextquill` (cross-entropy, and .3 of calibration at strengths .75 and 1.25); then clipping and AdamW on LoRA of rank 16 on all seven linear layers (PEFT)
   evaluate, audit
             log-probabilities of the response tokens of all prompts, one at a time, under inference_mode, logits at them alone
 """
@@ -25,8 +24,6 @@ from pytorch_peer import LINEAR, MAX_NORM, answer_commands, build_optimizer, run
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-LEAST_WEIGHT, MOST_WEIGHT = 0.8, 5.0
-PLAIN = 0.8
 CALIBRATION, SPREAD = 0.3, 0.25
 
 
@@ -64,13 +61,9 @@ def training_step(model, optimizer, parameters, pairs):
     for pair in pairs:
         response = pair["response"]
         z_0, z_h = (logits_of(model, pair[name], response) for name in ("without", "with"))
-        own, none = selected(z_h, response), selected(z_0, response)
-        effect = (own - none).detach() * ~torch.tensor(pair["copied"])
-        weights = effect.clamp(LEAST_WEIGHT, MOST_WEIGHT)
         change = SPREAD * (z_h - z_0)
         calibration = (selected(z_h - change, response) + selected(z_h + change, response)).mean() / 2
-        fit = (1 - PLAIN) * (weights / weights.sum() * own).sum() + PLAIN * own.mean()
-        loss = -(fit + CALIBRATION * calibration) / len(pairs)
+        loss = -(selected(z_h, response).mean() + CALIBRATION * calibration) / len(pairs)
         loss.backward()
         total += loss.item()
     norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)

@@ -148,7 +148,7 @@ def step_of(scored: Scored, plan, batch) -> float:
 
 
 def copied_of(batch) -> dict[str, torch.Tensor]:
-    """Every tenth response token as if it were copied: the default objective asks."""
+    """Every tenth response token as if it were copied, for objectives that ask."""
     return {"copied": torch.arange(len(batch.targets), device=batch.targets.device) % 10 == 0}
 
 

@@ -2,7 +2,7 @@
 
 Its data set has the columns `with`, `without` and `response` (token ids: the prompt with the history, the prompt without, and
 the text that follows either), and may have `hasHistory`, `fitted` and `copied`: what `nextquill export-pairs` writes. An objective
-with `copyDiscount`, such as the default, needs `copied`.
+with `copyDiscount` needs `copied`.
 """
 
 import warnings
@@ -111,7 +111,7 @@ class NextQuillTrainer(SFTTrainer):
             raise SpecFault(
                 f"objective: expected one of log-probabilities for several processes, got {objective}, whose loss needs whole distributions",
                 code="trl/objective",
-                hint='Use one process, objective="perce" with {"plainWeight": 0.8, "copyDiscount": 1}, or `nextquill train --engine torch`.',
+                hint="Use one process, an objective such as sft, or `nextquill train --engine torch`.",
             )
         step = args.per_device_train_batch_size * args.gradient_accumulation_steps * self.accelerator.num_processes
         rows = len(self.train_dataset) if hasattr(self.train_dataset, "__len__") else 0
@@ -151,7 +151,7 @@ class NextQuillTrainer(SFTTrainer):
             raise SpecFault(
                 "data set: copied: expected a bool for every response token, for copyDiscount, got none",
                 code="trl/columns",
-                hint="Export the pairs with `--objective nextquill`, which writes them, or set copyDiscount to 0.",
+                hint="Export the pairs with `--objective-option copyDiscount=1`, or leave copyDiscount out.",
             )
         return {"copied": inputs["copied"][inputs["labels"] != -100]}
 
