@@ -348,7 +348,7 @@ function checkOptionsInUse(plan: ObjectivePlan, given: readonly ObjectiveOptionN
     const { words, isIn, remedy } = actedOn[objectiveOptionTable[option].actsOn];
     if (isIn(plan) || isOff(option, plan.options)) continue;
     throw new ConfigError(
-      `objectiveOptions: ${option}: expected an objective that uses ${words}, got ${plan.name}, which does not with these options`,
+      `objectiveOptions: ${option}: expected an objective that uses ${words}, got ${plan.requested}, which does not with these options`,
       { code: 'objective/option', hint: `Remove ${option}, or ${remedy}.` },
     );
   }
@@ -359,7 +359,13 @@ function isOff(option: ObjectiveOptionName, options: ResolvedObjectiveOptions): 
   return options[option] === off && [false, 0, 'total', 'all', 'none'].includes(off as never);
 }
 
-function checkEstimator({ name, estimator, asksEffects, effectLosses, options }: ObjectivePlan): void {
+function checkEstimator({
+  requested: name,
+  estimator,
+  asksEffects,
+  effectLosses,
+  options,
+}: ObjectivePlan): void {
   const fail = (what: string, hint: string) =>
     new ConfigError(`estimator: ${what}`, { code: 'training/estimator', hint });
   if (!estimatorNames.includes(estimator))

@@ -112,5 +112,6 @@ it('export-pairs writes the weights of an objective with its options, and what i
   const wrong = await runCli([...words, '--out', 'x.parquet', '--objective-option', 'plainWeight=0.8'], {
     cwd: home,
   });
-  expect([wrong.code, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'objective/option']);
+  const said = JSON.parse(wrong.stderr.trim().split('\n').at(-1)!);
+  expect([wrong.code, said.error.code]).toEqual([2, 'objective/option']);
 });
