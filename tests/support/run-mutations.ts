@@ -25,7 +25,7 @@ export const exampleManifest: Manifest = {
   totalSteps: 6,
   recipe: recipeOf(
     {
-      objective: planObjective('nextquill', {}, 'fixed'),
+      objective: planObjective('perce', { plainWeight: 0.8 }, 'fixed'),
       estimatorModel: 'runs/sft/adapter',
       estimatorDecay: 0.99,
       lora: { rank: 2, loraAlpha: 4, targetModules: ['q_proj'], dropout: 0.1, rsLora: true },
