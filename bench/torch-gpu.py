@@ -142,14 +142,9 @@ def step_of(scored: Scored, plan, batch) -> float:
     for parameter in scored.adapted.trained.values():
         parameter.grad = None
     groups = Groups(batch.example_of, batch.has_history, len(batch.has_history))
-    loss, _ = loss_of(plan, scored(batch, plan.scores, plan), groups, copied_of(batch))
+    loss, _ = loss_of(plan, scored(batch, plan.scores, plan), groups)
     loss.backward()
     return float(loss.detach())
-
-
-def copied_of(batch) -> dict[str, torch.Tensor]:
-    """Every tenth response token as if it were copied, for objectives that ask."""
-    return {"copied": torch.arange(len(batch.targets), device=batch.targets.device) % 10 == 0}
 
 
 def plain_step(scored: Scored, plan, batch) -> float:
@@ -164,7 +159,7 @@ def plain_step(scored: Scored, plan, batch) -> float:
     spread = plan.options["strengthSpread"]
     tokens["calibration"] = calibration_score(rows["withHistory"], rows["withoutHistory"], batch.targets, spread)
     groups = Groups(batch.example_of, batch.has_history, len(batch.has_history))
-    loss, _ = loss_of(plan, tokens, groups, copied_of(batch))
+    loss, _ = loss_of(plan, tokens, groups)
     loss.backward()
     return float(loss.detach())
 

@@ -54,7 +54,6 @@ class PairCollator:
             ids = torch.full((len(rows), width), self.pad_token_id)
             labels = torch.full((len(rows), width), -100)
             mask = torch.zeros((len(rows), width), dtype=torch.long)
-            copied = torch.zeros((len(rows), width), dtype=torch.bool) if name == "with" else copied
             for i, row in enumerate(rows):
                 start, response = len(row[name]), torch.tensor(row["response"])
                 end = start + len(response)
@@ -62,12 +61,15 @@ class PairCollator:
                 fitted = torch.tensor(row.get("fitted") or [True] * len(response)).bool()
                 labels[i, start:end] = torch.where(fitted, response, -100)
                 mask[i, :end] = 1
-                if has_copied and name == "with":
-                    copied[i, start:end] = torch.tensor(row["copied"], dtype=torch.bool)
             batch |= {f"{prefix}input_ids": ids, f"{prefix}attention_mask": mask, f"{prefix}labels": labels}
         has_history = [row.get("hasHistory", list(row["with"]) != list(row["without"])) for row in rows]
         batch["has_history"] = torch.tensor(has_history, dtype=torch.bool)
-        return {**batch, "copied": copied} if has_copied else batch
+        if has_copied:
+            batch["copied"] = torch.zeros(batch["labels"].shape, dtype=torch.bool)
+            for i, row in enumerate(rows):
+                start = len(row["with"])
+                batch["copied"][i, start : start + len(row["copied"])] = torch.tensor(row["copied"], dtype=torch.bool)
+        return batch
 
 
 class NextQuillTrainer(SFTTrainer):
